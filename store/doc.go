@@ -1,0 +1,32 @@
+// Package store keeps messages: it appends them to the commit log, tells the queues and the key index about them,
+// and reads them back. It knows RocketMQ's files and rules about them; it knows no protocol.
+//
+// Reading order:
+//
+//   - options.go: what may be set, with the broker's own defaults; message.go: what goes in; errors.go: what can go wrong;
+//   - store.go: Open and what a Store is made of; lock.go: the lock and the abort file; checkpoint.go: from where a
+//     start has to look at the log again; recover.go: the look itself;
+//   - offsets.go: the next queue offset of every queue; append.go and batch.go: one message, one batch;
+//   - dispatch.go: the one goroutine that turns visible records into queue entries and index keys, in order;
+//     indexing.go: how the index catches up without being in the way; flusher.go: when queues become durable;
+//   - read.go: pulls from memory and from disk; verify.go: why no corrupt body leaves; search.go: by time, by id, by key;
+//     gaps.go: what was lost, by offset;
+//   - retention.go: when old segments go; space.go: how full the disk is and whether the store may be written;
+//   - documents.go: the JSON files beside the log; topics.go: deletion of a topic; stats.go: numbers for the operator;
+//   - close.go: the order in which everything ends.
+//
+// # One record's way
+//
+// Append assigns the queue offset and the place in the log under one lock and returns at once. The record becomes
+// visible when the log's Visible watermark passes its end: synced under SyncFlush, written otherwise. The dispatcher
+// follows that watermark, so a queue's maximum never includes a record that a crash could take back:
+//
+//	dispatched <= visible <= written <= reserved
+//	queues durable up to <= dispatched
+//
+// # Threads
+//
+// Append, AppendBatch, ReadHot and the offset questions may be called by any goroutine and do no I/O. Read and the
+// searches may block on the disk. The dispatcher, the flusher, the index follower and retention are goroutines of the
+// Store and end with Close.
+package store

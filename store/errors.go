@@ -1,0 +1,24 @@
+package store
+
+import "errors"
+
+var (
+	// ErrFull says that the append buffer has no room: hold the request and try it again after Room called back.
+	ErrFull = errors.New("append buffer is full")
+	// ErrNotWritable says that the store takes no messages: failed log, no space, disk above its warning ratio, or
+	// closing. The error returned wraps it together with the reason.
+	ErrNotWritable = errors.New("store is not writable")
+	// ErrTooLarge says that body, properties, topic or the whole record exceed their limit.
+	ErrTooLarge = errors.New("message too large")
+	// ErrMalformed says that a message cannot be stored as it is: empty topic, negative queue id, a batch whose items do
+	// not add up.
+	ErrMalformed = errors.New("message malformed")
+	// ErrClosed says that the store has been closed.
+	ErrClosed = errors.New("store is closed")
+	// ErrLocked says that another process holds the store directory.
+	ErrLocked = errors.New("Lock failed, MQ already started")
+	// ErrNotFound says that no whole record begins at the offset asked for.
+	ErrNotFound = errors.New("no message there")
+	// ErrCorrupt says that the record asked for is damaged; its body is not handed out.
+	ErrCorrupt = errors.New("message is damaged")
+)
