@@ -1,0 +1,51 @@
+# ringmq. `make run` starts a standalone broker, `make test` tests it; `make help` lists the rest.
+VERSION ?= $(shell git describe --always --dirty 2>/dev/null || echo dev)
+LDFLAGS  = -checklinkname=0 -X main.version=$(VERSION)
+RELEASE  = CGO_ENABLED=0 go build -trimpath -tags uring -ldflags='$(LDFLAGS)'
+STATICCHECK = go run honnef.co/go/tools/cmd/staticcheck@v0.8.2
+
+.PHONY: help build run test check fuzz crash powerloss interop versus clean
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+
+build: ## bin/ringmq: one static binary with the io_uring engine
+	$(RELEASE) -o bin/ringmq ./cmd/ringmq
+
+run: build ## build and start name server and broker in one process, data under ./ringmq-data
+	./bin/ringmq standalone
+
+test: ## unit tests: plain build with the race detector, then the io_uring build
+	go build ./...
+	go test -race ./...
+	go test -tags uring -ldflags=-checklinkname=0 ./...
+
+check: ## everything a commit must pass: formatting, vet, staticcheck, tests
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); exit 1; }
+	go vet ./...
+	go vet -tags uring ./...
+	$(STATICCHECK) ./...
+	$(STATICCHECK) -tags uring ./...
+	$(MAKE) test
+
+FUZZTIME ?= 20s
+fuzz: ## every fuzz target for FUZZTIME each
+	@for f in $$(grep -rl '^func Fuzz' --include='*_test.go' .); do \
+	  for t in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\).*/\1/p' $$f); do \
+	    echo "$$(dirname $$f) $$t"; go test -run '^$$' -fuzz "^$$t$$" -fuzztime $(FUZZTIME) ./$$(dirname $$f) || exit 1; done; done
+
+ROUNDS ?= 200
+crash: build ## a real process killed at random moments, ROUNDS times; nothing acknowledged may be lost
+	go run ./interop/crash -bin bin/ringmq -rounds $(ROUNDS)
+
+POWER_ROUNDS ?= 30
+powerloss: build ## power cuts on loop-mounted ext4 and xfs (needs root), POWER_ROUNDS per engine and file system
+	interop/powerloss/run.sh $(POWER_ROUNDS)
+
+interop: build ## the stock Java client, client-go and mqadmin against bin/ringmq (Java 17, Maven)
+	interop/run.sh
+
+versus: build ## figures beside the stock broker, printed as ratios
+	interop/versus.sh
+
+clean: ## remove what was built
+	rm -rf bin

@@ -1,0 +1,288 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"math/rand"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sort"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+const topic = "CrashTopic"
+
+// ack is what a producer was told about one message.
+type ack struct {
+	seq    int64
+	offset int64
+}
+
+// trial runs many rounds over one store directory.
+type trial struct {
+	mode       mode
+	bin        string
+	dir        string
+	queues     int
+	rng        *rand.Rand
+	readyLimit time.Duration
+
+	port     int
+	nextSeq  []int64   // next number of each queue's producer; only its producer advances it
+	acked    [][]ack   // acknowledged and not yet verified, per queue
+	verified []int64   // queue offset up to which each queue was checked
+	lastSeq  []int64   // highest number seen in each queue so far
+	ready    []float64 // seconds from start to ready, per round
+	total    int64
+}
+
+func (t *trial) run(rounds int) (passed, failed int) {
+	if err := os.MkdirAll(t.dir, 0o755); err != nil {
+		fatal(err)
+	}
+	t.nextSeq, t.acked, t.verified, t.lastSeq = make([]int64, t.queues), make([][]ack, t.queues), make([]int64, t.queues), make([]int64, t.queues)
+	for q := range t.lastSeq {
+		t.lastSeq[q] = -1
+	}
+	for r := range rounds {
+		if err := t.round(r); err != nil {
+			failed++
+			fmt.Printf("FAIL crash/%s/%s round %d: %v\n", t.mode.flush, t.mode.engine, r, err)
+			break
+		}
+		passed++
+	}
+	sort.Float64s(t.ready)
+	if n := len(t.ready); n > 0 {
+		fmt.Printf("crash/%s/%s: %d kills, %d messages acknowledged, ready after median %.3f s, longest %.3f s\n",
+			t.mode.flush, t.mode.engine, passed, t.total, t.ready[n/2], t.ready[n-1])
+	}
+	return passed, failed
+}
+
+// round starts the broker, verifies what earlier rounds left, loads it and kills it.
+func (t *trial) round(r int) error {
+	p, err := t.start()
+	if err != nil {
+		return err
+	}
+	defer p.kill()
+	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
+	defer cancel()
+	c, err := dial(ctx, t.addr())
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	if r == 0 {
+		if err := createTopic(ctx, c, topic, t.queues); err != nil {
+			return err
+		}
+	}
+	for q := range t.queues {
+		if err := t.verify(ctx, c, q); err != nil {
+			return fmt.Errorf("queue %d: %w (log %s)", q, err, p.log)
+		}
+	}
+	return t.load(p)
+}
+
+// load sends from every queue's producer until the kill, at a random moment.
+func (t *trial) load(p *process) error {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	var all sync.WaitGroup
+	for q := range t.queues {
+		all.Add(1)
+		go func() {
+			defer all.Done()
+			t.produce(ctx, q)
+		}()
+	}
+	time.Sleep(time.Duration(20+t.rng.Intn(700)) * time.Millisecond)
+	p.kill()
+	cancel()
+	all.Wait()
+	return nil
+}
+
+func (t *trial) produce(ctx context.Context, q int) {
+	c, err := dial(ctx, t.addr())
+	if err != nil {
+		return
+	}
+	defer c.Close()
+	for {
+		seq := t.nextSeq[q]
+		t.nextSeq[q]++
+		offset, err := send(ctx, c, topic, q, body(q, seq))
+		if err != nil {
+			return
+		}
+		t.acked[q] = append(t.acked[q], ack{seq, offset})
+	}
+}
+
+// verify reads the queue from where the last check ended and holds every acknowledgement against it.
+func (t *trial) verify(ctx context.Context, c caller, q int) error {
+	last, err := maxOffset(ctx, c, topic, q)
+	if err != nil {
+		return err
+	}
+	found := map[int64]int64{}
+	for next := t.verified[q]; next < last; {
+		got, after, err := pull(ctx, c, topic, q, next)
+		if err != nil {
+			return err
+		}
+		for _, m := range got {
+			if m.offset != next {
+				return fmt.Errorf("queue offset %d follows %d: a gap", m.offset, next-1)
+			}
+			seq, err := parseBody(m.body, q)
+			if err != nil {
+				return fmt.Errorf("queue offset %d: %w", m.offset, err)
+			}
+			if seq < t.lastSeq[q] {
+				return fmt.Errorf("queue offset %d holds message %d behind %d", m.offset, seq, t.lastSeq[q])
+			}
+			t.lastSeq[q] = seq
+			found[m.offset] = seq
+			next++
+		}
+		if len(got) == 0 {
+			return fmt.Errorf("nothing at queue offset %d of %d (next %d)", next, last, after)
+		}
+	}
+	for _, a := range t.acked[q] {
+		if seq, ok := found[a.offset]; !ok || seq != a.seq {
+			return fmt.Errorf("message %d was acknowledged at queue offset %d: found %v, message %d (maximum %d)", a.seq, a.offset, ok, seq, last)
+		}
+	}
+	t.total += int64(len(t.acked[q]))
+	t.acked[q], t.verified[q] = t.acked[q][:0], last
+	return nil
+}
+
+// body is the numbered text, padded to a length that varies so that records end anywhere in a block.
+func body(q int, seq int64) []byte {
+	b := []byte("q" + strconv.Itoa(q) + " n" + strconv.FormatInt(seq, 10) + " ")
+	for n := int(seq*2654435761%1500) + 20; len(b) < n; {
+		b = append(b, byte('a'+len(b)%26))
+	}
+	return b
+}
+
+func parseBody(b []byte, q int) (int64, error) {
+	words := strings.SplitN(string(b), " ", 3)
+	if len(words) < 2 || words[0] != "q"+strconv.Itoa(q) || len(words[1]) < 2 {
+		return 0, fmt.Errorf("a body that nobody sent: %.40q", b)
+	}
+	seq, err := strconv.ParseInt(words[1][1:], 10, 64)
+	if err != nil {
+		return 0, err
+	}
+	if string(body(q, seq)) != string(b) {
+		return 0, fmt.Errorf("message %d has a changed body", seq)
+	}
+	return seq, nil
+}
+
+func (t *trial) addr() string { return "127.0.0.1:" + strconv.Itoa(t.port) }
+
+// process is one life of the broker.
+type process struct {
+	cmd  *exec.Cmd
+	log  string
+	done bool
+}
+
+func (p *process) kill() {
+	if p.done {
+		return
+	}
+	p.done = true
+	_ = p.cmd.Process.Signal(syscall.SIGKILL)
+	_ = p.cmd.Wait()
+}
+
+// start runs the binary and waits until it answers; the time it took counts against the limit.
+func (t *trial) start() (*process, error) {
+	ports, err := freePorts()
+	if err != nil {
+		return nil, err
+	}
+	t.port = ports[0]
+	logName := filepath.Join(t.dir, "broker.log")
+	log, err := os.OpenFile(logName, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	if err != nil {
+		return nil, err
+	}
+	defer log.Close()
+	args := []string{"standalone"}
+	for _, s := range []string{
+		"listenPort=" + strconv.Itoa(ports[0]), "namesrvListenPort=" + strconv.Itoa(ports[1]),
+		"storePathRootDir=" + filepath.Join(t.dir, "store"), "storePathCommitLog=" + filepath.Join(t.dir, "store", "commitlog"),
+		"mappedFileSizeCommitLog=8388608", "mappedFileSizeConsumeQueue=20000", "maxHashSlotNum=5000", "maxIndexNum=20000",
+		"flushDiskType=" + t.mode.flush, "diskEngine=" + t.mode.engine,
+	} {
+		args = append(args, "--set", s)
+	}
+	cmd := exec.Command(t.bin, args...)
+	cmd.Stdout, cmd.Stderr = log, log
+	began := time.Now()
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	p := &process{cmd: cmd, log: logName}
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	for {
+		if answered(ctx, t.addr()) {
+			break
+		}
+		if ctx.Err() != nil {
+			p.kill()
+			return nil, fmt.Errorf("no answer 30 s after the start (log %s)", logName)
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	took := time.Since(began)
+	t.ready = append(t.ready, took.Seconds())
+	if took > t.readyLimit {
+		p.kill()
+		return nil, fmt.Errorf("ready only after %s (log %s)", took, logName)
+	}
+	return p, nil
+}
+
+// freePorts finds a broker port whose neighbours (the second port two below, one above) are free too, and one for the name server.
+func freePorts() ([2]int, error) {
+	for range 100 {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return [2]int{}, err
+		}
+		port := l.Addr().(*net.TCPAddr).Port
+		_ = l.Close()
+		free := port > 1100 && port < 65000
+		for _, p := range []int{port - 2, port + 1, port + 2} {
+			n, err := net.Listen("tcp", "127.0.0.1:"+strconv.Itoa(p))
+			if err != nil {
+				free = false
+				break
+			}
+			_ = n.Close()
+		}
+		if free {
+			return [2]int{port, port + 2}, nil
+		}
+	}
+	return [2]int{}, fmt.Errorf("no run of free ports found")
+}

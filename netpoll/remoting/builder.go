@@ -1,0 +1,133 @@
+package remoting
+
+import (
+	"encoding/binary"
+	"strconv"
+)
+
+// Builder writes one answer straight into an output buffer: fields first, then a body, then End. It is used by value and
+// allocates nothing beyond what dst needs to grow. Field keys must need no escaping in JSON.
+type Builder struct {
+	buf    []byte
+	start  int // of the frame in buf
+	fields int // binary: where the block length lies
+	enc    Encoding
+	opaque int32
+	code   int32
+	remark string
+	count  int
+	body   []byte
+}
+
+// BeginReply starts an answer at the end of dst, in the encoding of the request it answers: flag 1, language JAVA, version 479.
+func BeginReply(dst []byte, enc Encoding, opaque, code int32) Builder {
+	b := Builder{start: len(dst), enc: enc, opaque: opaque, code: code}
+	b.buf = append(dst, 0, 0, 0, 0, 0, 0, 0, 0)
+	return b
+}
+
+// Remark sets the remark. In the binary encoding it lies before the fields, so it must be set before the first of them.
+func (b *Builder) Remark(s string) {
+	if b.count > 0 && b.enc == Binary {
+		panic("remoting: remark set after a field")
+	}
+	b.remark = s
+}
+
+// open writes what lies before the first field.
+func (b *Builder) open() {
+	if b.enc == Binary {
+		b.buf = appendBinaryFixed(b.buf, b.code, Java, Version, b.opaque, FlagResponse)
+		b.buf = binary.BigEndian.AppendUint32(b.buf, uint32(len(b.remark)))
+		b.buf = append(b.buf, b.remark...)
+		b.fields = len(b.buf)
+		b.buf = append(b.buf, 0, 0, 0, 0)
+		return
+	}
+	b.buf = append(b.buf, `{"code":`...)
+	b.buf = strconv.AppendInt(b.buf, int64(b.code), 10)
+}
+
+// next prepares the place of one more field.
+func (b *Builder) next() {
+	if b.count == 0 {
+		b.open()
+		if b.enc == JSON {
+			b.buf = append(b.buf, `,"extFields":{`...)
+		}
+	} else if b.enc == JSON {
+		b.buf = append(b.buf, ',')
+	}
+	b.count++
+}
+
+// Str adds a text field.
+func (b *Builder) Str(key, v string) { addField(b, key, v) }
+
+// Bytes adds a text field.
+func (b *Builder) Bytes(key string, v []byte) { addField(b, key, v) }
+
+func addField[T string | []byte](b *Builder, key string, v T) {
+	b.next()
+	if b.enc == Binary {
+		b.buf = appendBinaryField(b.buf, key, v)
+		return
+	}
+	b.key(key)
+	b.buf = appendQuoted(b.buf, v)
+}
+
+func (b *Builder) key(key string) {
+	b.buf = append(b.buf, '"')
+	b.buf = append(b.buf, key...)
+	b.buf = append(b.buf, '"', ':')
+}
+
+// Int adds a number, as text as the protocol wants it.
+func (b *Builder) Int(key string, v int64) {
+	b.next()
+	if b.enc == Binary {
+		var text [20]byte
+		b.buf = appendBinaryField(b.buf, key, strconv.AppendInt(text[:0], v, 10))
+		return
+	}
+	b.key(key)
+	b.buf = append(b.buf, '"')
+	b.buf = strconv.AppendInt(b.buf, v, 10)
+	b.buf = append(b.buf, '"')
+}
+
+// Bool adds "true" or "false".
+func (b *Builder) Bool(key string, v bool) {
+	if v {
+		b.Str(key, "true")
+	} else {
+		b.Str(key, "false")
+	}
+}
+
+// Body sets the body; p is copied by End.
+func (b *Builder) Body(p []byte) { b.body = p }
+
+// End completes the frame and returns dst with it.
+func (b *Builder) End() []byte {
+	if b.count == 0 {
+		b.open()
+	}
+	if b.enc == Binary {
+		binary.BigEndian.PutUint32(b.buf[b.fields:], uint32(len(b.buf)-b.fields-4))
+	} else {
+		if b.count > 0 {
+			b.buf = append(b.buf, '}')
+		}
+		b.buf = appendJSONRest(b.buf, FlagResponse, Java, b.opaque, b.remark, Version)
+	}
+	return closeFrame(b.buf, b.start, b.enc, b.body)
+}
+
+// AppendReply appends an answer of a code and a remark ("" for none).
+func AppendReply(dst []byte, enc Encoding, opaque, code int32, remark string) []byte {
+	b := BeginReply(dst, enc, opaque, code)
+	b.Remark(remark)
+	return b.End()
+}

@@ -1,0 +1,399 @@
+package remoting
+
+import (
+	"fmt"
+	"strconv"
+	"unicode/utf16"
+	"unicode/utf8"
+)
+
+// jsonScanner walks the text of a JSON header. Errors stick: after the first one every read is empty.
+type jsonScanner struct {
+	b   []byte
+	i   int
+	bad bool
+	c   *Command
+}
+
+func (c *Command) decodeJSON(h []byte) error {
+	s := jsonScanner{b: h, c: c}
+	s.object(0)
+	s.space()
+	if s.bad || s.i != len(h) {
+		c.Opaque = findOpaque(h)
+		return fmt.Errorf("%w: JSON text broken at byte %d of %d", ErrHeader, s.i, len(h))
+	}
+	return nil
+}
+
+// findOpaque reads the request id out of a header that is otherwise broken, so that its sender gets an answer.
+func findOpaque(h []byte) int32 {
+	const key = `"opaque":`
+	for i := 0; i+len(key) < len(h); i++ {
+		if string(h[i:i+len(key)]) == key {
+			end := i + len(key)
+			for end < len(h) && (h[end] == '-' || h[end] >= '0' && h[end] <= '9') {
+				end++
+			}
+			n, _ := parseInt(h[i+len(key):end], 32)
+			return int32(n)
+		}
+	}
+	return 0
+}
+
+func (s *jsonScanner) space() {
+	for s.i < len(s.b) && (s.b[s.i] == ' ' || s.b[s.i] == '\n' || s.b[s.i] == '\t' || s.b[s.i] == '\r') {
+		s.i++
+	}
+}
+
+// take consumes ch if it is next.
+func (s *jsonScanner) take(ch byte) bool {
+	s.space()
+	if s.i < len(s.b) && s.b[s.i] == ch {
+		s.i++
+		return true
+	}
+	return false
+}
+
+func (s *jsonScanner) expect(ch byte) {
+	if !s.take(ch) {
+		s.bad = true
+	}
+}
+
+// object reads the header's object (depth 0) or its extension fields (depth 1).
+func (s *jsonScanner) object(depth int) {
+	s.expect('{')
+	if s.bad || s.take('}') {
+		return
+	}
+	for !s.bad {
+		key := s.text()
+		s.expect(':')
+		if s.bad {
+			return
+		}
+		if depth == 0 {
+			s.member(key)
+		} else {
+			s.field(key)
+		}
+		if !s.take(',') {
+			s.expect('}')
+			return
+		}
+	}
+}
+
+// member reads one top-level value. Unknown keys are skipped.
+func (s *jsonScanner) member(key []byte) {
+	c := s.c
+	switch string(key) {
+	case "code":
+		c.Code = s.int32()
+	case "flag":
+		c.Flag = s.int32()
+	case "opaque":
+		c.Opaque = s.int32()
+	case "version":
+		c.Version = s.int32()
+	case "language":
+		s.language()
+	case "remark":
+		if v, ok := s.scalar(); ok {
+			c.Remark = v
+			if v == nil {
+				c.Remark = []byte{}
+			}
+		}
+	case "extFields":
+		if s.space(); s.i < len(s.b) && s.b[s.i] == '{' {
+			s.object(1)
+		} else {
+			s.skip(0)
+		}
+	default:
+		s.skip(0)
+	}
+}
+
+func (s *jsonScanner) language() {
+	v, ok := s.scalar()
+	switch {
+	case !ok:
+		s.c.Language = UnknownLanguage
+	case len(v) > 0 && v[0] >= '0' && v[0] <= '9':
+		n, _ := parseInt(v, 32)
+		s.c.Language = UnknownLanguage
+		if n < int64(len(languageNames)) {
+			s.c.Language = Language(n)
+		}
+	default:
+		s.c.Language = parseLanguage(v)
+	}
+}
+
+func (s *jsonScanner) field(key []byte) {
+	v, ok := s.scalar()
+	if !ok || s.bad {
+		return
+	}
+	if len(s.c.Ext) == MaxFields {
+		s.bad = true
+		return
+	}
+	s.c.Ext = append(s.c.Ext, Field{key, v})
+}
+
+func (s *jsonScanner) int32() int32 {
+	v, ok := s.scalar()
+	if !ok {
+		return 0
+	}
+	n, good := parseInt(v, 32)
+	if !good {
+		s.bad = true
+	}
+	return int32(n)
+}
+
+// scalar reads a string, number or boolean as its text; ok is false for null.
+func (s *jsonScanner) scalar() (v []byte, ok bool) {
+	s.space()
+	if s.i >= len(s.b) {
+		s.bad = true
+		return nil, false
+	}
+	switch s.b[s.i] {
+	case '"':
+		return s.text(), true
+	case '{', '[':
+		at := s.i
+		s.skip(0)
+		return s.b[at:s.i], true
+	}
+	v = s.bare()
+	if string(v) == "null" {
+		return nil, false
+	}
+	return v, true
+}
+
+// bare reads a number or word up to the next delimiter.
+func (s *jsonScanner) bare() []byte {
+	at := s.i
+	for s.i < len(s.b) {
+		switch ch := s.b[s.i]; {
+		case ch >= '0' && ch <= '9', ch >= 'a' && ch <= 'z', ch >= 'A' && ch <= 'Z', ch == '-', ch == '+', ch == '.':
+			s.i++
+			continue
+		}
+		break
+	}
+	if s.i == at {
+		s.bad = true
+	}
+	return s.b[at:s.i]
+}
+
+// text reads a quoted string. Without escapes it aliases the header; with escapes it lives in the command's scratch memory.
+func (s *jsonScanner) text() []byte {
+	s.expect('"')
+	if s.bad {
+		return nil
+	}
+	at := s.i
+	for s.i < len(s.b) {
+		switch ch := s.b[s.i]; {
+		case ch == '"':
+			s.i++
+			return s.b[at : s.i-1 : s.i-1]
+		case ch == '\\':
+			return s.escaped(at)
+		}
+		s.i++
+	}
+	s.bad = true
+	return nil
+}
+
+func (s *jsonScanner) escaped(at int) []byte {
+	start := len(s.c.scratch)
+	out := append(s.c.scratch, s.b[at:s.i]...)
+	for s.i < len(s.b) {
+		ch := s.b[s.i]
+		s.i++
+		if ch == '"' {
+			s.c.scratch = out
+			return out[start:len(out):len(out)]
+		}
+		if ch != '\\' {
+			out = append(out, ch)
+			continue
+		}
+		if s.i >= len(s.b) {
+			break
+		}
+		ch = s.b[s.i]
+		s.i++
+		switch ch {
+		case 'n':
+			out = append(out, '\n')
+		case 't':
+			out = append(out, '\t')
+		case 'r':
+			out = append(out, '\r')
+		case 'b':
+			out = append(out, '\b')
+		case 'f':
+			out = append(out, '\f')
+		case 'u':
+			out = utf8.AppendRune(out, s.unicode())
+		default: // the quote, the backslash, the slash, and what fastjson passes through
+			out = append(out, ch)
+		}
+	}
+	s.bad = true
+	return nil
+}
+
+// unicode reads the four digits behind \u, and the second half of a surrogate pair if one follows.
+func (s *jsonScanner) unicode() rune {
+	r, ok := hex4(s.b[s.i:])
+	if !ok {
+		s.bad = true
+		return 0
+	}
+	s.i += 4
+	if utf16.IsSurrogate(r) && s.i+6 <= len(s.b) && s.b[s.i] == '\\' && s.b[s.i+1] == 'u' {
+		if low, ok := hex4(s.b[s.i+2:]); ok {
+			if both := utf16.DecodeRune(r, low); both != utf8.RuneError {
+				s.i += 6
+				return both
+			}
+		}
+	}
+	return r
+}
+
+func hex4(b []byte) (rune, bool) {
+	if len(b) < 4 {
+		return 0, false
+	}
+	var r rune
+	for _, ch := range b[:4] {
+		switch {
+		case ch >= '0' && ch <= '9':
+			r = r<<4 | rune(ch-'0')
+		case ch|0x20 >= 'a' && ch|0x20 <= 'f':
+			r = r<<4 | rune(ch|0x20-'a'+10)
+		default:
+			return 0, false
+		}
+	}
+	return r, true
+}
+
+const maxJSONDepth = 32
+
+// skip passes over a value of any kind.
+func (s *jsonScanner) skip(depth int) {
+	s.space()
+	if s.bad || s.i >= len(s.b) || depth > maxJSONDepth {
+		s.bad = true
+		return
+	}
+	switch s.b[s.i] {
+	case '"':
+		s.text()
+	case '{', '[':
+		open := s.b[s.i]
+		s.i++
+		if s.take(open + 2) { // the closing bracket of both kinds is two code points on
+			return
+		}
+		for !s.bad {
+			if open == '{' {
+				s.skip(depth + 1)
+				s.expect(':')
+			}
+			s.skip(depth + 1)
+			if !s.take(',') {
+				s.expect(open + 2)
+				return
+			}
+		}
+	default:
+		s.bare()
+	}
+}
+
+func appendJSONHeader(dst []byte, c *Command) []byte {
+	dst = append(dst, `{"code":`...)
+	dst = strconv.AppendInt(dst, int64(c.Code), 10)
+	if len(c.Ext) > 0 {
+		dst = append(dst, `,"extFields":{`...)
+		for i, f := range c.Ext {
+			if i > 0 {
+				dst = append(dst, ',')
+			}
+			dst = appendQuoted(dst, f.Key)
+			dst = append(dst, ':')
+			dst = appendQuoted(dst, f.Value)
+		}
+		dst = append(dst, '}')
+	}
+	return appendJSONRest(dst, c.Flag, c.Language, c.Opaque, c.Remark, c.Version)
+}
+
+func appendJSONRest[T string | []byte](dst []byte, flag int32, lang Language, opaque int32, remark T, version int32) []byte {
+	dst = append(dst, `,"flag":`...)
+	dst = strconv.AppendInt(dst, int64(flag), 10)
+	if name := lang.String(); name != "" {
+		dst = append(dst, `,"language":"`...)
+		dst = append(dst, name...)
+		dst = append(dst, '"')
+	}
+	dst = append(dst, `,"opaque":`...)
+	dst = strconv.AppendInt(dst, int64(opaque), 10)
+	if len(remark) > 0 {
+		dst = append(dst, `,"remark":`...)
+		dst = appendQuoted(dst, remark)
+	}
+	dst = append(dst, `,"serializeTypeCurrentRPC":"JSON","version":`...)
+	dst = strconv.AppendInt(dst, int64(version), 10)
+	return append(dst, '}')
+}
+
+const hexDigits = "0123456789abcdef"
+
+// appendQuoted appends s as a JSON string.
+func appendQuoted[T string | []byte](dst []byte, s T) []byte {
+	dst = append(dst, '"')
+	at := 0
+	for i := 0; i < len(s); i++ {
+		ch := s[i]
+		if ch >= 0x20 && ch != '"' && ch != '\\' {
+			continue
+		}
+		dst = append(dst, s[at:i]...)
+		at = i + 1
+		switch ch {
+		case '"', '\\':
+			dst = append(dst, '\\', ch)
+		case '\n':
+			dst = append(dst, '\\', 'n')
+		case '\t':
+			dst = append(dst, '\\', 't')
+		case '\r':
+			dst = append(dst, '\\', 'r')
+		default:
+			dst = append(dst, '\\', 'u', '0', '0', hexDigits[ch>>4], hexDigits[ch&15])
+		}
+	}
+	dst = append(dst, s[at:]...)
+	return append(dst, '"')
+}

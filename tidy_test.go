@@ -1,0 +1,152 @@
+// Package ringmq_test holds the rules that the whole tree obeys: who may import whom, and how large a file or a
+// function may grow. They are tests so that breaking one is noticed on the machine of whoever breaks it.
+package ringmq_test
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// room is a folder and everything below it that has no row of its own.
+type room struct {
+	folder string
+	ours   []string // rooms it may import; a trailing slash admits everything below
+	kernel []string // libraries only some rooms may say
+}
+
+const (
+	gnet     = "github.com/panjf2000/gnet/v2"
+	giouring = "github.com/pawelgaczynski/giouring"
+	xsys     = "golang.org/x/sys"
+)
+
+// rooms in order: the first row whose folder is a prefix decides.
+var rooms = []room{
+	{"netpoll/remoting/settings", nil, nil},
+	{"netpoll/remoting", []string{"netpoll/remoting/"}, nil},
+	{"netpoll", []string{"netpoll/remoting"}, []string{gnet, xsys}},
+	{"store/record", nil, nil},
+	{"store/disk", nil, []string{giouring, xsys}},
+	{"store/queue", []string{"store/disk", "store/record"}, nil},
+	{"store/index", []string{"store/disk", "store/record"}, nil},
+	{"store/commitlog", []string{"store/disk", "store/record"}, nil},
+	{"store/delay", []string{"store", "store/record"}, nil},
+	{"store", []string{"store/disk", "store/record", "store/queue", "store/index", "store/commitlog"}, nil},
+	{"replica", []string{"store", "store/record", "netpoll", "netpoll/remoting/"}, []string{xsys}},
+	{"namesrv", []string{"netpoll", "netpoll/remoting", "netpoll/remoting/settings"}, nil},
+	{"broker", []string{"netpoll", "netpoll/remoting", "netpoll/remoting/settings", "store", "store/record", "store/commitlog", "store/delay", "replica", "broker/"}, nil},
+	{"tuning", []string{"store/disk"}, nil},
+	{"bench", []string{"netpoll", "netpoll/remoting", "store/record"}, nil},
+	{"cmd", []string{"netpoll/", "store/", "store", "netpoll", "replica", "namesrv", "broker", "broker/", "tuning", "bench"}, nil},
+	{"interop", []string{"netpoll", "netpoll/remoting", "store/record", "interop/"}, []string{xsys}},
+}
+
+func roomOf(folder string) (room, bool) {
+	for _, r := range rooms {
+		if folder == r.folder || strings.HasPrefix(folder, r.folder+"/") {
+			return r, true
+		}
+	}
+	return room{}, false
+}
+
+func (r room) mayImport(target string) bool {
+	for _, o := range r.ours {
+		if target == strings.TrimSuffix(o, "/") || strings.HasSuffix(o, "/") && strings.HasPrefix(target, o) {
+			return true
+		}
+	}
+	return false
+}
+
+func (r room) maySay(library string) bool {
+	for _, k := range []string{gnet, giouring, xsys} {
+		if library == k || strings.HasPrefix(library, k+"/") {
+			for _, allowed := range r.kernel {
+				if allowed == k {
+					return true
+				}
+			}
+			return false
+		}
+	}
+	return true
+}
+
+// eachGoFile calls fn for every Go file of the module that is not a test, parsed.
+func eachGoFile(t *testing.T, fn func(name string, set *token.FileSet, f *ast.File)) {
+	t.Helper()
+	err := filepath.WalkDir(".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() && (strings.HasPrefix(d.Name(), ".") && name != "." || d.Name() == "testdata" || name == filepath.Join("interop", "goclient")) {
+			return fs.SkipDir
+		}
+		if d.IsDir() || !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go") {
+			return nil
+		}
+		set := token.NewFileSet()
+		f, err := parser.ParseFile(set, name, nil, parser.ParseComments)
+		if err != nil {
+			return err
+		}
+		fn(filepath.ToSlash(name), set, f)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestArrows: imports point downward only, and only the rooms that own the kernel and the event loop name them.
+func TestArrows(t *testing.T) {
+	files := 0
+	eachGoFile(t, func(name string, _ *token.FileSet, f *ast.File) {
+		files++
+		folder := path.Dir(name)
+		r, ok := roomOf(folder)
+		if !ok {
+			t.Errorf("%s: %s is no room of this house", name, folder)
+			return
+		}
+		for _, spec := range f.Imports {
+			target := strings.Trim(spec.Path.Value, `"`)
+			if !r.maySay(target) {
+				t.Errorf("%s: %s may not import %s", name, folder, target)
+			}
+			ours, inside := strings.CutPrefix(target, "ringmq/")
+			if inside && ours != folder && !r.mayImport(ours) {
+				t.Errorf("%s: %s may not import %s", name, folder, ours)
+			}
+		}
+	})
+	if files == 0 {
+		t.Fatal("no Go file found: the walk is broken")
+	}
+}
+
+// TestSizes is a ratchet a little above the house rule (files of about 400 lines, functions of about 70).
+func TestSizes(t *testing.T) {
+	const fileLines, functionLines = 430, 76
+	eachGoFile(t, func(name string, set *token.FileSet, f *ast.File) {
+		if n := set.File(f.Pos()).LineCount(); n > fileLines {
+			t.Errorf("%s: %d lines; split it by noun", name, n)
+		}
+		for _, d := range f.Decls {
+			fn, ok := d.(*ast.FuncDecl)
+			if !ok {
+				continue
+			}
+			if n := set.Position(fn.End()).Line - set.Position(fn.Pos()).Line + 1; n > functionLines {
+				t.Errorf("%s: %s has %d lines", name, fn.Name.Name, n)
+			}
+		}
+	})
+}
