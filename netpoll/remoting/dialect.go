@@ -1,0 +1,174 @@
+package remoting
+
+import (
+	"encoding/json"
+	"fmt"
+)
+
+// StandardJSON turns the reference broker's JSON dialect into standard JSON: numeric keys that stand unquoted are quoted, and
+// an object used as a key ({{"topic":"T"}:9}) becomes its own text as a string. Standard text is returned as it is.
+func StandardJSON(b []byte) ([]byte, error) {
+	if json.Valid(b) {
+		return b, nil
+	}
+	d := dialect{in: b, out: make([]byte, 0, len(b)+len(b)/8)}
+	d.value(0)
+	d.space()
+	if d.err == nil && d.i != len(b) {
+		d.fail("text behind the value")
+	}
+	if d.err != nil {
+		return nil, d.err
+	}
+	if !json.Valid(d.out) {
+		return nil, fmt.Errorf("remoting: no JSON text, not even in the reference broker's dialect")
+	}
+	return d.out, nil
+}
+
+type dialect struct {
+	in  []byte
+	i   int
+	out []byte
+	err error
+}
+
+func (d *dialect) fail(what string) {
+	if d.err == nil {
+		d.err = fmt.Errorf("remoting: JSON broken at byte %d: %s", d.i, what)
+	}
+}
+
+func (d *dialect) space() {
+	for d.i < len(d.in) && (d.in[d.i] == ' ' || d.in[d.i] == '\n' || d.in[d.i] == '\t' || d.in[d.i] == '\r') {
+		d.i++
+	}
+}
+
+func (d *dialect) peek() byte {
+	d.space()
+	if d.i < len(d.in) {
+		return d.in[d.i]
+	}
+	return 0
+}
+
+func (d *dialect) take(ch byte) bool {
+	if d.peek() != ch {
+		return false
+	}
+	d.i++
+	d.out = append(d.out, ch)
+	return true
+}
+
+func (d *dialect) value(depth int) {
+	if depth > maxJSONDepth {
+		d.fail("nested too deep")
+		return
+	}
+	switch d.peek() {
+	case '{':
+		d.object(depth)
+	case '[':
+		d.array(depth)
+	case '"':
+		d.text()
+	default:
+		d.bare()
+	}
+}
+
+func (d *dialect) object(depth int) {
+	d.take('{')
+	if d.take('}') {
+		return
+	}
+	for d.err == nil {
+		d.objectKey(depth)
+		if !d.take(':') {
+			d.fail("no colon")
+			return
+		}
+		d.value(depth + 1)
+		if d.take('}') {
+			return
+		}
+		if !d.take(',') {
+			d.fail("no comma")
+		}
+	}
+}
+
+func (d *dialect) objectKey(depth int) {
+	switch d.peek() {
+	case '"':
+		d.text()
+	case '{', '[':
+		at := len(d.out)
+		d.value(depth + 1)
+		key := string(d.out[at:])
+		d.out = appendQuoted(d.out[:at], key)
+	default:
+		d.out = append(d.out, '"')
+		d.bare()
+		d.out = append(d.out, '"')
+	}
+}
+
+func (d *dialect) array(depth int) {
+	d.take('[')
+	if d.take(']') {
+		return
+	}
+	for d.err == nil {
+		d.value(depth + 1)
+		if d.take(']') {
+			return
+		}
+		if !d.take(',') {
+			d.fail("no comma")
+		}
+	}
+}
+
+func (d *dialect) text() {
+	at := d.i
+	for d.i++; d.i < len(d.in); d.i++ {
+		switch d.in[d.i] {
+		case '\\':
+			d.i++
+		case '"':
+			d.i++
+			d.out = append(d.out, d.in[at:d.i]...)
+			return
+		}
+	}
+	d.fail("text without end")
+}
+
+func (d *dialect) bare() {
+	at := d.i
+	for d.i < len(d.in) {
+		ch := d.in[d.i]
+		if ch >= '0' && ch <= '9' || ch >= 'a' && ch <= 'z' || ch >= 'A' && ch <= 'Z' || ch == '-' || ch == '+' || ch == '.' || ch == '_' || ch == '$' {
+			d.i++
+			continue
+		}
+		break
+	}
+	if d.i == at {
+		d.fail("no value")
+		return
+	}
+	d.out = append(d.out, d.in[at:d.i]...)
+}
+
+// Unmarshal decodes JSON in either dialect.
+func Unmarshal(b []byte, v any) error {
+	std, err := StandardJSON(b)
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(std, v)
+}
