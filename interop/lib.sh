@@ -1,0 +1,108 @@
+# Functions of run.sh: ours_start, ours_stop, stock_start, stock_stop, store_exchange. They use $bin, $work and $rmq.
+ns_port=19876 broker_port=20911 stock_ns=29876 stock_port=30911
+ours_pid='' last_store=''
+
+wait_tcp() { # wait_tcp PORT TENTHS
+  local i
+  for i in $(seq "$2"); do
+    (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null && return
+    sleep 0.1
+  done
+  echo "interop: port $1 does not open" >&2; return 1
+}
+
+ours_start() { # ours_start NAME [KEY=VALUE...]: name server and broker in one process, store under $work/ours-NAME
+  last_store=$work/ours-$1; shift
+  local set=() kv
+  for kv in "$@"; do set+=(--set "$kv"); done
+  "$bin" standalone --set namesrvListenPort=$ns_port --set listenPort=$broker_port --set brokerName=broker-a \
+    --set storePathRootDir="$last_store" --set storePathCommitLog="$last_store/commitlog" \
+    --set mappedFileSizeCommitLog=67108864 --set maxIndexNum=200000 --set maxHashSlotNum=50000 "${set[@]}" >>"$work/ours.log" 2>&1 &
+  ours_pid=$!
+  echo "$ours_pid" >"$work/ours.pid"
+  wait_tcp $broker_port 100 && wait_tcp $ns_port 100
+}
+
+ours_stop() {
+  [ -f "$work/ours.pid" ] || return 0
+  local pid; pid=$(cat "$work/ours.pid")
+  kill "$pid" 2>/dev/null
+  local i
+  for i in $(seq 150); do kill -0 "$pid" 2>/dev/null || break; sleep 0.1; done
+  kill -9 "$pid" 2>/dev/null
+  rm -f "$work/ours.pid"
+}
+
+write_control() { # a program for the Java cases: "restart" ends the broker in order, "kill" does not
+  cat >"$work/control" <<C
+#!/usr/bin/env bash
+bin=$bin work=$work rmq=$rmq
+. "$here/lib.sh"
+case \$1 in
+  restart) ours_stop ;;
+  kill) kill -9 \$(cat $work/ours.pid); sleep 0.3; rm -f $work/ours.pid ;;
+esac
+ours_start main
+C
+  chmod +x "$work/control"
+}
+
+stock_conf() { # stock_conf STORE
+  mkdir -p "$work/stock"
+  printf 'listenPort=%s\nkvConfigPath=%s\n' $stock_ns "$work/stock/kv.json" >"$work/stock/namesrv.conf"
+  cat >"$work/stock/broker.conf" <<C
+brokerClusterName=DefaultCluster
+brokerName=broker-a
+brokerId=0
+brokerIP1=127.0.0.1
+brokerIP2=127.0.0.1
+listenPort=$stock_port
+namesrvAddr=127.0.0.1:$stock_ns
+storePathRootDir=$1
+storePathCommitLog=$1/commitlog
+mappedFileSizeCommitLog=67108864
+maxIndexNum=200000
+maxHashSlotNum=50000
+C
+}
+
+stock_start() { # stock_start NAME: the reference broker beside ours, store under $work/stock-NAME
+  stock_conf "${2:-$work/stock-$1}"
+  export NAMESRV=127.0.0.1:$stock_ns
+  NAME=interop-ns HEAP="-Xms256m -Xmx256m" "$rmq" start namesrv "$work/stock/namesrv.conf" >/dev/null &&
+    NAME=interop-broker HEAP="-Xms1g -Xmx1g" "$rmq" start broker "$work/stock/broker.conf" >/dev/null
+}
+
+stock_stop() {
+  local n
+  for n in interop-broker interop-ns; do
+    [ -f "$RMQ_HOME/run/$n.pid" ] && "$rmq" stop "$n"
+  done
+  return 0
+}
+
+# store_exchange: a directory written by stock is served by ours and the other way round. StoreExchange.java fills and checks.
+store_exchange() {
+  local fill="java -Xmx512m -Drocketmq.client.logRoot=$work/clientlog -cp $work/classes:$classpath StoreExchange"
+  stock_start exchange || return 1
+  $fill fill 127.0.0.1:$stock_ns 127.0.0.1:$stock_port "$work/stock.list" || echo "FAIL store/fill-stock"
+  stock_stop
+  cp -a "$work/stock-exchange" "$work/ours-from-stock"
+  ours_start from-stock
+  $fill check 127.0.0.1:$ns_port 127.0.0.1:$broker_port "$work/stock.list" | sed 's/^\(PASS\|FAIL\) /\1 store\/stock-to-ours-/'
+  ours_stop
+  ours_start exchange
+  $fill fill 127.0.0.1:$ns_port 127.0.0.1:$broker_port "$work/ours.list" || echo "FAIL store/fill-ours"
+  ours_stop
+  cp -a "$work/ours-exchange" "$work/stock-from-ours"
+  stock_start from-ours
+  $fill check 127.0.0.1:$stock_ns 127.0.0.1:$stock_port "$work/ours.list" | sed 's/^\(PASS\|FAIL\) /\1 store\/ours-to-stock-clean-/'
+  stock_stop
+  ours_start killed
+  $fill fill 127.0.0.1:$ns_port 127.0.0.1:$broker_port "$work/killed.list" || echo "FAIL store/fill-killed"
+  kill -9 "$(cat "$work/ours.pid")"; rm -f "$work/ours.pid"; sleep 0.3
+  cp -a "$work/ours-killed" "$work/stock-from-killed"
+  stock_start from-killed
+  $fill check 127.0.0.1:$stock_ns 127.0.0.1:$stock_port "$work/killed.list" | sed 's/^\(PASS\|FAIL\) /\1 store\/ours-to-stock-killed-/'
+  stock_stop
+}

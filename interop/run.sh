@@ -1,0 +1,63 @@
+#!/usr/bin/env bash
+# Runs the stock clients and tools against bin/ringmq and prints "N passed, N failed" at the end.
+#   interop/run.sh [java] [go] [admin] [store]     all parts by default
+# Needs Java 17 and Maven for the stock jars (about 90 MB, fetched once into ~/.cache/stock-rmq).
+set -uo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+root=$(dirname "$here")
+bin=${RINGMQ:-$root/bin/ringmq}
+work=$(mktemp -d "${TMPDIR:-/tmp}/ringmq-interop-XXXXXX")
+rmq=$here/stock/rmq
+export RMQ_HOME=${RMQ_HOME:-$HOME/.cache/stock-rmq}
+parts=${*:-java go admin store}
+
+. "$here/lib.sh"
+trap 'ours_stop; stock_stop; [ -n "${KEEP:-}" ] || rm -rf "$work"' EXIT
+
+echo "interop: work in $work"
+"$rmq" install || exit 1
+classpath=$("$rmq" classpath)
+mkdir -p "$work/classes"
+javac -nowarn -Xlint:-deprecation -d "$work/classes" -cp "$classpath" "$here"/java/*.java 2>&1 | grep -v '^Note:'
+[ -f "$work/classes/Suite.class" ] || { echo "interop: the Java programs do not compile"; exit 1; }
+
+passed=0 failed=0
+tally() { # tally FILE: adds the PASS and FAIL lines of a part
+  local p f
+  p=$(grep -c '^PASS ' "$1"); f=$(grep -c '^FAIL ' "$1")
+  [ $((p + f)) -gt 0 ] || { echo "FAIL $2: it ended without a result"; f=1; tail -20 "$1"; }
+  passed=$((passed + p)); failed=$((failed + f))
+}
+java_run() { # java_run CLASS ARGS...
+  java -Xmx512m -Dnamesrv=127.0.0.1:$ns_port -Dbroker=127.0.0.1:$broker_port -Dcontrol="$work/control" \
+    -Drocketmq.client.logRoot="$work/clientlog" -cp "$work/classes:$classpath" "$@"
+}
+
+for part in $parts; do
+  log=$work/$part.log
+  echo "== $part"
+  case $part in
+    java)
+      ours_start main && write_control
+      timeout 600 bash -c 'exec "$@"' _ java -Xmx512m -Dnamesrv=127.0.0.1:$ns_port -Dbroker=127.0.0.1:$broker_port -Dcontrol="$work/control" \
+        -Drocketmq.client.logRoot="$work/clientlog" -cp "$work/classes:$classpath" Suite >"$log" 2>"$work/java.err"
+      grep -E '^(PASS|FAIL)' "$log"; ours_stop ;;
+    go)
+      ours_start main
+      (cd "$here/goclient" && go build -o "$work/goclient" .) || exit 1
+      timeout 300 "$work/goclient" -namesrv 127.0.0.1:$ns_port -broker 127.0.0.1:$broker_port >"$log" 2>"$work/go.err"
+      grep -E '^(PASS|FAIL)' "$log"; ours_stop ;;
+    admin)
+      ours_start admin; stock_start admin
+      timeout 400 java -Xmx512m -Drocketmq.client.logRoot="$work/clientlog" -cp "$work/classes:$classpath" AdminDiff \
+        127.0.0.1:$stock_ns 127.0.0.1:$stock_port 127.0.0.1:$ns_port 127.0.0.1:$broker_port >"$log" 2>"$work/admin.err"
+      grep -E -A40 '^(PASS|FAIL)' "$log" | grep -v '^--$'; stock_stop; ours_stop ;;
+    store)
+      store_exchange >"$log" 2>&1
+      grep -E '^(PASS|FAIL)' "$log" ;;
+    *) echo "interop: no part named $part"; exit 2 ;;
+  esac
+  tally "$log" "$part"
+done
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]
