@@ -1,0 +1,116 @@
+package record
+
+import (
+	"encoding/binary"
+	"hash/crc32"
+)
+
+// The checksum property closes the properties of a record and covers everything before itself: its name, 0x01, ten
+// decimal digits (least significant first, padded with '0'), 0x02.
+const (
+	crcName       = "__CRC32#"
+	crcDigits     = 10
+	crcPrefix     = crcName + "\x01"
+	crcBlank      = crcPrefix + "0000000000\x02"
+	CRCBytes      = len(crcBlank) // of the checksum property
+	crcDigitsBack = crcDigits + 1 // from the end of the record to the first digit
+)
+
+// PropertiesPlan says how many bytes the properties will take on disk and whether the checksum property is among them:
+// not if it is not asked for, nor if the properties fit into MaxPropertiesBytes only without it. A checksum property that
+// came with them is not counted. More than MaxPropertiesBytes cannot be stored.
+func PropertiesPlan(properties []byte, appendCRC bool) (storedBytes int, withCRC bool) {
+	n := len(properties)
+	open := n > 0 && properties[n-1] != separatorPair
+	if findProperty(properties, crcName) >= 0 {
+		n, open = 0, false
+		for rest := properties; len(rest) > 0; {
+			var pair []byte
+			pair, rest = cutPair(rest)
+			if !named(pair, crcName) {
+				n += len(pair)
+				open = pair[len(pair)-1] != separatorPair
+			}
+		}
+	}
+	if !appendCRC {
+		return n, false
+	}
+	with := n + CRCBytes
+	if open {
+		with++
+	}
+	if with > MaxPropertiesBytes {
+		return n, false
+	}
+	return with, true
+}
+
+// appendStoredProperties writes what PropertiesPlan counted.
+func appendStoredProperties(dst, properties []byte, withCRC bool) []byte {
+	start := len(dst)
+	if findProperty(properties, crcName) < 0 {
+		dst = append(dst, properties...)
+	} else {
+		dst = DeleteProperty(dst, properties, crcName)
+	}
+	if !withCRC {
+		return dst
+	}
+	if len(dst) > start && dst[len(dst)-1] != separatorPair {
+		dst = append(dst, separatorPair)
+	}
+	return append(dst, crcBlank...)
+}
+
+// SealCRC computes the checksum property that Append reserved at the end of rec and writes its digits. rec is exactly one
+// record with its place patched in. Without a reserved property it does nothing and returns false.
+func SealCRC(rec []byte) bool {
+	if !endsInCRC(rec) {
+		return false
+	}
+	covered := len(rec) - CRCBytes
+	putDigits(rec[len(rec)-crcDigitsBack:], crc32.ChecksumIEEE(rec[:covered])&checksumMask)
+	return true
+}
+
+// VerifyPropCRC checks the checksum property of the record at the beginning of raw (which may be longer). present:
+// the record ends in one; ok: it agrees with the bytes. A record that is too damaged to find its parts has none.
+func VerifyPropCRC(raw []byte) (present, ok bool) {
+	if len(raw) < fixedBytes {
+		return false, false
+	}
+	size, magic := Header(raw)
+	if magic != MagicV1 && magic != MagicV2 || size < fixedBytes || int(size) > len(raw) {
+		return false, false
+	}
+	rec := raw[:size]
+	if !endsInCRC(rec) {
+		return false, false
+	}
+	covered := len(rec) - CRCBytes
+	var want [crcDigits]byte
+	putDigits(want[:], crc32.ChecksumIEEE(rec[:covered])&checksumMask)
+	return true, string(want[:]) == string(rec[len(rec)-crcDigitsBack:len(rec)-1])
+}
+
+// endsInCRC says whether the properties of rec, exactly one record, end in a checksum property.
+func endsInCRC(rec []byte) bool {
+	if len(rec) < fixedBytes+CRCBytes {
+		return false
+	}
+	p, ok := layout(rec, bodyLengthAt(int32(binary.BigEndian.Uint32(rec[sysFlagAt:]))))
+	at := len(rec) - CRCBytes
+	if !ok || at < p.properties || at > p.properties && rec[at-1] != separatorPair {
+		return false
+	}
+	return string(rec[at:at+len(crcPrefix)]) == crcPrefix && rec[len(rec)-1] == separatorPair
+}
+
+// putDigits writes crc as ten decimal digits, the least significant first.
+func putDigits(dst []byte, crc uint32) {
+	for i := range crcDigits {
+		dst[i] = byte('0' + crc%10)
+		crc /= 10
+	}
+}
