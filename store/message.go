@@ -2,14 +2,6 @@ package store
 
 import "net/netip"
 
-// Transaction types, bits 0xC of a record's sysFlag, and other bits the store itself looks at.
-const (
-	sysFlagTransaction = 0xC
-	sysFlagPrepared    = 0x4
-	sysFlagRollback    = 0xC
-	sysFlagInnerBatch  = 0x80
-)
-
 // DelayTopic is the topic in which messages wait for their delay level: level n waits in queue n-1, and the tags code
 // of its queue entries is the time at which they are due.
 const DelayTopic = "SCHEDULE_TOPIC_XXXX"

@@ -1,0 +1,160 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+
+	"ringmq/store/commitlog"
+	"ringmq/store/record"
+)
+
+const (
+	maxTopicBytes = 255
+	// recordOverheadBytes is what a record may have beyond the largest body: properties, topic and header.
+	recordOverheadBytes = 64 << 10
+)
+
+// Append stores one message. Any goroutine; no I/O, no allocation; m is borrowed until Append returns. The message is
+// safe once Visible reaches Placed.End. Errors: ErrFull, ErrNotWritable, ErrTooLarge, ErrMalformed.
+func (s *Store) Append(m *Message) (Placed, error) {
+	if err := s.admit(m, len(m.Body), len(m.Properties)); err != nil {
+		return Placed{}, err
+	}
+	var r record.Record
+	s.fill(&r, m)
+	r.Body, r.Properties = m.Body, m.Properties
+	r.BodyCRC = record.BodyChecksum(m.Body)
+	return s.place(&r, 1, false)
+}
+
+// place gives a record its queue offset and its place in the log, and advances the queue by count; inner: it is an inner
+// batch, whose base offset goes into its properties.
+func (s *Store) place(r *record.Record, count int64, inner bool) (Placed, error) {
+	size, withCRC, err := s.sizeOf(r)
+	if err != nil {
+		return Placed{}, err
+	}
+	queued := r.SysFlag&record.SysFlagTransaction != record.SysFlagPrepared && r.SysFlag&record.SysFlagTransaction != record.SysFlagRollback
+	var n *counter
+	if queued {
+		n = s.counters.get(r.Topic, r.QueueID)
+	}
+	slot, err := s.reserve(size, &n, r.Topic, r.QueueID)
+	if err != nil {
+		return Placed{}, err
+	}
+	r.PhysicalOffset, r.StoreTimestamp = slot.Offset, slot.StoreTimestamp
+	r.QueueOffset = 0
+	if queued {
+		r.QueueOffset = n.next.Load()
+		n.next.Store(r.QueueOffset + count)
+	}
+	if inner {
+		putInnerBase(r.Properties, r.QueueOffset)
+	}
+	encode(slot.Buf, r, withCRC)
+	s.log.Publish(slot)
+	s.puts.messages.Add(count)
+	s.puts.bytes.Add(int64(size))
+	return Placed{PhysicalOffset: slot.Offset, End: slot.Offset + int64(size), QueueOffset: r.QueueOffset,
+		StoreTimestamp: slot.StoreTimestamp, Size: int32(size)}, nil
+}
+
+// reserve takes the append lock with room for size bytes. A counter that died meanwhile is replaced: its topic was
+// deleted, and what comes now begins the queue anew.
+func (s *Store) reserve(size int, n **counter, topic []byte, id int32) (commitlog.Slot, error) {
+	for {
+		slot, err := s.log.Reserve(size)
+		if err != nil {
+			s.puts.failures.Add(1)
+			return slot, s.refusal(err)
+		}
+		if *n == nil || !(*n).dead.Load() {
+			return slot, nil
+		}
+		s.log.Abandon(slot)
+		*n = s.counters.get(topic, id)
+	}
+}
+
+func (s *Store) refusal(err error) error {
+	switch {
+	case errors.Is(err, commitlog.ErrFull):
+		return ErrFull
+	case errors.Is(err, commitlog.ErrTooLarge):
+		return ErrTooLarge
+	}
+	if errors.Is(err, commitlog.ErrNoSpace) {
+		s.wakeRetention()
+	}
+	return fmt.Errorf("%w: %w", ErrNotWritable, err)
+}
+
+// admit checks what can be checked without the append lock.
+func (s *Store) admit(m *Message, bodyBytes, propertiesBytes int) error {
+	if err := s.Writable(); err != nil {
+		s.puts.failures.Add(1)
+		return err
+	}
+	switch {
+	case len(m.Topic) == 0 || m.QueueID < 0:
+		return ErrMalformed
+	case len(m.Topic) > maxTopicBytes || bodyBytes > s.o.MaxMessageBytes || propertiesBytes > record.MaxPropertiesBytes:
+		return ErrTooLarge
+	}
+	return nil
+}
+
+// fill copies everything but body and properties, which differ between the items of a batch.
+func (s *Store) fill(r *record.Record, m *Message) {
+	r.Topic, r.QueueID = m.Topic, m.QueueID
+	r.Flag, r.ReconsumeTimes = m.Flag, m.ReconsumeTimes
+	r.BornTimestamp, r.PreparedTransactionOffset = m.BornTimestamp, m.PreparedTransactionOffset
+	r.StoreHost = m.StoreHost
+	if !r.StoreHost.IsValid() {
+		r.StoreHost = s.o.StoreHost
+	}
+	r.BornHost = m.BornHost
+	if !r.BornHost.IsValid() {
+		r.BornHost = netip.AddrPortFrom(netip.IPv4Unspecified(), 0)
+	}
+	r.BornHost, r.StoreHost = unmapped(r.BornHost), unmapped(r.StoreHost)
+	r.SysFlag = m.SysFlag &^ (record.SysFlagBornHostV6 | record.SysFlagStoreHostV6)
+	if r.BornHost.Addr().Is6() {
+		r.SysFlag |= record.SysFlagBornHostV6
+	}
+	if r.StoreHost.Addr().Is6() {
+		r.SysFlag |= record.SysFlagStoreHostV6
+	}
+}
+
+func unmapped(a netip.AddrPort) netip.AddrPort {
+	if a.Addr().Is4In6() {
+		return netip.AddrPortFrom(a.Addr().Unmap(), a.Port())
+	}
+	return a
+}
+
+// sizeOf says how large a record will be, and whether it will carry the checksum property.
+func (s *Store) sizeOf(r *record.Record) (size int, withCRC bool, err error) {
+	properties, withCRC := record.PropertiesPlan(r.Properties, s.o.AppendPropCRC)
+	if properties > record.MaxPropertiesBytes {
+		return 0, false, ErrTooLarge
+	}
+	size = r.Size(s.o.AppendPropCRC)
+	if size > s.o.MaxMessageBytes+recordOverheadBytes {
+		return 0, false, ErrTooLarge
+	}
+	return size, withCRC, nil
+}
+
+// encode writes a placed record into buf, which it fills.
+func encode(buf []byte, r *record.Record, withCRC bool) {
+	if b := record.Append(buf[:0], r, withCRC); len(b) != len(buf) {
+		panic("store: a record's size was computed wrongly")
+	}
+	if withCRC {
+		record.SealCRC(buf)
+	}
+}

@@ -1,0 +1,75 @@
+package delay
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+)
+
+// document is delayOffset.json: the next queue offset of every level.
+type document struct {
+	DataVersion dataVersion      `json:"dataVersion"`
+	OffsetTable map[string]int64 `json:"offsetTable"`
+}
+
+type dataVersion struct {
+	Counter      int64 `json:"counter"`
+	StateVersion int64 `json:"stateVersion"`
+	Timestamp    int64 `json:"timestamp"`
+}
+
+// parseDocument reads delayOffset.json; a stock broker writes the levels without quotes.
+func parseDocument(b []byte) (d document, err error) {
+	if len(b) == 0 {
+		return d, nil
+	}
+	if err := json.Unmarshal(quoteKeys(b), &d); err != nil {
+		return d, fmt.Errorf("delayOffset.json: %w", err)
+	}
+	return d, nil
+}
+
+func (d document) encode() []byte {
+	b, err := json.MarshalIndent(d, "", "\t")
+	if err != nil {
+		panic(err) // texts and numbers only
+	}
+	return b
+}
+
+// quoteKeys puts quotes around keys that are bare numbers.
+func quoteKeys(b []byte) []byte {
+	out := make([]byte, 0, len(b)+32)
+	key := false // a key may begin here
+	for i := 0; i < len(b); i++ {
+		c := b[i]
+		switch {
+		case c == '"':
+			end := i + 1
+			for end < len(b) && b[end] != '"' {
+				if b[end] == '\\' {
+					end++
+				}
+				end++
+			}
+			end = min(end, len(b)-1)
+			out = append(out, b[i:end+1]...)
+			i, key = end, false
+		case key && c >= '0' && c <= '9':
+			end := i
+			for end < len(b) && b[end] >= '0' && b[end] <= '9' {
+				end++
+			}
+			out = strconv.AppendQuote(out, string(b[i:end]))
+			i, key = end-1, false
+		default:
+			out = append(out, c)
+			if c == '{' || c == ',' {
+				key = true
+			} else if c != ' ' && c != '\t' && c != '\n' && c != '\r' {
+				key = false
+			}
+		}
+	}
+	return out
+}

@@ -1,0 +1,176 @@
+package store
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"os"
+	"sync"
+
+	"ringmq/store/disk"
+)
+
+// Doc names one of the JSON documents under config/.
+type Doc int
+
+const (
+	DocTopics          Doc = iota // topics.json
+	DocGroups                     // subscriptionGroup.json
+	DocConsumerOffsets            // consumerOffset.json
+	DocDelayOffsets               // delayOffset.json
+	DocConsumerFilter             // consumerFilter.json
+	DocConsumerOrder              // consumerOrderInfo.json
+	DocQueueMapping               // topicQueueMapping.json
+	DocRequestMode                // messageRequestMode.json
+	docCount
+)
+
+var docNames = [docCount]string{"topics.json", "subscriptionGroup.json", "consumerOffset.json", "delayOffset.json",
+	"consumerFilter.json", "consumerOrderInfo.json", "topicQueueMapping.json", "messageRequestMode.json"}
+
+// maxDocumentBytes bounds what a damaged directory can make us read.
+const maxDocumentBytes = 1 << 30
+
+// documents is the folder config/. The new text is synced under another name before any name changes, so at every
+// moment the document or its .bak is whole; the .bak holds the text before, as a stock broker expects.
+type documents struct {
+	fs     disk.FS
+	dir    string
+	logger *slog.Logger
+	locks  [docCount]sync.Mutex
+}
+
+func (s *Store) LoadDoc(d Doc) ([]byte, error) { return s.docs.load(d) }
+
+// SaveDoc replaces a document and returns when the new one is durable. At every moment a crash leaves a readable old or
+// new document. Blocking; any goroutine; calls for one document are made one after the other.
+func (s *Store) SaveDoc(d Doc, b []byte) error { return s.docs.save(d, b) }
+
+func (c *documents) load(d Doc) ([]byte, error) {
+	c.locks[d].Lock()
+	defer c.locks[d].Unlock()
+	name := c.dir + "/" + docNames[d]
+	for _, n := range []string{name, name + ".bak"} {
+		b, err := readWhole(c.fs, n, maxDocumentBytes)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("load document: %w", err)
+		}
+		if wholeJSON(b) {
+			return b, nil
+		}
+		c.logger.Warn("document is not whole, trying the one before", "file", n, "bytes", len(b))
+	}
+	return nil, nil
+}
+
+func (c *documents) save(d Doc, b []byte) error {
+	c.locks[d].Lock()
+	defer c.locks[d].Unlock()
+	name := c.dir + "/" + docNames[d]
+	if err := writeWhole(c.fs, name+".tmp", b); err != nil {
+		return fmt.Errorf("save document: %w", err)
+	}
+	// A broken document must not take the place of a whole .bak.
+	old, err := readWhole(c.fs, name, maxDocumentBytes)
+	if err == nil && wholeJSON(old) {
+		if err := c.fs.Rename(name, name+".bak"); err != nil {
+			return fmt.Errorf("save document: %w", err)
+		}
+	}
+	if err := c.fs.Rename(name+".tmp", name); err != nil {
+		return fmt.Errorf("save document: %w", err)
+	}
+	if err := c.fs.SyncDir(c.dir); err != nil {
+		return fmt.Errorf("save document: %w", err)
+	}
+	return nil
+}
+
+// wholeJSON says whether b is one JSON object or array from beginning to end. Only strings and brackets are looked at:
+// what a stock broker writes has bare numbers and even objects as keys.
+func wholeJSON(b []byte) bool {
+	b = bytes.TrimSpace(b)
+	if len(b) < 2 || b[0] != '{' && b[0] != '[' {
+		return false
+	}
+	var open []byte
+	for i := 0; i < len(b); i++ {
+		switch b[i] {
+		case '"':
+			i = stringEnd(b, i+1)
+			if i < 0 {
+				return false
+			}
+		case '{', '[':
+			open = append(open, b[i]+2) // the closing bracket of either kind is two code points on
+		case '}', ']':
+			if len(open) == 0 || open[len(open)-1] != b[i] {
+				return false
+			}
+			open = open[:len(open)-1]
+			if len(open) == 0 && i != len(b)-1 {
+				return false
+			}
+		case 0:
+			return false
+		}
+	}
+	return len(open) == 0
+}
+
+// stringEnd is the position of the quote that closes the string text begun before from, -1 when none does.
+func stringEnd(b []byte, from int) int {
+	for i := from; i < len(b); i++ {
+		switch b[i] {
+		case '\\':
+			i++
+		case '"':
+			return i
+		}
+	}
+	return -1
+}
+
+// readWhole reads a file of at most limit bytes.
+func readWhole(f disk.FS, name string, limit int64) ([]byte, error) {
+	file, err := f.Open(name, os.O_RDONLY, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	size, err := file.Size()
+	if err != nil {
+		return nil, err
+	}
+	if size > limit {
+		return nil, fmt.Errorf("%s: %d bytes are more than %d", name, size, limit)
+	}
+	b := make([]byte, size)
+	if _, err := file.ReadAt(b, 0); err != nil && size > 0 && !errors.Is(err, io.EOF) {
+		return nil, err
+	}
+	return b, nil
+}
+
+// writeWhole writes and syncs a file; its name is durable only after the folder has been synced.
+func writeWhole(f disk.FS, name string, b []byte) (err error) {
+	file, err := f.Open(name, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o644)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if e := file.Close(); err == nil {
+			err = e
+		}
+	}()
+	if _, err := file.WriteAt(b, 0); err != nil {
+		return err
+	}
+	return file.Sync()
+}

@@ -1,0 +1,104 @@
+package store
+
+import "time"
+
+// indexFlushInterval is how often the slots of the active index file are written; a crash rebuilds them from its entries.
+const indexFlushInterval = 30 * time.Second
+
+// flush writes dirty queues once a second and makes them durable when enough has gathered, off the way of everyone else.
+// Only then the checkpoint moves, so a start after a crash reads at most about SyncBytes of log again.
+func (s *Store) flush() {
+	tick := time.NewTicker(time.Duration(s.o.FlushIntervalMs) * time.Millisecond)
+	defer tick.Stop()
+	f := flusher{s: s, syncedTo: s.dispatch.at.Load(), syncedAt: time.Now(), indexAt: time.Now()}
+	for {
+		select {
+		case <-tick.C:
+			f.round()
+		case <-s.stop.Done():
+			return
+		}
+	}
+}
+
+// flusher is what one round has to know of the last.
+type flusher struct {
+	s        *Store
+	syncedTo int64     // dispatched and durable in the queues
+	syncedAt time.Time // monotonic
+	indexAt  time.Time
+	// pending is the place up to which the queues are durable but perhaps not yet the log.
+	pending place
+	failed  bool
+}
+
+func (f *flusher) round() {
+	s := f.s
+	if err := s.queues.Flush(); err != nil {
+		f.fail("write queues", err)
+		return
+	}
+	last := s.dispatch.lastPlace()
+	due := last.to-f.syncedTo >= s.o.SyncBytes || time.Since(f.syncedAt) >= time.Duration(s.o.SyncIntervalMs)*time.Millisecond
+	if last.to > f.syncedTo && due {
+		if err := f.sync(last); err != nil {
+			f.fail("sync queues", err)
+			return
+		}
+	}
+	if f.pending.to > 0 && s.log.Durable().Load() >= f.pending.to {
+		if err := s.moveCheckpoint(f.pending); err != nil {
+			f.fail("move checkpoint", err)
+			return
+		}
+		f.pending = place{}
+	}
+	if s.index != nil && time.Since(f.indexAt) >= indexFlushInterval {
+		f.indexAt = time.Now()
+		if err := s.index.Flush(); err != nil {
+			f.fail("write index", err)
+			return
+		}
+	}
+	s.flushFailing.Store(false)
+}
+
+// sync makes durable what the dispatcher had put into the queues when it was at last.
+func (f *flusher) sync(last place) error {
+	if err := f.s.queues.Flush(); err != nil {
+		return err
+	}
+	if err := f.s.queues.Sync(); err != nil {
+		return err
+	}
+	f.syncedTo, f.syncedAt, f.pending = last.to, time.Now(), last
+	return nil
+}
+
+func (f *flusher) fail(what string, err error) {
+	f.s.flushFailures.Add(1)
+	if f.s.flushFailing.CompareAndSwap(false, true) {
+		f.s.logger.Error("flusher: trying again every second", "what", what, "error", err)
+	}
+}
+
+// moveCheckpoint says that log and queues are durable up to the end of the record at p.
+func (s *Store) moveCheckpoint(p place) error {
+	m := mark{Physic: p.storeTime, Logics: p.storeTime, ReplayFrom: p.from, End: p.to}
+	if s.index != nil {
+		m.Index = s.index.LastTimestamp()
+	}
+	d := s.dispatch
+	d.mu.Lock()
+	m.Sealed = make(map[int64]int64, len(d.sealed))
+	low := s.log.Min()
+	for segment, t := range d.sealed {
+		if segment < low {
+			delete(d.sealed, segment)
+			continue
+		}
+		m.Sealed[segment] = t
+	}
+	d.mu.Unlock()
+	return s.checkpoint.move(m)
+}

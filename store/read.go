@@ -1,0 +1,272 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+
+	"ringmq/store/commitlog"
+	"ringmq/store/queue"
+	"ringmq/store/record"
+)
+
+const (
+	// unitsPerLook is how many queue entries are taken at once.
+	unitsPerLook = 64
+	// scanBytes bounds how many entries one read may look at: this many bytes of the queue, or MaxMessages entries.
+	scanBytes = 16000
+	// extAddressMax: a tags code at or below it is the address of an extension unit; the tags themselves are asked.
+	extAddressMax = -2147483649
+	// maxAnswerBytes bounds an answer whatever the request says.
+	maxAnswerBytes = 128 << 20
+)
+
+// reading is one read in progress.
+type reading struct {
+	s      *Store
+	w      *Want
+	q      *queue.Queue
+	f      Found
+	l      *Limits
+	logMax int64
+	memory int64 // a record further than this behind logMax counts as on disk
+	scan   int64 // entries that may be looked at
+	begin  int   // len(dst) at the beginning
+}
+
+// ReadHot reads without touching the disk and without allocating, for event loops. Records are appended to dst.
+// False says that the disk would be needed: dst and Found are as they were, call Read on a worker.
+func (s *Store) ReadHot(w *Want, dst []byte) ([]byte, Found, bool) {
+	r := reading{s: s, w: w, begin: len(dst)}
+	if !r.position() {
+		return dst, r.f, true
+	}
+	var units [unitsPerLook]record.QueueUnit
+	for more := true; more && r.look() > 0; {
+		n, ok := r.q.ReadHot(r.f.NextOffset, units[:r.look()])
+		if !ok {
+			return r.hotEnd(dst)
+		}
+		if n == 0 {
+			break
+		}
+		for _, u := range units[:n] {
+			var verdict verdict
+			if dst, verdict = r.takeHot(u, dst); verdict == stop {
+				more = false
+				break
+			} else if verdict == cold {
+				return r.hotEnd(dst)
+			}
+		}
+	}
+	r.finish()
+	return dst, r.f, true
+}
+
+// hotEnd ends a hot read where memory ends: with what it has, or not at all.
+func (r *reading) hotEnd(dst []byte) ([]byte, Found, bool) {
+	if r.f.Messages == 0 {
+		return dst[:r.begin], Found{}, false
+	}
+	r.finish()
+	return dst, r.f, true
+}
+
+// Read reads and may block on the disk. Records are appended to dst, whole and checked; entries whose record is lost are
+// stepped over.
+func (s *Store) Read(w *Want, dst []byte) ([]byte, Found, error) {
+	r := reading{s: s, w: w, begin: len(dst)}
+	if !r.position() {
+		return dst, r.f, nil
+	}
+	var units [unitsPerLook]record.QueueUnit
+	for more := true; more && r.look() > 0; {
+		n, err := r.q.Read(r.f.NextOffset, units[:r.look()])
+		if err != nil {
+			return dst[:r.begin], Found{}, fmt.Errorf("read queue %s-%d at %d: %w", w.Topic, w.QueueID, r.f.NextOffset, err)
+		}
+		if n == 0 {
+			break
+		}
+		for _, u := range units[:n] {
+			var verdict verdict
+			if dst, verdict, err = r.takeCold(u, dst); err != nil {
+				return dst[:r.begin], Found{}, err
+			} else if verdict == stop {
+				more = false
+				break
+			}
+		}
+	}
+	r.finish()
+	return dst, r.f, nil
+}
+
+// position looks at the queue's bounds; false: there is nothing to read and f says why.
+func (r *reading) position() bool {
+	f, w := &r.f, r.w
+	f.Status, f.NextOffset = StatusNoMatchedLogicQueue, 0
+	r.q = r.s.queues.Lookup(w.Topic, w.QueueID)
+	if r.q == nil {
+		return false
+	}
+	f.Min, f.Max = r.q.Min(), r.q.Max()
+	f.NextOffset = w.Offset
+	switch {
+	case f.Max == 0:
+		f.Status, f.NextOffset = StatusNoMessageInQueue, 0
+		return false
+	case w.Offset < f.Min:
+		f.Status, f.NextOffset = StatusOffsetTooSmall, f.Min
+		return false
+	case w.Offset == f.Max:
+		f.Status = StatusOffsetOverflowOne
+		return false
+	case w.Offset > f.Max:
+		f.Status, f.NextOffset = StatusOffsetOverflowBadly, f.Max
+		return false
+	}
+	r.l = r.s.limits.Load()
+	r.logMax = r.s.log.Visible().Load()
+	r.memory = r.s.memoryBytes() / 100 * int64(r.l.MemoryRatio)
+	r.scan = max(scanBytes/record.QueueUnitBytes, int64(w.MaxMessages))
+	f.Status = StatusNoMatchedMessage
+	return true
+}
+
+// look is how many entries may be taken next.
+func (r *reading) look() int64 {
+	left := r.w.Offset + r.scan - r.f.NextOffset
+	return max(0, min(left, unitsPerLook, r.f.Max-r.f.NextOffset))
+}
+
+type verdict uint8
+
+const (
+	taken verdict = iota // or stepped over: go on with the next entry
+	stop                 // the answer is full
+	cold                 // the record is not in memory
+)
+
+// wanted decides about an entry before its record is read.
+func (r *reading) wanted(u record.QueueUnit) (want bool, v verdict) {
+	if u.IsBlank() || !r.s.plausible(u) {
+		r.lost()
+		return false, taken
+	}
+	if r.full(int(u.Size), r.logMax-u.Offset <= r.memory) {
+		return false, stop
+	}
+	if r.w.Match != nil && u.TagsCode > extAddressMax && !r.w.Match(u.TagsCode) {
+		r.unmatched()
+		return false, taken
+	}
+	return true, taken
+}
+
+// lost steps over an entry without a record.
+func (r *reading) lost() { r.pass(StatusMessageWasRemoving) }
+
+// unmatched steps over an entry that is not wanted.
+func (r *reading) unmatched() { r.pass(StatusNoMatchedMessage) }
+
+func (r *reading) pass(why Status) {
+	r.f.NextOffset++
+	if r.f.Messages == 0 {
+		r.f.Status = why
+	}
+}
+
+func (r *reading) takeHot(u record.QueueUnit, dst []byte) ([]byte, verdict) {
+	want, v := r.wanted(u)
+	if !want {
+		return dst, v
+	}
+	n := len(dst)
+	dst, ok := r.s.log.ReadHot(u.Offset, int(u.Size), dst)
+	if !ok {
+		return dst, cold
+	}
+	return r.accept(u, dst, n), taken
+}
+
+func (r *reading) takeCold(u record.QueueUnit, dst []byte) ([]byte, verdict, error) {
+	want, v := r.wanted(u)
+	if !want {
+		return dst, v, nil
+	}
+	n := len(dst)
+	dst, ok, err := r.s.fetch(u, dst)
+	if err != nil {
+		return dst, stop, err
+	}
+	if !ok {
+		r.lost()
+		return dst, taken, nil
+	}
+	return r.accept(u, dst, n), taken, nil
+}
+
+// accept applies the filters that need the record, which is dst[from:], and counts it.
+func (r *reading) accept(u record.QueueUnit, dst []byte, from int) []byte {
+	if !r.matches(u, dst[from:]) {
+		r.unmatched()
+		return dst[:from]
+	}
+	r.f.NextOffset++
+	r.f.Status = StatusFound
+	r.f.Messages++
+	r.f.LastPhysical = u.Offset
+	r.f.Bytes += int(u.Size)
+	return dst
+}
+
+func (r *reading) matches(u record.QueueUnit, raw []byte) bool {
+	byTags := r.w.Match != nil && u.TagsCode <= extAddressMax
+	if !byTags && r.w.MatchProperties == nil {
+		return true
+	}
+	var m record.Record
+	if m.Parse(raw) != nil {
+		return false
+	}
+	if byTags {
+		tags, _ := record.Property(m.Properties, record.PropertyTags)
+		if !r.w.Match(record.TagsCode(tags)) {
+			return false
+		}
+	}
+	return r.w.MatchProperties == nil || r.w.MatchProperties(m.Properties)
+}
+
+// full says whether the answer has no room for a record of size bytes. The first record always has.
+func (r *reading) full(size int, inMemory bool) bool {
+	f, w := &r.f, r.w
+	if f.Messages == 0 {
+		return false
+	}
+	if f.Messages >= w.MaxMessages || f.Bytes+size > maxAnswerBytes || w.MaxBytes > 0 && f.Bytes+size > w.MaxBytes {
+		return true
+	}
+	if w.Anything {
+		return false
+	}
+	if inMemory {
+		return f.Bytes+size > r.l.BytesInMemory || f.Messages >= r.l.CountInMemory
+	}
+	return f.Bytes+size > r.l.BytesOnDisk || f.Messages >= r.l.CountOnDisk
+}
+
+func (r *reading) finish() {
+	if r.f.Messages > 0 {
+		r.f.SuggestSlave = r.logMax-r.f.LastPhysical > r.memory
+	}
+}
+
+// readFault tells a record that retention has taken meanwhile from a disk that cannot be read.
+func (s *Store) readFault(u record.QueueUnit, err error) error {
+	if errors.Is(err, commitlog.ErrGone) {
+		return nil
+	}
+	return fmt.Errorf("read record at %d: %w", u.Offset, err)
+}

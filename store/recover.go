@@ -1,0 +1,161 @@
+package store
+
+import (
+	"fmt"
+	"time"
+
+	"ringmq/store/commitlog"
+	"ringmq/store/queue"
+	"ringmq/store/record"
+)
+
+// recovery is what a start found and did.
+type recovery struct {
+	crashed bool
+	why     string // why the walk began where it did
+	from    int64
+	bytes   int64
+	records int64
+	took    time.Duration
+	last    place
+}
+
+// recover makes log and queues agree. The log is walked from where the queues are known to be durable; its valid records
+// get their queue entries (those that have them already are skipped), and entries that point behind its end are cut.
+// Nothing is written to the log before commitlog.Start, and what is written to the queues is what a second run would
+// write again: a crash in here is harmless.
+func (s *Store) recover(crashed bool) error {
+	begin := time.Now()
+	maxPhysical, err := s.queues.Recover()
+	if err != nil {
+		return fmt.Errorf("recover queues: %w", err)
+	}
+	s.dispatch = newDispatcher(s)
+	for segment, t := range s.checkpoint.current.Sealed {
+		s.dispatch.sealed[segment] = t
+	}
+	r := &s.recovered
+	r.crashed = crashed
+	result, err := s.walk(crashed, maxPhysical)
+	if err != nil {
+		return err
+	}
+	r.bytes, r.records = result.End-r.from, result.Records
+	for _, g := range result.Gaps {
+		s.gaps.add(g.From, g.To, g.Kind.String())
+	}
+	if err := s.alignQueues(result.End); err != nil {
+		return err
+	}
+	if err := s.log.Start(result.End); err != nil {
+		return fmt.Errorf("start commit log at %d: %w", result.End, err)
+	}
+	s.dispatch.at.Store(result.End)
+	s.dispatch.last = r.last
+	if s.index != nil {
+		s.indexing = newIndexer(s)
+		s.indexing.at.Store(s.index.LastPhysical())
+	}
+	r.took = time.Since(begin)
+	s.logger.Info("store recovered", "crashed", crashed, "from", r.from, "why", r.why, "end", result.End,
+		"records", r.records, "gaps", len(result.Gaps), "took", r.took, "engine", s.engine)
+	return nil
+}
+
+// walk visits the log from the best beginning known. A mark that does not hold is given up for the slower way.
+func (s *Store) walk(crashed bool, maxPhysical int64) (commitlog.Result, error) {
+	r := &s.recovered
+	if m := s.checkpoint.current; m.ReplayFrom >= s.log.Min() && m.End <= s.log.Max() && s.markHolds(m) && maxPhysical >= m.ReplayFrom {
+		r.from, r.why = m.ReplayFrom, "mark"
+		return s.walkFrom(m.ReplayFrom)
+	}
+	if crashed {
+		// Queues that lag behind the checkpoint were lost or damaged: they decide then.
+		r.from, r.why = min(s.segmentByTime(s.checkpoint.safeTime()), s.segmentByOffset(maxPhysical)), "checkpoint"
+	} else {
+		r.from, r.why = s.segmentByOffset(maxPhysical), "queues"
+	}
+	return s.walkFrom(r.from)
+}
+
+// markHolds says whether the record a mark speaks of is there, whole.
+func (s *Store) markHolds(m mark) bool {
+	size := m.End - m.ReplayFrom
+	if size < record.MinRecordBytes || size > int64(s.maxRecordBytes()) {
+		return false
+	}
+	raw := make([]byte, size)
+	return s.log.ReadAt(m.ReplayFrom, raw) == nil && checkRecord(raw, m.ReplayFrom) == nil
+}
+
+// segmentByTime is the newest segment whose first record was stored at or before t (ms), the first segment if none was.
+func (s *Store) segmentByTime(t int64) int64 {
+	list := s.log.Segments()
+	for i := len(list) - 1; i > 0; i-- {
+		if stored, ok := s.log.FirstRecord(list[i].Start); ok && stored != 0 && stored <= t {
+			return list[i].Start
+		}
+	}
+	return s.log.Min()
+}
+
+// segmentByOffset is the newest segment that begins at or before a physical offset, the first segment if none does.
+func (s *Store) segmentByOffset(physical int64) int64 {
+	list := s.log.Segments()
+	for i := len(list) - 1; i > 0; i-- {
+		if list[i].Start <= physical {
+			return list[i].Start
+		}
+	}
+	return s.log.Min()
+}
+
+// walkFrom gives every valid record from an offset on its queue entry.
+func (s *Store) walkFrom(from int64) (commitlog.Result, error) {
+	result, err := s.log.Walk(from, s.visitor())
+	if err != nil {
+		return result, fmt.Errorf("walk commit log from %d: %w", from, err)
+	}
+	return result, nil
+}
+
+func (s *Store) visitor() commitlog.Visitor {
+	return commitlog.Visitor{
+		Record: func(r *record.Record, raw []byte) error {
+			s.dispatch.note(place{from: r.PhysicalOffset, to: r.PhysicalOffset + int64(r.TotalSize), storeTime: r.StoreTimestamp})
+			s.recovered.last = s.dispatch.last
+			_, _, err := s.enqueue(r, raw)
+			return err
+		},
+		LastQueueOffset: func(topic []byte, queueID int32) int64 {
+			if q := s.queues.Lookup(topic, queueID); q != nil {
+				return q.Max() - 1
+			}
+			return -1
+		},
+	}
+}
+
+// alignQueues cuts entries behind the end of the log, drops those before its beginning, and fills the table of queue
+// offsets.
+func (s *Store) alignQueues(end int64) (err error) {
+	low := s.log.Min()
+	s.queues.Each(func(q *queue.Queue) {
+		if err != nil {
+			return
+		}
+		if q.MaxPhysical() > end {
+			if err = q.Truncate(end); err != nil {
+				return
+			}
+		}
+		if err = q.CorrectMin(low); err != nil {
+			return
+		}
+		s.counters.set(q.Topic(), q.ID(), q.Max())
+	})
+	if err != nil {
+		return fmt.Errorf("align queues with the log: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,90 @@
+package store
+
+import (
+	"bytes"
+	"fmt"
+	"math"
+	"os"
+	"sync/atomic"
+)
+
+// spaceState is how full the disk was when it was last looked at.
+type spaceState struct {
+	logRatio   atomic.Uint64 // float64 bits, used space of the commit log's file system, 0..1
+	queueRatio atomic.Uint64
+	total      atomic.Int64
+	free       atomic.Int64
+	full       atomic.Bool // beyond the warning ratio
+	memory     atomic.Int64
+}
+
+// checkSpace looks at the file systems. Free space is what an unprivileged process may still take (f_bavail).
+func (s *Store) checkSpace() {
+	if p, err := s.fs.Space(s.o.CommitLogDir); err == nil && p.TotalBytes > 0 {
+		s.space.total.Store(int64(p.TotalBytes))
+		s.space.free.Store(int64(p.FreeBytes))
+		s.space.logRatio.Store(math.Float64bits(1 - float64(p.FreeBytes)/float64(p.TotalBytes)))
+	}
+	if p, err := s.fs.Space(s.o.Root); err == nil && p.TotalBytes > 0 {
+		s.space.queueRatio.Store(math.Float64bits(1 - float64(p.FreeBytes)/float64(p.TotalBytes)))
+	}
+	warning := float64(s.retention.Load().WarningRatio) / 100
+	full := s.usedRatio() > warning
+	if was := s.space.full.Swap(full); was != full {
+		s.logger.Warn("disk: beyond the warning ratio nothing is stored", "full", full, "used", s.usedRatio(), "warning", warning)
+	}
+}
+
+func (s *Store) logRatio() float64   { return math.Float64frombits(s.space.logRatio.Load()) }
+func (s *Store) queueRatio() float64 { return math.Float64frombits(s.space.queueRatio.Load()) }
+func (s *Store) usedRatio() float64  { return max(s.logRatio(), s.queueRatio()) }
+
+var (
+	errDiskFull = fmt.Errorf("%w: the disk is full beyond its warning ratio", ErrNotWritable)
+	errBlocked  = fmt.Errorf("%w: the queues cannot be written", ErrNotWritable)
+	errClosing  = fmt.Errorf("%w: the store is closing", ErrNotWritable)
+)
+
+// Writable is nil when the store takes messages; otherwise ErrNotWritable with the reason. Any goroutine, no I/O.
+func (s *Store) Writable() error {
+	switch {
+	case s.closing.Load():
+		return errClosing
+	case s.space.full.Load():
+		return errDiskFull
+	case s.dispatch.blocked.Load():
+		return errBlocked
+	}
+	if err := s.log.Err(); err != nil {
+		return fmt.Errorf("%w: %w", ErrNotWritable, err)
+	}
+	return nil
+}
+
+// memoryBytes is the physical memory by which in memory and on disk are told apart.
+func (s *Store) memoryBytes() int64 {
+	if s.o.MemoryBytes > 0 {
+		return s.o.MemoryBytes
+	}
+	if n := s.space.memory.Load(); n > 0 {
+		return n
+	}
+	n := hostMemory()
+	s.space.memory.Store(n)
+	return n
+}
+
+// hostMemory asks the kernel for the machine's memory; 4 GiB when it does not say.
+func hostMemory() int64 {
+	const unknown = 4 << 30
+	b, err := os.ReadFile("/proc/meminfo")
+	if err != nil {
+		return unknown
+	}
+	line, _, _ := bytes.Cut(b, []byte{'\n'})
+	var kib int64
+	if _, err := fmt.Sscanf(string(line), "MemTotal: %d kB", &kib); err != nil || kib <= 0 {
+		return unknown
+	}
+	return kib << 10
+}

@@ -1,0 +1,105 @@
+package store
+
+import (
+	"sync/atomic"
+	"time"
+
+	"ringmq/store/queue"
+)
+
+// putBuckets are the upper bounds of Stats.PutDistribution; what is longer falls into the last one.
+var putBuckets = [12]time.Duration{0, 10 * time.Millisecond, 50 * time.Millisecond, 100 * time.Millisecond,
+	200 * time.Millisecond, 500 * time.Millisecond, time.Second, 2 * time.Second, 3 * time.Second, 4 * time.Second,
+	5 * time.Second, 10 * time.Second}
+
+// putCounters count what was stored since the store was opened.
+type putCounters struct {
+	messages, bytes, failures atomic.Int64
+	longest                   atomic.Int64 // ms
+	distribution              [13]atomic.Int64
+}
+
+// Stats are numbers about a store, for the runtime figures of a broker.
+type Stats struct {
+	Engine              string // io_uring or pwrite
+	EngineReason        string
+	BootTimestamp       int64 // ms
+	RecoveredBytes      int64 // log read again by the last start
+	RecoveryMs          int64
+	CommitLogMin        int64
+	CommitLogMax        int64
+	Visible             int64
+	Dispatched          int64
+	DispatchBehindBytes int64
+	EarliestMessageTime int64   // ms, -1: none
+	CommitLogDiskRatio  float64 // used, 0..1
+	ConsumeQueueRatio   float64
+	DiskTotalBytes      int64
+	DiskFreeBytes       int64
+	UnflushedBytes      int64 // reserved but not yet durable
+	Segments            int
+	Queues              int
+	PutMessages         int64
+	PutBytes            int64
+	PutFailures         int64
+	PutEntireTimeMaxMs  int64
+	PutDistribution     [13]int64 // put times: <=0 ms, 0-10 ms, 10-50, 50-100, 100-200, 200-500, 500 ms-1 s, 1-2 s, 2-3, 3-4, 4-5, 5-10, over 10 s
+	Gaps                int
+	IndexBehindBytes    int64
+	IndexLastTimestamp  int64
+	IndexLastPhysical   int64
+	DeletedSegments     int64
+	QueueFlushFailures  int64
+}
+
+// Stats may be called by any goroutine; it may do a little I/O.
+func (s *Store) Stats() Stats {
+	t := Stats{
+		Engine: s.ring.Name(), EngineReason: s.engine, BootTimestamp: s.boot.UnixMilli(),
+		RecoveredBytes: s.recovered.bytes, RecoveryMs: s.recovered.took.Milliseconds(),
+		CommitLogMin: s.log.Min(), CommitLogMax: s.log.Max(), Visible: s.log.Visible().Load(), Dispatched: s.dispatch.at.Load(),
+		DispatchBehindBytes: s.DispatchBehindBytes(), EarliestMessageTime: s.EarliestMessageTime(),
+		CommitLogDiskRatio: s.logRatio(), ConsumeQueueRatio: s.queueRatio(),
+		DiskTotalBytes: s.space.total.Load(), DiskFreeBytes: s.space.free.Load(),
+		UnflushedBytes: max(0, s.log.Max()-s.log.Durable().Load()), Segments: len(s.log.Segments()),
+		PutMessages: s.puts.messages.Load(), PutBytes: s.puts.bytes.Load(), PutFailures: s.puts.failures.Load(),
+		PutEntireTimeMaxMs: s.puts.longest.Load(), Gaps: s.gaps.count(),
+		DeletedSegments: s.deletedSegments.Load(), QueueFlushFailures: s.flushFailures.Load(),
+	}
+	for i := range t.PutDistribution {
+		t.PutDistribution[i] = s.puts.distribution[i].Load()
+	}
+	s.queues.Each(func(*queue.Queue) { t.Queues++ })
+	if s.index != nil {
+		t.IndexLastTimestamp, t.IndexLastPhysical = s.index.LastTimestamp(), s.index.LastPhysical()
+		if !s.indexing.live.Load() {
+			t.IndexBehindBytes = max(0, t.Dispatched-s.indexing.at.Load())
+		}
+	}
+	return t
+}
+
+// NotePutTime counts the time between a send's arrival and its answer. Any goroutine, no allocation.
+func (s *Store) NotePutTime(d time.Duration) {
+	d = d.Truncate(time.Millisecond)
+	for {
+		old := s.puts.longest.Load()
+		if d.Milliseconds() <= old || s.puts.longest.CompareAndSwap(old, d.Milliseconds()) {
+			break
+		}
+	}
+	for i, limit := range putBuckets {
+		if d <= limit {
+			s.puts.distribution[i].Add(1)
+			return
+		}
+	}
+	s.puts.distribution[len(putBuckets)].Add(1)
+}
+
+// Queues lists the queues that exist on disk or in memory, in no order.
+func (s *Store) Queues() []QueueID {
+	var list []QueueID
+	s.queues.Each(func(q *queue.Queue) { list = append(list, QueueID{Topic: q.Topic(), QueueID: q.ID()}) })
+	return list
+}

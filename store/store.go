@@ -1,0 +1,240 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"ringmq/store/commitlog"
+	"ringmq/store/disk"
+	"ringmq/store/index"
+	"ringmq/store/queue"
+)
+
+// Watermark is a number that only grows and the parties waiting for it.
+type Watermark = commitlog.Watermark
+
+// Store is an open store directory.
+type Store struct {
+	o      Options
+	fs     disk.FS
+	logger *slog.Logger
+	boot   time.Time
+
+	lock   io.Closer
+	ring   disk.Ring
+	engine string // why this engine was chosen
+
+	log      *commitlog.Log
+	queues   *queue.Set
+	index    *index.Index // nil: no key index
+	counters counters
+	graves   graves
+	docs     documents
+	gaps     gaps
+
+	checkpoint *checkpoint // recovery, then the flusher, then Close
+	dispatch   *dispatcher
+	indexing   *indexer
+	recovered  recovery
+
+	limits    atomic.Pointer[Limits]
+	retention atomic.Pointer[Retention]
+	space     spaceState
+	puts      putCounters
+
+	cleaning        sync.Mutex // one round of retention at a time
+	deletedSegments atomic.Int64
+	flushFailures   atomic.Int64
+	flushFailing    atomic.Bool
+
+	listeners atomic.Pointer[[]func(*Arrival)]
+	closing   atomic.Bool // no new messages
+	closeOnce sync.Once
+	closeErr  error
+
+	// stop ends the flusher, the index follower and retention; background counts them.
+	stop       context.Context
+	stopAll    context.CancelFunc
+	background sync.WaitGroup
+	cleanNow   chan struct{}
+}
+
+// Open opens the store in o.Root, which is created if it is not there: it takes the lock (ErrLocked), looks at what the
+// last run left, repairs what has to be repaired, and returns when every queue agrees with the log. The key index may
+// still be catching up behind it.
+func Open(o Options) (_ *Store, err error) {
+	if o.Root == "" {
+		return nil, fmt.Errorf("open store: no root folder given")
+	}
+	o = o.withDefaults()
+	s := &Store{o: o, fs: o.FS, logger: o.Logger, boot: o.Clock(), cleanNow: make(chan struct{}, 1)}
+	s.counters.m = make(map[queueKey]*counter)
+	s.gaps.logger, s.gaps.clock = o.Logger, o.Clock
+	s.docs.fs, s.docs.dir, s.docs.logger = o.FS, o.Root+"/config", o.Logger
+	s.limits.Store(&o.Limits)
+	s.retention.Store(&o.Retention)
+	s.stop, s.stopAll = context.WithCancel(context.Background())
+	defer func() {
+		if err != nil {
+			s.giveUp()
+			err = fmt.Errorf("open store %s: %w", o.Root, err)
+		}
+	}()
+	if err := s.makeFolders(); err != nil {
+		return nil, err
+	}
+	if s.lock, err = takeLock(s.fs, o.Root); err != nil {
+		return nil, err
+	}
+	crashed, err := markAbort(s.fs, o.Root)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.openParts(); err != nil {
+		return nil, err
+	}
+	if err := s.recover(crashed); err != nil {
+		return nil, err
+	}
+	s.start()
+	return s, nil
+}
+
+// makeFolders makes the folders a stock broker would make, and ours beside them.
+func (s *Store) makeFolders() error {
+	root := s.o.Root
+	for _, dir := range []string{root, s.o.CommitLogDir, root + "/consumequeue", root + "/index", root + "/config", root + "/ringmq"} {
+		if err := s.fs.MkdirAll(dir, 0o755); err != nil {
+			return err
+		}
+	}
+	return s.fs.SyncDir(root)
+}
+
+func (s *Store) openParts() (err error) {
+	o := s.o
+	if s.checkpoint, err = openCheckpoint(s.fs, o.Root); err != nil {
+		return err
+	}
+	if err := s.graves.load(s.fs, o.Root+"/ringmq"); err != nil {
+		return err
+	}
+	if s.ring, s.engine, err = disk.NewRing(o.Engine, s.fs, o.Root+"/ringmq", ringDepth); err != nil {
+		return err
+	}
+	s.log, err = commitlog.Open(commitlog.Options{
+		Dir: o.CommitLogDir, StateDir: o.Root + "/ringmq", FS: s.fs, Ring: s.ring,
+		SegmentBytes: o.SegmentBytes, TailBytes: o.TailBytes, SyncFlush: o.SyncFlush,
+		Clock: func() int64 { return o.Clock().UnixMilli() }, Spares: o.Spares, Logger: s.logger,
+	})
+	if err != nil {
+		return err
+	}
+	s.queues, err = queue.Open(queue.Options{
+		Dir: o.Root + "/consumequeue", FS: s.fs, FileBytes: o.QueueFileBytes, MaxOpenFiles: o.MaxOpenFiles,
+		BufferBytes: o.QueueBufferBytes, HotEntries: o.HotEntries, Logger: s.logger,
+	})
+	if err != nil {
+		return err
+	}
+	if !o.IndexEnabled {
+		return nil
+	}
+	s.index, err = index.Open(index.Options{Dir: o.Root + "/index", FS: s.fs, Slots: o.IndexSlots, Entries: o.IndexEntries,
+		Logger: s.logger, Location: o.Location})
+	return err
+}
+
+// ringDepth is how many operations may be in flight on the log's ring.
+const ringDepth = 64
+
+// start begins the goroutines of the store. The log and the queues agree at this point.
+func (s *Store) start() {
+	s.memoryBytes()
+	s.checkSpace()
+	s.dispatch.start()
+	s.goBackground(s.flush)
+	if s.index != nil {
+		s.goBackground(s.indexing.catchUp)
+	}
+	if !s.o.DisableRetention {
+		s.goBackground(s.retain)
+	}
+}
+
+func (s *Store) goBackground(fn func()) {
+	s.background.Add(1)
+	go func() {
+		defer s.background.Done()
+		fn()
+	}()
+}
+
+// giveUp closes what Open had opened when it failed. The abort file stays.
+func (s *Store) giveUp() {
+	s.stopAll()
+	if s.log != nil {
+		_ = s.log.Close(context.Background())
+	}
+	if s.index != nil {
+		_ = s.index.Close()
+	}
+	if s.ring != nil {
+		_ = s.ring.Close()
+	}
+	if s.lock != nil {
+		_ = s.lock.Close()
+	}
+}
+
+// Room calls fn once, on any goroutine, when there is room again after ErrFull.
+func (s *Store) Room(fn func()) { s.log.Room(fn) }
+
+// Visible is the offset up to which records may be acknowledged and read: Durable under SyncFlush, Written otherwise.
+func (s *Store) Visible() *Watermark { return s.log.Visible() }
+
+// Written is the offset up to which the log is in the file.
+func (s *Store) Written() *Watermark { return s.log.Written() }
+
+// Durable is the offset up to which the log is synced.
+func (s *Store) Durable() *Watermark { return s.log.Durable() }
+
+// LogMin is the offset of the first byte of the log.
+func (s *Store) LogMin() int64 { return s.log.Min() }
+
+// LogMax is the offset behind the last reserved byte of the log.
+func (s *Store) LogMax() int64 { return s.log.Max() }
+
+// OnArrive adds a listener for visible queue entries. It is called by the dispatcher, in order, one entry at a time, and
+// must be short. Add listeners before the first Append.
+func (s *Store) OnArrive(fn func(a *Arrival)) {
+	for {
+		old := s.listeners.Load()
+		var list []func(*Arrival)
+		if old != nil {
+			list = append(list, *old...)
+		}
+		list = append(list, fn)
+		if s.listeners.CompareAndSwap(old, &list) {
+			return
+		}
+	}
+}
+
+// SetLimits changes the limits of a pull; zero fields get their default.
+func (s *Store) SetLimits(l Limits) {
+	l = l.withDefaults()
+	s.limits.Store(&l)
+}
+
+// SetRetention changes when segments are deleted; zero fields get their default.
+func (s *Store) SetRetention(r Retention) {
+	r = r.withDefaults()
+	s.retention.Store(&r)
+	s.wakeRetention()
+}

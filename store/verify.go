@@ -1,0 +1,74 @@
+package store
+
+import (
+	"fmt"
+
+	"ringmq/store/record"
+)
+
+// checkRecord says whether raw is a whole record that belongs at a physical offset: its structure adds up, it says
+// itself that it lies there, and its body (and the whole of it, where it carries the checksum property) is unharmed.
+func checkRecord(raw []byte, physical int64) error {
+	var r record.Record
+	if err := r.Parse(raw); err != nil {
+		return err
+	}
+	if r.PhysicalOffset != physical {
+		return fmt.Errorf("record at %d says it lies at %d", physical, r.PhysicalOffset)
+	}
+	return checkBytes(&r, raw)
+}
+
+func checkBytes(r *record.Record, raw []byte) error {
+	if present, ok := record.VerifyPropCRC(raw); present {
+		if !ok {
+			return fmt.Errorf("record at %d: checksum of the record is wrong", r.PhysicalOffset)
+		}
+		return nil
+	}
+	return r.VerifyBody()
+}
+
+// fetch reads the record of a queue entry from the file and appends it to dst. A record written in this boot, or checked
+// before, is taken as it is; any other is checked first. ok is false when it is lost; then the place is on the list of gaps.
+func (s *Store) fetch(u record.QueueUnit, dst []byte) (_ []byte, ok bool, err error) {
+	size := int(u.Size)
+	if !s.plausible(u) {
+		return dst, false, nil
+	}
+	if b, hot := s.log.ReadHot(u.Offset, size, dst); hot {
+		return b, true, nil
+	}
+	n := len(dst)
+	dst = grow(dst, size)
+	raw := dst[n : n+size]
+	if err := s.log.ReadAt(u.Offset, raw); err != nil {
+		return dst[:n], false, s.readFault(u, err)
+	}
+	if s.log.Verified(u.Offset, size) {
+		return dst, true, nil
+	}
+	if err := checkRecord(raw, u.Offset); err != nil {
+		s.gaps.add(u.Offset, u.Offset+int64(size), "rot")
+		return dst[:n], false, nil
+	}
+	return dst, true, nil
+}
+
+// plausible says whether a queue entry can point to a record at all; one put in for a lost record cannot.
+func (s *Store) plausible(u record.QueueUnit) bool {
+	return u.Size >= record.MinRecordBytes && int(u.Size) <= s.maxRecordBytes() && u.Offset >= s.log.Min() && u.Offset+int64(u.Size) <= s.log.Max()
+}
+
+// maxRecordBytes bounds what a size found on disk may make us allocate. A store may have been written with a larger
+// maxMessageSize, so the bound is the segment, within reason.
+func (s *Store) maxRecordBytes() int {
+	return int(min(s.o.SegmentBytes, int64(max(s.o.MaxMessageBytes+recordOverheadBytes, 64<<20))))
+}
+
+func grow(b []byte, n int) []byte {
+	if cap(b)-len(b) < n {
+		b = append(make([]byte, 0, max(2*cap(b), len(b)+n)), b...)
+	}
+	return b[:len(b)+n]
+}
