@@ -1,0 +1,59 @@
+package disk
+
+import (
+	"errors"
+	"io"
+	"io/fs"
+)
+
+// FS is a file system with explicit durability: data survives a power cut after Datasync or Sync of its file, a name
+// (created, renamed or removed) after SyncDir of its directory. All methods may be called by any goroutine.
+type FS interface {
+	// Open opens a file; flag is made of os.O_RDONLY, os.O_RDWR, os.O_CREATE, os.O_EXCL and os.O_TRUNC.
+	Open(name string, flag int, perm fs.FileMode) (File, error)
+	Rename(from, to string) error
+	Remove(name string) error
+	RemoveAll(name string) error
+	MkdirAll(name string, perm fs.FileMode) error
+	// ReadDir lists a directory by name.
+	ReadDir(name string) ([]fs.DirEntry, error)
+	Stat(name string) (fs.FileInfo, error)
+	SyncDir(name string) error
+	Space(name string) (Space, error)
+	// Lock takes the exclusive lock of a file, created if need be, against every other holder in this process and in
+	// others, the reference broker included. It does not wait: ErrLocked.
+	Lock(name string) (io.Closer, error)
+}
+
+// File is one open file. ReadAt and WriteAt may run side by side.
+type File interface {
+	io.ReaderAt
+	io.WriterAt
+	Size() (int64, error)
+	Truncate(size int64) error
+	// Allocate reserves space for [off, off+n) and extends the file to it. What was not written reads as zeros.
+	Allocate(off, n int64) error
+	// ZeroRange writes zeros over [off, off+n), past the page cache where the file system allows it. The caller paces it.
+	ZeroRange(off, n int64) error
+	// SyncRange starts writing [off, off+n) back without waiting; it promises no durability.
+	SyncRange(off, n int64) error
+	Datasync() error
+	Sync() error
+	Close() error
+	Name() string
+}
+
+// Space of the file system that holds a directory.
+type Space struct {
+	TotalBytes int64
+	FreeBytes  int64 // what an ordinary process may still take
+	FreeInodes int64
+}
+
+// Errors of this package.
+var (
+	ErrLocked  = errors.New("disk: locked by another process")
+	ErrCrashed = errors.New("disk: crashed")
+	ErrNoUring = errors.New("disk: no io_uring")
+	ErrLinked  = errors.New("disk: the operation this one was linked to failed")
+)

@@ -1,0 +1,8 @@
+//go:build mutant_nodatasync
+
+package disk
+
+const (
+	dropDatasync = true
+	dropSyncDir  = false
+)

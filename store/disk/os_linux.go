@@ -1,0 +1,174 @@
+package disk
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"sync"
+
+	"golang.org/x/sys/unix"
+)
+
+// OS is the host's file system.
+func OS() FS { return osFS{} }
+
+type osFS struct{}
+
+func (osFS) Open(name string, flag int, perm fs.FileMode) (File, error) {
+	f, err := os.OpenFile(name, flag, perm)
+	if err != nil {
+		return nil, err
+	}
+	return &osFile{File: f, fd: int(f.Fd())}, nil
+}
+
+func (osFS) Rename(from, to string) error                 { return os.Rename(from, to) }
+func (osFS) Remove(name string) error                     { return os.Remove(name) }
+func (osFS) RemoveAll(name string) error                  { return os.RemoveAll(name) }
+func (osFS) MkdirAll(name string, perm fs.FileMode) error { return os.MkdirAll(name, perm) }
+func (osFS) ReadDir(name string) ([]fs.DirEntry, error)   { return os.ReadDir(name) }
+func (osFS) Stat(name string) (fs.FileInfo, error)        { return os.Stat(name) }
+
+func (osFS) SyncDir(name string) error {
+	if dropSyncDir {
+		return nil
+	}
+	d, err := os.Open(name)
+	if err != nil {
+		return err
+	}
+	err = d.Sync()
+	return errors.Join(err, d.Close())
+}
+
+func (osFS) Space(name string) (Space, error) {
+	var s unix.Statfs_t
+	if err := unix.Statfs(name, &s); err != nil {
+		return Space{}, fmt.Errorf("statfs %s: %w", name, err)
+	}
+	block := int64(s.Bsize)
+	return Space{TotalBytes: int64(s.Blocks) * block, FreeBytes: int64(s.Bavail) * block, FreeInodes: int64(s.Ffree)}, nil
+}
+
+// Lock takes byte 0, as Java's FileChannel does. An open-file-description lock conflicts with the classic locks of other
+// processes and, unlike them, also with a second open within this one.
+func (osFS) Lock(name string) (io.Closer, error) {
+	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o644)
+	if err != nil {
+		return nil, err
+	}
+	lock := unix.Flock_t{Type: unix.F_WRLCK, Whence: io.SeekStart, Start: 0, Len: 1}
+	if err := unix.FcntlFlock(f.Fd(), unix.F_OFD_SETLK, &lock); err != nil {
+		_ = f.Close()
+		if errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EACCES) {
+			return nil, fmt.Errorf("%w: %s", ErrLocked, name)
+		}
+		return nil, fmt.Errorf("lock %s: %w", name, err)
+	}
+	return f, nil
+}
+
+type osFile struct {
+	*os.File
+	fd int
+
+	mu     sync.Mutex
+	direct *os.File // a second descriptor that passes the page cache, for zeroing; opened at first use
+	zeros  *Buffer
+}
+
+func (f *osFile) Size() (int64, error) {
+	i, err := f.Stat()
+	if err != nil {
+		return 0, err
+	}
+	return i.Size(), nil
+}
+
+func (f *osFile) Allocate(off, n int64) error {
+	return retry(func() error { return unix.Fallocate(f.fd, 0, off, n) }, "fallocate", f.Name())
+}
+
+func (f *osFile) Datasync() error {
+	if dropDatasync {
+		return nil
+	}
+	return retry(func() error { return unix.Fdatasync(f.fd) }, "fdatasync", f.Name())
+}
+
+func (f *osFile) Sync() error {
+	if dropDatasync {
+		return nil
+	}
+	return f.File.Sync()
+}
+
+func (f *osFile) SyncRange(off, n int64) error {
+	return retry(func() error { return unix.SyncFileRange(f.fd, off, n, unix.SYNC_FILE_RANGE_WRITE) }, "sync_file_range", f.Name())
+}
+
+const (
+	zeroChunk   = 1 << 20
+	directAlign = 4096
+)
+
+// ZeroRange writes whole aligned blocks directly and the ragged ends through the page cache.
+func (f *osFile) ZeroRange(off, n int64) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.zeros == nil {
+		b, err := Arena(zeroChunk)
+		if err != nil {
+			return err
+		}
+		f.zeros = b
+		// A file system without direct I/O is zeroed through the page cache.
+		f.direct, _ = os.OpenFile(f.Name(), os.O_WRONLY|unix.O_DIRECT, 0)
+	}
+	for n > 0 {
+		to, part := f.File, min(n, zeroChunk)
+		if ragged := off % directAlign; ragged != 0 {
+			part = min(part, directAlign-ragged)
+		} else if f.direct != nil && part >= directAlign {
+			to, part = f.direct, part-part%directAlign
+		}
+		if _, err := to.WriteAt(f.zeros.Bytes()[:part], off); err != nil {
+			if to == f.direct && errors.Is(err, unix.EINVAL) {
+				_ = f.direct.Close()
+				f.direct = nil
+				continue
+			}
+			return err
+		}
+		off, n = off+part, n-part
+	}
+	return nil
+}
+
+func (f *osFile) Close() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.zeros != nil {
+		f.zeros.Free()
+		f.zeros = nil
+	}
+	if f.direct != nil {
+		_ = f.direct.Close()
+		f.direct = nil
+	}
+	return f.File.Close()
+}
+
+func retry(call func() error, what, name string) error {
+	for {
+		err := call()
+		if err == nil {
+			return nil
+		}
+		if !errors.Is(err, unix.EINTR) {
+			return &fs.PathError{Op: what, Path: name, Err: err}
+		}
+	}
+}

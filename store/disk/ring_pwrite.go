@@ -1,0 +1,62 @@
+package disk
+
+import "io"
+
+// pwriteRing does each operation when it is submitted. It works with every File.
+type pwriteRing struct {
+	depth    int
+	finished []*Op
+}
+
+// NewPwriteRing returns the engine that needs nothing but ordinary file calls.
+func NewPwriteRing(depth int) Ring { return &pwriteRing{depth: depth} }
+
+func (r *pwriteRing) Submit(ops []*Op) error {
+	if len(r.finished)+len(ops) > r.depth {
+		panic("disk: more operations in flight than the ring is deep")
+	}
+	broken := false
+	for _, op := range ops {
+		op.N, op.Err = 0, nil
+		if broken {
+			op.Err = ErrLinked
+		} else {
+			op.perform()
+		}
+		broken = op.Link && op.Err != nil
+		r.finished = append(r.finished, op)
+	}
+	return nil
+}
+
+// perform does the operation, or what is left of it after op.N bytes, through the File.
+func (op *Op) perform() {
+	switch op.Kind {
+	case OpWrite:
+		var n int
+		n, op.Err = op.File.WriteAt(op.Buf[op.N:], op.Offset+int64(op.N))
+		op.N += n
+	case OpDatasync:
+		op.Err = op.File.Datasync()
+	case OpRead:
+		var n int
+		n, op.Err = op.File.ReadAt(op.Buf[op.N:], op.Offset+int64(op.N))
+		op.N += n
+		if op.Err == io.EOF && op.N == len(op.Buf) {
+			op.Err = nil
+		} else if op.Err == io.EOF {
+			op.Err = io.ErrUnexpectedEOF
+		}
+	}
+}
+
+func (r *pwriteRing) Wait(_ int, done []*Op) ([]*Op, error) {
+	done = append(done, r.finished...)
+	clear(r.finished)
+	r.finished = r.finished[:0]
+	return done, nil
+}
+
+func (r *pwriteRing) Depth() int   { return r.depth }
+func (r *pwriteRing) Name() string { return "pwrite" }
+func (r *pwriteRing) Close() error { return nil }

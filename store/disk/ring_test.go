@@ -1,0 +1,190 @@
+package disk
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+func eachRing(t testing.TB, test func(r Ring)) {
+	rings := []Ring{NewPwriteRing(8)}
+	if u, err := NewUringRing(8); err == nil {
+		rings = append(rings, u)
+	} else if !errors.Is(err, ErrNoUring) {
+		t.Fatal(err)
+	}
+	for _, r := range rings {
+		test(r)
+		if err := r.Close(); err != nil {
+			t.Error(r.Name(), err)
+		}
+	}
+}
+
+func arena(t testing.TB, n int) []byte {
+	b, err := Arena(n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(b.Free)
+	return b.Bytes()[:n]
+}
+
+func runOps(t testing.TB, r Ring, ops ...*Op) {
+	t.Helper()
+	if err := r.Submit(ops); err != nil {
+		t.Fatal(err)
+	}
+	for done := []*Op(nil); len(done) < len(ops); {
+		var err error
+		if done, err = r.Wait(1, done); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestEveryOperationAfterEveryOther: a reused slot of the ring must not remember what ran in it before.
+func TestEveryOperationAfterEveryOther(t *testing.T) {
+	eachRing(t, func(r Ring) {
+		f, err := OS().Open(filepath.Join(t.TempDir(), "f"), os.O_RDWR|os.O_CREATE, 0o644)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		out, in := arena(t, 4096), arena(t, 4096)
+		for i := range out {
+			out[i] = byte(i * 7)
+		}
+		kinds := []OpKind{OpWrite, OpDatasync, OpRead}
+		runOps(t, r, &Op{Kind: OpWrite, File: f, Buf: out})
+		for round := range 40 { // more than the ring is deep, so that slots come round
+			for _, k := range kinds {
+				op := &Op{Kind: k, File: f}
+				if k == OpWrite {
+					op.Buf = out
+				} else if k == OpRead {
+					clear(in)
+					op.Buf = in
+				}
+				runOps(t, r, op)
+				if op.Err != nil || op.N != len(op.Buf) {
+					t.Fatalf("%s round %d kind %d: %d %v", r.Name(), round, k, op.N, op.Err)
+				}
+				if k == OpRead && !bytes.Equal(in, out) {
+					t.Fatalf("%s: other bytes came back", r.Name())
+				}
+			}
+			kinds[0], kinds[1], kinds[2] = kinds[1], kinds[2], kinds[0]
+			if round%3 == 0 {
+				kinds[0], kinds[1] = kinds[1], kinds[0]
+			}
+		}
+	})
+}
+
+// TestLinks: what is linked behind a failure is not done; what is linked behind a success is.
+func TestLinks(t *testing.T) {
+	eachRing(t, func(r Ring) {
+		name := filepath.Join(t.TempDir(), "f")
+		f, err := OS().Open(name, os.O_RDWR|os.O_CREATE, 0o644)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		readOnly, err := OS().Open(name, os.O_RDONLY, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer readOnly.Close()
+		buf := arena(t, 4096)
+		good, sync := &Op{Kind: OpWrite, File: f, Buf: buf, Link: true}, &Op{Kind: OpDatasync, File: f}
+		runOps(t, r, good, sync)
+		if good.Err != nil || sync.Err != nil {
+			t.Fatal(r.Name(), good.Err, sync.Err)
+		}
+		bad, behind, alone := &Op{Kind: OpWrite, File: readOnly, Buf: buf, Link: true}, &Op{Kind: OpDatasync, File: f}, &Op{Kind: OpDatasync, File: f}
+		runOps(t, r, bad, behind, alone)
+		if bad.Err == nil || !errors.Is(behind.Err, ErrLinked) || alone.Err != nil {
+			t.Fatal(r.Name(), bad.Err, behind.Err, alone.Err)
+		}
+	})
+}
+
+// TestManyInFlight fills the ring and takes the results one by one.
+func TestManyInFlight(t *testing.T) {
+	eachRing(t, func(r Ring) {
+		f, err := OS().Open(filepath.Join(t.TempDir(), "f"), os.O_RDWR|os.O_CREATE, 0o644)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		mem := arena(t, 8*4096)
+		var ops []*Op
+		for i := range 8 {
+			b := mem[i*4096 : (i+1)*4096]
+			for k := range b {
+				b[k] = byte(i + 1)
+			}
+			ops = append(ops, &Op{Kind: OpWrite, File: f, Buf: b, Offset: int64(i) * 4096, Tag: uint64(i)})
+		}
+		runOps(t, r, ops...)
+		for i := range 8 {
+			one := make([]byte, 1)
+			if _, err := f.ReadAt(one, int64(i)*4096+99); err != nil || one[0] != byte(i+1) {
+				t.Fatal(r.Name(), i, one, err)
+			}
+		}
+	})
+}
+
+func TestRingOverFaulty(t *testing.T) {
+	d := NewFaulty()
+	f := create(t, d, "/f")
+	r, why, err := NewRing(EngineAuto, d, "/", 8)
+	if err != nil || r.Name() != EnginePwrite || why == "" {
+		t.Fatal(r, why, err)
+	}
+	d.FailAt(d.Ops()+1, errors.New("no"))
+	w, s := &Op{Kind: OpWrite, File: f, Buf: []byte("x"), Link: true}, &Op{Kind: OpDatasync, File: f}
+	runOps(t, r, w, s)
+	if w.Err == nil || !errors.Is(s.Err, ErrLinked) {
+		t.Fatal(w.Err, s.Err)
+	}
+}
+
+func TestAutoChoosesAndSaysWhy(t *testing.T) {
+	r, why, err := NewRing(EngineAuto, OS(), t.TempDir(), 8)
+	if err != nil || why == "" {
+		t.Fatal(why, err)
+	}
+	t.Log(r.Name(), why)
+	if err := r.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := NewRing("nvme", OS(), t.TempDir(), 8); err == nil {
+		t.Fatal("an unknown engine was accepted")
+	}
+}
+
+func BenchmarkSyncedWrite16KiB(b *testing.B) {
+	eachRing(b, func(r Ring) {
+		b.Run(r.Name(), func(b *testing.B) {
+			f, err := OS().Open(filepath.Join(b.TempDir(), "f"), os.O_RDWR|os.O_CREATE, 0o644)
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer f.Close()
+			if err := f.ZeroRange(0, 64<<20); err != nil {
+				b.Fatal(err)
+			}
+			buf := arena(b, 16<<10)
+			for i := 0; b.Loop(); i++ {
+				if _, err := syncedWrite(r, f, buf, int64(i%4096)*(16<<10)); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	})
+}
