@@ -1,0 +1,128 @@
+package queue
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+)
+
+func (s *Set) markDirty(q *Queue) {
+	s.dirtyMu.Lock()
+	s.dirty = append(s.dirty, q)
+	s.dirtyMu.Unlock()
+}
+
+func (s *Set) markUnsynced(key fileKey) {
+	s.dirtyMu.Lock()
+	s.unsynced[key] = struct{}{}
+	s.dirtyMu.Unlock()
+}
+
+func (s *Set) markNames(dirs ...string) {
+	s.dirtyMu.Lock()
+	for _, d := range dirs {
+		s.names[d] = struct{}{}
+	}
+	s.dirtyMu.Unlock()
+}
+
+// Flush writes the entries put so far to the files. Where it fails the entries stay in memory and the next Flush tries
+// again; the first error is returned. Any goroutine; it blocks on the disk.
+func (s *Set) Flush() error {
+	s.flushMu.Lock()
+	defer s.flushMu.Unlock()
+	s.dirtyMu.Lock()
+	dirty := s.dirty
+	s.dirty = nil
+	s.dirtyMu.Unlock()
+	var first error
+	for _, q := range dirty {
+		q.mu.Lock()
+		q.dirty = false
+		q.mu.Unlock()
+		err := q.write()
+		if err == nil {
+			continue
+		}
+		if first == nil {
+			first = err
+		}
+		q.mu.Lock()
+		again := !q.dirty && !q.deleted
+		q.dirty = q.dirty || again
+		q.mu.Unlock()
+		if again {
+			s.markDirty(q)
+		}
+	}
+	return first
+}
+
+// Sync makes durable what was written: after it, everything put before the last Flush survives a power cut. Once a sync
+// has failed nobody knows what was lost, and every later Sync returns that error; the queues are rebuilt from the log by
+// the next start. Any goroutine; it blocks on the disk, and how often it is worth that is the caller's to say.
+func (s *Set) Sync() error {
+	s.flushMu.Lock()
+	defer s.flushMu.Unlock()
+	if s.lost != nil {
+		return s.lost
+	}
+	s.dirtyMu.Lock()
+	files, names := s.unsynced, s.names
+	s.unsynced, s.names = map[fileKey]struct{}{}, map[string]struct{}{}
+	s.dirtyMu.Unlock()
+	keys := make([]fileKey, 0, len(files))
+	for k := range files {
+		keys = append(keys, k)
+	}
+	slices.SortFunc(keys, func(a, b fileKey) int {
+		return cmp.Or(cmp.Compare(a.q.topic, b.q.topic), cmp.Compare(a.q.id, b.q.id), cmp.Compare(a.start, b.start))
+	})
+	dirs := make([]string, 0, len(names))
+	for d := range names {
+		dirs = append(dirs, d)
+	}
+	slices.Sort(dirs)
+	for i, k := range keys {
+		if lost, err := s.syncFile(k); err != nil {
+			return s.syncFailed(err, lost, keys[i:], dirs)
+		}
+	}
+	for i, d := range dirs {
+		if err := s.fs.SyncDir(d); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return s.syncFailed(fmt.Errorf("sync consume queues: %w", err), true, nil, dirs[i:])
+		}
+	}
+	return nil
+}
+
+// syncFile makes one file durable. lost: the sync itself failed, so that pages may have been dropped.
+func (s *Set) syncFile(k fileKey) (lost bool, err error) {
+	h, err := s.cache.open(k)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil // deleted meanwhile
+	}
+	if err != nil {
+		return false, fmt.Errorf("sync consume queue %s/%d: %w", k.q.topic, k.q.id, err)
+	}
+	defer s.cache.release(h)
+	if err := h.file.Datasync(); err != nil {
+		return true, fmt.Errorf("sync consume queue %s/%d: %w", k.q.topic, k.q.id, err)
+	}
+	return false, nil
+}
+
+// syncFailed puts back what was not synced, or gives up for good.
+func (s *Set) syncFailed(err error, lost bool, keys []fileKey, dirs []string) error {
+	if lost {
+		s.lost = err
+		return err
+	}
+	for _, k := range keys {
+		s.markUnsynced(k)
+	}
+	s.markNames(dirs...)
+	return err
+}

@@ -1,0 +1,182 @@
+package queue
+
+import (
+	"fmt"
+	"sync"
+	"sync/atomic"
+
+	"ringmq/store/record"
+)
+
+// maxGapUnits is how many lost records a queue stands in for with blanks. A larger step makes it begin anew: that is a
+// queue whose past was dropped, not one that lost a few records.
+const maxGapUnits = 16 << 20
+
+// Queue is one consume queue. Numbers count entries from the beginning of its time.
+type Queue struct {
+	set   *Set
+	topic string
+	id    int32
+
+	min         atomic.Int64
+	max         atomic.Int64
+	maxPhysical atomic.Int64 // end of the last record, physical; 0: none yet
+	minPhysical atomic.Int64 // physical offset of the record at min + 1; 0: not known
+
+	// io is taken by whoever changes the queue's files.
+	io        sync.Mutex
+	firstFile int64 // where the oldest file begins, in bytes; meaningful unless noFiles
+	endFile   int64 // where the newest file ends
+	noFiles   bool
+	dirMade   bool
+	tailClean bool // the newest file is known to hold zeros behind written
+
+	mu      sync.Mutex
+	ring    ring
+	written int64 // changed with io and mu held
+	dirty   bool  // in set.dirty
+	deleted bool
+	warned  bool
+	used    atomic.Bool // since the budget last came by
+	ringAt  int         // in budget.rings, under its lock; meaningful while there is a ring
+}
+
+// Topic is the queue's topic.
+func (q *Queue) Topic() string { return q.topic }
+
+// ID is the queue's number in its topic.
+func (q *Queue) ID() int32 { return q.id }
+
+// Min is the first entry whose record is still in the log, as of the last CorrectMin.
+func (q *Queue) Min() int64 { return q.min.Load() }
+
+// Max is the number of entries put so far: the offset the next one will have.
+func (q *Queue) Max() int64 { return q.max.Load() }
+
+// MaxPhysical is the physical offset behind the last record in the queue, -1 if it has none.
+func (q *Queue) MaxPhysical() int64 {
+	if p := q.maxPhysical.Load(); p > 0 {
+		return p
+	}
+	return -1
+}
+
+// Put adds the entry of a record at queueOffset. A record the queue already has, or one that lies before its last one in
+// the log, is skipped without an error, so that a replay of the log is harmless. Where queueOffset is ahead of Max, blanks
+// stand for the records between; a queue's first entry makes its Min.
+//
+// One goroutine, the writer. An entry is taken as long as there is memory; when there is none and the files cannot be
+// written either, the error says why, and the same Put may be tried again later.
+func (q *Queue) Put(queueOffset int64, u record.QueueUnit) error {
+	if queueOffset < 0 || !u.Written() {
+		return fmt.Errorf("consume queue %s/%d: entry %d (physical %d, size %d) is none", q.topic, q.id, queueOffset, u.Offset, u.Size)
+	}
+	if u.End() <= q.maxPhysical.Load() {
+		return nil
+	}
+	q.mu.Lock()
+	max := q.max.Load()
+	if q.deleted {
+		q.mu.Unlock()
+		return fmt.Errorf("consume queue %s/%d: %w", q.topic, q.id, ErrDeleted)
+	}
+	if queueOffset < max {
+		warn := !q.warned
+		q.warned = true
+		q.mu.Unlock()
+		if warn {
+			q.set.logger.Warn("a record's queue offset is taken", "topic", q.topic, "queue", q.id, "offset", queueOffset, "max", max, "physical", u.Offset)
+		}
+		return nil
+	}
+	q.mu.Unlock()
+	if queueOffset > max {
+		if err := q.stepTo(queueOffset); err != nil {
+			return err
+		}
+	}
+	return q.push(queueOffset, u)
+}
+
+// push adds the entry behind the last one. Only the writer makes the ring longer, so that what is checked under one hold
+// of mu stays true until the next.
+func (q *Queue) push(at int64, u record.QueueUnit) error {
+	if q.ring.full(at) {
+		if err := q.makeRoom(); err != nil {
+			return err
+		}
+	}
+	q.mu.Lock()
+	if q.deleted {
+		q.mu.Unlock()
+		return fmt.Errorf("consume queue %s/%d: %w", q.topic, q.id, ErrDeleted)
+	}
+	if q.ring.from < at && q.ring.full(at) {
+		q.ring.from++
+	}
+	q.ring.put(at, u)
+	if !u.IsBlank() {
+		q.maxPhysical.Store(u.End())
+		if at == q.min.Load() {
+			q.minPhysical.Store(u.Offset + 1)
+		}
+	}
+	q.max.Store(at + 1)
+	mark := !q.dirty
+	q.dirty = true
+	q.mu.Unlock()
+	if !q.used.Load() {
+		q.used.Store(true)
+	}
+	if mark {
+		q.set.markDirty(q)
+	}
+	return nil
+}
+
+// stepTo makes the next entry the one at offset, which is ahead of Max.
+func (q *Queue) stepTo(offset int64) error {
+	max := q.max.Load()
+	if max == 0 || offset-max > maxGapUnits {
+		return q.beginAt(offset)
+	}
+	q.set.logger.Warn("records are missing in a consume queue", "topic", q.topic, "queue", q.id, "from", max, "to", offset)
+	if offset-max <= q.set.hot/2 {
+		for at := max; at < offset; at++ {
+			if err := q.push(at, record.BlankUnit); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	// Too many for the ring: with everything before them written, the ring may begin behind them.
+	if err := q.write(); err != nil {
+		return err
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.ring.from = offset
+	q.max.Store(offset)
+	return nil
+}
+
+// beginAt makes offset the first entry of a queue that is empty or whose past is dropped. The file it lies in gets blanks
+// before it when it is written.
+func (q *Queue) beginAt(offset int64) error {
+	q.io.Lock()
+	defer q.io.Unlock()
+	if max := q.max.Load(); max > 0 {
+		q.set.logger.Error("consume queue begins anew", "topic", q.topic, "queue", q.id, "max", max, "at", offset)
+	}
+	if err := q.removeFiles(); err != nil {
+		return err
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.written = offset - offset%q.set.fileUnits
+	q.ring.from = offset
+	q.min.Store(offset)
+	q.minPhysical.Store(0)
+	q.max.Store(offset)
+	return nil
+}

@@ -1,0 +1,101 @@
+package queue
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"sync"
+
+	"ringmq/store/record"
+)
+
+// pageUnits is how many entries one read or write of a file moves at most.
+const pageUnits = 3276 // just under 64 KiB
+
+var pages = sync.Pool{New: func() any { return new([pageUnits * record.QueueUnitBytes]byte) }}
+
+// ReadHot copies entries from `from` on to dst, from memory only: no I/O, no allocation, any goroutine. ok is false
+// where the entry at from is not in memory: Read gets it. Fewer entries than dst holds does not mean that there are no
+// more. At or behind Max there are none: 0, true.
+func (q *Queue) ReadHot(from int64, dst []record.QueueUnit) (n int, ok bool) {
+	q.mu.Lock()
+	max := q.max.Load()
+	switch {
+	case from >= max:
+		q.mu.Unlock()
+		return 0, true
+	case from >= q.ring.from:
+		n = int(min(int64(len(dst)), max-from))
+		for i := range n {
+			dst[i] = q.ring.get(from + int64(i))
+		}
+		ok = true
+	case from >= q.written: // a gap that is not in the files yet
+		n = int(min(int64(len(dst)), q.ring.from-from))
+		for i := range n {
+			dst[i] = record.BlankUnit
+		}
+		ok = true
+	}
+	q.mu.Unlock()
+	if !q.used.Load() {
+		q.used.Store(true)
+	}
+	return n, ok
+}
+
+// Read copies entries from `from` on to dst and returns how many: fewer than dst holds only at Max, none before the
+// first file. Blanks among them stand for lost records and for entries that cannot be read as such. It may block on the
+// disk; any goroutine.
+func (q *Queue) Read(from int64, dst []record.QueueUnit) (int, error) {
+	got := 0
+	for got < len(dst) {
+		n, ok := q.ReadHot(from+int64(got), dst[got:])
+		if !ok {
+			var err error
+			if n, err = q.readFile(from+int64(got), dst[got:]); err != nil {
+				return got, err
+			}
+		}
+		if n == 0 {
+			break
+		}
+		got += n
+	}
+	return got, nil
+}
+
+// readFile reads entries that lie in one file. None: they are before the first file, or their file is being deleted.
+func (q *Queue) readFile(from int64, dst []record.QueueUnit) (int, error) {
+	at := from * record.QueueUnitBytes
+	q.mu.Lock()
+	end := min(q.written, from-from%q.set.fileUnits+q.set.fileUnits, from+int64(len(dst)), from+pageUnits)
+	none := q.noFiles || from < 0 || at < q.firstFile || end <= from
+	q.mu.Unlock()
+	if none {
+		return 0, nil
+	}
+	start := at - at%q.set.fileBytes
+	h, err := q.set.cache.open(fileKey{q, start})
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, fmt.Errorf("read consume queue: %w", err)
+	}
+	page := pages.Get().(*[pageUnits * record.QueueUnitBytes]byte)
+	defer pages.Put(page)
+	b := page[:(end-from)*record.QueueUnitBytes]
+	_, err = h.file.ReadAt(b, at-start)
+	q.set.cache.release(h)
+	if err != nil {
+		return 0, fmt.Errorf("read consume queue %s/%d at %d: %w", q.topic, q.id, from, err)
+	}
+	for i := range int(end - from) {
+		dst[i] = record.ParseQueueUnit(b[i*record.QueueUnitBytes:])
+		if !dst[i].Written() {
+			dst[i] = record.BlankUnit
+		}
+	}
+	return int(end - from), nil
+}

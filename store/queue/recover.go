@@ -1,0 +1,272 @@
+package queue
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"runtime"
+	"slices"
+	"strconv"
+	"sync"
+	"sync/atomic"
+
+	"ringmq/store/record"
+)
+
+const (
+	// walkFiles is how many of the newest files are looked through where nothing is known to be durable.
+	walkFiles = 3
+	// aloneQueues is up to how many queues are recovered one after the other.
+	aloneQueues = 64
+)
+
+// Recover finds the end of every queue and returns the physical offset behind the last record any of them has, -1 if
+// there is none. Entries are taken as far as they are whole and in the order of the log; what lies behind is cut. A file
+// shorter than it should be is filled with zeros. An error means that the files do not fit these Options.
+// Once, before anything else.
+func (s *Set) Recover() (maxPhysical int64, err error) {
+	all := s.all()
+	workers := 1
+	if len(all) > aloneQueues {
+		workers = 2 * runtime.GOMAXPROCS(0)
+	}
+	var next atomic.Int64
+	errs := make([]error, workers)
+	var wg sync.WaitGroup
+	for w := range workers {
+		wg.Go(func() {
+			for errs[w] == nil {
+				i := next.Add(1) - 1
+				if i >= int64(len(all)) {
+					return
+				}
+				errs[w] = all[i].recover()
+			}
+		})
+	}
+	wg.Wait()
+	if err := errors.Join(errs...); err != nil {
+		return -1, err
+	}
+	maxPhysical = -1
+	for _, q := range all {
+		maxPhysical = max(maxPhysical, q.MaxPhysical())
+	}
+	return maxPhysical, nil
+}
+
+func (q *Queue) recover() error {
+	if err := q.findFiles(); err != nil {
+		return fmt.Errorf("recover consume queue %s/%d: %w", q.topic, q.id, err)
+	}
+	q.dirMade = true
+	if q.noFiles {
+		return nil
+	}
+	first := q.firstFile / record.QueueUnitBytes
+	// While looking, everything up to the end of the files counts as written.
+	q.written = q.endFile / record.QueueUnitBytes
+	q.max.Store(q.written)
+	q.ring.from = q.written
+	end, err := q.findEnd(first, q.written)
+	if err != nil {
+		return fmt.Errorf("recover consume queue %s/%d: %w", q.topic, q.id, err)
+	}
+	q.written, q.ring.from = end, end
+	q.max.Store(end)
+	q.min.Store(first)
+	at := end * record.QueueUnitBytes
+	last := max(at-at%q.set.fileBytes, q.firstFile)
+	for q.endFile-q.set.fileBytes > last {
+		start := q.endFile - q.set.fileBytes
+		q.set.logger.Warn("consume queue file lies behind the end of its queue: removed", "topic", q.topic, "queue", q.id, "file", start, "end", end)
+		if err := q.removeFile(start); err != nil {
+			return fmt.Errorf("recover consume queue %s/%d: %w", q.topic, q.id, err)
+		}
+		q.endFile -= q.set.fileBytes
+	}
+	return q.learnPhysical(first, end)
+}
+
+// learnPhysical sets what is known of the records at both ends.
+func (q *Queue) learnPhysical(first, end int64) error {
+	if first == end {
+		return nil
+	}
+	last, ok, err := q.lastRecord(first, end)
+	if err != nil {
+		return fmt.Errorf("recover consume queue: %w", err)
+	}
+	if ok {
+		q.maxPhysical.Store(last.End())
+	}
+	at, u, err := q.nextRecord(first, end)
+	if err != nil {
+		return fmt.Errorf("recover consume queue: %w", err)
+	}
+	q.min.Store(at)
+	if at < end {
+		q.minPhysical.Store(u.Offset + 1)
+	}
+	return nil
+}
+
+// findFiles learns which files there are and brings the newest to its size.
+func (q *Queue) findFiles() error {
+	dir := q.dirOf()
+	entries, err := q.set.fs.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	var starts []int64
+	for _, e := range entries {
+		start, err := strconv.ParseInt(e.Name(), 10, 64)
+		if err != nil || e.IsDir() || len(e.Name()) != 20 {
+			q.set.logger.Warn("not a consume queue file", "file", dir+"/"+e.Name())
+			continue
+		}
+		if start%q.set.fileBytes != 0 {
+			return fmt.Errorf("file %s does not begin at a multiple of the file size %d: was the size configured differently?", e.Name(), q.set.fileBytes)
+		}
+		keep, err := q.fitSize(e, start)
+		if err != nil {
+			return err
+		}
+		if keep {
+			starts = append(starts, start)
+		}
+	}
+	if len(starts) == 0 {
+		return nil
+	}
+	slices.Sort(starts)
+	i := len(starts) - 1
+	for i > 0 && starts[i-1] == starts[i]-q.set.fileBytes {
+		i--
+	}
+	if i > 0 {
+		q.set.logger.Error("consume queue files are missing: those before are not used", "topic", q.topic, "queue", q.id, "before", starts[i])
+	}
+	q.firstFile, q.endFile, q.noFiles = starts[i], starts[len(starts)-1]+q.set.fileBytes, false
+	return nil
+}
+
+// fitSize brings a file to its full size: a crash may have left it shorter. An empty one is as good as none.
+func (q *Queue) fitSize(e fs.DirEntry, start int64) (keep bool, err error) {
+	info, err := e.Info()
+	if err != nil {
+		return false, err
+	}
+	switch size := info.Size(); {
+	case size == q.set.fileBytes:
+		return true, nil
+	case size == 0:
+		return false, q.removeFile(start)
+	case size > q.set.fileBytes:
+		return false, fmt.Errorf("file %s has %d bytes instead of %d: was the size configured differently?", e.Name(), size, q.set.fileBytes)
+	default:
+		q.set.logger.Warn("consume queue file is too short: filled with zeros", "topic", q.topic, "queue", q.id, "file", e.Name(), "bytes", size)
+	}
+	key := fileKey{q, start}
+	h, err := q.set.cache.open(key)
+	if err != nil {
+		return false, err
+	}
+	defer q.set.cache.release(h)
+	q.set.markUnsynced(key)
+	return true, h.file.Truncate(q.set.fileBytes)
+}
+
+// findEnd returns the entry behind the last one that is whole, in [first, end).
+func (q *Queue) findEnd(first, end int64) (int64, error) {
+	from, err := q.durableEnd(first, end)
+	if err != nil {
+		return 0, err
+	}
+	if from == first && q.set.durableTo == 0 {
+		from = max(first, end-walkFiles*q.set.fileUnits)
+	}
+	page := pages.Get().(*[pageUnits * record.QueueUnitBytes]byte)
+	defer pages.Put(page)
+	last := int64(0) // physical end of the last record
+	for step := int64(64); from < end; step = pageUnits {
+		b := page[:min(step, end-from, q.set.fileUnits-from%q.set.fileUnits)*record.QueueUnitBytes]
+		if err := q.rawAt(from, b); err != nil {
+			return 0, err
+		}
+		for at := 0; at < len(b); at += record.QueueUnitBytes {
+			u := record.ParseQueueUnit(b[at:])
+			if !u.Written() || !u.IsBlank() && u.Offset < last {
+				return from, nil
+			}
+			if !u.IsBlank() {
+				last = u.End()
+			}
+			from++
+		}
+	}
+	return end, nil
+}
+
+// durableEnd finds by bisection how far the entries reach whose records lie before durableTo: none of them can be missing.
+func (q *Queue) durableEnd(first, end int64) (int64, error) {
+	durable := func(at int64) (bool, error) {
+		var b [record.QueueUnitBytes]byte
+		if err := q.rawAt(at, b[:]); err != nil {
+			return false, err
+		}
+		u := record.ParseQueueUnit(b[:])
+		return u.Written() && u.Offset < q.set.durableTo, nil
+	}
+	if q.set.durableTo <= 0 {
+		return first, nil
+	}
+	// Most queues are short: a first look close to the beginning of the newest file spares most of the bisection.
+	low, high := first, end
+	if newest := end - q.set.fileUnits; newest > first {
+		if ok, err := durable(newest); err != nil {
+			return 0, err
+		} else if ok {
+			low = newest + 1
+		} else {
+			high = newest
+		}
+	}
+	for step := int64(1); low+step < high; step *= 8 {
+		ok, err := durable(low + step)
+		if err != nil {
+			return 0, err
+		}
+		if !ok {
+			high = low + step
+			break
+		}
+		low += step + 1
+	}
+	for low < high {
+		mid := low + (high-low)/2
+		ok, err := durable(mid)
+		if err != nil {
+			return 0, err
+		}
+		if ok {
+			low = mid + 1
+		} else {
+			high = mid
+		}
+	}
+	return low, nil
+}
+
+// rawAt reads the bytes of entries that lie in one file as they are.
+func (q *Queue) rawAt(from int64, b []byte) error {
+	at := from * record.QueueUnitBytes
+	start := at - at%q.set.fileBytes
+	h, err := q.set.cache.open(fileKey{q, start})
+	if err != nil {
+		return err
+	}
+	defer q.set.cache.release(h)
+	_, err = h.file.ReadAt(b, at-start)
+	return err
+}

@@ -1,0 +1,188 @@
+package queue
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+
+	"ringmq/store/record"
+)
+
+// Truncate cuts the entries of records that begin at or behind physical, the end of the log. What they leave in the
+// files becomes zeros at once, because later records will lie where they point to; Sync makes the cut durable and comes
+// before the log takes new records. Writer only, or before it runs.
+func (q *Queue) Truncate(physical int64) error {
+	q.io.Lock()
+	defer q.io.Unlock()
+	low, high := q.first(), q.max.Load()
+	keep, _, err := q.firstAtLeast(physical, low, high)
+	if err != nil {
+		return fmt.Errorf("cut consume queue: %w", err)
+	}
+	if keep == high {
+		return nil
+	}
+	last, ok, err := q.lastRecord(low, keep)
+	if err != nil {
+		return fmt.Errorf("cut consume queue: %w", err)
+	}
+	q.mu.Lock()
+	written := q.written
+	q.written = min(written, keep)
+	q.max.Store(keep)
+	q.min.Store(min(q.min.Load(), keep))
+	if keep < q.ring.from {
+		q.ring.from = keep
+	}
+	if q.min.Load() == keep {
+		q.minPhysical.Store(0)
+	}
+	q.maxPhysical.Store(0)
+	if ok {
+		q.maxPhysical.Store(last.End())
+	}
+	q.mu.Unlock()
+	if written > keep {
+		if err := q.cutFiles(keep); err != nil {
+			return fmt.Errorf("cut consume queue %s/%d at %d: %w", q.topic, q.id, keep, err)
+		}
+	}
+	return nil
+}
+
+// cutFiles leaves nothing in the files from entry keep on. io is held.
+func (q *Queue) cutFiles(keep int64) error {
+	at := keep * record.QueueUnitBytes
+	start := at - at%q.set.fileBytes
+	for q.endFile > max(start+q.set.fileBytes, q.firstFile+q.set.fileBytes) {
+		if err := q.removeFile(q.endFile - q.set.fileBytes); err != nil {
+			return err
+		}
+		q.mu.Lock()
+		q.endFile -= q.set.fileBytes
+		q.mu.Unlock()
+	}
+	if q.noFiles || start >= q.endFile {
+		return nil
+	}
+	h, err := q.set.cache.open(fileKey{q, start})
+	if err != nil {
+		return err
+	}
+	defer q.set.cache.release(h)
+	return q.clearBehind(h, at-start)
+}
+
+// removeFile removes the file that begins at start. io is held.
+func (q *Queue) removeFile(start int64) error {
+	key := fileKey{q, start}
+	if err := q.set.fs.Remove(key.path()); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	q.set.cache.drop(key)
+	q.set.markNames(q.dirOf())
+	return nil
+}
+
+// first is the first entry that has a place in the files or in memory.
+func (q *Queue) first() int64 {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.noFiles {
+		return min(q.ring.from, q.max.Load())
+	}
+	return q.firstFile / record.QueueUnitBytes
+}
+
+// CorrectMin sets Min to the first entry whose record begins at or behind logMin, the beginning of the log; to Max if
+// there is none. It seldom has to look at a file. Any goroutine.
+func (q *Queue) CorrectMin(logMin int64) error {
+	low, high := q.min.Load(), q.max.Load()
+	if p := q.minPhysical.Load(); p > 0 && p-1 >= logMin || low >= high {
+		return nil
+	}
+	low = max(low, q.first())
+	at, offset, err := q.firstAtLeast(logMin, low, high)
+	if err != nil {
+		return fmt.Errorf("correct minimum of consume queue: %w", err)
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if at >= q.min.Load() && at <= q.max.Load() {
+		q.min.Store(at)
+		q.minPhysical.Store(offset + 1)
+	}
+	return nil
+}
+
+// DeleteBefore removes the files all of whose records begin before logMin, never the newest one, and returns how many.
+// Any goroutine.
+func (q *Queue) DeleteBefore(logMin int64) (files int, err error) {
+	q.io.Lock()
+	defer q.io.Unlock()
+	for !q.deleted && !q.noFiles && q.firstFile+q.set.fileBytes < q.endFile {
+		from := q.firstFile / record.QueueUnitBytes
+		last, ok, err := q.lastRecord(from, from+q.set.fileUnits)
+		if err == nil && (!ok || last.Offset < logMin) {
+			err = q.removeFile(q.firstFile)
+		} else if err == nil {
+			break
+		}
+		if err != nil {
+			return files, fmt.Errorf("delete from consume queue %s/%d: %w", q.topic, q.id, err)
+		}
+		files++
+		q.mu.Lock()
+		q.firstFile += q.set.fileBytes
+		if first := q.firstFile / record.QueueUnitBytes; q.min.Load() < first {
+			q.min.Store(first)
+			q.minPhysical.Store(0)
+		}
+		q.mu.Unlock()
+	}
+	return files, nil
+}
+
+// Delete removes all queues of a topic, from memory and from the disk. Its Queues take no entries afterwards. Writer only.
+func (s *Set) Delete(topic string) error {
+	sh := s.shardOf(topic)
+	sh.mu.Lock()
+	list := sh.topics[topic]
+	delete(sh.topics, topic)
+	sh.mu.Unlock()
+	if len(list) == 0 {
+		return nil
+	}
+	for _, q := range list {
+		q.delete()
+	}
+	dir := s.dir + "/" + topic
+	if err := s.fs.RemoveAll(dir); err != nil {
+		return fmt.Errorf("delete consume queues: %w", err)
+	}
+	if err := s.fs.SyncDir(path.Dir(dir)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("delete consume queues: %w", err)
+	}
+	return nil
+}
+
+// delete empties the queue for good; its files are the caller's to remove.
+func (q *Queue) delete() {
+	q.io.Lock()
+	defer q.io.Unlock()
+	if !q.noFiles {
+		for start := q.firstFile; start < q.endFile; start += q.set.fileBytes {
+			q.set.cache.drop(fileKey{q, start})
+		}
+	}
+	if held := len(q.ring.bytes); held > 0 {
+		q.set.forgetRing(q, int64(held))
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.deleted, q.noFiles = true, true
+	q.ring = ring{from: q.max.Load()}
+	q.written = q.max.Load()
+	q.min.Store(q.max.Load())
+}
