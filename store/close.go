@@ -27,7 +27,7 @@ func (s *Store) close(ctx context.Context) error {
 	if behind := s.DispatchBehindBytes(); err == nil && behind > 0 {
 		err = fmt.Errorf("%d bytes of the log have not reached their queues", behind)
 	}
-	err = errors.Join(err, s.queues.Flush(), s.queues.Sync())
+	err = errors.Join(err, s.queues.Flush(), s.queues.Sync(), s.batches.sync())
 	if s.index != nil {
 		err = errors.Join(err, s.index.Flush())
 	}
@@ -39,7 +39,7 @@ func (s *Store) close(ctx context.Context) error {
 	if s.index != nil {
 		err = errors.Join(err, s.index.Close())
 	}
-	err = errors.Join(err, s.queues.Close(), s.ring.Close())
+	err = errors.Join(err, s.queues.Close(), s.batches.close(), s.ring.Close())
 	if err == nil {
 		err = removeAbort(s.fs, s.o.Root)
 	}

@@ -6,7 +6,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"ringmq/store/queue"
 	"ringmq/store/record"
 )
 
@@ -130,7 +129,7 @@ func (d *dispatcher) step(visible int64) bool {
 		var r record.Record
 		if err := r.Parse(raw); err != nil {
 			d.s.gaps.add(at, after, "rot")
-		} else if !d.deliver(&r, raw) {
+		} else if !d.deliver(&r) {
 			return false
 		}
 		d.note(place{from: at, to: after, storeTime: r.StoreTimestamp})
@@ -140,8 +139,8 @@ func (d *dispatcher) step(visible int64) bool {
 }
 
 // deliver puts one record into its queue and the index and tells the listeners.
-func (d *dispatcher) deliver(r *record.Record, raw []byte) bool {
-	q, u, err := d.s.enqueue(r, raw)
+func (d *dispatcher) deliver(r *record.Record) bool {
+	e, err := d.s.enqueue(r)
 	for err != nil {
 		if d.blocked.CompareAndSwap(false, true) {
 			d.s.logger.Error("dispatch: a queue takes no entries; producers are refused until it does", "topic", string(r.Topic), "queue", r.QueueID, "error", err)
@@ -153,7 +152,7 @@ func (d *dispatcher) deliver(r *record.Record, raw []byte) bool {
 			fn()
 		case <-time.After(100 * time.Millisecond):
 		}
-		q, u, err = d.s.enqueue(r, raw)
+		e, err = d.s.enqueue(r)
 	}
 	d.blocked.Store(false)
 	if d.indexLive {
@@ -162,20 +161,20 @@ func (d *dispatcher) deliver(r *record.Record, raw []byte) bool {
 			d.s.indexing.fellBehind(err)
 		}
 	}
-	if q != nil {
-		d.announce(q, r, u)
+	if e.count > 0 {
+		d.announce(e, r)
 	}
 	return true
 }
 
-func (d *dispatcher) announce(q *queue.Queue, r *record.Record, u record.QueueUnit) {
+func (d *dispatcher) announce(e entry, r *record.Record) {
 	listeners := d.s.listeners.Load()
 	if listeners == nil {
 		return
 	}
 	a := &d.arrival
-	*a = Arrival{Topic: q.Topic(), QueueID: q.ID(), QueueOffset: r.QueueOffset, BatchNum: 1, TagsCode: u.TagsCode,
-		PhysicalOffset: u.Offset, Size: u.Size, StoreTimestamp: r.StoreTimestamp, Properties: r.Properties}
+	*a = Arrival{Topic: e.topic, QueueID: e.id, QueueOffset: e.offset, BatchNum: e.count, TagsCode: e.u.TagsCode,
+		PhysicalOffset: e.u.Offset, Size: e.u.Size, StoreTimestamp: r.StoreTimestamp, Properties: r.Properties}
 	for _, fn := range *listeners {
 		fn(a)
 	}
@@ -205,19 +204,31 @@ func (d *dispatcher) lastPlace() place {
 // retryLater wakes the dispatcher again soon.
 func (d *dispatcher) retryLater() { time.AfterFunc(100*time.Millisecond, d.poke) }
 
-// enqueue puts a record's entry into its queue. q is nil for records that have none: prepared and rolled back ones, and
-// those of a topic deleted since.
-func (s *Store) enqueue(r *record.Record, raw []byte) (q *queue.Queue, u record.QueueUnit, err error) {
+// entry is what a queue got for a record; count is 0 for a record that has no entry.
+type entry struct {
+	topic  string
+	id     int32
+	offset int64 // queue offset
+	count  int32 // messages
+	u      record.QueueUnit
+}
+
+// enqueue puts a record's entry into its queue. Prepared and rolled back records have none, and those of a topic deleted
+// since.
+func (s *Store) enqueue(r *record.Record) (entry, error) {
 	kind := r.SysFlag & record.SysFlagTransaction
 	if kind == record.SysFlagPrepared || kind == record.SysFlagRollback || s.graves.holds(r.Topic, r.PhysicalOffset) {
-		return nil, u, nil
+		return entry{}, nil
 	}
-	u = record.QueueUnit{Offset: r.PhysicalOffset, Size: r.TotalSize, TagsCode: s.tagsCode(r)}
-	q = s.queues.Lookup(r.Topic, r.QueueID)
+	u := record.QueueUnit{Offset: r.PhysicalOffset, Size: r.TotalSize, TagsCode: s.tagsCode(r)}
+	if r.SysFlag&record.SysFlagInnerBatch != 0 || s.batches.takes(r.Topic) {
+		return s.putBatch(r, u)
+	}
+	q := s.queues.Lookup(r.Topic, r.QueueID)
 	if q == nil {
 		q = s.queues.Queue(string(r.Topic), r.QueueID)
 	}
-	return q, u, q.Put(r.QueueOffset, u)
+	return entry{topic: q.Topic(), id: q.ID(), offset: r.QueueOffset, count: 1, u: u}, q.Put(r.QueueOffset, u)
 }
 
 // tagsCode is what the queue entry says about a record: the hash of its tags, or, for a message waiting for its delay

@@ -71,6 +71,9 @@ func (f *flusher) sync(last place) error {
 	if err := f.s.queues.Sync(); err != nil {
 		return err
 	}
+	if err := f.s.batches.sync(); err != nil {
+		return err
+	}
 	f.syncedTo, f.syncedAt, f.pending = last.to, time.Now(), last
 	return nil
 }

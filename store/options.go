@@ -16,20 +16,21 @@ type Options struct {
 	FS           disk.FS
 	Engine       string // auto, io_uring or pwrite
 
-	SegmentBytes     int64 // mappedFileSizeCommitLog, 1 GiB
-	QueueFileBytes   int   // mappedFileSizeConsumeQueue, 6,000,000; rounded up to a multiple of 20
-	BatchQueueBytes  int   // mapperFileSizeBatchConsumeQueue, 13,800,000; a multiple of 46
-	IndexEnabled     bool  // messageIndexEnable, true
-	IndexSlots       int   // maxHashSlotNum, 5,000,000
-	IndexEntries     int   // maxIndexNum, 20,000,000
-	SyncFlush        bool  // flushDiskType = SYNC_FLUSH; true here
-	AppendPropCRC    bool  // enabledAppendPropCRC; true here
-	MaxMessageBytes  int   // maxMessageSize, 4 MiB: limit of a body
-	TailBytes        int   // append buffer and tail cache, 32 MiB
-	QueueBufferBytes int   // queue entries waiting to be written, 64 MiB
-	MaxOpenFiles     int   // descriptors for queue files, 4,096
-	HotEntries       int   // newest entries of a queue kept in memory, 2,048
-	Spares           int   // segments prepared ahead, 1
+	SegmentBytes     int64                   // mappedFileSizeCommitLog, 1 GiB
+	QueueFileBytes   int                     // mappedFileSizeConsumeQueue, 6,000,000; rounded up to a multiple of 20
+	BatchQueueBytes  int                     // mapperFileSizeBatchConsumeQueue, 13,800,000; a multiple of 46
+	IndexEnabled     bool                    // messageIndexEnable, true
+	IndexSlots       int                     // maxHashSlotNum, 5,000,000
+	IndexEntries     int                     // maxIndexNum, 20,000,000
+	BatchTopic       func(topic []byte) bool // topics with attribute queue.type=BatchCQ; topics that have batch queues are known
+	SyncFlush        bool                    // flushDiskType = SYNC_FLUSH; true here
+	AppendPropCRC    bool                    // enabledAppendPropCRC; true here
+	MaxMessageBytes  int                     // maxMessageSize, 4 MiB: limit of a body
+	TailBytes        int                     // append buffer and tail cache, 32 MiB
+	QueueBufferBytes int                     // queue entries waiting to be written, 64 MiB
+	MaxOpenFiles     int                     // descriptors for queue files, 4,096
+	HotEntries       int                     // newest entries of a queue kept in memory, 2,048
+	Spares           int                     // segments prepared ahead, 1
 
 	StoreHost   netip.AddrPort  // used for messages that name none
 	DelayLevels []time.Duration // messageDelayLevel; level n is element n-1

@@ -31,12 +31,16 @@ type reading struct {
 	memory int64 // a record further than this behind logMax counts as on disk
 	scan   int64 // entries that may be looked at
 	begin  int   // len(dst) at the beginning
+	step   int64 // queue offsets of the entry at hand: 1, more for a batch
 }
 
 // ReadHot reads without touching the disk and without allocating, for event loops. Records are appended to dst.
 // False says that the disk would be needed: dst and Found are as they were, call Read on a worker.
 func (s *Store) ReadHot(w *Want, dst []byte) ([]byte, Found, bool) {
-	r := reading{s: s, w: w, begin: len(dst)}
+	r := reading{s: s, w: w, begin: len(dst), step: 1}
+	if s.batches.lookup(w.Topic, w.QueueID) != nil {
+		return dst, Found{}, false
+	}
 	if !r.position() {
 		return dst, r.f, true
 	}
@@ -75,7 +79,10 @@ func (r *reading) hotEnd(dst []byte) ([]byte, Found, bool) {
 // Read reads and may block on the disk. Records are appended to dst, whole and checked; entries whose record is lost are
 // stepped over.
 func (s *Store) Read(w *Want, dst []byte) ([]byte, Found, error) {
-	r := reading{s: s, w: w, begin: len(dst)}
+	r := reading{s: s, w: w, begin: len(dst), step: 1}
+	if q := s.batches.lookup(w.Topic, w.QueueID); q != nil {
+		return r.readBatches(q, dst)
+	}
 	if !r.position() {
 		return dst, r.f, nil
 	}
@@ -102,15 +109,19 @@ func (s *Store) Read(w *Want, dst []byte) ([]byte, Found, error) {
 	return dst, r.f, nil
 }
 
-// position looks at the queue's bounds; false: there is nothing to read and f says why.
+// position finds the queue and looks at its bounds; false: there is nothing to read and f says why.
 func (r *reading) position() bool {
-	f, w := &r.f, r.w
-	f.Status, f.NextOffset = StatusNoMatchedLogicQueue, 0
-	r.q = r.s.queues.Lookup(w.Topic, w.QueueID)
+	r.q = r.s.queues.Lookup(r.w.Topic, r.w.QueueID)
 	if r.q == nil {
+		r.f.Status, r.f.NextOffset = StatusNoMatchedLogicQueue, 0
 		return false
 	}
-	f.Min, f.Max = r.q.Min(), r.q.Max()
+	r.f.Min, r.f.Max = r.q.Min(), r.q.Max()
+	return r.bounded()
+}
+
+func (r *reading) bounded() bool {
+	f, w := &r.f, r.w
 	f.NextOffset = w.Offset
 	switch {
 	case f.Max == 0:
@@ -171,7 +182,7 @@ func (r *reading) lost() { r.pass(StatusMessageWasRemoving) }
 func (r *reading) unmatched() { r.pass(StatusNoMatchedMessage) }
 
 func (r *reading) pass(why Status) {
-	r.f.NextOffset++
+	r.f.NextOffset += r.step
 	if r.f.Messages == 0 {
 		r.f.Status = why
 	}
@@ -213,7 +224,7 @@ func (r *reading) accept(u record.QueueUnit, dst []byte, from int) []byte {
 		r.unmatched()
 		return dst[:from]
 	}
-	r.f.NextOffset++
+	r.f.NextOffset += r.step
 	r.f.Status = StatusFound
 	r.f.Messages++
 	r.f.LastPhysical = u.Offset

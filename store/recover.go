@@ -30,6 +30,7 @@ func (s *Store) recover(crashed bool) error {
 	if err != nil {
 		return fmt.Errorf("recover queues: %w", err)
 	}
+	maxPhysical = max(maxPhysical, s.batches.maxPhysical())
 	s.dispatch = newDispatcher(s)
 	for segment, t := range s.checkpoint.current.Sealed {
 		s.dispatch.sealed[segment] = t
@@ -124,7 +125,7 @@ func (s *Store) visitor() commitlog.Visitor {
 		Record: func(r *record.Record, raw []byte) error {
 			s.dispatch.note(place{from: r.PhysicalOffset, to: r.PhysicalOffset + int64(r.TotalSize), storeTime: r.StoreTimestamp})
 			s.recovered.last = s.dispatch.last
-			_, _, err := s.enqueue(r, raw)
+			_, err := s.enqueue(r)
 			return err
 		},
 		LastQueueOffset: func(topic []byte, queueID int32) int64 {
@@ -154,6 +155,15 @@ func (s *Store) alignQueues(end int64) (err error) {
 		}
 		s.counters.set(q.Topic(), q.ID(), q.Max())
 	})
+	if err == nil {
+		err = s.batches.each(func(q *batchQueue) error {
+			if err := q.truncate(end); err != nil {
+				return err
+			}
+			s.counters.set(q.topic, q.id, q.max.Load())
+			return q.correctMin(low)
+		})
+	}
 	if err != nil {
 		return fmt.Errorf("align queues with the log: %w", err)
 	}

@@ -148,6 +148,9 @@ func (s *Store) follow() error {
 				_, first = q.DeleteBefore(low)
 			}
 		})
+		if first == nil {
+			first = s.batches.each(func(q *batchQueue) error { return q.correctMin(low) })
+		}
 		if s.index != nil && first == nil && s.dispatch.indexLive {
 			first = s.index.DeleteBefore(low)
 		}

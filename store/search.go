@@ -15,10 +15,14 @@ func (s *Store) HasQueue(topic []byte, queueID int32) bool {
 	return s.queues.Lookup(topic, queueID) != nil
 }
 
-// MinOffset is the first offset of a queue that can be read; 0 for a queue that is not there. Any goroutine, no I/O.
+// MinOffset is the first offset of a queue that can be read; 0 for a queue that is not there,
+// -1 for an empty batch queue. Any goroutine, no I/O.
 func (s *Store) MinOffset(topic []byte, queueID int32) int64 {
 	if q := s.queues.Lookup(topic, queueID); q != nil {
 		return q.Min()
+	}
+	if q := s.batches.lookup(topic, queueID); q != nil {
+		return q.min.Load()
 	}
 	return 0
 }
@@ -29,12 +33,18 @@ func (s *Store) MaxOffset(topic []byte, queueID int32) int64 {
 	if q := s.queues.Lookup(topic, queueID); q != nil {
 		return q.Max()
 	}
+	if q := s.batches.lookup(topic, queueID); q != nil {
+		return q.max.Load()
+	}
 	return 0
 }
 
 // OffsetByTime finds an offset by store time (ms). Lower boundary: the first entry stored at or after ts, the maximum
 // when there is none. Upper: the last entry stored at or before ts, 0 when there is none. May do I/O.
 func (s *Store) OffsetByTime(topic []byte, queueID int32, ts int64, upper bool) (int64, error) {
+	if q := s.batches.lookup(topic, queueID); q != nil {
+		return q.byTime(ts, upper)
+	}
 	q := s.queues.Lookup(topic, queueID)
 	if q == nil || q.Max() == 0 {
 		return 0, nil
@@ -121,6 +131,13 @@ func headTime(head []byte, u record.QueueUnit) int64 {
 // StoreTimeAt is the store time (ms) of the entry at a queue offset, -1 when there is none or its record is lost.
 func (s *Store) StoreTimeAt(topic []byte, queueID int32, queueOffset int64) int64 {
 	var u [1]record.QueueUnit
+	if q := s.batches.lookup(topic, queueID); q != nil {
+		var b [1]batchUnit
+		if n, err := q.read(queueOffset, b[:]); err != nil || n == 0 || queueOffset >= q.max.Load() {
+			return -1
+		}
+		return b[0].storeTime
+	}
 	if !s.unitAt(topic, queueID, queueOffset, u[:]) {
 		return -1
 	}
@@ -138,6 +155,9 @@ func (s *Store) unitAt(topic []byte, queueID int32, queueOffset int64, u []recor
 
 // EarliestTime is the store time (ms) of the first message of a queue, -1 when there is none.
 func (s *Store) EarliestTime(topic []byte, queueID int32) int64 {
+	if q := s.batches.lookup(topic, queueID); q != nil {
+		return s.StoreTimeAt(topic, queueID, q.min.Load())
+	}
 	q := s.queues.Lookup(topic, queueID)
 	if q == nil {
 		return -1

@@ -101,5 +101,9 @@ func (s *Store) NotePutTime(d time.Duration) {
 func (s *Store) Queues() []QueueID {
 	var list []QueueID
 	s.queues.Each(func(q *queue.Queue) { list = append(list, QueueID{Topic: q.Topic(), QueueID: q.ID()}) })
+	_ = s.batches.each(func(q *batchQueue) error {
+		list = append(list, QueueID{Topic: q.topic, QueueID: q.id})
+		return nil
+	})
 	return list
 }

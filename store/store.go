@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -31,6 +32,7 @@ type Store struct {
 
 	log      *commitlog.Log
 	queues   *queue.Set
+	batches  batchSet
 	index    *index.Index // nil: no key index
 	counters counters
 	graves   graves
@@ -95,7 +97,7 @@ func Open(o Options) (_ *Store, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := s.openParts(); err != nil {
+	if err := s.openParts(crashed); err != nil {
 		return nil, err
 	}
 	if err := s.recover(crashed); err != nil {
@@ -116,7 +118,7 @@ func (s *Store) makeFolders() error {
 	return s.fs.SyncDir(root)
 }
 
-func (s *Store) openParts() (err error) {
+func (s *Store) openParts(crashed bool) (err error) {
 	o := s.o
 	if s.checkpoint, err = openCheckpoint(s.fs, o.Root); err != nil {
 		return err
@@ -137,9 +139,12 @@ func (s *Store) openParts() (err error) {
 	}
 	s.queues, err = queue.Open(queue.Options{
 		Dir: o.Root + "/consumequeue", FS: s.fs, FileBytes: o.QueueFileBytes, MaxOpenFiles: o.MaxOpenFiles,
-		BufferBytes: o.QueueBufferBytes, HotEntries: o.HotEntries, Logger: s.logger,
+		BufferBytes: o.QueueBufferBytes, HotEntries: o.HotEntries, Logger: s.logger, DurableTo: s.durableQueues(crashed),
 	})
 	if err != nil {
+		return err
+	}
+	if err := s.batches.open(s.fs, o.Root+"/batchconsumequeue", o.BatchQueueBytes, o.BatchTopic); err != nil {
 		return err
 	}
 	if !o.IndexEnabled {
@@ -148,6 +153,14 @@ func (s *Store) openParts() (err error) {
 	s.index, err = index.Open(index.Options{Dir: o.Root + "/index", FS: s.fs, Slots: o.IndexSlots, Entries: o.IndexEntries,
 		Logger: s.logger, Location: o.Location})
 	return err
+}
+
+// durableQueues is the physical offset up to which the queues' files are known to be durable.
+func (s *Store) durableQueues(crashed bool) int64 {
+	if !crashed {
+		return math.MaxInt64
+	}
+	return max(0, s.checkpoint.current.End)
 }
 
 // ringDepth is how many operations may be in flight on the log's ring.

@@ -1,6 +1,9 @@
 package store
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+)
 
 // QueueID names one queue of the store.
 type QueueID struct {
@@ -17,7 +20,7 @@ func (s *Store) DeleteTopic(topic string) error {
 		return err
 	}
 	err := ErrClosed
-	s.dispatch.do(func() { err = s.queues.Delete(topic) })
+	s.dispatch.do(func() { err = errors.Join(s.queues.Delete(topic), s.batches.delete(topic)) })
 	if err != nil {
 		return fmt.Errorf("delete topic %s: %w", topic, err)
 	}

@@ -1,0 +1,150 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"strconv"
+	"sync"
+	"sync/atomic"
+
+	"ringmq/store/disk"
+)
+
+// batchSet is all batch consume queues of a store, in <root>/batchconsumequeue.
+type batchSet struct {
+	fs      disk.FS
+	dir     string
+	perFile int64
+	declare func(topic []byte) bool // Options.BatchTopic
+	any     atomic.Bool             // there is at least one
+
+	mu     sync.RWMutex
+	m      map[queueKey]*batchQueue
+	topics map[string]bool
+}
+
+func (b *batchSet) open(f disk.FS, dir string, fileBytes int, declare func([]byte) bool) error {
+	b.fs, b.dir, b.declare = f, dir, declare
+	b.perFile = int64(max(1, fileBytes/batchUnitBytes))
+	b.m, b.topics = make(map[queueKey]*batchQueue), make(map[string]bool)
+	topics, err := f.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("batch queues: %w", err)
+	}
+	for _, t := range topics {
+		ids, err := f.ReadDir(dir + "/" + t.Name())
+		if err != nil {
+			return fmt.Errorf("batch queues: %w", err)
+		}
+		for _, d := range ids {
+			id, err := strconv.ParseInt(d.Name(), 10, 32)
+			if err != nil {
+				continue
+			}
+			q := b.make(t.Name(), int32(id))
+			files, err := f.ReadDir(q.dir)
+			if err != nil {
+				return fmt.Errorf("batch queue: %w", err)
+			}
+			if names := unitNumbers(files); len(names) > 0 {
+				if err := q.recover(names); err != nil {
+					return fmt.Errorf("batch queue %s: %w", q.dir, err)
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// lookup finds a queue, nil if there is none. It does not allocate, and costs nothing where there are no batch queues.
+func (b *batchSet) lookup(topic []byte, id int32) *batchQueue {
+	if !b.any.Load() {
+		return nil
+	}
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	return b.m[queueKey{string(topic), id}]
+}
+
+// takes says whether a topic's records belong into batch queues.
+func (b *batchSet) takes(topic []byte) bool {
+	if b.declare != nil && b.declare(topic) {
+		return true
+	}
+	if !b.any.Load() {
+		return false
+	}
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	return b.topics[string(topic)]
+}
+
+func (b *batchSet) make(topic string, id int32) *batchQueue {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	key := queueKey{topic, id}
+	q := b.m[key]
+	if q == nil {
+		q = &batchQueue{topic: topic, id: id, dir: fmt.Sprintf("%s/%s/%d", b.dir, topic, id), set: b, files: make(map[int64]disk.File)}
+		q.min.Store(-1)
+		b.m[key], b.topics[topic] = q, true
+		b.any.Store(true)
+	}
+	return q
+}
+
+func (b *batchSet) each(fn func(q *batchQueue) error) error {
+	if !b.any.Load() {
+		return nil
+	}
+	b.mu.RLock()
+	list := make([]*batchQueue, 0, len(b.m))
+	for _, q := range b.m {
+		list = append(list, q)
+	}
+	b.mu.RUnlock()
+	for _, q := range list {
+		if err := fn(q); err != nil {
+			return fmt.Errorf("batch queue %s: %w", q.dir, err)
+		}
+	}
+	return nil
+}
+
+func (b *batchSet) sync() error  { return b.each((*batchQueue).sync) }
+func (b *batchSet) close() error { return b.each((*batchQueue).close) }
+
+// maxPhysical is the physical offset behind the last record in any batch queue, -1 if there is none.
+func (b *batchSet) maxPhysical() int64 {
+	high := int64(-1)
+	_ = b.each(func(q *batchQueue) error {
+		if q.next > q.first {
+			high = max(high, q.last.Offset+int64(q.last.Size))
+		}
+		return nil
+	})
+	return high
+}
+
+func (b *batchSet) delete(topic string) error {
+	if !b.any.Load() {
+		return nil
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.topics[topic] {
+		return nil
+	}
+	for key, q := range b.m {
+		if key.topic == topic {
+			_ = q.close()
+			delete(b.m, key)
+		}
+	}
+	delete(b.topics, topic)
+	return b.fs.RemoveAll(b.dir + "/" + topic)
+}
