@@ -1,0 +1,25 @@
+// Package index keeps the key index: which records carry which keys, in files that a stock RocketMQ broker can read.
+// A file is a header, a table of slots (hash to newest entry), and entries that are chained by slot. See docs/DISK.md.
+//
+// Reading order:
+//
+//   - index.go: the files there are, and what is known of them without reading much; file.go: one file's layout and name;
+//   - active.go: the file that takes entries; put.go: a key in; query.go: the records of a key out;
+//   - flush.go: what is in memory to the files, and full files sealed; recover.go: what a start finds after a crash, and
+//     entries cut off.
+//
+// # What is where
+//
+// Entries of the active file wait in a small buffer and are written in sequence. Its slots are kept outside the Go heap and
+// written only now and then, because they can be made again from the entries. So after a crash the entries decide:
+// as far as they are sane, they are taken, and the slots are made from them.
+//
+//	written entries <= entries in memory
+//	a header whose count says "full" is written only after all entries and slots of its file are durable
+//	no entry is written before a header with the file's begin time is durable
+//
+// # Threads
+//
+// One goroutine, the writer, calls Put. Flush, Query and the rest may be called by any goroutine. mu guards memory and is
+// never held while the disk is asked; io, taken before it, is held by whoever writes.
+package index

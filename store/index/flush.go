@@ -1,0 +1,195 @@
+package index
+
+import (
+	"fmt"
+
+	"ringmq/store/record"
+)
+
+const pieceBytes = 1 << 20
+
+// Flush writes what is in memory: entries and header always, the slots when they have been only in memory for a while,
+// and seals a file that became full. Any goroutine; it blocks on the disk.
+func (x *Index) Flush() error { return x.flush(false) }
+
+// Close writes everything, makes it durable and gives the memory back. The Index takes no more keys.
+func (x *Index) Close() error {
+	err := x.flush(true)
+	x.io.Lock()
+	defer x.io.Unlock()
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.recovered = false
+	for _, a := range []*active{x.active, x.sealing} {
+		if a == nil {
+			continue
+		}
+		a.file.header = a.header
+		if e := a.disk.Close(); e != nil && err == nil {
+			err = fmt.Errorf("close key index: %w", e)
+		}
+		a.free()
+	}
+	x.active, x.sealing = nil, nil
+	return err
+}
+
+// free gives the slots back; queries read them from the disk from then on. mu is held.
+func (a *active) free() {
+	if a.slots != nil {
+		a.slots = nil
+		a.arena.Free()
+	}
+}
+
+func (x *Index) flush(all bool) error {
+	x.io.Lock()
+	defer x.io.Unlock()
+	if err := x.seal(); err != nil {
+		return err
+	}
+	x.mu.Lock()
+	a := x.active
+	if a != nil && int64(a.header.Count) >= x.form.entries {
+		x.sealing, x.active = a, nil
+		x.mu.Unlock()
+		return x.seal()
+	}
+	stale := a != nil && a.slotsStale
+	x.mu.Unlock()
+	if a == nil {
+		return nil
+	}
+	if err := x.writeEntries(a); err != nil {
+		return err
+	}
+	if !stale || !all && x.clock().Sub(a.slotsFresh) < x.slotGap {
+		return x.writeHeader(a)
+	}
+	x.mu.Lock()
+	durable := a.header.EndTimestamp
+	x.mu.Unlock()
+	if err := x.writeSlots(a); err != nil {
+		return err
+	}
+	if err := x.writeEntries(a); err != nil { // those that came while the slots were written
+		return err
+	}
+	if err := x.writeHeader(a); err != nil {
+		return err
+	}
+	if err := a.disk.Datasync(); err != nil {
+		return fmt.Errorf("sync index file: %w", err)
+	}
+	x.durable.Store(durable)
+	return nil
+}
+
+// seal makes the full file durable, its header last. io is held.
+func (x *Index) seal() error {
+	x.mu.Lock()
+	a := x.sealing
+	x.mu.Unlock()
+	if a == nil {
+		return nil
+	}
+	if err := x.writeEntries(a); err != nil {
+		return err
+	}
+	if err := x.writeSlots(a); err != nil {
+		return err
+	}
+	if err := a.disk.Datasync(); err != nil {
+		return fmt.Errorf("sync index file: %w", err)
+	}
+	if err := x.writeHeader(a); err != nil {
+		return err
+	}
+	if err := a.disk.Datasync(); err != nil {
+		return fmt.Errorf("sync index file: %w", err)
+	}
+	x.mu.Lock()
+	a.file.header = a.header
+	a.free()
+	x.sealing = nil
+	x.mu.Unlock()
+	x.durable.Store(a.header.EndTimestamp)
+	if err := a.disk.Close(); err != nil {
+		return fmt.Errorf("close index file: %w", err)
+	}
+	return nil
+}
+
+// writeEntries writes the entries in the buffer. io is held.
+func (x *Index) writeEntries(a *active) error {
+	x.mu.Lock()
+	b, from, written := a.buf, a.from, a.header
+	x.mu.Unlock()
+	if len(b) == 0 {
+		return nil
+	}
+	if !a.headed {
+		h := written
+		h.Count = 1
+		if err := x.putHeader(a, h); err != nil {
+			return err
+		}
+		if err := a.disk.Datasync(); err != nil {
+			return fmt.Errorf("sync index file: %w", err)
+		}
+		a.headed = true
+	}
+	// The writer may append behind b meanwhile; what is in b does not change.
+	if _, err := a.disk.WriteAt(b, x.form.entryAt(int64(from))); err != nil {
+		return fmt.Errorf("write index entries: %w", err)
+	}
+	x.mu.Lock()
+	a.buf = a.buf[:copy(a.buf, a.buf[len(b):])]
+	a.from += int32(len(b) / record.IndexEntryBytes)
+	x.mu.Unlock()
+	a.written = written
+	return nil
+}
+
+// writeHeader writes the header of the entries that are on the disk. io is held.
+func (x *Index) writeHeader(a *active) error {
+	if a.onDisk == a.written {
+		return nil
+	}
+	if err := x.putHeader(a, a.written); err != nil {
+		return err
+	}
+	a.onDisk = a.written
+	return nil
+}
+
+func (x *Index) putHeader(a *active, h record.IndexHeader) error {
+	var b [record.IndexHeaderBytes]byte
+	if _, err := a.disk.WriteAt(h.Append(b[:0]), 0); err != nil {
+		return fmt.Errorf("write index header: %w", err)
+	}
+	return nil
+}
+
+// writeSlots writes all slots, piece by piece, while keys may be added: a slot may be newer than the header, which is why
+// readers take a number the header does not know for an empty slot. io is held.
+func (x *Index) writeSlots(a *active) error {
+	x.mu.Lock()
+	a.slotsStale = false
+	x.mu.Unlock()
+	piece := make([]byte, min(pieceBytes, len(a.arena.Bytes())))
+	total := x.form.slots * record.IndexSlotBytes
+	for at := int64(0); at < total; at += int64(len(piece)) {
+		x.mu.Lock()
+		n := copy(piece, a.slots[at:])
+		x.mu.Unlock()
+		if _, err := a.disk.WriteAt(piece[:n], x.form.slotAt(0)+at); err != nil {
+			x.mu.Lock()
+			a.slotsStale = true
+			x.mu.Unlock()
+			return fmt.Errorf("write index slots: %w", err)
+		}
+	}
+	a.slotsFresh = x.clock()
+	return nil
+}
