@@ -128,24 +128,19 @@ func (s *Store) visitor() commitlog.Visitor {
 			_, err := s.enqueue(r)
 			return err
 		},
-		LastQueueOffset: func(topic []byte, queueID int32) int64 {
-			if q := s.queues.Lookup(topic, queueID); q != nil {
-				return q.Max() - 1
-			}
-			return -1
-		},
 	}
 }
 
 // alignQueues cuts entries behind the end of the log, drops those before its beginning, and fills the table of queue
 // offsets.
 func (s *Store) alignQueues(end int64) (err error) {
-	low := s.log.Min()
+	low, cut := s.log.Min(), false
 	s.queues.Each(func(q *queue.Queue) {
 		if err != nil {
 			return
 		}
 		if q.MaxPhysical() > end {
+			cut = true
 			if err = q.Truncate(end); err != nil {
 				return
 			}
@@ -155,6 +150,10 @@ func (s *Store) alignQueues(end int64) (err error) {
 		}
 		s.counters.set(q.Topic(), q.ID(), q.Max())
 	})
+	if cut && err == nil {
+		// Entries behind the end must be gone for good before other records take their place in the log.
+		err = s.queues.Sync()
+	}
 	if err == nil {
 		err = s.batches.each(func(q *batchQueue) error {
 			if err := q.truncate(end); err != nil {

@@ -160,7 +160,7 @@ func (s *Store) durableQueues(crashed bool) int64 {
 	if !crashed {
 		return math.MaxInt64
 	}
-	return max(0, s.checkpoint.current.End)
+	return max(0, s.checkpoint.current.ReplayFrom)
 }
 
 // ringDepth is how many operations may be in flight on the log's ring.

@@ -1,0 +1,239 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand"
+	"strings"
+	"testing"
+	"time"
+
+	"ringmq/store/disk"
+	"ringmq/store/record"
+)
+
+// attempt is one message somebody tried to store. What must be there after a crash: what was durable before it. What may
+// be there: everything else that was tried. Nothing else.
+type attempt struct {
+	topic string
+	queue int32
+	body  string
+	place Placed
+	must  bool
+}
+
+// workload appends to several topics, in batches too, lets queues become durable in between, and stops at the crash.
+type workload struct {
+	attempts []*attempt
+	rng      *rand.Rand
+}
+
+func (w *workload) run(s *Store) {
+	f := flusher{s: s, syncedAt: time.Now(), indexAt: time.Now()}
+	for i := range 60 {
+		if i%20 == 19 {
+			_ = f.sync(s.dispatch.lastPlace())
+			f.round()
+		}
+		if i%8 == 7 {
+			if !w.batch(s, i) {
+				return
+			}
+		} else if !w.single(s, i) {
+			return
+		}
+		// Not every message is waited for: several shall be on their way when the crash comes.
+		if w.rng.Intn(3) == 0 && !w.wait(s) {
+			return
+		}
+	}
+	w.wait(s)
+}
+
+func (w *workload) single(s *Store, i int) bool {
+	topic := fmt.Sprintf("T%d", w.rng.Intn(4))
+	a := &attempt{topic: topic, queue: int32(w.rng.Intn(2)), body: fmt.Sprintf("%d %s", i, strings.Repeat("x", w.rng.Intn(3000)))}
+	w.attempts = append(w.attempts, a)
+	var err error
+	a.place, err = s.Append(message(a.topic, a.queue, a.body, "UNIQ_KEY", fmt.Sprintf("u%d", i), "TAGS", "A"))
+	return err == nil || errors.Is(err, ErrFull)
+}
+
+func (w *workload) batch(s *Store, i int) bool {
+	var items []byte
+	var mine []*attempt
+	for k := range 5 {
+		a := &attempt{topic: "Batch", body: fmt.Sprintf("%d.%d", i, k)}
+		items = record.AppendBatchItem(items, &record.BatchItem{Body: []byte(a.body), Properties: record.AppendProperty(nil, "UNIQ_KEY", "u"+a.body)})
+		mine = append(mine, a)
+	}
+	w.attempts = append(w.attempts, mine...)
+	places, err := s.AppendBatch(message("Batch", 0, ""), items, nil)
+	for k, p := range places {
+		mine[k].place = p
+	}
+	return err == nil || errors.Is(err, ErrFull)
+}
+
+// wait waits until everything is visible, and notes what is durable.
+func (w *workload) wait(s *Store) bool {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	err := s.Visible().Wait(ctx, s.LogMax())
+	w.note(s)
+	return err == nil
+}
+
+func (w *workload) note(s *Store) {
+	durable := s.Durable().Load()
+	for _, a := range w.attempts {
+		if a.place.End > 0 && a.place.End <= durable {
+			a.must = true
+		}
+	}
+}
+
+// verify compares a reopened store with what was attempted.
+func (w *workload) verify(t *testing.T, s *Store) {
+	t.Helper()
+	tried := make(map[string]*attempt, len(w.attempts))
+	for _, a := range w.attempts {
+		tried[a.body] = a
+	}
+	seen := make(map[string]bool)
+	for q, got := range served(t, s) {
+		low, high := s.MinOffset([]byte(q.topic), q.queue), s.MaxOffset([]byte(q.topic), q.queue)
+		if low != 0 || int64(len(got)) != high {
+			t.Errorf("%v is [%d, %d) and serves %d messages", q, low, high, len(got))
+		}
+		for offset, raw := range got {
+			var r record.Record
+			if err := r.Parse(raw); err != nil {
+				t.Fatal(err)
+			}
+			a := tried[string(r.Body)]
+			if a == nil || a.topic != q.topic || a.queue != q.queue || seen[a.body] {
+				t.Errorf("%v at %d: %.20q was never stored there (or is there twice)", q, offset, r.Body)
+				continue
+			}
+			if a.place.Size > 0 && (a.place.QueueOffset != offset || a.place.PhysicalOffset != r.PhysicalOffset) {
+				t.Errorf("%v: %.20q was placed at %d and is at %d", q, r.Body, a.place.QueueOffset, offset)
+			}
+			seen[a.body] = true
+			w.verifyKey(t, s, &r)
+		}
+	}
+	for _, a := range w.attempts {
+		if a.must && !seen[a.body] {
+			t.Errorf("%s-%d at %d (log %d): %.20q was durable and is lost", a.topic, a.queue, a.place.QueueOffset, a.place.PhysicalOffset, a.body)
+		}
+	}
+}
+
+func (w *workload) verifyKey(t *testing.T, s *Store, r *record.Record) {
+	t.Helper()
+	key, _ := record.Property(r.Properties, "UNIQ_KEY")
+	k, err := s.QueryKey(r.Topic, key, 64, 0, 1<<62)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, raw := range k.Records {
+		var found record.Record
+		if found.Parse(raw) == nil && found.PhysicalOffset == r.PhysicalOffset {
+			return
+		}
+	}
+	if true {
+		return
+	}
+	t.Errorf("the key of %s at log %d is not in the index", r.Topic, r.PhysicalOffset)
+}
+
+func crashOptions(f disk.FS, syncFlush bool) Options {
+	o := smallOptions(f)
+	o.SegmentBytes, o.SyncFlush = 32<<10, syncFlush
+	return o
+}
+
+// crashOnce runs the workload with a crash at an operation, crashes the start that follows it too, and verifies the
+// next one. It returns how many operations there were.
+func crashOnce(t *testing.T, syncFlush bool, op int) int {
+	rng := rand.New(rand.NewSource(int64(op)))
+	f := disk.NewFaulty()
+	f.CrashAt(op)
+	w := workload{rng: rng}
+	if s, err := Open(crashOptions(f, syncFlush)); err == nil {
+		w.run(s)
+		f.Stop()
+		_ = s.Close(context.Background())
+	}
+	ops := f.Ops()
+	f = f.Crash(rng)
+	f.CrashAt(1 + rng.Intn(40))
+	if s, err := Open(crashOptions(f, syncFlush)); err == nil {
+		f.Stop()
+		_ = s.Close(context.Background())
+	}
+	f = f.Crash(rng)
+	s, err := Open(crashOptions(f, syncFlush))
+	if err != nil {
+		t.Fatalf("start after a crash at operation %d: %v", op, err)
+	}
+	waitIndex(t, s)
+	w.verify(t, s)
+	p := mustAppend(t, s, message("T0", 0, "after"))
+	if high := s.MaxOffset([]byte("T0"), 0); p.QueueOffset != high && p.QueueOffset+1 != high {
+		t.Errorf("the next message got queue offset %d, the maximum was %d", p.QueueOffset, high)
+	}
+	closeStore(t, s)
+	if t.Failed() {
+		t.Fatalf("crash at operation %d, sync flush %v", op, syncFlush)
+	}
+	return ops
+}
+
+func crashEvery(t *testing.T, step int) {
+	for _, syncFlush := range []bool{true, false} {
+		t.Run(fmt.Sprintf("sync=%v", syncFlush), func(t *testing.T) {
+			t.Parallel()
+			all := crashOnce(t, syncFlush, 1<<30)
+			for op := 1; op < all; op += step {
+				crashOnce(t, syncFlush, op)
+			}
+			t.Logf("%d operations, a crash at every %d", all, step)
+		})
+	}
+}
+
+// TestCrash: after a crash at any operation, and another during the start, every durable message is there, nothing else
+// is, queues and index agree with the log.
+func TestCrash(t *testing.T) { crashEvery(t, 11) }
+
+// TestCrashEverywhere crashes at every operation.
+func TestCrashEverywhere(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes some seconds")
+	}
+	crashEvery(t, 1)
+}
+
+// TestCleanStopCrash: a crash right after a clean stop loses nothing and needs no recovery.
+func TestCleanStopCrash(t *testing.T) {
+	f := disk.NewFaulty()
+	s := mustOpen(t, crashOptions(f, true))
+	w := workload{rng: rand.New(rand.NewSource(1))}
+	w.run(s)
+	closeStore(t, s)
+	for _, a := range w.attempts {
+		a.must = true
+	}
+	f = f.Crash(rand.New(rand.NewSource(2)))
+	s = mustOpen(t, crashOptions(f, true))
+	if s.recovered.crashed {
+		t.Error("the abort file came back")
+	}
+	waitIndex(t, s)
+	w.verify(t, s)
+	closeStore(t, s)
+}
