@@ -99,9 +99,9 @@ func cutPair(p []byte) (pair, rest []byte) {
 	return p, nil
 }
 
-// named says whether pair is `name 0x01 ...`.
+// named says whether pair is `name 0x01 ...`. No name is no property's.
 func named(pair []byte, name string) bool {
-	return len(pair) > len(name) && pair[len(name)] == separatorName && string(pair[:len(name)]) == name
+	return name != "" && len(pair) > len(name) && pair[len(name)] == separatorName && string(pair[:len(name)]) == name
 }
 
 // pairValue is what stands between the 0x01 at position at and the closing 0x02, if there is one.
