@@ -133,3 +133,6 @@ func (s *Set) forgetRing(q *Queue, bytes int64) {
 	b.rings[len(b.rings)-1] = nil
 	b.rings = b.rings[:len(b.rings)-1]
 }
+
+// BufferedBytes is the memory that entries take now.
+func (s *Set) BufferedBytes() int64 { return s.budget.held.Load() }

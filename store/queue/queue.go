@@ -31,6 +31,10 @@ type Queue struct {
 	dirMade   bool
 	tailClean bool // the newest file is known to hold zeros behind written
 
+	// suspect is an entry that a power cut may have torn, -1: none. It was the last one found and lies across two sectors,
+	// so its end may be zeros that were never written. A replay of its record puts it right. Writer only.
+	suspect int64
+
 	mu      sync.Mutex
 	ring    ring
 	written int64 // changed with io and mu held
@@ -71,6 +75,9 @@ func (q *Queue) Put(queueOffset int64, u record.QueueUnit) error {
 	if queueOffset < 0 || !u.Written() {
 		return fmt.Errorf("consume queue %s/%d: entry %d (physical %d, size %d) is none", q.topic, q.id, queueOffset, u.Offset, u.Size)
 	}
+	if queueOffset == q.suspect {
+		return q.mend(u)
+	}
 	if u.End() <= q.maxPhysical.Load() {
 		return nil
 	}
@@ -79,6 +86,13 @@ func (q *Queue) Put(queueOffset int64, u record.QueueUnit) error {
 	if q.deleted {
 		q.mu.Unlock()
 		return fmt.Errorf("consume queue %s/%d: %w", q.topic, q.id, ErrDeleted)
+	}
+	if queueOffset < max && q.maxPhysical.Load() == 0 {
+		q.mu.Unlock() // no record stands behind what the files say: the log knows better
+		if err := q.beginAt(queueOffset); err != nil {
+			return err
+		}
+		return q.push(queueOffset, u)
 	}
 	if queueOffset < max {
 		warn := !q.warned
@@ -178,5 +192,18 @@ func (q *Queue) beginAt(offset int64) error {
 	q.min.Store(offset)
 	q.minPhysical.Store(0)
 	q.max.Store(offset)
+	return nil
+}
+
+// mend writes the suspect entry again.
+func (q *Queue) mend(u record.QueueUnit) error {
+	q.io.Lock()
+	defer q.io.Unlock()
+	var b [record.QueueUnitBytes]byte
+	if err := q.writeAt(q.suspect, u.Append(b[:0])); err != nil {
+		return fmt.Errorf("mend consume queue %s/%d at %d: %w", q.topic, q.id, q.suspect, err)
+	}
+	q.suspect = -1
+	q.maxPhysical.Store(max(q.maxPhysical.Load(), u.End()))
 	return nil
 }

@@ -18,6 +18,7 @@ const (
 	walkFiles = 3
 	// aloneQueues is up to how many queues are recovered one after the other.
 	aloneQueues = 64
+	sectorBytes = 512
 )
 
 // Recover finds the end of every queue and returns the physical offset behind the last record any of them has, -1 if
@@ -119,7 +120,7 @@ func (q *Queue) findFiles() error {
 		return err
 	}
 	var starts []int64
-	for _, e := range entries {
+	for i, e := range entries {
 		start, err := strconv.ParseInt(e.Name(), 10, 64)
 		if err != nil || e.IsDir() || len(e.Name()) != 20 {
 			q.set.logger.Warn("not a consume queue file", "file", dir+"/"+e.Name())
@@ -128,7 +129,7 @@ func (q *Queue) findFiles() error {
 		if start%q.set.fileBytes != 0 {
 			return fmt.Errorf("file %s does not begin at a multiple of the file size %d: was the size configured differently?", e.Name(), q.set.fileBytes)
 		}
-		keep, err := q.fitSize(e, start)
+		keep, err := q.fitSize(e, start, i == len(entries)-1)
 		if err != nil {
 			return err
 		}
@@ -151,8 +152,9 @@ func (q *Queue) findFiles() error {
 	return nil
 }
 
-// fitSize brings a file to its full size: a crash may have left it shorter. An empty one is as good as none.
-func (q *Queue) fitSize(e fs.DirEntry, start int64) (keep bool, err error) {
+// fitSize brings a file to its full size: a crash may have left it shorter. The newest may
+// be empty, which is as good as none.
+func (q *Queue) fitSize(e fs.DirEntry, start int64, newest bool) (keep bool, err error) {
 	info, err := e.Info()
 	if err != nil {
 		return false, err
@@ -160,7 +162,7 @@ func (q *Queue) fitSize(e fs.DirEntry, start int64) (keep bool, err error) {
 	switch size := info.Size(); {
 	case size == q.set.fileBytes:
 		return true, nil
-	case size == 0:
+	case size == 0 && newest:
 		return false, q.removeFile(start)
 	case size > q.set.fileBytes:
 		return false, fmt.Errorf("file %s has %d bytes instead of %d: was the size configured differently?", e.Name(), size, q.set.fileBytes)
@@ -174,6 +176,9 @@ func (q *Queue) fitSize(e fs.DirEntry, start int64) (keep bool, err error) {
 	}
 	defer q.set.cache.release(h)
 	q.set.markUnsynced(key)
+	if err := h.file.Truncate(info.Size() - info.Size()%record.QueueUnitBytes); err != nil {
+		return false, err
+	}
 	return true, h.file.Truncate(q.set.fileBytes)
 }
 
@@ -186,6 +191,20 @@ func (q *Queue) findEnd(first, end int64) (int64, error) {
 	if from == first && q.set.durableTo == 0 {
 		from = max(first, end-walkFiles*q.set.fileUnits)
 	}
+	walked := from
+	if from, err = q.walk(from, end); err == nil && from > walked && q.tearable(from-1) {
+		q.suspect = from - 1
+	}
+	return from, err
+}
+
+// tearable says whether an entry lies across a boundary of sectors: a disk writes sectors whole, but not together.
+func (q *Queue) tearable(at int64) bool {
+	return at*record.QueueUnitBytes%q.set.fileBytes%sectorBytes > sectorBytes-record.QueueUnitBytes
+}
+
+// walk returns the entry behind the last one from `from` on that is whole and goes on in the log.
+func (q *Queue) walk(from, end int64) (int64, error) {
 	page := pages.Get().(*[pageUnits * record.QueueUnitBytes]byte)
 	defer pages.Put(page)
 	last := int64(0) // physical end of the last record

@@ -160,7 +160,7 @@ func (s *Set) Queue(topic string, id int32) *Queue {
 	if q := find(list, id); q != nil {
 		return q
 	}
-	q := &Queue{set: s, topic: topic, id: id, noFiles: true}
+	q := &Queue{set: s, topic: topic, id: id, noFiles: true, suspect: -1}
 	if len(list) > 0 {
 		q.topic = list[0].topic // one copy of the name
 	}

@@ -27,6 +27,9 @@ func (q *Queue) Truncate(physical int64) error {
 	if err != nil {
 		return fmt.Errorf("cut consume queue: %w", err)
 	}
+	if q.suspect >= keep {
+		q.suspect = -1
+	}
 	q.mu.Lock()
 	written := q.written
 	q.written = min(written, keep)
