@@ -124,8 +124,8 @@ func (f *osFile) ZeroRange(off, n int64) error {
 			return err
 		}
 		f.zeros = b
-		// A file system without direct I/O is zeroed through the page cache.
-		f.direct, _ = os.OpenFile(f.Name(), os.O_WRONLY|unix.O_DIRECT, 0)
+		// By descriptor, since the file may have been renamed. Without direct I/O it is zeroed through the page cache.
+		f.direct, _ = os.OpenFile(fmt.Sprintf("/proc/self/fd/%d", f.fd), os.O_WRONLY|unix.O_DIRECT, 0)
 	}
 	for n > 0 {
 		to, part := f.File, min(n, zeroChunk)

@@ -1,0 +1,14 @@
+// Package commitlog is the one file all messages go to, in segments of fixed size named by their offset, as the reference
+// broker keeps it. One lock orders appends, one goroutine writes.
+//
+// Reading order: watermark.go (the one way to wait), tail.go (the ring of newest bytes: append buffer and recent reads in
+// one), append.go (reserve, encode in place, publish), commit.go (the committer: write and sync what has gathered), segment.go
+// and maker.go (files and the next one ahead of need), read.go, walk.go and search.go (recovery: every valid record, damage
+// stepped over), start.go (the cut behind the last record), mark.go (how far the log was synced).
+//
+// What always holds, in log offsets:
+//
+//	durable <= written <= published <= reserved
+//	reserved - written <= size of the tail
+//	bytes behind reserved are zeros on disk, as far as anything was ever written there
+package commitlog

@@ -1,0 +1,193 @@
+package commitlog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+)
+
+// Log is an open commit log. Open, then Walk as often as recovery needs, then Start; appends and reads after that.
+type Log struct {
+	o      Options
+	logger *slog.Logger
+	tail   *tail
+	mark   mark // what the last run left
+
+	segments atomic.Pointer[[]*segment] // sorted, contiguous; replaced whole
+
+	// append lock: everything that orders records
+	mu        sync.Mutex
+	reserved  int64
+	stamp     int64 // last storeTimestamp given, ms
+	end       int64 // of the segment that reserved lies in
+	rolls     []roll
+	room      []func()
+	closed    bool
+	started   bool
+	failed    error
+	noSpace   bool
+	published int64
+	work      chan struct{} // one token: there is something to write
+
+	written Watermark
+	durable Watermark
+	boot    int64 // where this run's own records begin
+	lastEnd int64 // behind the last valid record that Walk found
+
+	next  *segment // ready behind the last one; guarded by mu
+	maker maker
+	zero  zeroClaim
+
+	unzeroedRolls atomic.Int64
+	syncNow       chan struct{} // one token: much is unsynced
+	stop          chan struct{} // closed: background work ends
+	done          sync.WaitGroup
+	closeOnce     sync.Once
+	closeErr      error
+}
+
+// roll is the end of a segment: a blank up to from, and the next record at to.
+type roll struct{ from, to int64 }
+
+// Open lists and checks the segments. It walks nothing and writes nothing but padding for a segment that is too short.
+func Open(o Options) (*Log, error) {
+	if o.SegmentBytes < 1024 {
+		return nil, fmt.Errorf("commit log: segments of %d bytes", o.SegmentBytes)
+	}
+	t, err := newTail(o.TailBytes)
+	if err != nil {
+		return nil, err
+	}
+	l := &Log{o: o, logger: o.Logger, tail: t, work: make(chan struct{}, 1), syncNow: make(chan struct{}, 1), stop: make(chan struct{})}
+	l.maker = maker{l: l, wake: make(chan struct{}, 1)}
+	l.zero.free.L = &l.zero.mu
+	list, err := l.loadSegments()
+	if err != nil {
+		t.mem.Free()
+		return nil, err
+	}
+	l.segments.Store(&list)
+	l.mark = l.loadMark()
+	if err := l.maker.removeLeftovers(); err != nil {
+		return nil, err
+	}
+	return l, nil
+}
+
+// Min is the offset of the first segment; Max the end of the last reserved record, or of the last segment before Start.
+func (l *Log) Min() int64 {
+	if list := *l.segments.Load(); len(list) > 0 {
+		return list[0].start
+	}
+	return 0
+}
+
+// Max returns the offset behind the last record that was given a place.
+func (l *Log) Max() int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.started {
+		if list := *l.segments.Load(); len(list) > 0 {
+			return list[len(list)-1].start + l.o.SegmentBytes
+		}
+	}
+	return l.reserved
+}
+
+// Segments lists the segments in order, the prepared next one excepted.
+func (l *Log) Segments() []SegmentInfo {
+	list := *l.segments.Load()
+	infos := make([]SegmentInfo, len(list))
+	for i, s := range list {
+		infos[i] = SegmentInfo{Start: s.start, Bytes: l.o.SegmentBytes}
+	}
+	return infos
+}
+
+// Written is the offset up to which records are with the kernel: they survive the end of this process.
+func (l *Log) Written() *Watermark { return &l.written }
+
+// Durable is the offset up to which records are synced: they survive the end of power.
+func (l *Log) Durable() *Watermark { return &l.durable }
+
+// Visible is Durable under SyncFlush, else Written: up to here records may be acknowledged and read.
+func (l *Log) Visible() *Watermark {
+	if l.o.SyncFlush {
+		return &l.durable
+	}
+	return &l.written
+}
+
+// Err returns why the log takes nothing more, nil while it does.
+func (l *Log) Err() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.failed
+}
+
+// UnzeroedRolls counts the segments that were needed before they had been zeroed.
+func (l *Log) UnzeroedRolls() int64 { return l.unzeroedRolls.Load() }
+
+// fail ends the log's life as a taker of writes. A failed sync is never tried again: the kernel has marked the pages clean.
+func (l *Log) fail(err error) {
+	l.mu.Lock()
+	first := l.failed == nil
+	if first {
+		l.failed = fmt.Errorf("%w: %w", ErrFailed, err)
+	}
+	err = l.failed
+	l.mu.Unlock()
+	if first {
+		l.logger.Error("commit log failed, only reads go on", "error", err)
+	}
+	l.written.fail(err)
+	l.durable.fail(err)
+	l.tellRoom()
+}
+
+// Close refuses appends, writes and syncs what was reserved and closes the files. When ctx ends first the log is left as after
+// a crash.
+func (l *Log) Close(ctx context.Context) error {
+	l.closeOnce.Do(func() { l.closeErr = l.close(ctx) })
+	return l.closeErr
+}
+
+func (l *Log) close(ctx context.Context) error {
+	l.mu.Lock()
+	l.closed = true
+	started, target := l.started, l.reserved
+	l.mu.Unlock()
+	l.tellRoom()
+	var err error
+	if started {
+		err = l.drain(ctx, target)
+		close(l.stop)
+		l.done.Wait()
+		if err == nil {
+			err = l.saveMark(mark{Durable: target, Clean: true}, true)
+		}
+	}
+	for _, s := range *l.segments.Load() {
+		err = errors.Join(err, s.file.Close())
+	}
+	if l.next != nil {
+		err = errors.Join(err, l.next.file.Close())
+	}
+	l.maker.discard()
+	l.tail.mem.Free()
+	return err
+}
+
+// drain waits until all that was reserved is written, and syncs it.
+func (l *Log) drain(ctx context.Context, target int64) error {
+	if err := l.written.Wait(ctx, target); err != nil {
+		return err
+	}
+	if l.o.SyncFlush {
+		return l.durable.Wait(ctx, target)
+	}
+	return l.syncTo(target)
+}

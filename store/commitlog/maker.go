@@ -1,0 +1,275 @@
+package commitlog
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"ringmq/store/disk"
+)
+
+// maker prepares the next segment while the current one fills, and zeroes ahead of the writer inside the current one: a sync
+// over zeroed blocks costs no journal. It works in small paced pieces and yields to need: a segment that is wanted at once is
+// taken as it is, allocated and not yet zeroed.
+type maker struct {
+	l      *Log
+	wake   chan struct{} // one token
+	urgent atomic.Bool   // an append waits for the next segment
+
+	mu    sync.Mutex
+	half  *half // in the making; the maker's goroutine alone works on it
+	spare *half // an expired segment, for the next one; ready once nobody reads it
+}
+
+// half is a file on its way to be a segment.
+type half struct {
+	name   string
+	file   disk.File
+	zeroed int64 // known zeros up to here
+	old    bool  // holds an expired segment's bytes behind zeroed: must not be used before they are gone
+	ready  bool
+}
+
+const (
+	halfName  = "segment.tmp"
+	spareName = "spare.tmp"
+	zeroStep  = 1 << 20
+	// zeroMargin keeps the zeroing away from where the committer writes.
+	zeroMargin = 8 << 20
+	// minZeroRate is the pace of zeroing while the log is idle or slow, bytes per second; above, it follows the log's rate.
+	minZeroRate = 64 << 20
+	retrySpace  = time.Second
+)
+
+func (m *maker) removeLeftovers() error {
+	for _, n := range []string{halfName, spareName} {
+		if err := m.l.o.FS.Remove(filepath.Join(m.l.o.StateDir, n)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
+}
+
+func (m *maker) run() {
+	defer m.l.done.Done()
+	pace := pacer{l: m.l, at: m.l.written.Load(), since: time.Now()}
+	for {
+		again, err := m.step()
+		var wait time.Duration
+		switch {
+		case err != nil:
+			m.failed(err)
+			wait = retrySpace
+		case again && m.urgent.Load():
+			continue
+		case again:
+			wait = pace.after(min(zeroStep, m.l.o.SegmentBytes))
+		default:
+			wait = time.Hour
+		}
+		timer := time.NewTimer(wait)
+		select {
+		case <-m.l.stop:
+			timer.Stop()
+			return
+		case <-m.wake:
+		case <-timer.C:
+		}
+		timer.Stop()
+	}
+}
+
+// failed leaves word for appends, which tell their clients; the maker tries again.
+func (m *maker) failed(err error) {
+	m.l.logger.Error("commit log: no next segment", "error", err)
+	m.l.mu.Lock()
+	m.l.noSpace = true
+	m.l.mu.Unlock()
+	m.l.tellRoom()
+}
+
+// step does one piece of work and reports whether there is more.
+func (m *maker) step() (again bool, err error) {
+	l := m.l
+	l.mu.Lock()
+	missing, start := l.next == nil && l.failed == nil, l.end
+	l.mu.Unlock()
+	if !missing {
+		if l.o.Spares == 0 {
+			return false, nil
+		}
+		return m.zeroAhead()
+	}
+	h, err := m.begin()
+	if err != nil {
+		return false, err
+	}
+	urgent := m.urgent.Load()
+	if h.old && urgent {
+		// Zeroing a whole old segment now would hold appends up; a new one is there at once.
+		if err := m.drop(h); err != nil {
+			return false, err
+		}
+		return true, nil
+	}
+	if h.zeroed < l.o.SegmentBytes && (h.old || l.o.Spares > 0 && !urgent) {
+		n := min(zeroStep, l.o.SegmentBytes-h.zeroed)
+		if err := h.file.ZeroRange(h.zeroed, n); err != nil {
+			return false, errors.Join(err, m.drop(h))
+		}
+		h.zeroed += n
+		if h.zeroed < l.o.SegmentBytes {
+			return true, nil
+		}
+	}
+	return true, m.promote(h, start)
+}
+
+// begin returns the file in the making: the one begun, an expired segment, or a new one.
+func (m *maker) begin() (*half, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.half != nil {
+		return m.half, nil
+	}
+	if m.spare != nil && m.spare.ready {
+		m.half, m.spare = m.spare, nil
+		return m.half, nil
+	}
+	h, err := m.create()
+	if err != nil {
+		return nil, err
+	}
+	m.half = h
+	return h, nil
+}
+
+func (m *maker) create() (*half, error) {
+	name := filepath.Join(m.l.o.StateDir, halfName)
+	f, err := m.l.o.FS.Open(name, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o644)
+	if err != nil {
+		return nil, err
+	}
+	if err := f.Allocate(0, m.l.o.SegmentBytes); err != nil && !errors.Is(err, syscall.EOPNOTSUPP) {
+		return nil, errors.Join(fmt.Errorf("%w: %w", ErrNoSpace, err), f.Close(), m.l.o.FS.Remove(name))
+	} else if err != nil {
+		if err := f.Truncate(m.l.o.SegmentBytes); err != nil {
+			return nil, errors.Join(err, f.Close())
+		}
+	}
+	return &half{name: name, file: f}, nil
+}
+
+func (m *maker) drop(h *half) error {
+	m.mu.Lock()
+	m.half = nil
+	m.mu.Unlock()
+	return errors.Join(h.file.Close(), m.l.o.FS.Remove(h.name))
+}
+
+// promote makes the file a segment: synced, named, its name synced, and only then usable.
+func (m *maker) promote(h *half, start int64) error {
+	l := m.l
+	name := filepath.Join(l.o.Dir, segmentName(start))
+	if err := h.file.Sync(); err != nil {
+		return errors.Join(err, m.drop(h))
+	}
+	if err := h.file.Close(); err != nil {
+		return err
+	}
+	m.mu.Lock()
+	m.half = nil
+	m.mu.Unlock()
+	if err := l.o.FS.Rename(h.name, name); err != nil {
+		return err
+	}
+	if err := l.o.FS.SyncDir(l.o.Dir); err != nil {
+		return err
+	}
+	f, err := l.o.FS.Open(name, os.O_RDWR, 0o644)
+	if err != nil {
+		return err
+	}
+	if h.zeroed < l.o.SegmentBytes {
+		l.unzeroedRolls.Add(1)
+	}
+	l.mu.Lock()
+	l.next, l.noSpace = newSegment(start, f), false
+	l.zero.next = h.zeroed
+	l.mu.Unlock()
+	m.urgent.Store(false)
+	l.tellRoom()
+	return nil
+}
+
+// recycle takes a segment out of the log's directory: it becomes the spare, or goes.
+func (m *maker) recycle(s *segment) error {
+	l := m.l
+	from := filepath.Join(l.o.Dir, segmentName(s.start))
+	m.mu.Lock()
+	keep := m.spare == nil && l.o.Spares > 0
+	h := &half{name: filepath.Join(l.o.StateDir, spareName), file: s.file, old: true}
+	if keep {
+		m.spare = h
+	}
+	m.mu.Unlock()
+	var err error
+	if keep {
+		err = l.o.FS.Rename(from, h.name)
+	} else {
+		err = l.o.FS.Remove(from)
+	}
+	if err == nil {
+		err = l.o.FS.SyncDir(l.o.Dir)
+	}
+	s.retire(func() {
+		if !keep {
+			_ = s.file.Close()
+			return
+		}
+		m.mu.Lock()
+		h.ready = true
+		m.mu.Unlock()
+		poke(m.wake)
+	})
+	return err
+}
+
+// discard removes what was in the making when the log closes.
+func (m *maker) discard() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, h := range []*half{m.half, m.spare} {
+		if h != nil {
+			_ = h.file.Close()
+			_ = m.l.o.FS.Remove(h.name)
+		}
+	}
+	m.half, m.spare = nil, nil
+}
+
+// pacer spreads the zeroing: a little faster than the log grows, and not slower than minZeroRate.
+type pacer struct {
+	l     *Log
+	at    int64
+	since time.Time
+	rate  float64
+}
+
+func (p *pacer) after(bytes int64) time.Duration {
+	if bytes < zeroStep {
+		return time.Microsecond
+	}
+	now, at := time.Now(), p.l.written.Load()
+	if d := now.Sub(p.since); d > 100*time.Millisecond {
+		p.rate = 1.2 * float64(at-p.at) / d.Seconds()
+		p.since, p.at = now, at
+	}
+	return time.Duration(float64(bytes) / max(p.rate, minZeroRate) * float64(time.Second))
+}

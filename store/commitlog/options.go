@@ -1,0 +1,39 @@
+package commitlog
+
+import (
+	"errors"
+	"log/slog"
+
+	"ringmq/store/disk"
+)
+
+// Options of a Log.
+type Options struct {
+	Dir          string // of the segments; nothing else is ever put there
+	StateDir     string // of what is ours alone: the mark and segments in the making
+	FS           disk.FS
+	Ring         disk.Ring // used by the committer only; closed by the caller after the Log
+	SegmentBytes int64
+	TailBytes    int          // append buffer and cache of the newest bytes; half of it bounds a record
+	SyncFlush    bool         // Visible waits for the sync
+	Clock        func() int64 // ms since 1970
+	Spares       int          // above 0: the next segment is zeroed ahead; 0: only allocated
+	Logger       *slog.Logger
+}
+
+// Errors of appending and reading.
+var (
+	ErrFull     = errors.New("commit log: append buffer is full")
+	ErrFailed   = errors.New("commit log: a write or sync failed, nothing more is written")
+	ErrNoSpace  = errors.New("commit log: no space for another segment")
+	ErrClosed   = errors.New("commit log: closed")
+	ErrTooLarge = errors.New("commit log: record does not fit")
+	ErrGone     = errors.New("commit log: offset lies before the first segment or behind the last")
+)
+
+const (
+	blankBytes = 8 // size and magic that end a segment
+	// unsyncedBytes bounds what ASYNC_FLUSH leaves to the kernel without a sync; with the tail it bounds how far behind the
+	// last record a crash can have left anything.
+	unsyncedBytes = 64 << 20
+)

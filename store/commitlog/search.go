@@ -1,0 +1,162 @@
+package commitlog
+
+import (
+	"bytes"
+	"encoding/binary"
+
+	"ringmq/store/record"
+)
+
+// resume finds where the log goes on behind damage at an offset: first by the bad record's own length, then by searching. ok
+// is false when nothing valid follows, which is how a log ends. next is at most the segment's end: then the next segment
+// begins with a record that belongs there.
+func (w *walk) resume(at, end int64) (next int64, ok bool, err error) {
+	if head := w.rd.bytes(at, blankBytes); head != nil {
+		size, _ := record.Header(head)
+		if n := int64(size); n >= record.MinRecordBytes && n <= end-at {
+			if at+n == end {
+				return end, w.nextBegins(end), w.rd.err
+			}
+			if w.belongs(at+n, end) {
+				return at + n, true, nil
+			}
+		}
+	}
+	limit := min(end, w.searchEnd(at))
+	for p := at + 1; p < limit; {
+		p = w.candidate(p, limit)
+		if w.rd.err != nil {
+			return 0, false, w.rd.err
+		}
+		if p >= limit {
+			break
+		}
+		if w.belongs(p, end) {
+			return p, true, nil
+		}
+		p++
+	}
+	return end, w.nextBegins(end), w.rd.err
+}
+
+// belongs says whether the record at p may stand behind what was seen: whole, checked, where it says it lies, not older than
+// the last good record, and further in its queue.
+func (w *walk) belongs(p, end int64) bool {
+	kind, _ := w.look(p, end)
+	if kind == isBlank {
+		return w.nextBegins(end)
+	}
+	if kind != isRecord || w.rec.StoreTimestamp < w.stamp {
+		return false
+	}
+	last, seen := w.seen[string(w.queueKey())]
+	return !seen || !w.queued() || w.rec.QueueOffset > last
+}
+
+// nextBegins says whether the segment at start exists and begins with a record that belongs there.
+func (w *walk) nextBegins(start int64) bool {
+	if w.l.segmentAt(start) == nil {
+		return false
+	}
+	kind, _ := w.look(start, start+w.l.o.SegmentBytes)
+	return kind == isRecord && w.rec.StoreTimestamp >= w.stamp
+}
+
+// searchEnd is how far from damage a crash of ours can have left anything: the log is zeros behind that. In a log that we did
+// not write, or below the mark, everything is searched.
+func (w *walk) searchEnd(at int64) int64 {
+	const all = 1<<63 - 1
+	m := w.l.mark
+	if !m.known {
+		return all
+	}
+	if m.Clean && at == m.Durable {
+		return at
+	}
+	return max(m.Durable, at) + w.l.reach()
+}
+
+// reach bounds how far behind the durable mark written bytes can lie.
+func (l *Log) reach() int64 { return 2*unsyncedBytes + 2*l.tail.size }
+
+// candidate returns the next offset at or behind p, before limit, four bytes before a record's or a blank's magic number;
+// limit if there is none.
+func (w *walk) candidate(p, limit int64) int64 {
+	for p < limit {
+		b := w.rd.rest(p, limit)
+		if len(b) < blankBytes {
+			return limit
+		}
+		if i := magicAt(b); i >= 0 {
+			return p + int64(i)
+		}
+		p += int64(len(b)) - blankBytes + 1
+	}
+	return limit
+}
+
+var magics = func() (m [3][4]byte) {
+	for i, v := range []uint32{record.MagicV1, record.MagicV2, record.MagicBlank} {
+		binary.BigEndian.PutUint32(m[i][:], v)
+	}
+	return m
+}()
+
+// magicAt returns the first place in b that has a magic number four bytes behind it, -1 for none.
+func magicAt(b []byte) int {
+	first := -1
+	for _, m := range magics {
+		if i := bytes.Index(b[4:], m[:]); i >= 0 && (first < 0 || i < first) {
+			first = i
+			b = b[:min(len(b), i+8)]
+		}
+	}
+	return first
+}
+
+// window reads the log in large pieces for a walk.
+type window struct {
+	l    *Log
+	buf  []byte
+	base int64
+	n    int
+	err  error // of the disk; sticks
+}
+
+const windowBytes = 1 << 20
+
+// bytes returns n bytes at an offset, within one segment; nil if the disk fails.
+func (r *window) bytes(at int64, n int) []byte {
+	if at < r.base || at+int64(n) > r.base+int64(r.n) {
+		s := r.l.segmentAt(at)
+		if s == nil {
+			return nil
+		}
+		r.fill(at, max(n, int(min(windowBytes, s.start+r.l.o.SegmentBytes-at))))
+		if r.err != nil {
+			return nil
+		}
+	}
+	i := int(at - r.base)
+	return r.buf[i : i+n : i+n]
+}
+
+// rest returns what the window holds from an offset on, up to limit, reading more if it holds little.
+func (r *window) rest(at, limit int64) []byte {
+	if r.bytes(at, int(min(limit-at, 64<<10))) == nil {
+		return nil
+	}
+	i := int(at - r.base)
+	return r.buf[i:min(r.n, int(limit-r.base))]
+}
+
+func (r *window) fill(at int64, n int) {
+	if cap(r.buf) < n {
+		r.buf = make([]byte, max(n, windowBytes))
+	}
+	r.buf = r.buf[:cap(r.buf)]
+	r.base, r.n = at, n
+	if err := r.l.ReadAt(at, r.buf[:n]); err != nil {
+		r.err, r.n = err, 0
+	}
+}

@@ -1,0 +1,195 @@
+package commitlog
+
+import (
+	"fmt"
+
+	"ringmq/store/record"
+)
+
+// Visitor sees every valid record of a walk in order. r and raw are valid until it returns; an error ends the walk.
+type Visitor struct {
+	Record func(r *record.Record, raw []byte) error
+}
+
+// GapKind tells what damaged a stretch of the log.
+type GapKind uint8
+
+// Kinds of damage: rot below the durable mark, a torn write above it.
+const (
+	Rot GapKind = iota
+	Torn
+)
+
+func (k GapKind) String() string {
+	if k == Torn {
+		return "torn"
+	}
+	return "rot"
+}
+
+// Gap is a stretch [From, To) without a valid record, between valid ones.
+type Gap struct {
+	From, To int64
+	Kind     GapKind
+}
+
+// Result of a walk. End is the offset behind the last valid record.
+type Result struct {
+	End     int64
+	Gaps    []Gap
+	Records int64
+}
+
+// walk is the state of one Walk.
+type walk struct {
+	l      *Log
+	v      Visitor
+	rd     window
+	rec    record.Record
+	result Result
+	stamp  int64            // storeTimestamp of the last valid record
+	seen   map[string]int64 // last queue offset per topic and queue, for judging what stands behind damage
+	key    []byte
+}
+
+// Walk visits every valid record from an offset, which must be where a record or a segment begins. Damage is stepped over:
+// behind a bad record it goes on at the next place where a whole, checked record lies that can belong there; only if there is
+// none does the log end. It changes nothing on disk. Before Start.
+func (l *Log) Walk(from int64, v Visitor) (Result, error) {
+	w := &walk{l: l, v: v, rd: window{l: l}, result: Result{End: from}, seen: map[string]int64{}}
+	list := *l.segments.Load()
+	for i := 0; i < len(list); i++ {
+		s := list[i]
+		end := s.start + l.o.SegmentBytes
+		if end <= from {
+			continue
+		}
+		ended, err := w.segment(max(from, s.start), end)
+		if err != nil {
+			return w.result, err
+		}
+		if ended {
+			break
+		}
+	}
+	l.lastEnd, l.stamp = w.result.End, max(l.stamp, w.stamp)
+	return w.result, nil
+}
+
+// segment walks [at, end) and reports whether the log ends in it.
+func (w *walk) segment(at, end int64) (ended bool, err error) {
+	for at < end {
+		kind, size := w.look(at, end)
+		if kind == isRecord {
+			if err := w.visit(at, size); err != nil {
+				return false, err
+			}
+			at += size
+			continue
+		}
+		if kind == isBlank {
+			w.result.End = end
+			return false, nil
+		}
+		if w.rd.err != nil {
+			return false, w.rd.err
+		}
+		next, ok, err := w.resume(at, end)
+		if err != nil || !ok {
+			return !ok, err
+		}
+		w.gap(at, next)
+		if next >= end {
+			return false, nil
+		}
+		at = next
+	}
+	return false, nil
+}
+
+func (w *walk) gap(from, to int64) {
+	kind := Rot
+	if w.l.mark.known && from >= w.l.mark.Durable {
+		kind = Torn
+	}
+	w.l.logger.Warn("commit log: damage stepped over", "from", from, "to", to, "kind", kind)
+	w.result.Gaps = append(w.result.Gaps, Gap{From: from, To: to, Kind: kind})
+}
+
+// visit hands over the record that look has just parsed.
+func (w *walk) visit(at, size int64) error {
+	raw := w.rd.bytes(at, int(size))
+	if raw == nil {
+		return w.rd.err
+	}
+	w.stamp = max(w.stamp, w.rec.StoreTimestamp)
+	w.remember()
+	w.result.Records++
+	w.result.End = at + size
+	if w.v.Record == nil {
+		return nil
+	}
+	if err := w.v.Record(&w.rec, raw); err != nil {
+		return fmt.Errorf("record at %d: %w", at, err)
+	}
+	return nil
+}
+
+func (w *walk) queueKey() []byte {
+	q := w.rec.QueueID
+	w.key = append(append(w.key[:0], w.rec.Topic...), 0, byte(q>>24), byte(q>>16), byte(q>>8), byte(q))
+	return w.key
+}
+
+// queued says whether the record has a queue offset of its own.
+func (w *walk) queued() bool {
+	t := w.rec.SysFlag & record.SysFlagTransaction
+	return t != record.SysFlagPrepared && t != record.SysFlagRollback
+}
+
+func (w *walk) remember() {
+	if !w.queued() {
+		return
+	}
+	key := w.queueKey()
+	if last, ok := w.seen[string(key)]; !ok || last < w.rec.QueueOffset {
+		w.seen[string(key)] = w.rec.QueueOffset
+	}
+}
+
+type lookKind uint8
+
+const (
+	isNothing lookKind = iota
+	isRecord
+	isBlank
+)
+
+// look says what lies at an offset of a segment that ends at end. After isRecord w.rec holds the record, checked.
+func (w *walk) look(at, end int64) (lookKind, int64) {
+	if end-at < blankBytes {
+		return isBlank, end - at
+	}
+	head := w.rd.bytes(at, blankBytes)
+	if head == nil {
+		return isNothing, 0
+	}
+	size, magic := record.Header(head)
+	n := int64(size)
+	switch {
+	case magic == record.MagicBlank && n == end-at:
+		return isBlank, n
+	case magic != record.MagicV1 && magic != record.MagicV2, n < record.MinRecordBytes, n > end-at:
+		return isNothing, 0
+	}
+	raw := w.rd.bytes(at, int(n))
+	if raw == nil || w.rec.Parse(raw) != nil || w.rec.PhysicalOffset != at {
+		return isNothing, n
+	}
+	if present, ok := record.VerifyPropCRC(raw); present && !ok {
+		return isNothing, n
+	} else if !present && w.rec.VerifyBody() != nil {
+		return isNothing, n
+	}
+	return isRecord, n
+}
