@@ -89,7 +89,7 @@ func (f *flusher) fail(what string, err error) {
 func (s *Store) moveCheckpoint(p place) error {
 	m := mark{Physic: p.storeTime, Logics: p.storeTime, ReplayFrom: p.from, End: p.to}
 	if s.index != nil {
-		m.Index = s.index.LastTimestamp()
+		m.Index = s.index.DurableTimestamp()
 	}
 	d := s.dispatch
 	d.mu.Lock()

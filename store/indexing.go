@@ -15,6 +15,7 @@ type indexer struct {
 	s      *Store
 	at     atomic.Int64  // catching up: everything before is in the index
 	live   atomic.Bool   // handed over
+	ready  bool          // recovered: the index takes keys
 	behind chan struct{} // the dispatcher gave the index back
 }
 
@@ -101,6 +102,15 @@ func (x *indexer) walk() error {
 
 // begin is the record after which the index has to go on: the last one it knows, or the beginning of the log.
 func (x *indexer) begin(scan *scanner) (int64, error) {
+	if !x.ready {
+		if err := x.s.index.Recover(!x.s.recovered.crashed); err != nil {
+			return 0, err
+		}
+		if err := x.s.index.Truncate(x.s.recovered.end); err != nil {
+			return 0, err
+		}
+		x.ready = true
+	}
 	low, high := x.s.log.Min(), x.s.dispatch.at.Load()
 	at := x.s.index.LastPhysical()
 	if at <= low || at >= high {

@@ -14,6 +14,7 @@ type recovery struct {
 	crashed bool
 	why     string // why the walk began where it did
 	from    int64
+	end     int64
 	bytes   int64
 	records int64
 	took    time.Duration
@@ -41,7 +42,7 @@ func (s *Store) recover(crashed bool) error {
 	if err != nil {
 		return err
 	}
-	r.bytes, r.records = result.End-r.from, result.Records
+	r.end, r.bytes, r.records = result.End, result.End-r.from, result.Records
 	for _, g := range result.Gaps {
 		s.gaps.add(g.From, g.To, g.Kind.String())
 	}

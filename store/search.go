@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 
 	"ringmq/store/commitlog"
 	"ringmq/store/queue"
@@ -229,13 +230,13 @@ func (s *Store) byOffsetFault(at int64, err error) error {
 
 // Keyed is the outcome of QueryKey.
 type Keyed struct {
-	Records       [][]byte // newest first
+	Records       [][]byte // by physical offset
 	LastTimestamp int64    // ms; how far the index has come
 	LastPhysical  int64
 }
 
 // QueryKey finds up to limit records by topic and key (hash equality, as the index has it), stored between begin and end
-// (ms). Lost records are left out. May do I/O.
+// (ms): the newest ones, in the order of the log. Lost records are left out. May do I/O.
 func (s *Store) QueryKey(topic, key []byte, limit int, begin, end int64) (Keyed, error) {
 	if s.index == nil {
 		return Keyed{}, nil
@@ -245,6 +246,7 @@ func (s *Store) QueryKey(topic, key []byte, limit int, begin, end int64) (Keyed,
 	if err != nil {
 		return k, fmt.Errorf("query key index: %w", err)
 	}
+	slices.Sort(offsets)
 	for _, at := range offsets {
 		raw, err := s.MessageByOffset(at, nil)
 		if err == nil {

@@ -151,7 +151,7 @@ func (s *Store) openParts(crashed bool) (err error) {
 		return nil
 	}
 	s.index, err = index.Open(index.Options{Dir: o.Root + "/index", FS: s.fs, Slots: o.IndexSlots, Entries: o.IndexEntries,
-		Logger: s.logger, Location: o.Location})
+		Logger: s.logger, Location: o.Location, Clock: o.Clock})
 	return err
 }
 

@@ -42,11 +42,23 @@ func message(topic string, queue int32, body string, properties ...string) *Mess
 
 func mustAppend(t *testing.T, s *Store, m *Message) Placed {
 	t.Helper()
-	p, err := s.Append(m)
-	if err != nil {
-		t.Fatal(err)
+	for {
+		p, err := s.Append(m)
+		if err == nil {
+			return p
+		}
+		if !errors.Is(err, ErrFull) {
+			t.Fatal(err)
+		}
+		waitRoom(s)
 	}
-	return p
+}
+
+// waitRoom waits until the append buffer has room again.
+func waitRoom(s *Store) {
+	room := make(chan struct{})
+	s.Room(func() { close(room) })
+	<-room
 }
 
 // settled waits until everything stored is visible and in its queue.
@@ -204,6 +216,10 @@ func TestBatch(t *testing.T) {
 	envelope := message("T", 3, "", "MSG_REGION", "r")
 	for round := range 20 { // until a segment has ended
 		places, err := s.AppendBatch(envelope, items, nil)
+		for errors.Is(err, ErrFull) {
+			waitRoom(s)
+			places, err = s.AppendBatch(envelope, items, nil)
+		}
 		if err != nil {
 			t.Fatal(err)
 		}
