@@ -156,11 +156,7 @@ func (x *Index) writeHeader(a *active) error {
 	if a.onDisk == a.written {
 		return nil
 	}
-	if err := x.putHeader(a, a.written); err != nil {
-		return err
-	}
-	a.onDisk = a.written
-	return nil
+	return x.putHeader(a, a.written)
 }
 
 func (x *Index) putHeader(a *active, h record.IndexHeader) error {
@@ -168,6 +164,7 @@ func (x *Index) putHeader(a *active, h record.IndexHeader) error {
 	if _, err := a.disk.WriteAt(h.Append(b[:0]), 0); err != nil {
 		return fmt.Errorf("write index header: %w", err)
 	}
+	a.onDisk = h
 	return nil
 }
 

@@ -79,7 +79,7 @@ func (x *Index) sealedBefore(f *file, limit int64) (bool, error) {
 	if int64(f.header.Count) >= x.form.entries {
 		return true, nil
 	}
-	a, _, err := x.rebuild(f, limit)
+	a, err := x.rebuild(f, limit)
 	if err != nil {
 		return false, err
 	}
@@ -104,17 +104,21 @@ func (x *Index) discard(a *active) {
 // resume makes f, the newest file, the active one.
 func (x *Index) resume(f *file, orderly bool, limit int64) error {
 	var a *active
-	var tail map[int32]int
 	var err error
 	if orderly {
-		a, tail, err = x.load(f)
+		a, err = x.load(f)
 	} else {
-		a, tail, err = x.rebuild(f, limit)
+		a, err = x.rebuild(f, limit)
 	}
 	if err != nil {
 		return err
 	}
 	h := a.header
+	tail, err := x.keysOfLast(h)
+	if err != nil {
+		x.discard(a)
+		return err
+	}
 	x.mu.Lock()
 	f.header = h
 	x.active = a
@@ -134,70 +138,90 @@ func (x *Index) settle(h record.IndexHeader, tail map[int32]int) {
 	x.durable.Store(min(x.durable.Load(), h.EndTimestamp))
 }
 
+// keysOfLast returns the key hashes that the last record has in the index; they may lie in two files. h is the header of
+// the newest file, all of whose entries are on the disk.
+func (x *Index) keysOfLast(h record.IndexHeader) (map[int32]int, error) {
+	hashes, last := map[int32]int{}, h.EndOffset
+	for i := len(x.files) - 1; i >= 0; i-- {
+		file, err := x.fs.Open(x.files[i].path, openFlags, 0o644)
+		if err != nil {
+			return nil, err
+		}
+		more := true
+		for n := int64(h.Count) - 1; n > 0 && more && err == nil; n-- {
+			var b [record.IndexEntryBytes]byte
+			_, err = file.ReadAt(b[:], x.form.entryAt(n))
+			e := record.ParseIndexEntry(b[:])
+			if more = e.Offset == last; more && err == nil {
+				hashes[e.KeyHash]++
+			}
+		}
+		_ = file.Close()
+		if err != nil || !more || i == 0 {
+			return hashes, err
+		}
+		h = x.files[i-1].header
+	}
+	return hashes, nil
+}
+
 // load takes a file as it is.
-func (x *Index) load(f *file) (*active, map[int32]int, error) {
+func (x *Index) load(f *file) (*active, error) {
 	file, err := x.fs.Open(f.path, openFlags, 0o644)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	a, err := x.newActive(f, file, f.header)
 	if err != nil {
 		_ = file.Close()
-		return nil, nil, err
+		return nil, err
 	}
 	a.headed, a.onDisk = f.header.Count > 1, f.header
 	if _, err := file.ReadAt(a.slots, x.form.slotAt(0)); err != nil {
 		x.discard(a)
-		return nil, nil, err
+		return nil, err
 	}
-	tail := map[int32]int{}
-	for n := int64(f.header.Count) - 1; n > 0; n-- {
-		var b [record.IndexEntryBytes]byte
-		if _, err := file.ReadAt(b[:], x.form.entryAt(n)); err != nil {
-			x.discard(a)
-			return nil, nil, err
-		}
-		e := record.ParseIndexEntry(b[:])
-		if e.Offset != f.header.EndOffset {
-			break
-		}
-		tail[e.KeyHash]++
-	}
-	return a, tail, nil
+	return a, nil
 }
 
 // rebuild takes the entries of a file as far as they are sane and lie before limit, and makes header and slots from them.
 // What is behind becomes zeros.
-func (x *Index) rebuild(f *file, limit int64) (*active, map[int32]int, error) {
+func (x *Index) rebuild(f *file, limit int64) (*active, error) {
 	file, err := x.fs.Open(f.path, openFlags, 0o644)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	a, err := x.newActive(f, file, f.header)
 	if err != nil {
 		_ = file.Close()
-		return nil, nil, err
+		return nil, err
 	}
-	tail := map[int32]int{}
+	a.onDisk = f.header
 	if f.header.BeginTimestamp > 0 && f.header.BeginOffset < limit {
-		err = x.takeEntries(a, limit, tail)
+		err = x.takeEntries(a, limit)
 	} else {
 		err = x.beginAgain(a)
+	}
+	if err == nil && a.header.Count < f.header.Count {
+		// Before the entries go: a header that says "full" is believed.
+		if err = x.putHeader(a, a.header); err == nil {
+			err = file.Datasync()
+		}
 	}
 	if err == nil {
 		err = cutBehind(file, x.form.entryAt(int64(a.header.Count)), x.form.fileBytes())
 	}
 	if err != nil {
 		x.discard(a)
-		return nil, nil, err
+		return nil, err
 	}
 	if a.header.Count != f.header.Count {
 		x.logger.Warn("index file: the entries decide, not the header", "file", f.path, "header", f.header.Count-1, "entries", a.header.Count-1)
 	}
 	a.from = a.header.Count
 	a.headed = a.header.Count > 1
-	a.written, a.onDisk, a.slotsStale = a.header, f.header, true
-	return a, tail, nil
+	a.written, a.slotsStale = a.header, true
+	return a, nil
 }
 
 // beginAgain empties a file whose header tells nothing: it goes on from the one before.
@@ -215,7 +239,7 @@ func (x *Index) beginAgain(a *active) error {
 
 // takeEntries fills the slots of a from the entries of its file. An entry is sane if it goes on in the log and its chain
 // goes on with what the slot holds: that cannot be said of what a torn write leaves.
-func (x *Index) takeEntries(a *active, limit int64, tail map[int32]int) error {
+func (x *Index) takeEntries(a *active, limit int64) error {
 	piece := make([]byte, min(pieceBytes/record.IndexEntryBytes, x.form.entries)*record.IndexEntryBytes)
 	claimed := a.header
 	h := &a.header
@@ -234,10 +258,6 @@ func (x *Index) takeEntries(a *active, limit int64, tail map[int32]int) error {
 			if e.Previous == 0 {
 				h.UsedSlots++
 			}
-			if e.Offset != h.EndOffset {
-				clear(tail)
-			}
-			tail[e.KeyHash]++
 			a.setSlot(slot, h.Count)
 			h.Count++
 			h.EndOffset = e.Offset
@@ -249,7 +269,7 @@ func (x *Index) takeEntries(a *active, limit int64, tail map[int32]int) error {
 	return nil
 }
 
-// cutBehind makes zeros of everything from byte at on.
+// cutBehind makes zeros of everything from byte at on, durably: an old entry must never line up with new ones.
 func cutBehind(f disk.File, at, size int64) error {
 	if at >= size {
 		return nil
@@ -257,5 +277,8 @@ func cutBehind(f disk.File, at, size int64) error {
 	if err := f.Truncate(at); err != nil {
 		return err
 	}
-	return f.Truncate(size)
+	if err := f.Truncate(size); err != nil {
+		return err
+	}
+	return f.Datasync()
 }

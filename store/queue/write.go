@@ -2,6 +2,7 @@ package queue
 
 import (
 	"fmt"
+	"math"
 	"path"
 
 	"ringmq/store/record"
@@ -64,7 +65,8 @@ func (q *Queue) writeAt(from int64, b []byte) error {
 }
 
 // clearBehind makes zeros of all that a file holds from byte at on: entries that a crash left behind a gap would line up
-// with what is written now. io is held.
+// with what is written now. After a crash the zeros are made durable first, or a second crash could bring them back. io is
+// held.
 func (q *Queue) clearBehind(h *handle, at int64) error {
 	if at < q.set.fileBytes {
 		q.set.markUnsynced(h.key)
@@ -73,6 +75,11 @@ func (q *Queue) clearBehind(h *handle, at int64) error {
 		}
 		if err := h.file.Truncate(q.set.fileBytes); err != nil {
 			return err
+		}
+		if q.set.durableTo != math.MaxInt64 {
+			if err := h.file.Datasync(); err != nil {
+				return err
+			}
 		}
 	}
 	q.tailClean = true
