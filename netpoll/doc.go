@@ -1,0 +1,11 @@
+// Package netpoll turns sockets into requests and replies into sockets. Each event loop decodes all complete frames of a
+// readable event in place and hands them to the handler inline; what the handler answers, then or later, leaves in one write
+// per connection.
+//
+// Back-pressure is a pause: a connection whose handler says Hold, whose peer does not read, or that asks for more than the
+// memory budget is no longer read from until the reason is gone. gnet would go on reading into an unbounded buffer, so the
+// pause is made on the loop's own epoll descriptor (pause.go).
+//
+// Reading order: options.go (the contract), server.go, loop.go (one event loop), conn.go (one connection), frames.go (bytes to
+// requests), pause.go, request.go (server to client), workers.go (slow work), client.go (outbound connections).
+package netpoll

@@ -1,0 +1,78 @@
+package netpoll
+
+import (
+	"errors"
+	"log/slog"
+	"runtime"
+	"time"
+
+	"ringmq/netpoll/remoting"
+)
+
+// Verdict is what a handler says of a frame.
+type Verdict uint8
+
+const (
+	// Done: the frame was dealt with; an answer was given or will be.
+	Done Verdict = iota
+	// Hold: the frame was not taken. The connection is not read from until Resume, then the same frame is offered again.
+	Hold
+)
+
+// Handler is the product behind the sockets. All methods run on the connection's loop and must not block.
+type Handler interface {
+	Opened(c *Conn)
+	// Closed is called exactly once for every connection that was opened.
+	Closed(c *Conn, err error)
+	// Serve takes one request. req and all it points to are valid until Serve returns; Clone it for later.
+	Serve(c *Conn, req *remoting.Command) Verdict
+	// Woken is called on a loop after Server.Wake(loop), once for any number of calls.
+	Woken(loop int)
+}
+
+// Options of a server.
+type Options struct {
+	Addrs                []string      // host:port each; a connection knows the index it came in by
+	Loops                int           // 0: GOMAXPROCS
+	IdleTimeout          time.Duration // a connection that nothing was read from for so long is closed; 0: 120 s
+	OutboundBytesPerConn int           // a peer that leaves so much unread is not read from; at four times that it is closed; 0: 16 MiB
+	TotalBytes           int64         // what all connections together may hold in buffers; 0: 256 MiB
+	Logger               *slog.Logger
+	Clock                func() time.Time // 0: time.Now; for tests
+}
+
+func (o Options) withDefaults() Options {
+	if o.Loops == 0 {
+		o.Loops = runtime.GOMAXPROCS(0)
+	}
+	if o.IdleTimeout == 0 {
+		o.IdleTimeout = 120 * time.Second
+	}
+	if o.OutboundBytesPerConn == 0 {
+		o.OutboundBytesPerConn = 16 << 20
+	}
+	if o.TotalBytes == 0 {
+		o.TotalBytes = 256 << 20
+	}
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	if o.Clock == nil {
+		o.Clock = time.Now
+	}
+	return o
+}
+
+// Errors of sending.
+var (
+	ErrClosed     = errors.New("netpoll: connection closed")
+	ErrSlowReader = errors.New("netpoll: the peer does not read")
+	ErrTimeout    = errors.New("netpoll: no answer in time")
+)
+
+// Stats are counted over a server's connections.
+type Stats struct {
+	Connections int64
+	Paused      int64 // connections that are not read from at the moment
+	HeldBytes   int64 // in buffers of both directions
+}
