@@ -1,0 +1,4 @@
+// Package settings is configuration as keys and texts: what broker.conf and namesrv.conf say, what the environment and flags
+// change, and what the configuration requests of the protocol show and set. It knows no key of its own; broker and name server
+// each bring a table of theirs.
+package settings

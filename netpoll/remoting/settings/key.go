@@ -1,0 +1,79 @@
+package settings
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// Kind of a key's value.
+type Kind uint8
+
+// Kinds of values. Texts are not checked.
+const (
+	Text Kind = iota
+	Int
+	Long
+	Bool
+	Double
+)
+
+// Key is one row of a table.
+type Key struct {
+	Name    string
+	Default string
+	Kind    Kind
+	Choices []string // not empty: the value must be one of them
+	Runtime bool     // a change at run time takes effect
+	Ignored bool     // accepted for compatibility, without effect here
+}
+
+// check says what is wrong with a value for the key.
+func (k *Key) check(value string) error {
+	var err error
+	switch k.Kind {
+	case Int:
+		_, err = strconv.ParseInt(value, 10, 32)
+	case Long:
+		_, err = strconv.ParseInt(value, 10, 64)
+	case Double:
+		_, err = strconv.ParseFloat(value, 64)
+	case Bool:
+		if !strings.EqualFold(value, "true") && !strings.EqualFold(value, "false") {
+			err = fmt.Errorf("neither true nor false")
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("%q is no %s", value, [...]string{"text", "whole number", "whole number", "boolean", "number"}[k.Kind])
+	}
+	if len(k.Choices) == 0 {
+		return nil
+	}
+	for _, c := range k.Choices {
+		if c == value {
+			return nil
+		}
+	}
+	return fmt.Errorf("%q is none of %s", value, strings.Join(k.Choices, ", "))
+}
+
+// Table is a server's set of keys. It does not change.
+type Table struct {
+	keys map[string]*Key
+}
+
+// NewTable makes a table. A key that stands twice, or whose default it would refuse, is a programmer's fault.
+func NewTable(keys []Key) *Table {
+	t := &Table{keys: make(map[string]*Key, len(keys))}
+	for i := range keys {
+		k := &keys[i]
+		if t.keys[k.Name] != nil {
+			panic("settings: key " + k.Name + " stands twice")
+		}
+		if err := k.check(k.Default); err != nil && k.Default != "" {
+			panic("settings: default of " + k.Name + ": " + err.Error())
+		}
+		t.keys[k.Name] = k
+	}
+	return t
+}
