@@ -6,6 +6,14 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
+	"sync"
+	"sync/atomic"
+)
+
+const (
+	// syncWorkers sync files beside the caller where there are many.
+	syncWorkers    = 15
+	filesPerWorker = 16
 )
 
 func (s *Set) markDirty(q *Queue) {
@@ -85,10 +93,8 @@ func (s *Set) Sync() error {
 		dirs = append(dirs, d)
 	}
 	slices.Sort(dirs)
-	for i, k := range keys {
-		if lost, err := s.syncFile(k); err != nil {
-			return s.syncFailed(err, lost, keys[i:], dirs)
-		}
+	if lost, err := s.syncFiles(keys); err != nil {
+		return s.syncFailed(err, lost, keys, dirs)
 	}
 	for i, d := range dirs {
 		if err := s.fs.SyncDir(d); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -96,6 +102,35 @@ func (s *Set) Sync() error {
 		}
 	}
 	return nil
+}
+
+// syncFiles makes files durable, many of them side by side, so that the file system can commit them together.
+func (s *Set) syncFiles(keys []fileKey) (lost bool, err error) {
+	var (
+		next  atomic.Int64
+		mu    sync.Mutex
+		group sync.WaitGroup
+	)
+	work := func() {
+		for {
+			i := next.Add(1) - 1
+			if i >= int64(len(keys)) {
+				return
+			}
+			if bad, failed := s.syncFile(keys[i]); failed != nil {
+				next.Store(int64(len(keys)))
+				mu.Lock()
+				lost, err = lost || bad, errors.Join(err, failed)
+				mu.Unlock()
+			}
+		}
+	}
+	for range min(syncWorkers, len(keys)/filesPerWorker) {
+		group.Go(work)
+	}
+	work()
+	group.Wait()
+	return lost, err
 }
 
 // syncFile makes one file durable. lost: the sync itself failed, so that pages may have been dropped.

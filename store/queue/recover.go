@@ -191,11 +191,16 @@ func (q *Queue) findEnd(first, end int64) (int64, error) {
 	if from == first && q.set.durableTo == 0 {
 		from = max(first, end-walkFiles*q.set.fileUnits)
 	}
-	walked := from
-	if from, err = q.walk(from, end); err == nil && from > walked && q.tearable(from-1) {
-		q.suspect = from - 1
+	for {
+		at, err := q.walk(from, end)
+		if err == nil && at > from && q.tearable(at-1) {
+			q.suspect = at - 1
+		}
+		if err != nil || at > from || from == first || q.set.durableTo > 0 {
+			return at, err
+		}
+		end, from = from, max(first, from-walkFiles*q.set.fileUnits) // nothing there: the end is further back
 	}
-	return from, err
 }
 
 // tearable says whether an entry lies across a boundary of sectors: a disk writes sectors whole, but not together.

@@ -70,7 +70,7 @@ type shard struct {
 
 // Open finds the queues under o.Dir. Nothing is read from their files: Recover does, and must come before anything else.
 func Open(o Options) (*Set, error) {
-	s := &Set{dir: o.Dir, fs: o.FS, logger: o.Logger, seed: maphash.MakeSeed(), durableTo: o.DurableTo,
+	s := &Set{dir: o.Dir, fs: o.FS, logger: o.Logger, seed: maphash.MakeSeed(), durableTo: max(o.DurableTo, 0),
 		unsynced: map[fileKey]struct{}{}, names: map[string]struct{}{}}
 	size := int64(orDefault(o.FileBytes, defaultFileBytes))
 	s.fileUnits = (size + record.QueueUnitBytes - 1) / record.QueueUnitBytes
