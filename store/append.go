@@ -13,6 +13,7 @@ const (
 	maxTopicBytes = 255
 	// recordOverheadBytes is what a record may have beyond the largest body: properties, topic and header.
 	recordOverheadBytes = 64 << 10
+	blankBytes          = 8
 )
 
 // Append stores one message. Any goroutine; no I/O, no allocation; m is borrowed until Append returns. The message is

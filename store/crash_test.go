@@ -243,7 +243,11 @@ func TestCrashEverywhere(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes some seconds")
 	}
-	crashEvery(t, 1)
+	step := 1
+	if raceEnabled {
+		step = 4
+	}
+	crashEvery(t, step)
 }
 
 // TestCleanStopCrash: a crash right after a clean stop loses nothing and needs no recovery.

@@ -33,7 +33,7 @@ func goldenOptions(t *testing.T, root, name string) Options {
 	o.SegmentBytes, o.QueueFileBytes = int64(number("mappedFileSizeCommitLog")), number("mappedFileSizeConsumeQueue")
 	o.BatchQueueBytes = number("mapperFileSizeBatchConsumeQueue")
 	o.IndexSlots, o.IndexEntries = number("maxHashSlotNum"), number("maxIndexNum")
-	o.Engine, o.TailBytes, o.DisableRetention = "pwrite", 4<<20, true
+	o.Engine, o.TailBytes, o.DisableRetention = "pwrite", 2<<20, true
 	o.Logger = slog.New(slog.DiscardHandler)
 	return o
 }

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -139,24 +140,23 @@ func hourOf(now time.Time, when string) bool {
 func (s *Store) follow() error {
 	low := s.log.Min()
 	var first error
-	ran := s.dispatch.do(func() {
-		s.queues.Each(func(q *queue.Queue) {
-			if first != nil {
-				return
-			}
-			if first = q.CorrectMin(low); first == nil {
-				_, first = q.DeleteBefore(low)
-			}
-		})
-		if first == nil {
-			first = s.batches.each(func(q *batchQueue) error { return q.correctMin(low) })
+	s.queues.Each(func(q *queue.Queue) {
+		if first != nil {
+			return
 		}
-		if s.index != nil && first == nil && s.dispatch.indexLive {
-			first = s.index.DeleteBefore(low)
+		err := q.CorrectMin(low)
+		if err == nil {
+			_, err = q.DeleteBefore(low)
+		}
+		if err != nil && !errors.Is(err, queue.ErrDeleted) {
+			first = err
 		}
 	})
-	if !ran {
-		return nil
+	if first == nil {
+		first = s.batches.each(func(q *batchQueue) error { return q.correctMin(low) })
+	}
+	if s.index != nil && first == nil {
+		first = s.index.DeleteBefore(low)
 	}
 	if first != nil {
 		return fmt.Errorf("queues follow the log to %d: %w", low, first)

@@ -194,6 +194,10 @@ func (s *Store) giveUp() {
 	if s.log != nil {
 		_ = s.log.Close(context.Background())
 	}
+	if s.queues != nil {
+		_ = s.queues.Close()
+	}
+	_ = s.batches.close()
 	if s.index != nil {
 		_ = s.index.Close()
 	}
