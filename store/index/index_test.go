@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io/fs"
 	"math"
-	"math/rand"
 	"slices"
 	"testing"
 	"time"
@@ -242,87 +241,6 @@ func TestWriteErrorsAreTriedAgain(t *testing.T) {
 	}
 }
 
-type logged struct {
-	at, time int64
-	keys     []string
-}
-
-// TestPowerCuts cuts the power at every kind of moment; after a start and a replay from the last record the index knows,
-// every key finds exactly its records.
-func TestPowerCuts(t *testing.T) {
-	rounds := 300
-	if testing.Short() {
-		rounds = 50
-	}
-	for seed := range int64(rounds) {
-		rng := rand.New(rand.NewSource(seed))
-		d := disk.NewFaulty()
-		var log []logged
-		put := func(x *index.Index, r logged) error {
-			for _, k := range r.keys {
-				if err := x.Put(topic, []byte(k), r.at, r.time); err != nil {
-					return err
-				}
-			}
-			return nil
-		}
-		begin := func() *index.Index {
-			x := start(t, small(d), false)
-			if n := len(log); n > 0 {
-				if err := x.Truncate(log[n-1].at + 10); err != nil {
-					t.Fatal(err)
-				}
-			} else if err := x.Truncate(0); err != nil {
-				t.Fatal(err)
-			}
-			from := x.LastPhysical()
-			want := map[string][]int64{}
-			for _, r := range log {
-				if r.at >= from {
-					if err := put(x, r); err != nil {
-						t.Fatal(err)
-					}
-				}
-				for _, k := range r.keys {
-					want[k] = append(want[k], r.at)
-				}
-			}
-			for k := range 7 {
-				key := fmt.Sprint("key", k)
-				got := query(t, x, key, 1000, 0, math.MaxInt64)
-				slices.Reverse(got)
-				if !slices.Equal(got, want[key]) {
-					t.Fatalf("seed %d: %s is in %v, found %v", seed, key, want[key], got)
-				}
-			}
-			return x
-		}
-		for range 4 {
-			x := begin()
-			d.CrashAt(d.Ops() + 1 + rng.Intn(60))
-			var err error
-			kept := len(log)
-			for err == nil {
-				r := logged{time: 1_000_000, keys: []string{fmt.Sprint("key", rng.Intn(7)), fmt.Sprint("key", rng.Intn(7)), fmt.Sprint("key", rng.Intn(7))}[:1+rng.Intn(3)]}
-				if n := len(log); n > 0 {
-					r.at, r.time = log[n-1].at+10, log[n-1].time+int64(rng.Intn(3000))
-				}
-				log = append(log, r)
-				if err = put(x, r); err == nil && rng.Intn(8) == 0 {
-					err = x.Flush()
-				}
-			}
-			if !errors.Is(err, disk.ErrCrashed) {
-				t.Fatalf("seed %d: %v", seed, err)
-			}
-			_ = x.Close()
-			d = d.Crash(rng)
-			log = log[:kept+rng.Intn(len(log)-kept+1)]
-		}
-		_ = begin().Close()
-	}
-}
-
 func TestReadersBesideTheWriter(t *testing.T) {
 	m := disk.NewMemory()
 	x := start(t, small(m), true)
@@ -389,44 +307,6 @@ func TestPutAllocatesNothing(t *testing.T) {
 	if n := testing.AllocsPerRun(100, put); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
-}
-
-// FuzzFile opens whatever bytes as the newest index file: queries end, and keys can be added.
-func FuzzFile(f *testing.F) {
-	o := small(disk.NewMemory())
-	f.Add([]byte{}, int64(0))
-	f.Add([]byte("\x00\x00\x01\x8b\xcf\xe5\x68\x00\x00\x00\x01\x8b\xcf\xe5\x68\x00"), int64(5))
-	size := 40 + 4*o.Slots + 20*o.Entries
-	f.Fuzz(func(t *testing.T, b []byte, end int64) {
-		m := disk.NewMemory()
-		if err := m.MkdirAll("/s/index", 0o755); err != nil {
-			t.Fatal(err)
-		}
-		file, err := m.Open("/s/index/20260101000000000", 0o102, 0o644)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := file.WriteAt(b[:min(len(b), size)], 0); err != nil {
-			t.Fatal(err)
-		}
-		for _, orderly := range []bool{true, false} {
-			x := start(t, small(m), orderly)
-			query(t, x, "k", 100, 0, math.MaxInt64)
-			if err := x.Truncate(end); err != nil {
-				t.Fatal(err)
-			}
-			at := x.LastPhysical()
-			for i := range int64(25) {
-				if err := x.Put(topic, []byte("fresh"), at+i, 5); err != nil {
-					t.Fatal(err)
-				}
-			}
-			query(t, x, "fresh", 100, 0, math.MaxInt64)
-			if err := x.Close(); err != nil {
-				t.Fatal(err)
-			}
-		}
-	})
 }
 
 func BenchmarkPut(b *testing.B) {

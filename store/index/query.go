@@ -51,7 +51,6 @@ type search struct {
 	x      *Index
 	live   *active // nil: all is on the disk
 	file   disk.File
-	own    bool // file is the search's to close
 	header record.IndexHeader
 }
 

@@ -3,10 +3,7 @@ package queue_test
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"math"
-	"sync/atomic"
-	"syscall"
 	"testing"
 
 	"ringmq/store/disk"
@@ -217,70 +214,6 @@ func TestTruncate(t *testing.T) {
 	}
 }
 
-func TestMinimumAndDeletion(t *testing.T) {
-	m := disk.NewMemory()
-	s := open(t, m, nil)
-	q := s.Queue("t", 0)
-	put(t, q, 0, 220)
-	for _, logMin := range []int64{0, 50, 100, 4900, 5000, 12345, 21900, 30000} {
-		want := min((logMin+99)/100, 220)
-		if err := q.CorrectMin(logMin); err != nil || q.Min() != want {
-			t.Errorf("log begins at %d: min %d, want %d: %v", logMin, q.Min(), want, err)
-		}
-	}
-	flush(t, s)
-	if n, err := q.DeleteBefore(unit(149).Offset); n != 2 || err != nil {
-		t.Errorf("%d files deleted: %v", n, err)
-	}
-	if n, err := q.DeleteBefore(unit(150).Offset); n != 1 || err != nil {
-		t.Errorf("%d files deleted: %v", n, err)
-	}
-	if n, err := q.DeleteBefore(math.MaxInt64); n != 1 || err != nil {
-		t.Errorf("%d files deleted: %v", n, err)
-	}
-	if n, err := q.Read(100, make([]record.QueueUnit, 5)); n != 0 || err != nil {
-		t.Errorf("read of what is gone: %d %v", n, err)
-	}
-	flush(t, s)
-	s = open(t, m, nil)
-	q = s.Lookup([]byte("t"), 0)
-	if q.Min() != 200 || q.Max() != 220 {
-		t.Errorf("[%d, %d)", q.Min(), q.Max())
-	}
-	expect(t, q, 200, 220, 0)
-}
-
-func TestDeleteTopic(t *testing.T) {
-	m := disk.NewMemory()
-	s := open(t, m, nil)
-	put(t, s.Queue("t", 0), 0, 100)
-	put(t, s.Queue("t", 1), 0, 10)
-	put(t, s.Queue("u", 0), 0, 10)
-	flush(t, s)
-	gone := s.Lookup([]byte("t"), 0)
-	put(t, gone, 100, 110)
-	if err := s.Delete("t"); err != nil {
-		t.Fatal(err)
-	}
-	if err := gone.Put(110, unit(110)); !errors.Is(err, queue.ErrDeleted) {
-		t.Errorf("put: %v", err)
-	}
-	if n, err := gone.Read(0, make([]record.QueueUnit, 5)); n != 0 || err != nil {
-		t.Errorf("read: %d %v", n, err)
-	}
-	flush(t, s)
-	if _, err := m.Stat("/store/consumequeue/t"); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("folder: %v", err)
-	}
-	put(t, s.Queue("t", 0), 0, 5)
-	flush(t, s)
-	s = open(t, m, nil)
-	expect(t, s.Lookup([]byte("t"), 0), 0, 5, 0)
-	if s.Lookup([]byte("t"), 1) != nil || len(s.Topic("u")) != 1 {
-		t.Error("wrong queues are left")
-	}
-}
-
 func TestOddFiles(t *testing.T) {
 	name := fmt.Sprintf("/store/consumequeue/t/0/%020d", 1000)
 	for size, want := range map[int64]int64{0: 50, 1: 50, 19: 50, 20: 51, 399: 69, 400: 70} {
@@ -336,76 +269,6 @@ func TestStaleUnitsBehindATear(t *testing.T) {
 	flush(t, s)
 	s = open(t, m, nil)
 	expect(t, s.Lookup([]byte("t"), 0), 0, 31, 0) // 31 to 39 must not have come back
-}
-
-// fullFS refuses every write while it is full.
-type fullFS struct {
-	disk.FS
-	full atomic.Bool
-}
-
-type fullFile struct {
-	disk.File
-	fs *fullFS
-}
-
-func (d *fullFS) Open(name string, flag int, perm fs.FileMode) (disk.File, error) {
-	f, err := d.FS.Open(name, flag, perm)
-	return fullFile{f, d}, err
-}
-
-func (f fullFile) WriteAt(b []byte, off int64) (int, error) {
-	if f.fs.full.Load() {
-		return 0, syscall.ENOSPC
-	}
-	return f.File.WriteAt(b, off)
-}
-
-func TestDiskFull(t *testing.T) {
-	d := &fullFS{FS: disk.NewMemory()}
-	s := open(t, d, func(o *queue.Options) { o.BufferBytes = 64 * 20 })
-	q := s.Queue("t", 0)
-	put(t, q, 0, 10)
-	flush(t, s)
-	d.full.Store(true)
-	var refused int64
-	for i := int64(10); ; i++ {
-		if err := q.Put(i, unit(i)); err != nil {
-			refused = i
-			break
-		}
-		if i > 1000 {
-			t.Fatal("memory has no end")
-		}
-	}
-	if refused < 20 {
-		t.Errorf("only %d entries were kept in memory", refused-10)
-	}
-	if err := s.Flush(); err == nil {
-		t.Error("flush on a full disk")
-	}
-	expect(t, q, 0, refused, 0)
-	d.full.Store(false)
-	put(t, q, refused, refused+100)
-	expect(t, q, 0, refused+100, 0)
-	flush(t, s)
-	expect(t, open(t, d, nil).Lookup([]byte("t"), 0), 0, refused+100, 0)
-}
-
-func TestFailedSyncIsForEver(t *testing.T) {
-	d := disk.NewFaulty()
-	s := open(t, d, nil)
-	put(t, s.Queue("t", 0), 0, 10)
-	if err := s.Flush(); err != nil {
-		t.Fatal(err)
-	}
-	failed := errors.New("no")
-	d.FailAt(d.Ops()+1, failed)
-	for range 2 {
-		if err := s.Sync(); !errors.Is(err, failed) {
-			t.Errorf("sync: %v", err)
-		}
-	}
 }
 
 func TestManyQueuesShareMemory(t *testing.T) {
