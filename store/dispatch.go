@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"ringmq/store/queue"
 	"ringmq/store/record"
 )
 
@@ -228,7 +229,21 @@ func (s *Store) enqueue(r *record.Record) (entry, error) {
 	if q == nil {
 		q = s.queues.Queue(string(r.Topic), r.QueueID)
 	}
+	if !fitsQueue(q, r) {
+		s.gaps.add(r.PhysicalOffset, r.PhysicalOffset+int64(r.TotalSize), "rot")
+		return entry{}, nil
+	}
 	return entry{topic: q.Topic(), id: q.ID(), offset: r.QueueOffset, count: 1, u: u}, q.Put(r.QueueOffset, u)
+}
+
+// fitsQueue says whether a record's queue offset can be true. Without the checksum property nothing else guards it, and a
+// flipped bit must not make a queue of blanks: between two records of a queue there is room for so many others only.
+func fitsQueue(q *queue.Queue, r *record.Record) bool {
+	if r.QueueOffset < 0 {
+		return false
+	}
+	high, last := q.Max(), q.MaxPhysical()
+	return high == 0 || last <= 0 || r.PhysicalOffset < last || r.QueueOffset <= high+(r.PhysicalOffset-last)/record.MinRecordBytes
 }
 
 // tagsCode is what the queue entry says about a record: the hash of its tags, or, for a message waiting for its delay

@@ -82,6 +82,37 @@ func TestFlippedBit(t *testing.T) {
 	}
 }
 
+// TestFlippedQueueOffset: a queue offset that a flipped bit made impossible costs that message, not the start, nor a queue
+// full of blanks.
+func TestFlippedQueueOffset(t *testing.T) {
+	for name, place := range map[string]struct{ at, bit int64 }{"sign": {20, 7}, "huge": {22, 0}, "thousand": {26, 2}} {
+		f := disk.NewFaulty()
+		o := smallOptions(f)
+		o.AppendPropCRC = false
+		s := mustOpen(t, o)
+		var hit Placed
+		for i := range 40 {
+			p := mustAppend(t, s, message("T", 0, fmt.Sprint(i)))
+			if i == 20 {
+				hit = p
+			}
+		}
+		settled(t, s)
+		closeStore(t, s)
+		if err := f.FlipBit("/store/commitlog/00000000000000000000", hit.PhysicalOffset+place.at, uint(place.bit)); err != nil {
+			t.Fatal(err)
+		}
+		if err := f.RemoveAll("/store/consumequeue"); err != nil {
+			t.Fatal(err)
+		}
+		s = mustOpen(t, o)
+		if got := served(t, s)[at{"T", 0}]; len(got) != 39 || s.MaxOffset([]byte("T"), 0) != 40 || len(s.Gaps()) != 1 {
+			t.Errorf("%s: %d messages up to %d, gaps %v", name, len(got), s.MaxOffset([]byte("T"), 0), s.Gaps())
+		}
+		closeStore(t, s)
+	}
+}
+
 // TestByOffset: a record is found by its offset only, not by one inside it.
 func TestByOffset(t *testing.T) {
 	s := mustOpen(t, smallOptions(disk.NewMemory()))
