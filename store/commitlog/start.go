@@ -27,11 +27,12 @@ func (l *Log) Start(end int64) error {
 		return fmt.Errorf("commit log: zero behind the cut at %d: %w", end, err)
 	}
 	kept := append([]*segment(nil), list[:keep]...)
-	for _, s := range list[keep:] {
-		if err := s.file.Close(); err != nil {
+	// From the last one backwards: a crash in between must not leave a hole.
+	for i := len(list) - 1; i >= keep; i-- {
+		if err := list[i].file.Close(); err != nil {
 			return err
 		}
-		if err := l.o.FS.Remove(filepath.Join(l.o.Dir, segmentName(s.start))); err != nil {
+		if err := l.o.FS.Remove(filepath.Join(l.o.Dir, segmentName(list[i].start))); err != nil {
 			return err
 		}
 	}
