@@ -1,0 +1,6 @@
+// Package namesrv is the name server: who has which topic. Brokers register and are forgotten when they fall silent or their
+// connection ends; clients ask for routes.
+//
+// Reading order: routes.go and lookup.go (the tables; pure, time is passed in), kv.go (the key-value configuration), config.go,
+// server.go (sockets and timers), handlers.go (request codes).
+package namesrv

@@ -1,0 +1,295 @@
+package namesrv
+
+import (
+	"encoding/json"
+	"strconv"
+	"strings"
+	"time"
+
+	"ringmq/netpoll"
+	"ringmq/netpoll/remoting"
+	"ringmq/netpoll/remoting/settings"
+)
+
+// later says that the answer comes from a worker.
+const later int32 = -1 << 31
+
+const faq = "\nSee https://rocketmq.apache.org/docs/bestPractice/06FAQ for further details."
+
+const orderTopics = "ORDER_TOPIC_CONFIG"
+
+// append1 appends a whole answer; requests that need only a code and a remark have none.
+type append1 func(dst []byte) []byte
+
+// handle deals with one request on its loop. It does not block: what writes files goes to a worker.
+func (s *Server) handle(c *netpoll.Conn, req *remoting.Command) (int32, string, append1) {
+	switch req.Code {
+	case remoting.CodeRegisterBroker:
+		return s.registerBroker(c, req)
+	case remoting.CodeGetRouteinfoByTopic:
+		return s.routeOf(req)
+	case remoting.CodeUnregisterBroker:
+		id, _, _ := req.Int64("brokerId")
+		s.routes.unregister(req.Text("clusterName"), req.Text("brokerName"), req.Text("brokerAddr"), id)
+		return remoting.RespSuccess, "", nil
+	case remoting.CodeBrokerHeartbeat:
+		s.routes.refresh(req.Text("clusterName"), req.Text("brokerAddr"), s.o.Clock())
+		return remoting.RespSuccess, "", nil
+	case remoting.CodeQueryDataVersion:
+		return s.queryVersion(req)
+	case remoting.CodePutKvConfig, remoting.CodeDeleteKvConfig, remoting.CodeUpdateNamesrvConfig:
+		return s.onWorker(c, req)
+	case remoting.CodeGetKvConfig, remoting.CodeGetKvlistByNamespace:
+		return s.readKV(req)
+	case remoting.CodeWipeWritePermOfBroker, remoting.CodeAddWritePermOfBroker:
+		return s.writePerm(req)
+	case remoting.CodeDeleteTopicInNamesrv:
+		s.routes.deleteTopic(req.Text("topic"), req.Text("clusterName"))
+		return remoting.RespSuccess, "", nil
+	case remoting.CodeRegisterTopicInNamesrv:
+		var r remoting.TopicRouteData
+		if err := remoting.Unmarshal(req.Body, &r); err != nil {
+			return remoting.RespSystemError, err.Error(), nil
+		}
+		s.routes.addTopic(req.Text("topic"), r.QueueDatas)
+		return remoting.RespSuccess, "", nil
+	}
+	return s.list(req)
+}
+
+// list deals with the requests that list things.
+func (s *Server) list(req *remoting.Command) (int32, string, append1) {
+	topics := func(enabled string, names func() []string) (int32, string, append1) {
+		if !s.v.Bool(enabled) {
+			return remoting.RespSystemError, "disable", nil
+		}
+		return body(req, remoting.TopicList{TopicList: names()})
+	}
+	switch req.Code {
+	case remoting.CodeGetBrokerClusterInfo:
+		return bytesBody(req, s.routes.clusterInfo().AppendLegacyJSON(nil))
+	case remoting.CodeGetAllTopicListFromNameserver:
+		return topics("enableAllTopicList", func() []string { return s.routes.topicNames(nil) })
+	case remoting.CodeGetTopicsByCluster:
+		return topics("enableTopicList", func() []string { return s.routes.clusterTopics(req.Text("cluster")) })
+	case remoting.CodeGetSystemTopicListFromNs:
+		return body(req, s.routes.systemTopics())
+	case remoting.CodeGetUnitTopicList:
+		return topics("enableTopicList", func() []string { return s.routes.topicsByFlag(flagUnit, 0) })
+	case remoting.CodeGetHasUnitSubTopicList:
+		return topics("enableTopicList", func() []string { return s.routes.topicsByFlag(flagUnitSub, 0) })
+	case remoting.CodeGetHasUnitSubUnunitTopicList:
+		return topics("enableTopicList", func() []string { return s.routes.topicsByFlag(flagUnitSub, flagUnit) })
+	case remoting.CodeGetNamesrvConfig:
+		return bytesBody(req, []byte(s.v.Properties()))
+	case remoting.CodeGetBrokerMemberGroup:
+		return bytesBody(req, s.routes.memberGroup(req.Text("clusterName"), req.Text("brokerName")))
+	}
+	return remoting.RespRequestCodeNotSupported, " request type " + strconv.Itoa(int(req.Code)) + " not supported", nil
+}
+
+func body(req *remoting.Command, v any) (int32, string, append1) {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return remoting.RespSystemError, err.Error(), nil
+	}
+	return bytesBody(req, b)
+}
+
+func bytesBody(req *remoting.Command, b []byte) (int32, string, append1) {
+	return remoting.RespSuccess, "", func(dst []byte) []byte {
+		r := remoting.BeginReply(dst, req.Encoding, req.Opaque, remoting.RespSuccess)
+		r.Body(b)
+		return r.End()
+	}
+}
+
+func field(req *remoting.Command, key, value string) (int32, string, append1) {
+	return remoting.RespSuccess, "", func(dst []byte) []byte {
+		r := remoting.BeginReply(dst, req.Encoding, req.Opaque, remoting.RespSuccess)
+		r.Str(key, value)
+		return r.End()
+	}
+}
+
+func (s *Server) registerBroker(c *netpoll.Conn, req *remoting.Command) (int32, string, append1) {
+	if sum, ok, err := req.Int32("bodyCrc32"); err != nil {
+		return remoting.RespSystemError, err.Error(), nil
+	} else if ok && sum != 0 && uint32(sum) != remoting.BodyCRC(req.Body) {
+		return remoting.RespSystemError, "crc32 not match", nil
+	}
+	b, err := remoting.DecodeRegisterBody(req.Body, req.Bool("compressed"), req.Version)
+	if err != nil {
+		return remoting.RespSystemError, err.Error(), nil
+	}
+	id, _, err := req.Int64("brokerId")
+	if err != nil {
+		return remoting.RespSystemError, err.Error(), nil
+	}
+	timeout := defaultTimeout
+	if ms, ok, err := req.Int64("heartbeatTimeoutMillis"); err == nil && ok && ms > 0 {
+		timeout = time.Duration(ms) * time.Millisecond
+	}
+	_, hasActing := req.Get("enableActingMaster")
+	s.mu.Lock()
+	s.conns[c.ID()] = c
+	s.mu.Unlock()
+	r, ok := s.routes.register(&registration{
+		cluster: req.Text("clusterName"), name: req.Text("brokerName"), addr: req.Text("brokerAddr"), haAddr: req.Text("haServerAddr"),
+		id: id, timeout: timeout, acting: req.Bool("enableActingMaster"), hasActing: hasActing, zone: req.Text("__ZONE_NAME"),
+		conn: c.ID(), body: b, dropMissingTopics: s.v.Bool("deleteTopicWithBrokerRegistration"),
+	}, s.o.Clock())
+	if !ok {
+		return remoting.RespSystemError, "register broker failed", nil
+	}
+	var table []byte
+	if order, there := s.kv.list(orderTopics); there && s.v.Bool("returnOrderTopicConfigToBroker") {
+		table, _ = json.Marshal(remoting.KVTable{Table: order})
+	}
+	return remoting.RespSuccess, "", func(dst []byte) []byte {
+		w := remoting.BeginReply(dst, req.Encoding, req.Opaque, remoting.RespSuccess)
+		if r.masterAddr != "" {
+			w.Str("haServerAddr", r.haAddr)
+			w.Str("masterAddr", r.masterAddr)
+		}
+		w.Body(table)
+		return w.End()
+	}
+}
+
+func (s *Server) routeOf(req *remoting.Command) (int32, string, append1) {
+	if s.v.Bool("needWaitForService") && s.o.Clock().Sub(s.started) < time.Duration(s.v.Int("waitSecondsForService"))*time.Second {
+		return remoting.RespSystemError, "name server not ready", nil
+	}
+	topic, named := req.Get("topic")
+	r, ok := s.routes.route(string(topic))
+	if !ok {
+		name := string(topic)
+		if !named {
+			name = "null"
+		}
+		return remoting.RespTopicNotExist, "No topic route info in name server for the topic: " + name + faq, nil
+	}
+	if s.v.Bool("orderMessageEnable") {
+		r.OrderTopicConf, _ = s.kv.get(orderTopics, string(topic))
+	}
+	const standardSince = 401
+	standard := req.Version >= standardSince || req.Bool("acceptStandardJsonOnly")
+	if req.Bool("__ZONE_MODE") && req.Text("__ZONE_NAME") != "" {
+		inZone(r, req.Text("__ZONE_NAME"))
+		standard = false
+	}
+	if standard {
+		return bytesBody(req, r.AppendJSON(nil))
+	}
+	return bytesBody(req, r.AppendLegacyJSON(nil))
+}
+
+func (s *Server) queryVersion(req *remoting.Command) (int32, string, append1) {
+	v, known := s.routes.refresh(req.Text("clusterName"), req.Text("brokerAddr"), s.o.Clock())
+	var asked remoting.DataVersion
+	changed := !known || remoting.Unmarshal(req.Body, &asked) != nil || asked != v
+	var b []byte
+	if known {
+		b, _ = json.Marshal(v)
+	}
+	return remoting.RespSuccess, "", func(dst []byte) []byte {
+		w := remoting.BeginReply(dst, req.Encoding, req.Opaque, remoting.RespSuccess)
+		w.Bool("changed", changed)
+		w.Body(b)
+		return w.End()
+	}
+}
+
+func (s *Server) readKV(req *remoting.Command) (int32, string, append1) {
+	namespace := req.Text("namespace")
+	if req.Code == remoting.CodeGetKvlistByNamespace {
+		table, ok := s.kv.list(namespace)
+		if !ok {
+			return remoting.RespQueryNotFound, "No config item, Namespace: " + namespace, nil
+		}
+		return body(req, remoting.KVTable{Table: table})
+	}
+	value, ok := s.kv.get(namespace, req.Text("key"))
+	if !ok {
+		return remoting.RespQueryNotFound, "No config item, Namespace: " + namespace + " Key: " + req.Text("key"), nil
+	}
+	return field(req, "value", value)
+}
+
+func (s *Server) writePerm(req *remoting.Command) (int32, string, append1) {
+	name := req.Text("brokerName")
+	if req.Code == remoting.CodeWipeWritePermOfBroker {
+		n := s.routes.setPerm(name, func(p int32) int32 { return p &^ remoting.PermWrite })
+		return field(req, "wipeTopicCount", strconv.Itoa(n))
+	}
+	n := s.routes.setPerm(name, func(int32) int32 { return remoting.PermRead | remoting.PermWrite })
+	return field(req, "addTopicCount", strconv.Itoa(n))
+}
+
+// onWorker does what writes a file, and answers then.
+func (s *Server) onWorker(c *netpoll.Conn, req *remoting.Command) (int32, string, append1) {
+	_, hasNamespace := req.Get("namespace")
+	_, hasKey := req.Get("key")
+	if req.Code != remoting.CodeUpdateNamesrvConfig && (!hasNamespace || !hasKey) {
+		return remoting.RespSystemError, "namespace or key is null", nil
+	}
+	own := req.Clone()
+	ok := s.workers.Try(func() {
+		code, remark := s.write(own)
+		if !own.IsOneway() {
+			_ = c.Send(remoting.AppendReply(nil, own.Encoding, own.Opaque, code, remark))
+		}
+	})
+	if !ok {
+		return remoting.RespSystemBusy, "[OVERLOAD]system busy, start flow control for a while", nil
+	}
+	return later, "", nil
+}
+
+func (s *Server) write(req *remoting.Command) (int32, string) {
+	var err error
+	switch req.Code {
+	case remoting.CodePutKvConfig:
+		err = s.kv.put(req.Text("namespace"), req.Text("key"), req.Text("value"))
+	case remoting.CodeDeleteKvConfig:
+		err = s.kv.remove(req.Text("namespace"), req.Text("key"))
+	default:
+		return s.updateConfig(req)
+	}
+	if err != nil {
+		s.logger.Error("kv configuration not saved", "error", err)
+		return remoting.RespSystemError, err.Error()
+	}
+	return remoting.RespSuccess, ""
+}
+
+// neverRemote are keys that no request may set, whatever the black list says.
+var neverRemote = []string{"kvConfigPath", "configStorePath", "rocketmqHome", "configBlackList"}
+
+func (s *Server) updateConfig(req *remoting.Command) (int32, string) {
+	if len(req.Body) == 0 {
+		return remoting.RespSuccess, ""
+	}
+	all, err := settings.ParseProperties("request", req.Body)
+	if err != nil {
+		return remoting.RespSystemError, "string2Properties error"
+	}
+	black := append(strings.Split(s.v.Text("configBlackList"), ";"), neverRemote...)
+	for _, one := range all {
+		for _, b := range black {
+			if strings.TrimSpace(b) == one.Key {
+				return remoting.RespNoPermission, "Can not update config in black list."
+			}
+		}
+	}
+	if _, err := s.v.Change(all); err != nil {
+		return remoting.RespSystemError, err.Error()
+	}
+	if s.o.ConfigFile != "" {
+		if err := s.v.Rewrite(s.o.ConfigFile); err != nil {
+			s.logger.Error("configuration file not written", "error", err)
+		}
+	}
+	return remoting.RespSuccess, ""
+}

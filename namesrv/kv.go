@@ -1,0 +1,110 @@
+package namesrv
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"ringmq/netpoll/remoting"
+)
+
+// kv is the key-value configuration by namespace, kept in a file. Reads take no I/O; changes write the file, on a worker.
+type kv struct {
+	path string
+	mu   sync.RWMutex
+	all  map[string]map[string]string
+	file sync.Mutex // one writer of the file at a time
+}
+
+type kvFile struct {
+	ConfigTable map[string]map[string]string `json:"configTable"`
+}
+
+func openKV(path string) (*kv, error) {
+	k := &kv{path: path, all: map[string]map[string]string{}}
+	b, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return k, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("kv configuration: %w", err)
+	}
+	var f kvFile
+	if err := remoting.Unmarshal(b, &f); err != nil {
+		return nil, fmt.Errorf("kv configuration %s: %w", path, err)
+	}
+	if f.ConfigTable != nil {
+		k.all = f.ConfigTable
+	}
+	return k, nil
+}
+
+func (k *kv) get(namespace, key string) (string, bool) {
+	k.mu.RLock()
+	defer k.mu.RUnlock()
+	v, ok := k.all[namespace][key]
+	return v, ok
+}
+
+func (k *kv) list(namespace string) (map[string]string, bool) {
+	k.mu.RLock()
+	defer k.mu.RUnlock()
+	m, ok := k.all[namespace]
+	return maps.Clone(m), ok
+}
+
+// put sets a value and returns once it is on disk.
+func (k *kv) put(namespace, key, value string) error {
+	k.mu.Lock()
+	if k.all[namespace] == nil {
+		k.all[namespace] = map[string]string{}
+	}
+	k.all[namespace][key] = value
+	k.mu.Unlock()
+	return k.save()
+}
+
+// remove deletes a key and returns once that is on disk.
+func (k *kv) remove(namespace, key string) error {
+	k.mu.Lock()
+	delete(k.all[namespace], key)
+	k.mu.Unlock()
+	return k.save()
+}
+
+func (k *kv) save() error {
+	k.file.Lock()
+	defer k.file.Unlock()
+	k.mu.RLock()
+	b, err := json.MarshalIndent(kvFile{k.all}, "", "\t")
+	k.mu.RUnlock()
+	if err != nil {
+		return err
+	}
+	dir := filepath.Dir(k.path)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	tmp := k.path + ".tmp"
+	f, err := os.Create(tmp)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(b)
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	if err := os.Rename(tmp, k.path); err != nil {
+		return err
+	}
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}

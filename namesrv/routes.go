@@ -1,0 +1,321 @@
+package namesrv
+
+import (
+	"sort"
+	"sync"
+	"time"
+
+	"ringmq/netpoll/remoting"
+)
+
+// routes are the five tables: clusters, brokers, their liveness, topics and filter servers. Methods may be called by any
+// goroutine; time is passed in.
+type routes struct {
+	mu       sync.RWMutex
+	clusters map[string]map[string]bool                // cluster -> broker names
+	brokers  map[string]*remoting.BrokerData           // broker name -> addresses by id
+	live     map[addrKey]*lease                        // who is alive
+	topics   map[string]map[string]*remoting.QueueData // topic -> broker name -> its queues
+	filters  map[addrKey][]string                      // filter servers, which only old brokers have
+	mappings map[string]map[string]any                 // topic -> broker name -> mapping of a static topic
+}
+
+// addrKey names one broker process.
+type addrKey struct{ cluster, addr string }
+
+// lease is a broker's right to be in the tables.
+type lease struct {
+	last    time.Time
+	timeout time.Duration
+	version remoting.DataVersion
+	haAddr  string
+	conn    uint64 // the connection it registered by
+}
+
+// registration is one REGISTER_BROKER request.
+type registration struct {
+	cluster, name, addr, haAddr string
+	id                          int64
+	timeout                     time.Duration
+	acting, hasActing           bool
+	zone                        string
+	conn                        uint64
+	body                        *remoting.RegisterBrokerBody
+	dropMissingTopics           bool
+}
+
+// registered tells a slave where its master is.
+type registered struct{ masterAddr, haAddr string }
+
+const defaultTimeout = 120 * time.Second
+
+func newRoutes() *routes {
+	return &routes{
+		clusters: map[string]map[string]bool{}, brokers: map[string]*remoting.BrokerData{}, live: map[addrKey]*lease{},
+		topics: map[string]map[string]*remoting.QueueData{}, filters: map[addrKey][]string{}, mappings: map[string]map[string]any{},
+	}
+}
+
+// register enters a broker. ok is false where stock refuses: a broker id that is new and brings exactly one topic, which is a
+// change sent before the first full registration.
+func (t *routes) register(r *registration, now time.Time) (_ registered, ok bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.clusters[r.cluster] == nil {
+		t.clusters[r.cluster] = map[string]bool{}
+	}
+	t.clusters[r.cluster][r.name] = true
+	b := t.brokers[r.name]
+	first := b == nil
+	if first {
+		b = &remoting.BrokerData{BrokerName: r.name, Cluster: r.cluster, BrokerAddrs: map[int64]string{}}
+		t.brokers[r.name] = b
+	}
+	b.EnableActingMaster, b.ZoneName = r.acting, r.zone
+	for id, addr := range b.BrokerAddrs {
+		if addr == r.addr && id != r.id {
+			delete(b.BrokerAddrs, id)
+		}
+	}
+	key := addrKey{r.cluster, r.addr}
+	w := &r.body.TopicConfigSerializeWrapper
+	if old, there := b.BrokerAddrs[r.id]; there && old != r.addr {
+		if l := t.live[addrKey{r.cluster, old}]; l != nil && l.version.StateVersion > w.DataVersion.StateVersion {
+			delete(t.live, key)
+			return registered{}, true
+		}
+	}
+	if _, there := b.BrokerAddrs[r.id]; !there && len(w.TopicConfigTable) == 1 {
+		return registered{}, false
+	}
+	_, known := b.BrokerAddrs[r.id]
+	b.BrokerAddrs[r.id] = r.addr
+	t.takeTopics(r, b, first || !known)
+	t.live[key] = &lease{last: now, timeout: r.timeout, version: w.DataVersion, haAddr: r.haAddr, conn: r.conn}
+	if len(r.body.FilterServerList) > 0 {
+		t.filters[key] = r.body.FilterServerList
+	} else {
+		delete(t.filters, key)
+	}
+	if r.id == 0 {
+		return registered{}, true
+	}
+	master := b.BrokerAddrs[0]
+	if l := t.live[addrKey{r.cluster, master}]; master != "" && l != nil {
+		return registered{masterAddr: master, haAddr: l.haAddr}, true
+	}
+	return registered{}, true
+}
+
+// takeTopics enters the topics a master brings, or the slave that acts for it.
+func (t *routes) takeTopics(r *registration, b *remoting.BrokerData, first bool) {
+	w := &r.body.TopicConfigSerializeWrapper
+	acts := r.hasActing && r.id == minID(b) && r.id != 0
+	if r.id != 0 && !acts {
+		return
+	}
+	old := t.live[addrKey{r.cluster, r.addr}]
+	changed := first || old == nil || old.version != w.DataVersion
+	if r.dropMissingTopics && changed {
+		for topic, byBroker := range t.topics {
+			if w.TopicConfigTable[topic] == nil && byBroker[r.name] != nil {
+				delete(byBroker, r.name)
+				if len(byBroker) == 0 {
+					delete(t.topics, topic)
+				}
+			}
+		}
+	}
+	for name, c := range w.TopicConfigTable {
+		if !changed && t.topics[name][r.name] != nil {
+			continue
+		}
+		perm := c.Perm
+		if acts && r.acting {
+			perm &^= remoting.PermWrite
+		}
+		if t.topics[name] == nil {
+			t.topics[name] = map[string]*remoting.QueueData{}
+		}
+		t.topics[name][r.name] = &remoting.QueueData{BrokerName: r.name, Perm: perm, ReadQueueNums: c.ReadQueueNums, WriteQueueNums: c.WriteQueueNums, TopicSysFlag: c.TopicSysFlag}
+	}
+	for topic, m := range w.TopicQueueMappingInfoMap {
+		if t.mappings[topic] == nil {
+			t.mappings[topic] = map[string]any{}
+		}
+		t.mappings[topic][r.name] = m
+	}
+}
+
+func minID(b *remoting.BrokerData) int64 {
+	least := int64(-1)
+	for id := range b.BrokerAddrs {
+		if least < 0 || id < least {
+			least = id
+		}
+	}
+	return least
+}
+
+// unregister takes a broker process out, and with the last of its name its topics.
+func (t *routes) unregister(cluster, name, addr string, id int64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.remove(cluster, name, addr, id)
+}
+
+func (t *routes) remove(cluster, name, addr string, id int64) {
+	delete(t.live, addrKey{cluster, addr})
+	delete(t.filters, addrKey{cluster, addr})
+	b := t.brokers[name]
+	if b == nil {
+		return
+	}
+	if b.BrokerAddrs[id] == addr {
+		delete(b.BrokerAddrs, id)
+	}
+	if len(b.BrokerAddrs) > 0 {
+		if b.BrokerAddrs[0] == "" && b.EnableActingMaster {
+			t.changePerm(name, func(p int32) int32 { return p &^ remoting.PermWrite })
+		}
+		return
+	}
+	delete(t.brokers, name)
+	delete(t.clusters[cluster], name)
+	if len(t.clusters[cluster]) == 0 {
+		delete(t.clusters, cluster)
+	}
+	for topic, byBroker := range t.topics {
+		delete(byBroker, name)
+		if len(byBroker) == 0 {
+			delete(t.topics, topic)
+		}
+	}
+	for topic, byBroker := range t.mappings {
+		delete(byBroker, name)
+		if len(byBroker) == 0 {
+			delete(t.mappings, topic)
+		}
+	}
+}
+
+// expire removes brokers whose lease has ended and returns the connections they had.
+func (t *routes) expire(now time.Time) (conns []uint64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for key, l := range t.live {
+		if now.Sub(l.last) > l.timeout {
+			conns = append(conns, l.conn)
+			t.removeAddr(key)
+		}
+	}
+	return conns
+}
+
+// connectionClosed removes the broker that registered by a connection, at once.
+func (t *routes) connectionClosed(conn uint64) (addr string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for key, l := range t.live {
+		if l.conn == conn {
+			t.removeAddr(key)
+			return key.addr
+		}
+	}
+	return ""
+}
+
+func (t *routes) removeAddr(key addrKey) {
+	for name, b := range t.brokers {
+		if b.Cluster != key.cluster {
+			continue
+		}
+		for id, addr := range b.BrokerAddrs {
+			if addr == key.addr {
+				t.remove(key.cluster, name, addr, id)
+				return
+			}
+		}
+	}
+	delete(t.live, key)
+}
+
+// refresh renews a lease and returns the version it was last registered with; ok is false for a stranger.
+func (t *routes) refresh(cluster, addr string, now time.Time) (v remoting.DataVersion, ok bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	l := t.live[addrKey{cluster, addr}]
+	if l == nil {
+		return v, false
+	}
+	l.last = now
+	return l.version, true
+}
+
+// changePerm changes the permissions of all topics of a broker and returns how many there are.
+func (t *routes) changePerm(name string, change func(int32) int32) (topics int) {
+	for _, byBroker := range t.topics {
+		if q := byBroker[name]; q != nil {
+			changed := *q
+			changed.Perm = change(q.Perm)
+			byBroker[name] = &changed
+			topics++
+		}
+	}
+	return topics
+}
+
+// setPerm is changePerm for requests.
+func (t *routes) setPerm(name string, change func(int32) int32) int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.changePerm(name, change)
+}
+
+// deleteTopic forgets a topic, of one cluster's brokers only if a cluster is named.
+func (t *routes) deleteTopic(topic, cluster string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if cluster == "" {
+		delete(t.topics, topic)
+		return
+	}
+	for name := range t.clusters[cluster] {
+		delete(t.topics[topic], name)
+	}
+	if len(t.topics[topic]) == 0 {
+		delete(t.topics, topic)
+	}
+}
+
+// addTopic enters queues of a topic for brokers that are known.
+func (t *routes) addTopic(topic string, queues []remoting.QueueData) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for i := range queues {
+		q := queues[i]
+		if t.brokers[q.BrokerName] == nil {
+			continue
+		}
+		if t.topics[topic] == nil {
+			t.topics[topic] = map[string]*remoting.QueueData{}
+		}
+		t.topics[topic][q.BrokerName] = &q
+	}
+}
+
+// sizes of the tables, for the periodic log line.
+func (t *routes) sizes() (clusters, brokers, live, topics, filters int) {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return len(t.clusters), len(t.brokers), len(t.live), len(t.topics), len(t.filters)
+}
+
+func sortedKeys[V any](m map[string]V) []string {
+	names := make([]string, 0, len(m))
+	for n := range m {
+		names = append(names, n)
+	}
+	sort.Strings(names)
+	return names
+}

@@ -1,0 +1,152 @@
+package namesrv
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"strconv"
+	"sync"
+	"time"
+
+	"ringmq/netpoll"
+	"ringmq/netpoll/remoting"
+	"ringmq/netpoll/remoting/settings"
+)
+
+// Options of a name server.
+type Options struct {
+	Values     *settings.Values // see Keys
+	ConfigFile string           // rewritten when a request changes the configuration; "": nothing is written
+	Logger     *slog.Logger
+	Clock      func() time.Time // nil: time.Now
+}
+
+// Server is one name server.
+type Server struct {
+	o       Options
+	v       *settings.Values
+	logger  *slog.Logger
+	routes  *routes
+	kv      *kv
+	net     *netpoll.Server
+	workers *netpoll.Workers
+	started time.Time
+
+	mu    sync.Mutex
+	conns map[uint64]*netpoll.Conn // by which brokers registered
+
+	stop chan struct{}
+	done sync.WaitGroup
+}
+
+// New makes a name server; nothing listens before Start.
+func New(o Options) (*Server, error) {
+	if o.Clock == nil {
+		o.Clock = time.Now
+	}
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	store, err := openKV(o.Values.Text("kvConfigPath"))
+	if err != nil {
+		return nil, err
+	}
+	return &Server{o: o, v: o.Values, logger: o.Logger, routes: newRoutes(), kv: store, conns: map[uint64]*netpoll.Conn{}, stop: make(chan struct{})}, nil
+}
+
+// Start listens; requests are answered when it returns.
+func (s *Server) Start() error {
+	s.started = s.o.Clock()
+	s.workers = netpoll.NewWorkers(2, 1024)
+	addr := net.JoinHostPort(s.v.Text("bindAddress"), strconv.Itoa(s.v.Int("listenPort")))
+	n, err := netpoll.Serve(netpoll.Options{
+		Addrs: []string{addr}, Logger: s.logger, Clock: s.o.Clock,
+		IdleTimeout: time.Duration(s.v.Int("serverChannelMaxIdleTimeSeconds")) * time.Second,
+	}, (*handler)(s))
+	if err != nil {
+		s.workers.Close()
+		return fmt.Errorf("name server: %w", err)
+	}
+	s.net = n
+	s.done.Add(1)
+	go s.scan()
+	return nil
+}
+
+// Addr is the address listened on.
+func (s *Server) Addr() netip.AddrPort { return s.net.Addrs()[0] }
+
+// Shutdown stops listening and waits for work in progress.
+func (s *Server) Shutdown(ctx context.Context) error {
+	close(s.stop)
+	s.done.Wait()
+	s.workers.Close()
+	return s.net.Shutdown(ctx)
+}
+
+const reportInterval = 10 * time.Minute
+
+// scan forgets brokers that have fallen silent, and tells the size of the tables now and then.
+func (s *Server) scan() {
+	defer s.done.Done()
+	tick := time.NewTicker(time.Duration(s.v.Int("scanNotActiveBrokerInterval")) * time.Millisecond)
+	defer tick.Stop()
+	reported := s.o.Clock()
+	for {
+		select {
+		case <-s.stop:
+			return
+		case <-tick.C:
+		}
+		now := s.o.Clock()
+		for _, id := range s.routes.expire(now) {
+			s.logger.Warn("broker expired", "connection", id)
+			s.mu.Lock()
+			c := s.conns[id]
+			s.mu.Unlock()
+			if c != nil {
+				c.Close()
+			}
+		}
+		if now.Sub(reported) >= reportInterval {
+			reported = now
+			clusters, brokers, live, topics, filters := s.routes.sizes()
+			s.logger.Info("route tables", "clusters", clusters, "brokers", brokers, "live", live, "topics", topics, "filterServers", filters)
+		}
+	}
+}
+
+// handler is the server as netpoll sees it.
+type handler Server
+
+func (h *handler) Opened(*netpoll.Conn) {}
+func (h *handler) Woken(int)            {}
+
+func (h *handler) Closed(c *netpoll.Conn, _ error) {
+	s := (*Server)(h)
+	s.mu.Lock()
+	_, broker := s.conns[c.ID()]
+	delete(s.conns, c.ID())
+	s.mu.Unlock()
+	if !broker {
+		return
+	}
+	if addr := s.routes.connectionClosed(c.ID()); addr != "" {
+		s.logger.Warn("broker removed, its connection has ended", "broker", addr)
+	}
+}
+
+func (h *handler) Serve(c *netpoll.Conn, req *remoting.Command) netpoll.Verdict {
+	s := (*Server)(h)
+	code, remark, reply := s.handle(c, req)
+	switch {
+	case req.IsOneway(), code == later:
+	case reply != nil:
+		c.PutOut(reply(c.Out()))
+	default:
+		c.PutOut(remoting.AppendReply(c.Out(), req.Encoding, req.Opaque, code, remark))
+	}
+	return netpoll.Done
+}
