@@ -15,6 +15,7 @@ func benchOptions(f disk.FS, root string) Options {
 	o := DefaultOptions(root)
 	o.FS, o.Engine, o.SegmentBytes, o.MemoryBytes = f, "pwrite", 64<<20, 8<<30
 	o.IndexEnabled, o.DisableRetention = false, true
+	o.Retention.WarningRatio = 100 // however full the disk of the test is
 	o.Logger = slog.New(slog.DiscardHandler)
 	return o
 }

@@ -3,16 +3,20 @@
 //
 // Reading order:
 //
-//   - options.go: what may be set, with the broker's own defaults; message.go: what goes in; errors.go: what can go wrong;
+//   - options.go: what may be set, with the broker's own defaults; message.go: what goes in and comes out; errors.go: what
+//     can go wrong;
 //   - store.go: Open and what a Store is made of; lock.go: the lock and the abort file; checkpoint.go: from where a
 //     start has to look at the log again; recover.go: the look itself;
 //   - offsets.go: the next queue offset of every queue; append.go and batch.go: one message, one batch;
-//   - dispatch.go: the one goroutine that turns visible records into queue entries and index keys, in order;
-//     indexing.go: how the index catches up without being in the way; flusher.go: when queues become durable;
+//   - scanner.go: the log, record by record; dispatch.go: the one goroutine that turns visible records into queue entries
+//     and index keys, in order; indexing.go: how the index catches up without being in the way; flusher.go: when queues
+//     become durable;
 //   - read.go: pulls from memory and from disk; verify.go: why no corrupt body leaves; search.go: by time, by id, by key;
 //     gaps.go: what was lost, by offset;
+//   - batchset.go, batchqueue.go, batchread.go: queues of topics whose records are batches (BatchCQ);
 //   - retention.go: when old segments go; space.go: how full the disk is and whether the store may be written;
-//   - documents.go: the JSON files beside the log; topics.go: deletion of a topic; stats.go: numbers for the operator;
+//   - documents.go: the JSON files beside the log; topics.go and graves.go: deletion of a topic, and how a later start
+//     knows of it; stats.go: numbers for the operator;
 //   - close.go: the order in which everything ends.
 //
 // # One record's way

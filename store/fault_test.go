@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -292,4 +293,53 @@ func TestNoSpace(t *testing.T) {
 		t.Errorf("%d messages are served at the end", len(got))
 	}
 	closeStore(t, s)
+}
+
+// TestReplayBounded: a start after a crash reads again what came after the last sync of the queues, no more; without our
+// own marks it goes by the checkpoint, as a stock broker does; damaged state of ours never stops a start.
+func TestReplayBounded(t *testing.T) {
+	for name, damage := range map[string]func(f *disk.Faulty){
+		"as it was": func(*disk.Faulty) {},
+		"no marks":  func(f *disk.Faulty) { _ = f.Remove("/store/ringmq/replay.json") },
+		"garbage": func(f *disk.Faulty) {
+			for _, file := range []string{"replay.json", "deleted.json"} {
+				_ = writeWhole(f, "/store/ringmq/"+file, []byte(`{"formatVersion":1,"marks":[{"replayFrom":-5,"end":1}],"topics":7}`))
+			}
+		},
+		"other numbers": func(f *disk.Faulty) {
+			b, _ := readWhole(f, "/store/ringmq/replay.json", 1<<20)
+			_ = writeWhole(f, "/store/ringmq/replay.json", []byte(strings.ReplaceAll(string(b), `"replayFrom":`, `"replayFrom":1`)))
+		},
+		"short checkpoint": func(f *disk.Faulty) { _ = writeWhole(f, "/store/checkpoint", []byte{1, 2, 3}) },
+	} {
+		f := disk.NewFaulty()
+		o := smallOptions(f)
+		s := mustOpen(t, o)
+		fill := func(n int) {
+			for range n {
+				mustAppend(t, s, message("T", 0, strings.Repeat("x", 2000)))
+			}
+			settled(t, s)
+		}
+		fill(150)
+		flush := flusher{s: s, syncedAt: time.Now(), indexAt: time.Now()}
+		if err := flush.sync(s.dispatch.lastPlace()); err != nil {
+			t.Fatal(err)
+		}
+		flush.round()
+		fill(20)
+		f.Stop()
+		_ = s.Close(context.Background())
+		f = f.Crash(rand.New(rand.NewSource(1)))
+		damage(f)
+		o.FS = f
+		s = mustOpen(t, o)
+		if got := len(served(t, s)[at{"T", 0}]); got != 170 {
+			t.Errorf("%s: %d messages after the crash", name, got)
+		}
+		if r := s.recovered; name == "as it was" && (r.why != "mark" || r.records != 21) {
+			t.Errorf("%s: %d records were read again from %d (%s)", name, r.records, r.from, r.why)
+		}
+		closeStore(t, s)
+	}
 }

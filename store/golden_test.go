@@ -34,6 +34,7 @@ func goldenOptions(t *testing.T, root, name string) Options {
 	o.BatchQueueBytes = number("mapperFileSizeBatchConsumeQueue")
 	o.IndexSlots, o.IndexEntries = number("maxHashSlotNum"), number("maxIndexNum")
 	o.Engine, o.TailBytes, o.DisableRetention = "pwrite", 2<<20, true
+	o.Retention.WarningRatio = 100 // however full the disk of the test is
 	o.Logger = slog.New(slog.DiscardHandler)
 	return o
 }

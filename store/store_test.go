@@ -28,6 +28,7 @@ func smallOptions(f disk.FS) Options {
 	o.MaxMessageBytes, o.TailBytes = 8<<10, 256<<10
 	o.MemoryBytes = 1 << 30
 	o.DisableRetention = true
+	o.Retention.WarningRatio = 100 // however full the disk of the test is
 	o.Logger = slog.New(slog.DiscardHandler)
 	return o
 }

@@ -20,6 +20,7 @@ import (
 func TestManyAtOnce(t *testing.T) {
 	o := DefaultOptions(t.TempDir())
 	o.SegmentBytes, o.MaxMessageBytes, o.TailBytes, o.DisableRetention = 1<<20, 16<<10, 1<<20, true
+	o.Retention.WarningRatio = 100 // however full the disk of the test is
 	o.IndexSlots, o.IndexEntries, o.Logger = 100, 1000, smallOptions(nil).Logger
 	s := mustOpen(t, o)
 	t.Logf("engine %s", s.engine)

@@ -26,6 +26,7 @@ func TestGoldenPending(t *testing.T) {
 	}
 	o.SegmentBytes, o.QueueFileBytes = int64(number("mappedFileSizeCommitLog")), number("mappedFileSizeConsumeQueue")
 	o.IndexSlots, o.IndexEntries, o.DisableRetention = number("maxHashSlotNum"), number("maxIndexNum"), true
+	o.Retention.WarningRatio = 100 // however full the disk of the test is
 	o.Engine, o.Logger = "pwrite", slog.New(slog.DiscardHandler)
 	s, err := store.Open(o)
 	if err != nil {
