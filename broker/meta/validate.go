@@ -1,0 +1,48 @@
+package meta
+
+import "bytes"
+
+const (
+	maxTopicChars = 127
+	maxRetryChars = 255
+)
+
+// CheckTopicName returns stock's words for what is wrong with a topic's name, "" if it is good. No allocation for a good one.
+func CheckTopicName(name []byte) string {
+	if len(bytes.TrimSpace(name)) == 0 {
+		return "The specified topic is blank."
+	}
+	for _, ch := range name {
+		if !legal(ch) {
+			return "The specified topic contains illegal characters, allowing only ^[%|a-zA-Z0-9_-]+$"
+		}
+	}
+	limit := maxTopicChars
+	if bytes.HasPrefix(name, []byte(RetryPrefix)) || bytes.HasPrefix(name, []byte(DLQPrefix)) {
+		limit = maxRetryChars
+	}
+	if len(name) > limit {
+		return "The specified topic is longer than topic max length."
+	}
+	return ""
+}
+
+// CheckGroupName is CheckTopicName for consumer groups.
+func CheckGroupName(name string) string {
+	if name == "" {
+		return "The specified group is blank."
+	}
+	for i := 0; i < len(name); i++ {
+		if !legal(name[i]) {
+			return "The specified group contains illegal characters, allowing only ^[%|a-zA-Z0-9_-]+$"
+		}
+	}
+	if len(name) > maxRetryChars {
+		return "The specified group is longer than group max length."
+	}
+	return ""
+}
+
+func legal(ch byte) bool {
+	return ch >= 'a' && ch <= 'z' || ch >= 'A' && ch <= 'Z' || ch >= '0' && ch <= '9' || ch == '%' || ch == '|' || ch == '_' || ch == '-'
+}
