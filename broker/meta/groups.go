@@ -117,11 +117,11 @@ func (g *Groups) update(change func(table map[string]*remoting.SubscriptionGroup
 }
 
 // Forbidden says whether a group may not read a topic.
-func (g *Groups) Forbidden(group, topic string) bool {
+func (g *Groups) Forbidden(group string, topic []byte) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	const read = 0
-	return g.forbidden[group][topic]&(1<<read) != 0
+	return g.forbidden[group][string(topic)]&(1<<read) != 0
 }
 
 // Table is the whole state as requests and the file show it.

@@ -1,6 +1,7 @@
 package meta
 
 import (
+	"bytes"
 	"strings"
 
 	"ringmq/netpoll/remoting"
@@ -96,3 +97,8 @@ func IsSystemGroup(name string) bool {
 
 // bornGroups are in the table from the start.
 var bornGroups = []string{"TOOLS_CONSUMER", "FILTERSRV_CONSUMER", "SELF_TEST_C_GROUP", "CID_ONS-HTTP-PROXY", "CID_ONSAPI_PULL", "CID_ONSAPI_PERMISSION", "CID_ONSAPI_OWNER", "CID_RMQ_SYS_TRANS"}
+
+// IsSystemTopicName is IsSystemTopic for a name as it lies in a request. No allocation.
+func IsSystemTopicName(name []byte) bool {
+	return systemTopics[string(name)] || bytes.HasPrefix(name, []byte("rmq_sys_"))
+}

@@ -1,0 +1,75 @@
+package config
+
+import (
+	_ "embed"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"ringmq/netpoll/remoting/settings"
+)
+
+//go:embed keys.tsv
+var keys string
+
+// Keys is the broker's table of configuration keys. ip is the default of brokerIP1 and brokerIP2.
+func Keys(ip string) *settings.Table { return settings.ParseTable(keys, settings.Host(ip)) }
+
+// Config is a broker's configuration in force: the values by key, which any goroutine may read, and what they mean together.
+// Keys without the mark r are read once, at start; setting them later changes only what is shown and written to the file.
+type Config struct {
+	*settings.Values
+}
+
+// refused are the values that a broker must not start with, since it would do something else than was asked for.
+var refused = []struct{ key, value, why string }{
+	{"brokerRole", "SLAVE", "replication is not built yet; ASYNC_MASTER is"},
+	{"brokerRole", "SYNC_MASTER", "replication is not built yet; ASYNC_MASTER is"},
+	{"authenticationEnabled", "true", "access control is not built yet, and running without it would leave the broker open"},
+	{"authorizationEnabled", "true", "access control is not built yet, and running without it would leave the broker open"},
+	{"enableControllerMode", "true", "election of masters is not built yet"},
+	{"enableDLegerCommitLog", "true", "a log replicated by Raft is not built yet"},
+}
+
+// New checks values against each other. An error names the key, its value, and the file and line (or the flag, or the variable)
+// where it was set.
+func New(v *settings.Values) (*Config, error) {
+	for _, r := range refused {
+		if strings.EqualFold(v.Text(r.key), r.value) {
+			return nil, fmt.Errorf("%s: %s=%s is refused: %s", where(v, r.key), r.key, v.Text(r.key), r.why)
+		}
+	}
+	for _, check := range []struct {
+		key      string
+		from, to int64
+	}{
+		{"listenPort", 0, 65535}, {"haListenPort", 0, 65535}, {"mappedFileSizeCommitLog", 4096, 1 << 40}, {"mappedFileSizeConsumeQueue", 20, 1 << 30},
+		{"maxMessageSize", 1, 1 << 24}, {"defaultTopicQueueNums", 1, 65536}, {"maxHashSlotNum", 1, 1 << 28}, {"maxIndexNum", 2, 1 << 28},
+		{"brokerPermission", 0, 15}, {"syncFlushTimeout", 1, 1 << 31}, {"tailCacheBytes", 1 << 20, 1 << 30}, {"fileReservedTime", 0, 1 << 31},
+		{"diskMaxUsedSpaceRatio", 1, 100}, {"diskSpaceCleanForciblyRatio", 1, 100}, {"diskSpaceWarningLevelRatio", 1, 100},
+	} {
+		if n := v.Int64(check.key); n < check.from || n > check.to {
+			return nil, fmt.Errorf("%s: %s=%d is not between %d and %d", where(v, check.key), check.key, n, check.from, check.to)
+		}
+	}
+	c := &Config{Values: v}
+	if strings.ContainsAny(v.Text("storePathCommitLog"), ",") {
+		return nil, fmt.Errorf("%s: storePathCommitLog=%s: several directories are not supported", where(v, "storePathCommitLog"), v.Text("storePathCommitLog"))
+	}
+	if _, err := ParseDelayLevels(v.Text("messageDelayLevel")); err != nil {
+		return nil, fmt.Errorf("%s: messageDelayLevel=%s: %w", where(v, "messageDelayLevel"), v.Text("messageDelayLevel"), err)
+	}
+	for _, hour := range strings.Split(v.Text("deleteWhen"), ";") {
+		if n, err := strconv.Atoi(strings.TrimSpace(hour)); err != nil || n < 0 || n > 23 {
+			return nil, fmt.Errorf("%s: deleteWhen=%s: %q is no hour of the day", where(v, "deleteWhen"), v.Text("deleteWhen"), hour)
+		}
+	}
+	return c, nil
+}
+
+func where(v *settings.Values, key string) string {
+	if s, ok := v.Found(key); ok && s.Where != "" {
+		return s.Where
+	}
+	return "default"
+}

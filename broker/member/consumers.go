@@ -1,0 +1,325 @@
+package member
+
+import (
+	"maps"
+	"slices"
+	"sort"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"ringmq/netpoll/remoting"
+)
+
+const shards = 64
+
+// consumers are the consumer groups that have at least one connection. A group's members are changed under its shard's lock; its
+// view, which pulls read, is replaced as a whole.
+type consumers struct {
+	clock func() time.Time
+	parts [shards]consumerShard
+
+	mu     sync.Mutex                     // of everything that changes a group; taken before a shard's
+	byConn map[uint64]map[string]struct{} // connection -> groups
+	prints map[string]int32               // group -> fingerprint of its last heartbeat
+}
+
+type consumerShard struct {
+	mu     sync.RWMutex
+	groups map[string]*consumerGroup
+}
+
+type consumerGroup struct {
+	view    atomic.Pointer[Group]
+	members map[uint64]*consumer // by connection
+}
+
+type consumer struct {
+	Client
+	seen time.Time
+}
+
+func (c *consumers) init(clock func() time.Time) {
+	c.clock, c.byConn, c.prints = clock, map[uint64]map[string]struct{}{}, map[string]int32{}
+	for i := range c.parts {
+		c.parts[i].groups = map[string]*consumerGroup{}
+	}
+}
+
+// shard is chosen by FNV-1a.
+func (c *consumers) shard(name []byte) *consumerShard {
+	h := uint32(2166136261)
+	for _, ch := range name {
+		h = (h ^ uint32(ch)) * 16777619
+	}
+	return &c.parts[h%shards]
+}
+
+// Group returns a group that has members, nil otherwise. No allocation.
+func (c *consumers) Group(name []byte) *Group {
+	s := c.shard(name)
+	s.mu.RLock()
+	g := s.groups[string(name)]
+	s.mu.RUnlock()
+	if g == nil {
+		return nil
+	}
+	return g.view.Load()
+}
+
+// registerConsumer takes one group of a heartbeat. differs: the group's last heartbeat had another fingerprint.
+func (c *consumers) registerConsumer(client Client, d *remoting.ConsumerData, fingerprint int32, withoutSub bool, wants Wants) (_ Change, differs bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	last, ok := c.prints[d.GroupName]
+	differs = ok && last != fingerprint
+	c.prints[d.GroupName] = fingerprint
+	if c.byConn[client.Conn] == nil {
+		c.byConn[client.Conn] = map[string]struct{}{}
+	}
+	c.byConn[client.Conn][d.GroupName] = struct{}{}
+
+	s := c.shard([]byte(d.GroupName))
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	g := s.groups[d.GroupName]
+	if g == nil {
+		g = &consumerGroup{members: map[uint64]*consumer{}}
+		g.view.Store(&Group{Name: d.GroupName, subscriptions: map[string]*remoting.SubscriptionData{}})
+		s.groups[d.GroupName] = g
+	}
+	old := g.view.Load()
+	next := *old
+	next.ConsumeType, next.MessageModel, next.ConsumeFromWhere = d.ConsumeType, d.MessageModel, d.ConsumeFromWhere
+	joined := g.members[client.Conn] == nil
+	g.members[client.Conn] = &consumer{Client: client, seen: c.clock()}
+	replaced, changed := false, false
+	if !withoutSub {
+		replaced, changed, next.subscriptions = subscribe(old.subscriptions, d.SubscriptionDataSet)
+	}
+	if replaced || old.ConsumeType != next.ConsumeType || old.MessageModel != next.MessageModel || old.ConsumeFromWhere != next.ConsumeFromWhere {
+		g.view.Store(&next)
+	}
+	change := Change{Group: d.GroupName}
+	if joined || changed {
+		change.Conns = g.told(wants)
+	}
+	return change, differs
+}
+
+// subscribe compares subscriptions. changed: a topic came or went; replaced: there is anything new to store.
+func subscribe(old map[string]*remoting.SubscriptionData, all []remoting.SubscriptionData) (replaced, changed bool, next map[string]*remoting.SubscriptionData) {
+	next = make(map[string]*remoting.SubscriptionData, len(all))
+	for i := range all {
+		d := all[i]
+		have := old[d.Topic]
+		switch {
+		case have == nil:
+			replaced, changed = true, true
+			next[d.Topic] = &d
+		case d.SubVersion > have.SubVersion:
+			replaced = true
+			next[d.Topic] = &d
+		default:
+			next[d.Topic] = have
+		}
+	}
+	for topic := range old {
+		if next[topic] == nil {
+			replaced, changed = true, true
+		}
+	}
+	if !replaced {
+		return false, false, old
+	}
+	return replaced, changed, next
+}
+
+// told are the connections that hear of a change.
+func (g *consumerGroup) told(wants Wants) []uint64 {
+	if view := g.view.Load(); view.MessageModel == Broadcasting || !wants(view.Name) {
+		return nil
+	}
+	return g.conns()
+}
+
+func (g *consumerGroup) conns() []uint64 {
+	all := make([]uint64, 0, len(g.members))
+	for conn := range g.members {
+		all = append(all, conn)
+	}
+	sort.Slice(all, func(i, j int) bool { return all[i] < all[j] })
+	return all
+}
+
+func (c *consumers) unregisterConsumer(conn uint64, group string, wants Wants) Change {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.forget(conn, group, wants)
+}
+
+// forget is unregisterConsumer under the lock.
+func (c *consumers) forget(conn uint64, group string, wants Wants) Change {
+	delete(c.byConn[conn], group)
+	if len(c.byConn[conn]) == 0 {
+		delete(c.byConn, conn)
+	}
+	return c.leave(conn, group, wants)
+}
+
+// leave takes a connection out of a group, and the group out of the table with its last one.
+func (c *consumers) leave(conn uint64, group string, wants Wants) Change {
+	change := Change{Group: group}
+	s := c.shard([]byte(group))
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	g := s.groups[group]
+	if g == nil || g.members[conn] == nil {
+		return change
+	}
+	delete(g.members, conn)
+	if len(g.members) == 0 {
+		delete(s.groups, group)
+		return change
+	}
+	change.Conns = g.told(wants)
+	return change
+}
+
+func (c *consumers) removeConsumer(conn uint64, wants Wants) []Change {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	groups := c.byConn[conn]
+	delete(c.byConn, conn)
+	var changes []Change
+	for _, group := range slices.Sorted(maps.Keys(groups)) {
+		changes = append(changes, c.leave(conn, group, wants))
+	}
+	return changes
+}
+
+// expireConsumers judges each membership by its own heartbeats: a connection may have left one group behind.
+func (c *consumers) expireConsumers(limit time.Time, wants Wants) (stale []uint64, changes []Change) {
+	type membership struct {
+		conn  uint64
+		group string
+	}
+	var silent []membership
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.eachGroup(func(name string, g *consumerGroup) {
+		for conn, m := range g.members {
+			if m.seen.Before(limit) {
+				silent = append(silent, membership{conn, name})
+			}
+		}
+	})
+	for _, m := range silent {
+		changes = append(changes, c.forget(m.conn, m.group, wants))
+		if !slices.Contains(stale, m.conn) {
+			stale = append(stale, m.conn)
+		}
+	}
+	return stale, changes
+}
+
+// eachGroup calls fn with every group, under the shard's lock.
+func (c *consumers) eachGroup(fn func(name string, g *consumerGroup)) {
+	for i := range c.parts {
+		s := &c.parts[i]
+		s.mu.RLock()
+		for name, g := range s.groups {
+			fn(name, g)
+		}
+		s.mu.RUnlock()
+	}
+}
+
+// Subscription returns what a group wants of a topic: nil if nothing. known is false when the group has no member. No
+// allocation; what is returned does not change.
+func (c *consumers) Subscription(group, topic []byte) (_ *remoting.SubscriptionData, known bool) {
+	g := c.Group(group)
+	if g == nil {
+		return nil, false
+	}
+	return g.subscriptions[string(topic)], true
+}
+
+// Broadcasting says that every member of a group gets every message.
+func (c *consumers) Broadcasting(group []byte) bool {
+	g := c.Group(group)
+	return g != nil && g.MessageModel == Broadcasting
+}
+
+// Consumers lists the clients of a group by connection; nil when it has none.
+func (c *consumers) Consumers(group string) []Client {
+	s := c.shard([]byte(group))
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	g := s.groups[group]
+	if g == nil {
+		return nil
+	}
+	all := make([]Client, 0, len(g.members))
+	for _, conn := range g.conns() {
+		all = append(all, g.members[conn].Client)
+	}
+	return all
+}
+
+// Consumer finds one client of a group by its id.
+func (c *consumers) Consumer(group, clientID string) (Client, bool) {
+	for _, m := range c.Consumers(group) {
+		if m.ID == clientID {
+			return m, true
+		}
+	}
+	return Client{}, false
+}
+
+// ConsumerIDs lists the client ids of a group, the body of 38.
+func (c *consumers) ConsumerIDs(group string) []string {
+	var ids []string
+	for _, m := range c.Consumers(group) {
+		if m.ID != "" {
+			ids = append(ids, m.ID)
+		}
+	}
+	return ids
+}
+
+// GroupsOfTopic lists the groups that subscribe to a topic at the moment.
+func (c *consumers) GroupsOfTopic(topic string) []string {
+	var names []string
+	c.eachGroup(func(name string, g *consumerGroup) {
+		if g.view.Load().subscriptions[topic] != nil {
+			names = append(names, name)
+		}
+	})
+	sort.Strings(names)
+	return names
+}
+
+// ConsumerConnection is the body of 203; false when the group has no member.
+func (c *consumers) ConsumerConnection(group string) (*remoting.ConsumerConnection, bool) {
+	view, clients := c.Group([]byte(group)), c.Consumers(group)
+	if view == nil || len(clients) == 0 {
+		return nil, false
+	}
+	b := &remoting.ConsumerConnection{
+		ConnectionSet: connections(clients), ConsumeFromWhere: view.ConsumeFromWhere, ConsumeType: view.ConsumeType, MessageModel: view.MessageModel,
+		SubscriptionTable: make(map[string]remoting.SubscriptionData, len(view.subscriptions)),
+	}
+	for topic, s := range view.subscriptions {
+		b.SubscriptionTable[topic] = *s
+	}
+	return b, true
+}
+
+func connections(clients []Client) []remoting.Connection {
+	all := make([]remoting.Connection, 0, len(clients))
+	for _, c := range clients {
+		all = append(all, remoting.Connection{ClientAddr: c.Addr.String(), ClientID: c.ID, Language: c.Language, Version: c.Version})
+	}
+	return all
+}

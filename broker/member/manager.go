@@ -1,0 +1,97 @@
+package member
+
+import (
+	"net/netip"
+	"slices"
+	"time"
+
+	"ringmq/netpoll/remoting"
+)
+
+// Client is how one connection introduced itself to a group.
+type Client struct {
+	Conn     uint64 // the connection's number, unique in the broker's life
+	ID       string // clientID of the heartbeat
+	Addr     netip.AddrPort
+	Language string
+	Version  int32
+}
+
+// Change is what happened to a consumer group. Every connection in Conns must be told with NOTIFY_CONSUMER_IDS_CHANGED.
+type Change struct {
+	Group string
+	Conns []uint64
+}
+
+// Wants says whether a group's members want to be told of changes (notifyConsumerIdsChangedEnable of its configuration).
+type Wants func(group string) bool
+
+// Manager is the table of producers and consumers. Any goroutine.
+type Manager struct {
+	consumers
+	producers
+	clock func() time.Time
+}
+
+// New makes an empty table. The clock's monotonic reading counts.
+func New(clock func() time.Time) *Manager {
+	m := &Manager{clock: clock}
+	m.consumers.init(clock)
+	m.producers.init(clock)
+	return m
+}
+
+// Heartbeat takes what a client says of itself. Groups that do not exist must have been taken out of d before. subChanged is
+// what the answer says as IS_SUB_CHANGE: always for a heartbeat of the first version, and for one of the second (with a
+// fingerprint) when a group's last heartbeat had another.
+func (m *Manager) Heartbeat(c Client, d *remoting.HeartbeatData, wants Wants) (subChanged bool, changes []Change) {
+	subChanged = d.HeartbeatFingerprint == 0
+	withoutSub := d.WithoutSub && d.HeartbeatFingerprint != 0
+	for i := range d.ConsumerDataSet {
+		g := &d.ConsumerDataSet[i]
+		change, differs := m.registerConsumer(c, g, d.HeartbeatFingerprint, withoutSub, wants)
+		subChanged = subChanged || differs
+		if len(change.Conns) > 0 {
+			changes = append(changes, change)
+		}
+	}
+	for _, g := range d.ProducerDataSet {
+		m.registerProducer(c, g.GroupName)
+	}
+	return subChanged, changes
+}
+
+// Unregister takes a client out of a producer group and a consumer group; "" is none. A client is known by its connection; its id
+// is not asked.
+func (m *Manager) Unregister(conn uint64, _ string, producerGroup, consumerGroup string, wants Wants) []Change {
+	if producerGroup != "" {
+		m.unregisterProducer(conn, producerGroup)
+	}
+	if consumerGroup == "" {
+		return nil
+	}
+	return told(m.unregisterConsumer(conn, consumerGroup, wants))
+}
+
+// ConnClosed forgets a connection that has ended.
+func (m *Manager) ConnClosed(conn uint64, wants Wants) []Change {
+	m.removeProducer(conn)
+	return told(m.removeConsumer(conn, wants)...)
+}
+
+// Expire forgets clients that have been silent for longer than timeout. The connections in stale should be closed.
+func (m *Manager) Expire(timeout time.Duration, wants Wants) (stale []uint64, changes []Change) {
+	limit := m.clock().Add(-timeout)
+	stale, changes = m.expireConsumers(limit, wants)
+	for _, conn := range m.expireProducers(limit) {
+		if !slices.Contains(stale, conn) {
+			stale = append(stale, conn)
+		}
+	}
+	return stale, told(changes...)
+}
+
+// told leaves out the changes that nobody has to hear of.
+func told(changes ...Change) []Change {
+	return slices.DeleteFunc(changes, func(c Change) bool { return len(c.Conns) == 0 })
+}

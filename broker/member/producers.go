@@ -1,0 +1,130 @@
+package member
+
+import (
+	"slices"
+	"sort"
+	"sync"
+	"time"
+
+	"ringmq/netpoll/remoting"
+)
+
+// producers are the producer groups that have at least one connection.
+type producers struct {
+	clock  func() time.Time
+	mu     sync.Mutex
+	groups map[string]map[uint64]*producer
+	next   map[string]int // who is asked next about a transaction
+}
+
+type producer struct {
+	Client
+	seen time.Time
+}
+
+func (p *producers) init(clock func() time.Time) {
+	p.clock, p.groups, p.next = clock, map[string]map[uint64]*producer{}, map[string]int{}
+}
+
+// registerProducer takes one producer group of a heartbeat.
+func (p *producers) registerProducer(c Client, group string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.groups[group] == nil {
+		p.groups[group] = map[uint64]*producer{}
+	}
+	p.groups[group][c.Conn] = &producer{Client: c, seen: p.clock()}
+}
+
+// unregisterProducer takes a connection out of a group.
+func (p *producers) unregisterProducer(conn uint64, group string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.leave(conn, group)
+}
+
+func (p *producers) leave(conn uint64, group string) {
+	delete(p.groups[group], conn)
+	if len(p.groups[group]) == 0 {
+		delete(p.groups, group)
+		delete(p.next, group)
+	}
+}
+
+func (p *producers) removeProducer(conn uint64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for group, members := range p.groups {
+		if members[conn] != nil {
+			p.leave(conn, group)
+		}
+	}
+}
+
+func (p *producers) expireProducers(limit time.Time) (stale []uint64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for group, members := range p.groups {
+		for conn, m := range members {
+			if m.seen.Before(limit) {
+				p.leave(conn, group)
+				if !slices.Contains(stale, conn) {
+					stale = append(stale, conn)
+				}
+			}
+		}
+	}
+	return stale
+}
+
+// Producers lists the clients of a group by connection; nil when it has none.
+func (p *producers) Producers(group string) []Client {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.list(group)
+}
+
+func (p *producers) list(group string) []Client {
+	var all []Client
+	for _, m := range p.groups[group] {
+		all = append(all, m.Client)
+	}
+	sort.Slice(all, func(i, j int) bool { return all[i].Conn < all[j].Conn })
+	return all
+}
+
+// Producer picks a client of a group, another one each time.
+func (p *producers) Producer(group string) (Client, bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	all := p.list(group)
+	if len(all) == 0 {
+		return Client{}, false
+	}
+	p.next[group]++
+	return all[p.next[group]%len(all)], true
+}
+
+// ProducerConnection is the body of 204; false when the group has no member.
+func (p *producers) ProducerConnection(group string) (*remoting.ProducerConnection, bool) {
+	all := p.Producers(group)
+	if len(all) == 0 {
+		return nil, false
+	}
+	return &remoting.ProducerConnection{ConnectionSet: connections(all)}, true
+}
+
+// ProducerTable is the body of 328.
+func (p *producers) ProducerTable() remoting.ProducerTable {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	t := remoting.ProducerTable{Data: make(map[string][]remoting.ProducerInfo, len(p.groups))}
+	for group, members := range p.groups {
+		for _, c := range p.list(group) {
+			t.Data[group] = append(t.Data[group], remoting.ProducerInfo{
+				ClientID: c.ID, Language: c.Language, LastUpdateTimestamp: members[c.Conn].seen.UnixMilli(), RemoteIP: "/" + c.Addr.String(), Version: c.Version,
+			})
+		}
+	}
+	return t
+}

@@ -1,0 +1,95 @@
+package stats
+
+import (
+	"strings"
+	"sync"
+)
+
+// entry is what is counted together under one key: how many messages, and how many bytes.
+type entry struct {
+	nums, size item
+}
+
+const shards = 32
+
+// set is a table of entries by key.
+type set struct {
+	parts [shards]struct {
+		mu sync.RWMutex
+		m  map[string]*entry
+	}
+}
+
+func newSet() *set {
+	s := new(set)
+	for i := range s.parts {
+		s.parts[i].m = map[string]*entry{}
+	}
+	return s
+}
+
+func slot(key []byte) int {
+	h := uint32(2166136261)
+	for _, ch := range key {
+		h = (h ^ uint32(ch)) * 16777619
+	}
+	return int(h % shards)
+}
+
+// find returns the entry of a key, nil if there is none.
+func (s *set) find(key []byte) *entry {
+	p := &s.parts[slot(key)]
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	return p.m[string(key)]
+}
+
+// get returns the entry of a key and makes it if needed. No allocation for a known key.
+func (s *set) get(key []byte) *entry {
+	if e := s.find(key); e != nil {
+		return e
+	}
+	p := &s.parts[slot(key)]
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	e := p.m[string(key)]
+	if e == nil {
+		e = new(entry)
+		p.m[string(key)] = e
+	}
+	return e
+}
+
+func (s *set) each(fn func(key string, e *entry)) {
+	for i := range s.parts {
+		p := &s.parts[i]
+		p.mu.RLock()
+		for key, e := range p.m {
+			fn(key, e)
+		}
+		p.mu.RUnlock()
+	}
+}
+
+// drop removes the entries whose key fn wants gone.
+func (s *set) drop(fn func(key string) bool) {
+	for i := range s.parts {
+		p := &s.parts[i]
+		p.mu.Lock()
+		for key := range p.m {
+			if fn(key) {
+				delete(p.m, key)
+			}
+		}
+		p.mu.Unlock()
+	}
+}
+
+// ofTopic and ofGroup tell keys of the form topic@group.
+func ofTopic(topic string) func(string) bool {
+	return func(key string) bool { return key == topic || strings.HasPrefix(key, topic+"@") }
+}
+
+func ofGroup(group string) func(string) bool {
+	return func(key string) bool { return strings.HasSuffix(key, "@"+group) }
+}

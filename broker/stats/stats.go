@@ -1,0 +1,180 @@
+package stats
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"ringmq/broker/meta"
+	"ringmq/netpoll/remoting"
+)
+
+// Names of figures, as 315 asks for them. Keys are a topic, topic@group, or the cluster's name.
+const (
+	TopicPutNums    = "TOPIC_PUT_NUMS"
+	TopicPutSize    = "TOPIC_PUT_SIZE"
+	GroupGetNums    = "GROUP_GET_NUMS"
+	GroupGetSize    = "GROUP_GET_SIZE"
+	SendBackPutNums = "SNDBCK_PUT_NUMS"
+	BrokerPutNums   = "BROKER_PUT_NUMS"
+	BrokerGetNums   = "BROKER_GET_NUMS"
+)
+
+// Stats are the figures of one broker. Any goroutine.
+type Stats struct {
+	cluster string
+	began   time.Time
+
+	topicPut, groupGet, sendBack *set
+	brokerPut, brokerGet         item
+	userPut, userGet             atomic.Int64 // messages of topics that are not the system's
+
+	getFound, getMiss, transferred atomic.Int64 // pulls that found something, or nothing; messages handed out
+	getTimeMaxMs                   atomic.Int64
+
+	mu     sync.Mutex
+	rates  rates
+	minute time.Time // of the last sample of each window
+	hour   time.Time
+	day    time.Time
+	today  time.Time // beginning of the day that the morning figures belong to
+	put    mornings
+	got    mornings
+}
+
+// mornings are totals at the beginning of days.
+type mornings struct{ yesterday, today int64 }
+
+// New starts at zero.
+func New(cluster string, clock func() time.Time) *Stats {
+	now := clock()
+	return &Stats{cluster: cluster, began: now, topicPut: newSet(), groupGet: newSet(), sendBack: newSet(), today: midnight(now)}
+}
+
+func midnight(t time.Time) time.Time {
+	y, m, d := t.Date()
+	return time.Date(y, m, d, 0, 0, 0, 0, t.Location())
+}
+
+// Put counts messages stored in a topic: count messages of so many bytes together.
+func (s *Stats) Put(topic []byte, _ int32, count, bytes int64) {
+	e := s.topicPut.get(topic)
+	e.nums.add(count, 1)
+	e.size.add(bytes, 1)
+	s.brokerPut.value.Add(count)
+	if !meta.IsSystemTopicName(topic) {
+		s.userPut.Add(count)
+	}
+}
+
+// Get counts messages handed out to a group in one answer.
+func (s *Stats) Get(group, topic []byte, count, bytes int64) {
+	var room [288]byte
+	key := append(append(append(room[:0], topic...), '@'), group...)
+	e := s.groupGet.get(key)
+	e.nums.add(count, 1)
+	e.size.add(bytes, 1)
+	s.brokerGet.value.Add(count)
+	s.getFound.Add(1)
+	s.transferred.Add(count)
+	if !meta.IsSystemTopicName(topic) {
+		s.userGet.Add(count)
+	}
+}
+
+// Miss counts a pull that found nothing.
+func (s *Stats) Miss() { s.getMiss.Add(1) }
+
+// NoteGetTime counts how long a read took.
+func (s *Stats) NoteGetTime(d time.Duration) {
+	ms := d.Milliseconds()
+	for old := s.getTimeMaxMs.Load(); ms > old && !s.getTimeMaxMs.CompareAndSwap(old, ms); old = s.getTimeMaxMs.Load() {
+	}
+}
+
+// SendBack counts a message that a group gave back.
+func (s *Stats) SendBack(group, topic string) { s.sendBack.get([]byte(topic+"@"+group)).nums.add(1, 1) }
+
+// Find returns a figure's windows, the body of 315; false when it has never counted anything.
+func (s *Stats) Find(name, key string) (remoting.BrokerStatsData, bool) {
+	k := []byte(key)
+	pick := func(set *set, size bool) (remoting.BrokerStatsData, bool) {
+		e := set.find(k)
+		if e == nil {
+			return remoting.BrokerStatsData{}, false
+		}
+		if size {
+			return e.size.data(), true
+		}
+		return e.nums.data(), true
+	}
+	switch name {
+	case TopicPutNums, TopicPutSize:
+		return pick(s.topicPut, name == TopicPutSize)
+	case GroupGetNums, GroupGetSize:
+		return pick(s.groupGet, name == GroupGetSize)
+	case SendBackPutNums:
+		return pick(s.sendBack, false)
+	case BrokerPutNums:
+		return s.brokerPut.data(), key == s.cluster && s.brokerPut.value.Load() > 0
+	case BrokerGetNums:
+		return s.brokerGet.data(), key == s.cluster && s.brokerGet.value.Load() > 0
+	}
+	return remoting.BrokerStatsData{}, false
+}
+
+// GroupGetTps is a group's messages per second in a topic over the last minute.
+func (s *Stats) GroupGetTps(group, topic string) float64 {
+	d, _ := s.Find(GroupGetNums, topic+"@"+group)
+	return float64(d.StatsMinute.Tps)
+}
+
+// TopicPutTps is a topic's messages per second over the last minute.
+func (s *Stats) TopicPutTps(topic string) float64 {
+	d, _ := s.Find(TopicPutNums, topic)
+	return float64(d.StatsMinute.Tps)
+}
+
+// DeleteTopic forgets the figures of a topic.
+func (s *Stats) DeleteTopic(topic string) {
+	for _, set := range []*set{s.topicPut, s.groupGet, s.sendBack} {
+		set.drop(ofTopic(topic))
+	}
+}
+
+// DeleteGroup forgets the figures of a group.
+func (s *Stats) DeleteGroup(group string) {
+	s.groupGet.drop(ofGroup(group))
+	s.sendBack.drop(ofGroup(group))
+}
+
+// Sample is called once a second.
+func (s *Stats) Sample(now time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.rates.take(now, counts{put: s.brokerPut.value.Load(), found: s.getFound.Load(), miss: s.getMiss.Load(), transferred: s.transferred.Load()})
+	due := func(last *time.Time, step time.Duration) bool {
+		// A second's slack: ticks are not exact.
+		if !last.IsZero() && now.Sub(*last) < step-time.Second/2 {
+			return false
+		}
+		*last = now
+		return true
+	}
+	minute, hour, day := due(&s.minute, minuteStep), due(&s.hour, hourStep), due(&s.day, dayStep)
+	if minute || hour || day {
+		s.brokerPut.sample(now, minute, hour, day)
+		s.brokerGet.sample(now, minute, hour, day)
+		for _, set := range []*set{s.topicPut, s.groupGet, s.sendBack} {
+			set.each(func(_ string, e *entry) {
+				e.nums.sample(now, minute, hour, day)
+				e.size.sample(now, minute, hour, day)
+			})
+		}
+	}
+	if m := midnight(now); m.After(s.today) {
+		s.today = m
+		s.put = mornings{s.put.today, s.userPut.Load()}
+		s.got = mornings{s.got.today, s.userGet.Load()}
+	}
+}
