@@ -1,0 +1,34 @@
+package broker
+
+import (
+	"ringmq/netpoll/remoting"
+)
+
+// adminTable lists the requests of operators. They run on workers.
+func (b *Broker) adminTable() map[int32]onWorker {
+	t := map[int32]onWorker{
+		remoting.CodeUpdateAndCreateTopic:                 b.updateTopic,
+		remoting.CodeUpdateAndCreateTopicList:             b.updateTopics,
+		remoting.CodeDeleteTopicInBroker:                  b.deleteTopic,
+		remoting.CodeGetAllTopicConfig:                    b.allTopics,
+		remoting.CodeGetTopicConfig:                       b.oneTopic,
+		remoting.CodeGetSystemTopicListFromBroker:         b.systemTopics,
+		remoting.CodeGetTopicStatsInfo:                    b.topicStats,
+		remoting.CodeGetAllConsumerOffset:                 b.allConsumerOffsets,
+		remoting.CodeGetAllDelayOffset:                    b.allDelayOffsets,
+		remoting.CodeUpdateAndCreateSubscriptiongroup:     b.updateGroup,
+		remoting.CodeUpdateAndCreateSubscriptiongroupList: b.updateGroups,
+		remoting.CodeDeleteSubscriptiongroup:              b.deleteGroup,
+		remoting.CodeGetAllSubscriptiongroupConfig:        b.allGroups,
+		remoting.CodeGetSubscriptiongroupConfig:           b.oneGroup,
+		remoting.CodeGetConsumerConnectionList:            b.consumerConnection,
+		remoting.CodeGetProducerConnectionList:            b.producerConnection,
+		remoting.CodeGetAllProducerInfo:                   b.allProducers,
+		remoting.CodeQueryTopicConsumeByWho:               b.topicConsumers,
+		remoting.CodeQueryTopicsByConsumer:                b.topicsOfGroup,
+		remoting.CodeQuerySubscriptionByConsumer:          b.subscriptionOfGroup,
+		remoting.CodeGetConsumeStats:                      b.consumeStats,
+		remoting.CodeInvokeBrokerToResetOffset:            b.resetOffset,
+	}
+	return t
+}

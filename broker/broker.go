@@ -1,0 +1,271 @@
+package broker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net"
+	"net/netip"
+	"os"
+	"runtime"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"ringmq/broker/config"
+	"ringmq/broker/member"
+	"ringmq/broker/meta"
+	"ringmq/broker/stats"
+	"ringmq/netpoll"
+	"ringmq/store"
+	"ringmq/store/delay"
+	"ringmq/store/record"
+)
+
+// Options of a broker.
+type Options struct {
+	Config     *config.Config
+	ConfigFile string // rewritten when a request changes the configuration; "": nothing is written
+	Version    string // of this build, for operators
+	Logger     *slog.Logger
+}
+
+// Broker is one broker process: store, tables, sockets and its registration at the name servers.
+type Broker struct {
+	o      Options
+	c      *config.Config
+	logger *slog.Logger
+	began  time.Time
+
+	store     *store.Store
+	delay     *delay.Service
+	topics    *meta.Topics
+	groups    *meta.Groups
+	offsets   *meta.Offsets
+	persister *meta.Persister
+	documents documents
+	members   *member.Manager
+	locks     *member.Locks
+	stats     *stats.Stats
+	uniqKeys  *record.UniqKeys
+
+	net       *netpoll.Server
+	workers   *netpoll.Workers
+	handlers  map[int32]handler
+	loops     []*loopState
+	holds     *holds
+	registrar *registrar
+	advertise netip.AddrPort // as clients know this broker
+	region    string
+	cluster   string
+	name      string
+	maxLevel  int
+	visible   func() int64
+	syncLimit time.Duration
+	closing   atomic.Bool
+
+	mu    sync.Mutex
+	conns map[uint64]*netpoll.Conn
+
+	stop chan struct{}
+	done sync.WaitGroup
+}
+
+// documents are the persister's numbers.
+type documents struct{ topics, groups, offsets int }
+
+// New opens the store and the tables; nothing listens yet. The store is locked until Shutdown.
+func New(o Options) (*Broker, error) {
+	b := &Broker{o: o, c: o.Config, logger: o.Logger, began: time.Now(), conns: map[uint64]*netpoll.Conn{}, stop: make(chan struct{})}
+	b.region, b.cluster, b.name = b.c.Text("regionId"), b.c.Text("brokerClusterName"), b.c.Text("brokerName")
+	addr, err := netip.ParseAddr(b.c.Text("brokerIP1"))
+	if err != nil {
+		return nil, fmt.Errorf("brokerIP1: %w", err)
+	}
+	b.advertise = netip.AddrPortFrom(addr, uint16(b.c.Int("listenPort")))
+	so := b.c.StoreOptions()
+	so.StoreHost, so.Logger = b.advertise, b.logger
+	b.maxLevel = len(so.DelayLevels)
+	b.syncLimit = time.Duration(b.c.Int("syncFlushTimeout")) * time.Millisecond
+	if b.store, err = store.Open(so); err != nil {
+		return nil, err
+	}
+	if err := b.openTables(); err != nil {
+		return nil, errors.Join(err, b.store.Close(context.Background()))
+	}
+	visible := b.store.Visible()
+	b.visible = visible.Load
+	visible.Subscribe(func(int64, error) { b.wakeParked() })
+	b.holds = newHolds(b)
+	b.store.OnArrive(b.holds.arrived)
+	b.delay, err = delay.New(delay.Options{Store: b.store, Levels: so.DelayLevels, Logger: b.logger})
+	if err != nil {
+		b.persister.Close()
+		return nil, errors.Join(err, b.store.Close(context.Background()))
+	}
+	b.handlers = b.table()
+	return b, nil
+}
+
+// openTables reads the documents and makes what must exist.
+func (b *Broker) openTables() error {
+	docs := map[store.Doc][]byte{}
+	for _, d := range []store.Doc{store.DocTopics, store.DocGroups, store.DocConsumerOffsets} {
+		doc, err := b.store.LoadDoc(d)
+		if err != nil {
+			return err
+		}
+		docs[d] = doc
+	}
+	b.registrar = newRegistrar(b)
+	b.persister = meta.NewPersister(b.logger)
+	var err error
+	if b.topics, err = meta.NewTopics(docs[store.DocTopics], time.Now, b.topicsChanged); err == nil {
+		b.groups, err = meta.NewGroups(docs[store.DocGroups], time.Now, func() bool { return b.c.Bool("autoCreateSubscriptionGroup") }, b.groupsChanged)
+	}
+	if err == nil {
+		b.offsets, err = meta.NewOffsets(docs[store.DocConsumerOffsets], time.Now)
+	}
+	if err != nil {
+		b.persister.Close()
+		return err
+	}
+	save := func(d store.Doc) func([]byte) error {
+		return func(doc []byte) error { return b.store.SaveDoc(d, doc) }
+	}
+	b.documents.topics = b.persister.Add("topics", b.topics.Document, save(store.DocTopics))
+	b.documents.groups = b.persister.Add("groups", b.groups.Document, save(store.DocGroups))
+	b.documents.offsets = b.persister.Add("consumer offsets", b.offsets.Document, save(store.DocConsumerOffsets))
+	system := meta.System{
+		Cluster: b.cluster, Broker: b.name, AutoCreate: b.c.Bool("autoCreateTopicEnable"),
+		AutoQueues: int32(b.c.Int("defaultTopicQueueNums")), ClusterTopic: b.c.Bool("clusterTopicEnable"), BrokerTopic: b.c.Bool("brokerTopicEnable"),
+		Trace: b.c.Bool("traceTopicEnable"), TraceName: b.c.Text("msgTraceTopicName"), ScheduleLevels: int32(b.maxLevel),
+	}
+	for _, c := range system.Topics() {
+		b.topics.Ensure(c)
+	}
+	b.groupsChanged()
+	b.members, b.locks = member.New(time.Now), member.NewLocks(time.Now)
+	b.stats = stats.New(b.cluster, time.Now)
+	b.uniqKeys = record.NewUniqKeys(b.advertise.Addr(), os.Getpid(), rand.Uint32(), time.Now)
+	return nil
+}
+
+func (b *Broker) topicsChanged(names []string) {
+	if b.documents.ready(b.persister) {
+		b.persister.Mark(b.documents.topics, nil)
+	}
+	b.registrar.changed(names)
+}
+
+func (b *Broker) groupsChanged() {
+	if b.documents.ready(b.persister) {
+		b.persister.Mark(b.documents.groups, nil)
+	}
+}
+
+// ready is false while the tables are being read: what is made then is marked when the documents are registered.
+func (d documents) ready(p *meta.Persister) bool { return p != nil && d.offsets != 0 }
+
+// Start listens and registers. When it returns, requests are answered and the broker is in the route of every name server
+// that could be reached.
+func (b *Broker) Start() error {
+	port := b.c.Int("listenPort")
+	fast := max(0, port-2)
+	host := b.c.Text("bindAddress")
+	b.workers = netpoll.NewWorkers(16, 4096)
+	b.makeLoops()
+	n, err := netpoll.Serve(netpoll.Options{
+		Addrs: []string{net.JoinHostPort(host, strconv.Itoa(port)), net.JoinHostPort(host, strconv.Itoa(fast))},
+		Loops: len(b.loops), Logger: b.logger, IdleTimeout: time.Duration(b.c.Int("serverChannelMaxIdleTimeSeconds")) * time.Second,
+	}, &handlerSide{b})
+	if err != nil {
+		b.workers.Close()
+		return fmt.Errorf("broker: %w", err)
+	}
+	b.net = n
+	b.advertise = netip.AddrPortFrom(b.advertise.Addr(), n.Addrs()[0].Port())
+	b.delay.Start()
+	b.done.Add(2)
+	go b.everySecond()
+	go b.persistOffsets()
+	b.registrar.start()
+	return nil
+}
+
+// makeLoops makes the state of every event loop.
+func (b *Broker) makeLoops() {
+	for i := range runtime.GOMAXPROCS(0) {
+		l := &loopState{b: b, index: i}
+		l.tags.match = l.tags.wanted
+		b.loops = append(b.loops, l)
+	}
+}
+
+// Addr is the main address listened on.
+func (b *Broker) Addr() netip.AddrPort { return b.net.Addrs()[0] }
+
+// Engine says which disk engine writes the log, and why.
+func (b *Broker) Engine() string {
+	s := b.store.Stats()
+	return s.Engine + " (" + s.EngineReason + ")"
+}
+
+// everySecond does what has a clock: expired clients, late commits, figures.
+func (b *Broker) everySecond() {
+	defer b.done.Done()
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for n := 1; ; n++ {
+		select {
+		case <-b.stop:
+			return
+		case now := <-tick.C:
+			b.stats.Sample(now)
+		}
+		b.wakeParked()
+		if n%5 == 0 {
+			b.holds.checkAll()
+		}
+		if n%10 == 0 {
+			b.expireClients()
+		}
+	}
+}
+
+func (b *Broker) persistOffsets() {
+	defer b.done.Done()
+	for {
+		interval := time.Duration(max(b.c.Int("flushConsumerOffsetInterval"), 100)) * time.Millisecond
+		timer := time.NewTimer(interval)
+		select {
+		case <-b.stop:
+			timer.Stop()
+			return
+		case <-timer.C:
+			b.persister.Mark(b.documents.offsets, nil)
+		}
+	}
+}
+
+// Shutdown leaves the route, answers what is held, takes no more sends, and closes the store in order. After ctx the store is
+// closed as it is: the next start looks at the log again.
+func (b *Broker) Shutdown(ctx context.Context) error {
+	b.registrar.close(ctx)
+	b.net.StopAccepting()
+	b.closing.Store(true)
+	b.holds.answerAll()
+	err := b.delay.Close(ctx)
+	_ = b.store.Visible().Wait(ctx, b.store.LogMax())
+	b.wakeParked()
+	close(b.stop)
+	b.done.Wait()
+	err = errors.Join(err, b.net.Shutdown(ctx))
+	b.workers.Close()
+	b.persister.Mark(b.documents.offsets, nil)
+	b.persister.Close()
+	return errors.Join(err, b.store.Close(ctx))
+}

@@ -1,0 +1,115 @@
+package broker
+
+import (
+	"encoding/json"
+	"time"
+
+	"ringmq/broker/member"
+	"ringmq/broker/meta"
+	"ringmq/netpoll"
+	"ringmq/netpoll/remoting"
+)
+
+// heartbeat serves 34: who is here, for which groups, with which subscriptions.
+func (b *Broker) heartbeat(c *netpoll.Conn, req *remoting.Command) answer {
+	var d remoting.HeartbeatData
+	if err := remoting.Unmarshal(req.Body, &d); err != nil {
+		return fail(remoting.RespSystemError, err.Error())
+	}
+	known := d.ConsumerDataSet[:0]
+	for _, g := range d.ConsumerDataSet {
+		config := b.groups.Find([]byte(g.GroupName))
+		if config == nil {
+			continue
+		}
+		known = append(known, g)
+		retry := remoting.NewTopicConfig(meta.RetryPrefix+g.GroupName, config.RetryQueueNums, remoting.PermRead|remoting.PermWrite)
+		if g.UnitMode {
+			retry.TopicSysFlag |= 2
+		}
+		b.topics.Ensure(retry)
+	}
+	d.ConsumerDataSet = known
+	client := member.Client{Conn: c.ID(), ID: d.ClientID, Language: req.Language.String(), Version: req.Version, Addr: c.RemoteAddr()}
+	changed, changes := b.members.Heartbeat(client, &d, b.notifies)
+	b.notify(changes)
+	a := answer{Fields: []answerField{{"IS_SUB_CHANGE", "false"}, {"IS_SUPPORT_HEART_BEAT_V2", "true"}}}
+	if changed {
+		a.Fields[0].Value = "true"
+	}
+	return a
+}
+
+// notifies says whether a group's members want to be told of changes.
+func (b *Broker) notifies(group string) bool {
+	config, ok := b.groups.Lookup(group)
+	return !ok || config.NotifyConsumerIdsChangedEnable
+}
+
+// notify tells members of groups that others came or went, so that they share the queues anew at once.
+func (b *Broker) notify(changes []member.Change) {
+	for _, change := range changes {
+		for _, id := range change.Conns {
+			c := b.conn(id)
+			if c == nil {
+				continue
+			}
+			cmd := remoting.NewRequest(remoting.CodeNotifyConsumerIdsChanged)
+			cmd.Flag = remoting.FlagOneway
+			cmd.Set("consumerGroup", change.Group)
+			_ = c.Send(remoting.AppendCommand(nil, cmd))
+		}
+	}
+}
+
+// unregisterClient serves 35.
+func (b *Broker) unregisterClient(c *netpoll.Conn, req *remoting.Command) answer {
+	b.notify(b.members.Unregister(c.ID(), req.Text("clientID"), req.Text("producerGroup"), req.Text("consumerGroup"), b.notifies))
+	return answer{}
+}
+
+// clientGone is the end of a connection: its client is gone at once, not when its heartbeats are missed.
+func (b *Broker) clientGone(c *netpoll.Conn) { b.notify(b.members.ConnClosed(c.ID(), b.notifies)) }
+
+const clientTimeout = 120 * time.Second
+
+func (b *Broker) expireClients() {
+	conns, changes := b.members.Expire(clientTimeout, b.notifies)
+	for _, id := range conns {
+		if c := b.conn(id); c != nil {
+			c.Close()
+		}
+	}
+	b.notify(changes)
+}
+
+// consumerList serves 38.
+func (b *Broker) consumerList(_ *netpoll.Conn, req *remoting.Command) answer {
+	group := req.Text("consumerGroup")
+	ids := b.members.ConsumerIDs(group)
+	if len(ids) == 0 {
+		return fail(remoting.RespSystemError, "no consumer for this group, "+group)
+	}
+	return jsonBody(remoting.ConsumerIDList{ConsumerIDList: ids})
+}
+
+// checkClientConfig serves 46, which clients ask before they subscribe by anything but tags.
+func (b *Broker) checkClientConfig(_ *netpoll.Conn, req *remoting.Command) answer {
+	var d remoting.ClientConfigCheck
+	if err := remoting.Unmarshal(req.Body, &d); err != nil {
+		return fail(remoting.RespSystemError, err.Error())
+	}
+	if !isTag(d.SubscriptionData.ExpressionType) {
+		return fail(remoting.RespSystemError, "The broker does not support consumer to filter message by "+d.SubscriptionData.ExpressionType)
+	}
+	return answer{}
+}
+
+// jsonBody answers with a body of the protocol's own types, which cannot fail to encode.
+func jsonBody(v any) answer {
+	body, err := json.Marshal(v)
+	if err != nil {
+		panic(err)
+	}
+	return withBody(body)
+}

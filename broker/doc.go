@@ -1,0 +1,10 @@
+// Package broker is the product's rules: what a send, a pull, a heartbeat, a lock or an operator's request does, with the codes
+// and words of the reference broker.
+//
+// A request is served on its connection's event loop if it needs no disk, and on a worker otherwise (handlers.go tells which).
+// A send is appended on the loop and its answer parked until the log's visible watermark has passed it (reply.go); a pull that
+// finds nothing is held until its queue has more (hold.go).
+//
+// Reading order: broker.go, handlers.go, send.go, reply.go, pull.go, hold.go, offsets.go, client.go, lock.go, retry.go,
+// query.go, topics.go, register.go, then the operators' requests in admin_*.go.
+package broker

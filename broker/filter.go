@@ -1,0 +1,59 @@
+package broker
+
+import (
+	"bytes"
+	"errors"
+
+	"ringmq/netpoll/remoting"
+	"ringmq/store/record"
+)
+
+// tagFilter decides by the tags code of a queue entry. A loop has one and uses it for every pull in turn; its match function
+// is made once, so that a pull allocates nothing.
+type tagFilter struct {
+	codes []int32
+	match func(tagsCode int64) bool
+}
+
+func (f *tagFilter) wanted(tagsCode int64) bool {
+	for _, c := range f.codes {
+		if int64(c) == tagsCode {
+			return true
+		}
+	}
+	return false
+}
+
+// expression sets the filter to a tag expression, tags parted by ||; false when it takes everything.
+func (f *tagFilter) expression(text []byte) (filters bool, err error) {
+	f.codes = f.codes[:0]
+	text = bytes.TrimSpace(text)
+	if len(text) == 0 || string(text) == "*" {
+		return false, nil
+	}
+	for len(text) > 0 {
+		tag, rest, _ := bytes.Cut(text, []byte("||"))
+		text = rest
+		if tag = bytes.TrimSpace(tag); len(tag) > 0 {
+			f.codes = append(f.codes, record.JavaHash(tag))
+		}
+	}
+	if len(f.codes) == 0 {
+		return false, errNoTags
+	}
+	return true, nil
+}
+
+var errNoTags = errors.New("subString split error")
+
+// subscription sets the filter to what a client has subscribed to; false when it takes everything.
+func (f *tagFilter) subscription(s *remoting.SubscriptionData) bool {
+	f.codes = f.codes[:0]
+	if s.ClassFilterMode || s.SubString == "*" || s.SubString == "" || !isTag(s.ExpressionType) {
+		return false
+	}
+	f.codes = append(f.codes, s.CodeSet...)
+	return true
+}
+
+func isTag(expressionType string) bool { return expressionType == "" || expressionType == "TAG" }

@@ -1,0 +1,185 @@
+package broker
+
+import (
+	"strconv"
+	"sync/atomic"
+
+	"ringmq/netpoll"
+	"ringmq/netpoll/remoting"
+	"ringmq/store"
+)
+
+// onLoop serves a request on its connection's loop and sees to its answer. It must not block.
+type onLoop func(c *netpoll.Conn, req *remoting.Command) netpoll.Verdict
+
+// onWorker serves a request of its own copy, on a worker, and returns the answer.
+type onWorker func(c *netpoll.Conn, req *remoting.Command) answer
+
+// handler is one of the two.
+type handler struct {
+	loop   onLoop
+	worker onWorker
+	main   bool // not on the second port
+}
+
+// answer is a whole response, for requests that are not hot.
+type answer struct {
+	Code   int32
+	Remark string
+	Fields []answerField
+	Body   []byte
+}
+
+type answerField struct{ Key, Value string }
+
+func fail(code int32, remark string) answer { return answer{Code: code, Remark: remark} }
+
+func withBody(b []byte) answer { return answer{Body: b} }
+
+func withInt(key string, v int64) answer {
+	return answer{Fields: []answerField{{key, strconv.FormatInt(v, 10)}}}
+}
+
+// append appends the frame that answers req.
+func (a answer) append(dst []byte, req *remoting.Command) []byte {
+	r := remoting.BeginReply(dst, req.Encoding, req.Opaque, a.Code)
+	r.Remark(a.Remark)
+	for _, f := range a.Fields {
+		r.Str(f.Key, f.Value)
+	}
+	r.Body(a.Body)
+	return r.End()
+}
+
+// table is the index of this package: request code to function.
+func (b *Broker) table() map[int32]handler {
+	t := map[int32]handler{
+		remoting.CodeSendMessage:             {loop: b.send},
+		remoting.CodeSendMessageV2:           {loop: b.send},
+		remoting.CodeSendBatchMessage:        {loop: b.send},
+		remoting.CodePullMessage:             {loop: b.pull, main: true},
+		remoting.CodeLitePullMessage:         {loop: b.pull, main: true},
+		remoting.CodeQueryConsumerOffset:     {loop: b.quick(b.queryConsumerOffset)},
+		remoting.CodeUpdateConsumerOffset:    {loop: b.quick(b.updateConsumerOffset)},
+		remoting.CodeGetMaxOffset:            {loop: b.quick(b.maxOffset)},
+		remoting.CodeGetMinOffset:            {loop: b.quick(b.minOffset)},
+		remoting.CodeSearchOffsetByTimestamp: {worker: b.searchOffset},
+		remoting.CodeGetEarliestMsgStoretime: {worker: b.earliestTime},
+		remoting.CodeHeartBeat:               {loop: b.quick(b.heartbeat)},
+		remoting.CodeUnregisterClient:        {loop: b.quick(b.unregisterClient)},
+		remoting.CodeGetConsumerListByGroup:  {loop: b.quick(b.consumerList)},
+		remoting.CodeCheckClientConfig:       {loop: b.quick(b.checkClientConfig)},
+		remoting.CodeLockBatchMq:             {loop: b.quick(b.lockQueues)},
+		remoting.CodeUnlockBatchMq:           {loop: b.quick(b.unlockQueues)},
+		remoting.CodeConsumerSendMsgBack:     {worker: b.sendBack},
+		remoting.CodeQueryMessage:            {worker: b.queryMessage},
+		remoting.CodeViewMessageById:         {worker: b.viewMessage},
+	}
+	for code, fn := range b.adminTable() {
+		t[code] = handler{worker: fn}
+	}
+	return t
+}
+
+// quick makes a handler that answers at once out of a function.
+func (b *Broker) quick(fn onWorker) onLoop {
+	return func(c *netpoll.Conn, req *remoting.Command) netpoll.Verdict {
+		b.reply(c, req, fn(c, req))
+		return netpoll.Done
+	}
+}
+
+// reply answers on the loop.
+func (b *Broker) reply(c *netpoll.Conn, req *remoting.Command, a answer) {
+	if !req.IsOneway() {
+		c.PutOut(a.append(c.Out(), req))
+	}
+}
+
+// handlerSide is the broker as netpoll sees it.
+type handlerSide struct{ b *Broker }
+
+const fastListener = 1
+
+// Serve implements netpoll.Handler.
+func (h *handlerSide) Serve(c *netpoll.Conn, req *remoting.Command) netpoll.Verdict {
+	b := h.b
+	hd, ok := b.handlers[req.Code]
+	switch {
+	case !ok || hd.main && c.Listener() == fastListener:
+		b.reply(c, req, fail(remoting.RespRequestCodeNotSupported, " request type "+strconv.Itoa(int(req.Code))+" not supported"))
+		return netpoll.Done
+	case hd.loop != nil:
+		return hd.loop(c, req)
+	}
+	own := req.Clone()
+	ok = b.workers.Try(func() {
+		a := hd.worker(c, own)
+		if !own.IsOneway() {
+			_ = c.Send(a.append(nil, own))
+		}
+	})
+	if !ok {
+		b.reply(c, req, busy)
+	}
+	return netpoll.Done
+}
+
+var busy = fail(remoting.RespSystemBusy, "[OVERLOAD]system busy, start flow control for a while")
+
+// Opened implements netpoll.Handler.
+func (h *handlerSide) Opened(c *netpoll.Conn) {
+	c.SetState(&connState{})
+	h.b.mu.Lock()
+	h.b.conns[c.ID()] = c
+	h.b.mu.Unlock()
+}
+
+// Closed implements netpoll.Handler.
+func (h *handlerSide) Closed(c *netpoll.Conn, _ error) {
+	h.b.mu.Lock()
+	delete(h.b.conns, c.ID())
+	h.b.mu.Unlock()
+	h.b.holds.closed(c)
+	h.b.clientGone(c)
+}
+
+// Woken implements netpoll.Handler.
+func (h *handlerSide) Woken(loop int) { h.b.loop(loop).release() }
+
+// conn finds an open connection.
+func (b *Broker) conn(id uint64) *netpoll.Conn {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.conns[id]
+}
+
+// connState is what the broker keeps with a connection; its loop's own.
+type connState struct {
+	creating creation // a topic that a send of this connection waits for
+	held     map[*heldPull]struct{}
+}
+
+// loopState is what requests of one loop share: scratch memory and the answers that wait for the log. Its loop's own, but for
+// what is said otherwise.
+type loopState struct {
+	b     *Broker
+	index int
+
+	send       remoting.SendHeader
+	message    store.Message
+	properties []byte
+	delayed    []byte
+	places     []store.Placed
+	parked     parking
+	waiting    atomic.Int64 // parked answers; any goroutine reads it
+
+	pull    remoting.PullHeader
+	want    store.Want
+	tags    tagFilter
+	records []byte
+	ready   readyPulls
+}
+
+// loop returns the state of a loop. The states are made before the first connection is served.
+func (b *Broker) loop(i int) *loopState { return b.loops[i] }

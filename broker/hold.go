@@ -1,0 +1,230 @@
+package broker
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"ringmq/netpoll"
+	"ringmq/netpoll/remoting"
+	"ringmq/store"
+)
+
+// holds keeps pulls that found nothing until their queue has more, or their time is over. Any goroutine.
+type holds struct {
+	b     *Broker
+	count atomic.Int64
+	mu    sync.Mutex
+	byKey map[holdKey][]*heldPull
+}
+
+type holdKey struct {
+	topic string
+	queue int32
+}
+
+// holdFor says that a pull may be held, and how long.
+type holdFor struct{ timeout time.Duration }
+
+// heldPull is a pull that waits. It is run again exactly once, on its connection's loop.
+type heldPull struct {
+	key    holdKey
+	c      *netpoll.Conn
+	header remoting.PullHeader
+	answer pullAnswer
+	codes  []int32 // of the tags it wants; with answer.filters
+	timer  *time.Timer
+	gone   bool // taken out of the table; guarded by holds.mu
+}
+
+// readyPulls are held pulls that their loop is to run again.
+type readyPulls struct {
+	mu   sync.Mutex
+	list []*heldPull
+	work []*heldPull
+}
+
+func newHolds(b *Broker) *holds { return &holds{b: b, byKey: map[holdKey][]*heldPull{}} }
+
+// mayHold says whether and how long a pull may be held.
+func (b *Broker) mayHold(h *remoting.PullHeader) *holdFor {
+	if h.SysFlag&remoting.PullSuspend == 0 || b.closing.Load() {
+		return nil
+	}
+	timeout := time.Duration(max(h.SuspendTimeoutMillis, 0)) * time.Millisecond
+	if !b.c.Bool("longPollingEnable") {
+		timeout = time.Duration(b.c.Int("shortPollingTimeMills")) * time.Millisecond
+	}
+	const longest = 10 * time.Minute
+	return &holdFor{timeout: min(timeout, longest)}
+}
+
+const maxHeldPerConn = 1 << 16
+
+// add holds a pull. On the connection's loop.
+func (hs *holds) add(c *netpoll.Conn, h *remoting.PullHeader, a *pullAnswer, hold *holdFor, codes []int32) {
+	state := c.State().(*connState)
+	if state.held == nil {
+		state.held = map[*heldPull]struct{}{}
+	}
+	p := &heldPull{key: holdKey{string(h.Topic), h.QueueID}, c: c, header: cloneHeader(h), answer: *a}
+	if a.filters {
+		p.codes = append(p.codes, codes...)
+	}
+	if len(state.held) >= maxHeldPerConn {
+		hs.b.loop(c.Loop()).again(p)
+		return
+	}
+	state.held[p] = struct{}{}
+	hs.mu.Lock()
+	hs.byKey[p.key] = append(hs.byKey[p.key], p)
+	hs.count.Add(1)
+	p.timer = time.AfterFunc(hold.timeout, func() { hs.wake(p) })
+	hs.mu.Unlock()
+	// What arrived between the read and now has woken nobody.
+	if hs.b.store.MaxOffset(p.header.Topic, p.header.QueueID) > p.header.QueueOffset {
+		hs.wake(p)
+	}
+}
+
+// wake takes a pull out of the table and has its loop run it. Once per pull, whoever comes first.
+func (hs *holds) wake(p *heldPull) {
+	hs.mu.Lock()
+	taken := hs.take(p)
+	hs.mu.Unlock()
+	if taken {
+		hs.run(p)
+	}
+}
+
+// take removes p from the table; false if it is not there any more.
+func (hs *holds) take(p *heldPull) bool {
+	if p.gone {
+		return false
+	}
+	p.gone = true
+	hs.count.Add(-1)
+	list := hs.byKey[p.key]
+	for i := range list {
+		if list[i] == p {
+			list[i] = list[len(list)-1]
+			list[len(list)-1] = nil
+			list = list[:len(list)-1]
+			break
+		}
+	}
+	if len(list) == 0 {
+		delete(hs.byKey, p.key)
+	} else {
+		hs.byKey[p.key] = list
+	}
+	return true
+}
+
+func (hs *holds) run(p *heldPull) {
+	p.timer.Stop()
+	l := hs.b.loop(p.c.Loop())
+	l.ready.mu.Lock()
+	l.ready.list = append(l.ready.list, p)
+	l.ready.mu.Unlock()
+	hs.b.net.Wake(l.index)
+}
+
+// arrived is told of every visible queue entry, by the dispatcher.
+func (hs *holds) arrived(a *store.Arrival) {
+	if hs.count.Load() == 0 {
+		return
+	}
+	hs.mu.Lock()
+	var woken []*heldPull
+	for _, p := range hs.byKey[holdKey{a.Topic, a.QueueID}] {
+		if a.QueueOffset+int64(max(a.BatchNum, 1)) > p.header.QueueOffset && p.wants(a.TagsCode) {
+			woken = append(woken, p)
+		}
+	}
+	for _, p := range woken {
+		hs.take(p)
+	}
+	hs.mu.Unlock()
+	for _, p := range woken {
+		hs.run(p)
+	}
+}
+
+func (p *heldPull) wants(tagsCode int64) bool {
+	if !p.answer.filters {
+		return true
+	}
+	f := tagFilter{codes: p.codes}
+	return f.wanted(tagsCode)
+}
+
+// checkAll runs pulls whose queue has grown by entries they do not want, so that their offset moves on.
+func (hs *holds) checkAll() {
+	hs.mu.Lock()
+	var all []*heldPull
+	for _, list := range hs.byKey {
+		all = append(all, list...)
+	}
+	hs.mu.Unlock()
+	short := !hs.b.c.Bool("longPollingEnable")
+	for _, p := range all {
+		if short || hs.b.store.MaxOffset(p.header.Topic, p.header.QueueID) > p.header.QueueOffset {
+			hs.wake(p)
+		}
+	}
+}
+
+// answerAll runs every held pull, at shutdown.
+func (hs *holds) answerAll() {
+	hs.mu.Lock()
+	var all []*heldPull
+	for _, list := range hs.byKey {
+		all = append(all, list...)
+	}
+	hs.mu.Unlock()
+	for _, p := range all {
+		hs.wake(p)
+	}
+}
+
+// closed forgets the pulls of a connection. On its loop.
+func (hs *holds) closed(c *netpoll.Conn) {
+	state := c.State().(*connState)
+	hs.mu.Lock()
+	defer hs.mu.Unlock()
+	for p := range state.held {
+		if hs.take(p) {
+			p.timer.Stop()
+		}
+	}
+	state.held = nil
+}
+
+// again queues a pull for the loop itself.
+func (l *loopState) again(p *heldPull) {
+	l.ready.mu.Lock()
+	l.ready.list = append(l.ready.list, p)
+	l.ready.mu.Unlock()
+	l.b.net.Wake(l.index)
+}
+
+// runReady runs the pulls that were woken. They answer whatever they find: a pull is held once. On the loop.
+func (l *loopState) runReady() {
+	r := &l.ready
+	r.mu.Lock()
+	r.list, r.work = r.work[:0], r.list
+	r.mu.Unlock()
+	for i, p := range r.work {
+		r.work[i] = nil
+		if p.c.IsClosed() {
+			continue
+		}
+		if state, ok := p.c.State().(*connState); ok {
+			delete(state.held, p)
+		}
+		l.pull = p.header
+		l.tags.codes = append(l.tags.codes[:0], p.codes...)
+		l.b.runPull(p.c, l, &p.answer, nil)
+	}
+}

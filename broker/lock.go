@@ -1,0 +1,29 @@
+package broker
+
+import (
+	"ringmq/netpoll"
+	"ringmq/netpoll/remoting"
+)
+
+// lockQueues serves 41: an ordered consumer takes queues for itself.
+func (b *Broker) lockQueues(_ *netpoll.Conn, req *remoting.Command) answer {
+	var d remoting.LockBatch
+	if err := remoting.Unmarshal(req.Body, &d); err != nil {
+		return fail(remoting.RespSystemError, err.Error())
+	}
+	ok := b.locks.Lock(d.ConsumerGroup, d.ClientID, d.MqSet)
+	if ok == nil {
+		ok = []remoting.MessageQueue{}
+	}
+	return jsonBody(remoting.LockBatchOK{LockOKMQSet: ok})
+}
+
+// unlockQueues serves 42.
+func (b *Broker) unlockQueues(_ *netpoll.Conn, req *remoting.Command) answer {
+	var d remoting.LockBatch
+	if err := remoting.Unmarshal(req.Body, &d); err != nil {
+		return fail(remoting.RespSystemError, err.Error())
+	}
+	b.locks.Unlock(d.ConsumerGroup, d.ClientID, d.MqSet)
+	return answer{}
+}

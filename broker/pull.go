@@ -1,0 +1,249 @@
+package broker
+
+import (
+	"fmt"
+
+	"ringmq/netpoll"
+	"ringmq/netpoll/remoting"
+	"ringmq/store"
+)
+
+// pull serves 11 and 361. What is in memory is answered on the loop; what needs the disk goes to a worker and comes back; what
+// is not there yet is held.
+func (b *Broker) pull(c *netpoll.Conn, req *remoting.Command) netpoll.Verdict {
+	l := b.loop(c.Loop())
+	h := &l.pull
+	if err := h.Decode(req); err != nil {
+		b.reply(c, req, fail(remoting.RespSystemError, err.Error()))
+		return netpoll.Done
+	}
+	a := pullAnswer{enc: req.Encoding, opaque: req.Opaque, oneway: req.IsOneway()}
+	if code, remark, forbidden := b.mayPull(l, &a); code != remoting.RespSuccess {
+		b.refusePull(c, req, code, remark, forbidden)
+		return netpoll.Done
+	}
+	if h.SysFlag&remoting.PullCommitOffset != 0 {
+		b.offsets.Commit(h.ConsumerGroup, h.Topic, h.QueueID, h.CommitOffset)
+	}
+	b.runPull(c, l, &a, b.mayHold(h))
+	return netpoll.Done
+}
+
+// pullAnswer is what an answer to a pull needs beside the outcome.
+type pullAnswer struct {
+	enc      remoting.Encoding
+	opaque   int32
+	oneway   bool
+	filters  bool // the loop's tag filter is set
+	topicSys int32
+	groupSys int32
+	suggest  int64 // the group's brokerId
+	slowly   int64 // the group's whichBrokerWhenConsumeSlowly
+}
+
+func (b *Broker) refusePull(c *netpoll.Conn, req *remoting.Command, code int32, remark string, forbidden int) {
+	a := fail(code, remark)
+	if forbidden != 0 {
+		a.Fields = []answerField{{"forbiddenType", fmt.Sprint(forbidden)}}
+	}
+	b.reply(c, req, a)
+}
+
+// Values of forbiddenType.
+const (
+	forbiddenBroker    = 1
+	forbiddenGroup     = 2
+	forbiddenTopic     = 3
+	forbiddenBroadcast = 4
+)
+
+// mayPull makes stock's checks in stock's order, and sets the loop's filter.
+func (b *Broker) mayPull(l *loopState, a *pullAnswer) (code int32, remark string, forbidden int) {
+	h := &l.pull
+	if b.permission()&remoting.PermRead == 0 {
+		return remoting.RespNoPermission, "the broker[" + b.advertise.Addr().String() + "] pulling message is forbidden", forbiddenBroker
+	}
+	group := b.groups.Find(h.ConsumerGroup)
+	if group == nil {
+		return remoting.RespSubscriptionGroupNotExist, "subscription group [" + string(h.ConsumerGroup) + "] does not exist, " + faq[1:], 0
+	}
+	if !group.ConsumeEnable {
+		return remoting.RespNoPermission, "subscription group no permission, " + string(h.ConsumerGroup), forbiddenGroup
+	}
+	topic, ok := b.topics.Get(h.Topic)
+	if !ok {
+		return remoting.RespTopicNotExist, "topic[" + string(h.Topic) + "] not exist, apply first please!" + " " + faq, 0
+	}
+	if topic.Perm&remoting.PermRead == 0 {
+		return remoting.RespNoPermission, "the topic[" + string(h.Topic) + "] pulling message is forbidden", forbiddenTopic
+	}
+	if h.QueueID < 0 || h.QueueID >= topic.ReadQueueNums {
+		return remoting.RespInvalidParameter, fmt.Sprintf("queueId[%d] is illegal, topic:[%s] topicConfig.readQueueNums:[%d] consumer:[%s]", h.QueueID, h.Topic, topic.ReadQueueNums, h.ConsumerGroup), 0
+	}
+	a.topicSys, a.groupSys = topic.TopicSysFlag, group.GroupSysFlag
+	a.suggest, a.slowly = group.BrokerID, group.WhichBrokerWhenConsumeSlowly
+	if h.SysFlag&remoting.PullSubscription != 0 {
+		return b.filterInside(l, a)
+	}
+	return b.filterSubscribed(l, a, group)
+}
+
+// filterInside takes the filter out of the request. An expression that is no tag list matches everything, as in stock without
+// the property filter's own parser: the client filters.
+func (b *Broker) filterInside(l *loopState, a *pullAnswer) (int32, string, int) {
+	h := &l.pull
+	a.filters = false
+	if kind := string(h.ExpressionType); !isTag(kind) {
+		if kind == "SQL92" && !b.c.Bool("enablePropertyFilter") {
+			return remoting.RespSystemError, sqlOff, 0
+		}
+		return remoting.RespSuccess, "", 0
+	}
+	filters, err := l.tags.expression(h.Subscription)
+	if err != nil {
+		return remoting.RespSubscriptionParseFailed, "parse the consumer's subscription failed", 0
+	}
+	a.filters = filters
+	return remoting.RespSuccess, "", 0
+}
+
+const sqlOff = "The broker does not support consumer to filter message by SQL92"
+
+// filterSubscribed takes the filter from the group's heartbeats.
+func (b *Broker) filterSubscribed(l *loopState, a *pullAnswer, group *remoting.SubscriptionGroupConfig) (int32, string, int) {
+	h := &l.pull
+	sub, known := b.members.Subscription(h.ConsumerGroup, h.Topic)
+	if !known {
+		return remoting.RespSubscriptionNotExist, "the consumer's group info not exist" + faq, 0
+	}
+	if !group.ConsumeBroadcastEnable && b.members.Broadcasting(h.ConsumerGroup) {
+		return remoting.RespNoPermission, "the consumer group[" + string(h.ConsumerGroup) + "] can not consume by broadcast way", forbiddenBroadcast
+	}
+	if b.groups.Forbidden(group.GroupName, h.Topic) {
+		return remoting.RespNoPermission, "the consumer group[" + string(h.ConsumerGroup) + "] is forbidden for topic[" + string(h.Topic) + "]", forbiddenTopic
+	}
+	if sub == nil {
+		return remoting.RespSubscriptionNotExist, "the consumer's subscription not exist" + faq, 0
+	}
+	if sub.SubVersion < h.SubVersion {
+		return remoting.RespSubscriptionNotLatest, "the consumer's subscription not latest", 0
+	}
+	if !isTag(sub.ExpressionType) && !b.c.Bool("enablePropertyFilter") {
+		return remoting.RespSystemError, "The broker does not support consumer to filter message by " + sub.ExpressionType, 0
+	}
+	a.filters = l.tags.subscription(sub)
+	return remoting.RespSuccess, "", 0
+}
+
+// runPull reads and answers, or holds. The header and the filter are the loop's.
+func (b *Broker) runPull(c *netpoll.Conn, l *loopState, a *pullAnswer, hold *holdFor) {
+	h := &l.pull
+	if reset, ok := b.offsets.TakeReset(h.ConsumerGroup, h.Topic, h.QueueID); ok {
+		low, high := b.store.MinOffset(h.Topic, h.QueueID), b.store.MaxOffset(h.Topic, h.QueueID)
+		b.answerPull(c, h, a, nil, &store.Found{NextOffset: reset, Min: low, Max: high}, remoting.RespPullOffsetMoved, "OFFSET_RESET")
+		return
+	}
+	w := &l.want
+	*w = store.Want{Topic: h.Topic, QueueID: h.QueueID, Offset: h.QueueOffset, MaxMessages: int(h.MaxMsgNums)}
+	if a.filters {
+		w.Match = l.tags.match
+	}
+	records, found, ok := b.store.ReadHot(w, l.records[:0])
+	if ok {
+		l.records = records
+		b.finishPull(c, h, a, records, &found, hold, l.tags.codes)
+		return
+	}
+	b.pullCold(c, l, *a, hold)
+}
+
+// pullCold does on a worker what needs the disk.
+func (b *Broker) pullCold(c *netpoll.Conn, l *loopState, a pullAnswer, hold *holdFor) {
+	h := cloneHeader(&l.pull)
+	codes := append([]int32(nil), l.tags.codes...)
+	filter := &tagFilter{codes: codes}
+	ok := b.workers.Try(func() {
+		w := store.Want{Topic: h.Topic, QueueID: h.QueueID, Offset: h.QueueOffset, MaxMessages: int(h.MaxMsgNums)}
+		if a.filters {
+			w.Match = filter.wanted
+		}
+		records, found, err := b.store.Read(&w, nil)
+		_ = c.Do(func() {
+			if err != nil {
+				b.logger.Error("pull failed", "topic", string(h.Topic), "queueId", h.QueueID, "offset", h.QueueOffset, "error", err)
+				c.PutOut(remoting.AppendReply(c.Out(), a.enc, a.opaque, remoting.RespSystemError, err.Error()))
+				return
+			}
+			b.finishPull(c, &h, &a, records, &found, hold, codes)
+		})
+	})
+	if !ok {
+		c.PutOut(remoting.AppendReply(c.Out(), a.enc, a.opaque, busy.Code, busy.Remark))
+	}
+}
+
+// cloneHeader makes a header that outlives its frame.
+func cloneHeader(h *remoting.PullHeader) remoting.PullHeader {
+	own := *h
+	own.ConsumerGroup = append([]byte(nil), h.ConsumerGroup...)
+	own.Topic = append([]byte(nil), h.Topic...)
+	own.Subscription, own.ExpressionType = append([]byte(nil), h.Subscription...), append([]byte(nil), h.ExpressionType...)
+	return own
+}
+
+// finishPull turns the outcome of a read into an answer, or holds the pull. On the loop.
+func (b *Broker) finishPull(c *netpoll.Conn, h *remoting.PullHeader, a *pullAnswer, records []byte, f *store.Found, hold *holdFor, codes []int32) {
+	code := pullCode(f.Status, h.QueueOffset)
+	if code == remoting.RespPullNotFound && hold != nil {
+		b.holds.add(c, h, a, hold, codes)
+		return
+	}
+	b.answerPull(c, h, a, records, f, code, f.Status.String())
+	if f.Messages > 0 {
+		b.stats.Get(h.ConsumerGroup, h.Topic, int64(f.Messages), int64(f.Bytes))
+	}
+}
+
+// pullCode is the response code of a status.
+func pullCode(s store.Status, asked int64) int32 {
+	switch s {
+	case store.StatusFound:
+		return remoting.RespSuccess
+	case store.StatusMessageWasRemoving, store.StatusNoMatchedMessage:
+		return remoting.RespPullRetryImmediately
+	case store.StatusNoMatchedLogicQueue, store.StatusNoMessageInQueue:
+		if asked != 0 {
+			return remoting.RespPullOffsetMoved
+		}
+		return remoting.RespPullNotFound
+	case store.StatusOffsetFoundNull, store.StatusOffsetOverflowOne:
+		return remoting.RespPullNotFound
+	}
+	return remoting.RespPullOffsetMoved
+}
+
+// answerPull writes the answer. On the loop; no allocation when the output buffer is warm.
+func (b *Broker) answerPull(c *netpoll.Conn, _ *remoting.PullHeader, a *pullAnswer, records []byte, f *store.Found, code int32, remark string) {
+	if a.oneway {
+		return
+	}
+	suggest := int64(0)
+	if b.c.Bool("slaveReadEnable") {
+		suggest = a.suggest
+		if f.SuggestSlave {
+			suggest = a.slowly
+		}
+	}
+	r := remoting.BeginReply(c.Out(), a.enc, a.opaque, code)
+	r.Remark(remark)
+	r.Int("groupSysFlag", int64(a.groupSys))
+	r.Int("maxOffset", f.Max)
+	r.Int("minOffset", f.Min)
+	r.Int("nextBeginOffset", f.NextOffset)
+	r.Int("suggestWhichBrokerId", suggest)
+	r.Int("topicSysFlag", int64(a.topicSys))
+	if code == remoting.RespSuccess {
+		r.Body(records)
+	}
+	c.PutOut(r.End())
+}

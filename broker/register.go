@@ -1,0 +1,337 @@
+package broker
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"ringmq/netpoll"
+	"ringmq/netpoll/remoting"
+)
+
+// registrar keeps the broker in the tables of every name server: in full at the start, every period and after a broken
+// connection, and the topics that changed as soon as they do.
+type registrar struct {
+	b       *Broker
+	targets []*nameServer
+
+	mu      sync.Mutex
+	pending map[string]bool // topics changed since the last round
+	all     bool            // anything may have changed
+	waiting []chan struct{} // for the round that covers what is pending
+
+	wake chan struct{}
+	stop chan struct{}
+	done sync.WaitGroup
+}
+
+const (
+	coalesce        = 5 * time.Millisecond
+	registerTimeout = 5 * time.Second
+	redialInterval  = time.Second
+)
+
+func newRegistrar(b *Broker) *registrar {
+	return &registrar{b: b, pending: map[string]bool{}, wake: make(chan struct{}, 1), stop: make(chan struct{})}
+}
+
+// changed says that topics changed; nil: any of them. Any goroutine, it does not block.
+func (r *registrar) changed(names []string) {
+	r.mu.Lock()
+	if names == nil {
+		r.all = true
+	}
+	for _, n := range names {
+		r.pending[n] = true
+	}
+	r.mu.Unlock()
+	r.poke()
+}
+
+func (r *registrar) poke() {
+	select {
+	case r.wake <- struct{}{}:
+	default:
+	}
+}
+
+// wait returns when every reachable name server has what has changed so far.
+func (r *registrar) wait() {
+	if len(r.targets) == 0 {
+		return
+	}
+	covered := make(chan struct{})
+	r.mu.Lock()
+	r.waiting = append(r.waiting, covered)
+	r.mu.Unlock()
+	r.poke()
+	select {
+	case <-covered:
+	case <-r.stop:
+	}
+}
+
+// start registers with all name servers and returns when each has answered or failed.
+func (r *registrar) start() {
+	for _, addr := range nameServers(r.b.c.Text("namesrvAddr")) {
+		r.targets = append(r.targets, &nameServer{r: r, addr: addr, redial: make(chan struct{}, 1)})
+	}
+	if len(r.targets) == 0 {
+		r.b.logger.Warn("no name server is configured (namesrvAddr): clients will not find this broker")
+		return
+	}
+	r.each(func(t *nameServer) {
+		if err := t.register(nil); err != nil {
+			r.b.logger.Warn("registration failed, tried again every second", "namesrv", t.addr, "error", err)
+		}
+	})
+	r.done.Add(1 + len(r.targets))
+	go r.run()
+	for _, t := range r.targets {
+		go t.keep()
+	}
+}
+
+// nameServers splits a list of host:port.
+func nameServers(list string) []string {
+	return strings.FieldsFunc(list, func(ch rune) bool { return ch == ';' || ch == ',' || ch == ' ' })
+}
+
+func (r *registrar) each(fn func(t *nameServer)) {
+	var all sync.WaitGroup
+	for _, t := range r.targets {
+		all.Add(1)
+		go func() {
+			defer all.Done()
+			fn(t)
+		}()
+	}
+	all.Wait()
+}
+
+// run sends changes as they come, those of a few milliseconds together, and everything once a period.
+func (r *registrar) run() {
+	defer r.done.Done()
+	period := time.Duration(min(max(r.b.c.Int("registerNameServerPeriod"), 10_000), 60_000)) * time.Millisecond
+	tick := time.NewTicker(period)
+	defer tick.Stop()
+	for {
+		full := false
+		select {
+		case <-r.stop:
+			return
+		case <-tick.C:
+			full = true
+		case <-r.wake:
+			timer := time.NewTimer(coalesce)
+			select {
+			case <-r.stop:
+				timer.Stop()
+				return
+			case <-timer.C:
+			}
+		}
+		r.round(full)
+	}
+}
+
+func (r *registrar) round(full bool) {
+	r.mu.Lock()
+	full = full || r.all
+	var names []string
+	for n := range r.pending {
+		names = append(names, n)
+	}
+	waiting := r.waiting
+	clear(r.pending)
+	r.all, r.waiting = false, nil
+	r.mu.Unlock()
+	if full {
+		names = nil
+	}
+	if full || len(names) > 0 {
+		r.each(func(t *nameServer) {
+			if err := t.register(names); err != nil {
+				r.b.logger.Warn("registration failed", "namesrv", t.addr, "error", err)
+			}
+		})
+	}
+	for _, w := range waiting {
+		close(w)
+	}
+}
+
+// close takes the broker out of the tables.
+func (r *registrar) close(ctx context.Context) {
+	close(r.stop)
+	r.done.Wait()
+	r.each(func(t *nameServer) { t.unregister(ctx) })
+}
+
+// nameServer is one name server and the connection to it. The connection is kept: its end tells the name server at once that
+// the broker is gone.
+type nameServer struct {
+	r      *registrar
+	addr   string
+	mu     sync.Mutex // one registration at a time
+	client *netpoll.Client
+	redial chan struct{}
+}
+
+// connection returns the open connection or makes one. fresh: a new one, so that a full registration is due.
+func (t *nameServer) connection(ctx context.Context) (c *netpoll.Client, fresh bool, err error) {
+	if t.client != nil {
+		select {
+		case <-t.client.Done():
+			t.client = nil
+		default:
+			return t.client, false, nil
+		}
+	}
+	c, err = netpoll.Dial(ctx, t.addr, netpoll.DialOptions{})
+	if err != nil {
+		return nil, false, err
+	}
+	t.client = c
+	return c, true, nil
+}
+
+// register sends the named topics, all of them for nil or over a new connection.
+func (t *nameServer) register(names []string) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	ctx, cancel := context.WithTimeout(context.Background(), registerTimeout)
+	defer cancel()
+	c, fresh, err := t.connection(ctx)
+	if err != nil {
+		return err
+	}
+	if fresh {
+		names = nil
+		select {
+		case t.redial <- struct{}{}:
+		default:
+		}
+	}
+	resp, err := c.Call(ctx, t.r.b.registration(names))
+	if err != nil {
+		return err
+	}
+	if resp.Code != remoting.RespSuccess {
+		return fmt.Errorf("code %d: %s", resp.Code, resp.Remark)
+	}
+	return nil
+}
+
+// keep watches the connection and makes a new one every second while it is broken.
+func (t *nameServer) keep() {
+	defer t.r.done.Done()
+	for {
+		t.mu.Lock()
+		c := t.client
+		t.mu.Unlock()
+		var ended <-chan struct{}
+		if c != nil {
+			ended = c.Done()
+		}
+		pause := time.NewTimer(redialInterval)
+		select {
+		case <-t.r.stop:
+			pause.Stop()
+			return
+		case <-t.redial: // there is a new connection to watch
+			pause.Stop()
+			continue
+		case <-ended:
+			pause.Stop()
+			t.r.b.logger.Warn("name server connection lost", "namesrv", t.addr)
+		case <-pause.C:
+			if c != nil {
+				continue
+			}
+		}
+		if t.register(nil) != nil {
+			t.mu.Lock()
+			if t.client != nil {
+				t.client.Close()
+				t.client = nil
+			}
+			t.mu.Unlock()
+		}
+	}
+}
+
+func (t *nameServer) unregister(ctx context.Context) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.client == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	cmd := remoting.NewRequest(remoting.CodeUnregisterBroker)
+	t.r.b.identify(cmd)
+	if _, err := t.client.Call(ctx, cmd); err != nil {
+		t.r.b.logger.Warn("not unregistered", "namesrv", t.addr, "error", err)
+	}
+	t.client.Close()
+	t.client = nil
+}
+
+// identify sets the fields by which a name server knows a broker.
+func (b *Broker) identify(cmd *remoting.Command) {
+	cmd.Set("brokerName", b.name)
+	cmd.Set("brokerAddr", b.advertise.String())
+	cmd.Set("clusterName", b.cluster)
+	cmd.Set("brokerId", b.c.Text("brokerId"))
+}
+
+// registration is the request that enters the broker with the named topics, all of them for nil.
+func (b *Broker) registration(names []string) *remoting.Command {
+	table := b.topics.All()
+	if names != nil {
+		some := make(map[string]*remoting.TopicConfig, len(names))
+		for _, n := range names {
+			if c := table[n]; c != nil {
+				some[n] = c
+			}
+		}
+		table = some
+	}
+	if perm := b.permission(); perm&(remoting.PermRead|remoting.PermWrite) != remoting.PermRead|remoting.PermWrite {
+		masked := make(map[string]*remoting.TopicConfig, len(table))
+		for n, c := range table {
+			m := *c
+			m.Perm &= perm
+			masked[n] = &m
+		}
+		table = masked
+	}
+	body, err := json.Marshal(remoting.RegisterBrokerBody{
+		FilterServerList: []string{},
+		TopicConfigSerializeWrapper: remoting.TopicConfigTable{
+			DataVersion: b.topics.Version(), TopicConfigTable: table,
+			TopicQueueMappingDetailMap: map[string]any{}, TopicQueueMappingInfoMap: map[string]any{},
+		},
+	})
+	if err != nil {
+		panic(err)
+	}
+	cmd := remoting.NewRequest(remoting.CodeRegisterBroker)
+	b.identify(cmd)
+	cmd.Set("haServerAddr", b.haAddr())
+	cmd.Set("enableActingMaster", "false")
+	cmd.Set("compressed", "false")
+	cmd.Set("bodyCrc32", strconv.FormatUint(uint64(remoting.BodyCRC(body)), 10))
+	cmd.Body = body
+	return cmd
+}
+
+// haAddr is the address slaves would replicate from, as stock announces it.
+func (b *Broker) haAddr() string {
+	return b.c.Text("brokerIP2") + ":" + strconv.Itoa(int(b.advertise.Port())+1)
+}

@@ -1,0 +1,108 @@
+package broker
+
+import (
+	"time"
+
+	"ringmq/netpoll"
+	"ringmq/netpoll/remoting"
+)
+
+// parking holds the answers of one loop's sends until the log is safe up to them. Appends of one loop have growing ends, so
+// the answers leave in the order in which they came. The frames are made when the message is stored and wait as bytes.
+type parking struct {
+	frames []byte
+	queue  []parkedAnswer
+	head   int // in queue
+	base   int // of frames: bytes before it were sent
+}
+
+type parkedAnswer struct {
+	c    *netpoll.Conn
+	end  int64 // of the record in the log
+	from int   // of the frame in frames
+	to   int
+	at   int64 // ms when it was parked
+}
+
+// park keeps the frame that was appended to p.frames from an offset on.
+func (l *loopState) park(c *netpoll.Conn, end int64, from int) {
+	p := &l.parked
+	p.queue = append(p.queue, parkedAnswer{c: c, end: end, from: from, to: len(p.frames), at: time.Now().UnixMilli()})
+	l.waiting.Add(1)
+	// The log may have passed the record before anyone knew that an answer waits for it.
+	if l.b.visible() >= end {
+		l.b.net.Wake(l.index)
+	}
+}
+
+// wakeParked has every loop with waiting answers look whether they may go. Any goroutine.
+func (b *Broker) wakeParked() {
+	for _, l := range b.loops {
+		if l.waiting.Load() > 0 {
+			b.net.Wake(l.index)
+		}
+	}
+}
+
+// release sends the answers that may go, and runs again the pulls whose queue has more.
+func (l *loopState) release() {
+	p := &l.parked
+	visible := l.b.visible()
+	failed := l.b.store.Visible().Err()
+	limit := time.Now().UnixMilli() - l.b.syncLimit.Milliseconds()
+	for ; p.head < len(p.queue); p.head++ {
+		a := &p.queue[p.head]
+		switch frame := p.frames[a.from:a.to]; {
+		case a.end <= visible:
+			a.send(frame)
+		case failed != nil:
+			a.send(recode(frame, remoting.RespSystemError, "store: "+failed.Error()))
+		case a.at < limit:
+			a.send(recode(frame, remoting.RespFlushDiskTimeout, ""))
+		default:
+			l.compact()
+			l.runReady()
+			return
+		}
+		a.c = nil
+		l.waiting.Add(-1)
+	}
+	p.queue, p.head, p.frames = p.queue[:0], 0, p.frames[:0]
+	l.runReady()
+}
+
+func (a *parkedAnswer) send(frame []byte) {
+	if !a.c.IsClosed() {
+		a.c.PutOut(append(a.c.Out(), frame...))
+	}
+}
+
+// compact moves what still waits to the front, once most has gone.
+func (l *loopState) compact() {
+	p := &l.parked
+	if p.head < 1024 || p.head < len(p.queue)/2 {
+		return
+	}
+	from := p.queue[p.head].from
+	p.frames = p.frames[:copy(p.frames, p.frames[from:])]
+	left := copy(p.queue, p.queue[p.head:])
+	clear(p.queue[left:])
+	p.queue, p.head = p.queue[:left], 0
+	for i := range p.queue {
+		p.queue[i].from -= from
+		p.queue[i].to -= from
+	}
+}
+
+// recode changes the code of a parked answer: rare, so it takes the frame apart again. A plain failure keeps no fields.
+func recode(frame []byte, code int32, remark string) []byte {
+	var c remoting.Command
+	if err := c.Decode(frame); err != nil {
+		panic("broker: own frame: " + err.Error())
+	}
+	c.Code = code
+	if remark != "" {
+		c.Remark, c.Ext = []byte(remark), nil
+	}
+	return remoting.AppendCommand(nil, &c)
+}
