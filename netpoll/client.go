@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"sync"
+	"time"
 
 	"ringmq/netpoll/remoting"
 )
@@ -14,7 +15,10 @@ import (
 // DialOptions of an outbound connection.
 type DialOptions struct {
 	// OnRequest gets what the server asks by itself, on the reader's goroutine; valid until it returns. nil: passed over.
+	// It must not call Close.
 	OnRequest func(req *remoting.Command)
+	// WriteTimeout: a server that does not take a frame for so long has its connection closed; 0: 10 s.
+	WriteTimeout time.Duration
 }
 
 // Client is one outbound connection. All methods may be called by any goroutine. It does not redial.
@@ -33,6 +37,9 @@ type Client struct {
 
 // Dial connects. The reader goroutine ends with the connection.
 func Dial(ctx context.Context, addr string, o DialOptions) (*Client, error) {
+	if o.WriteTimeout == 0 {
+		o.WriteTimeout = 10 * time.Second
+	}
 	var d net.Dialer
 	conn, err := d.DialContext(ctx, "tcp", addr)
 	if err != nil {
@@ -101,8 +108,7 @@ func (c *Client) Oneway(cmd *remoting.Command) error {
 func (c *Client) Reply(frame []byte) error {
 	c.write.Lock()
 	defer c.write.Unlock()
-	_, err := c.conn.Write(frame)
-	return err
+	return c.put(frame)
 }
 
 func (c *Client) send(cmd *remoting.Command, opaque int32) error {
@@ -110,9 +116,26 @@ func (c *Client) send(cmd *remoting.Command, opaque int32) error {
 	defer c.write.Unlock()
 	cmd.Opaque = opaque
 	c.buf = remoting.AppendCommand(c.buf[:0], cmd)
-	_, err := c.conn.Write(c.buf)
+	err := c.put(c.buf)
+	if cap(c.buf) > keepBytes {
+		c.buf = nil
+	}
 	return err
 }
+
+// put writes a whole frame, under the write lock. After half a frame nothing else could be written, so failing ends the
+// connection.
+func (c *Client) put(frame []byte) error {
+	_ = c.conn.SetWriteDeadline(time.Now().Add(c.o.WriteTimeout))
+	if _, err := c.conn.Write(frame); err != nil {
+		_ = c.conn.Close()
+		return fmt.Errorf("%w: %w", ErrClosed, err)
+	}
+	return nil
+}
+
+// keepBytes is the largest buffer that is kept for the next frame.
+const keepBytes = 1 << 20
 
 func (c *Client) read() {
 	err := c.frames(bufio.NewReaderSize(c.conn, 64<<10))
@@ -135,7 +158,7 @@ func (c *Client) frames(r *bufio.Reader) error {
 		if err != nil {
 			return err
 		}
-		if cap(buf) < total {
+		if cap(buf) < total || cap(buf) > keepBytes && total <= keepBytes {
 			buf = make([]byte, total)
 		}
 		buf = buf[:total]

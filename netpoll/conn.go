@@ -1,13 +1,14 @@
 package netpoll
 
 import (
-	"net"
 	"net/netip"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/panjf2000/gnet/v2"
+	"golang.org/x/sys/unix"
 )
 
 // Conn is one accepted connection. Methods run on its loop unless they say otherwise.
@@ -21,14 +22,22 @@ type Conn struct {
 	local    netip.AddrPort
 	state    any
 
-	out      []byte // answers of this turn, nil when there are none
-	dirty    bool
-	paused   pauseReason
-	lastRead time.Time
-	counted  int64        // bytes of this connection in Server.held
-	mailed   atomic.Int64 // bytes on their way in the loop's mailbox
-	unsent   atomic.Int64 // bytes the peer has not taken, as of the last flush
-	closed   atomic.Bool
+	out    []byte // answers of this turn, nil when there are none
+	dirty  bool
+	paused pauseReason
+	ending bool // what still comes is not served
+
+	lastRead  time.Time
+	lastTaken time.Time // when the peer was last seen to take bytes, or had none to take
+	put       int64     // bytes given to gnet so far
+	taken     int64     // of these, bytes the socket took, as of lastTaken
+	turnSince time.Time // since when it may pass the budget
+	inHeld    int64     // bytes of this connection in Server.heldIn
+	outHeld   int64     // and in Server.heldOut
+
+	mailed atomic.Int64 // bytes on their way in the loop's mailbox
+	unsent atomic.Int64 // bytes the peer has not taken, as of the last flush
+	closed atomic.Bool
 
 	mu      sync.Mutex
 	opaque  int32
@@ -36,22 +45,16 @@ type Conn struct {
 }
 
 func newConn(s *Server, l *loop, gc gnet.Conn) *Conn {
-	c := &Conn{s: s, loop: l, gc: gc, id: s.nextID.Add(1), remote: addrPort(gc.RemoteAddr()), local: addrPort(gc.LocalAddr()), lastRead: s.o.Clock()}
-	for i, a := range s.addrs {
-		if a.Port() == c.local.Port() {
-			c.listener = i
+	now := s.o.Clock()
+	c := &Conn{s: s, loop: l, gc: gc, id: s.nextID.Add(1), remote: addrPort(gc.RemoteAddr()), local: addrPort(gc.LocalAddr()), lastRead: now, lastTaken: now}
+	// gnet gives the listener's address for the local one.
+	c.listener = max(0, slices.Index(s.addrs, c.local))
+	if c.local.Addr().IsUnspecified() {
+		if sa, err := unix.Getsockname(gc.Fd()); err == nil {
+			c.local = fromSockaddr(sa)
 		}
 	}
 	return c
-}
-
-func addrPort(a net.Addr) netip.AddrPort {
-	t, ok := a.(*net.TCPAddr)
-	if !ok {
-		return netip.AddrPort{}
-	}
-	ap := t.AddrPort()
-	return netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())
 }
 
 // ID is unique among all connections of the server's life. Any goroutine.
@@ -79,7 +82,7 @@ func (c *Conn) SetState(v any) { c.state = v }
 func (c *Conn) IsClosed() bool { return c.closed.Load() }
 
 // Out returns the connection's output buffer for appending whole frames; PutOut gives it back. What is put during one turn of
-// the loop leaves in one write at the turn's end.
+// the loop leaves in one write at the turn's end. On a closed connection both work and nothing is sent.
 func (c *Conn) Out() []byte {
 	if c.out == nil {
 		return c.loop.takeBuffer()
@@ -101,35 +104,67 @@ func (c *Conn) flush() {
 	c.dirty = false
 	b := c.out
 	c.out = nil
-	if !c.closed.Load() && len(b) > 0 {
-		// A failing write closes the connection through OnClose.
-		_, _ = c.gc.Write(b)
-	}
+	c.write(b)
 	c.loop.giveBuffer(b)
 	if !c.closed.Load() {
 		c.account()
 	}
 }
 
-// Send gives one frame to the connection. Any goroutine; the bytes are the connection's until they are sent. ErrClosed;
-// ErrSlowReader when the peer has left too much unread.
-func (c *Conn) Send(frame []byte) error {
+// write gives bytes to the socket, what it does not take to gnet.
+func (c *Conn) write(b []byte) {
+	if c.closed.Load() || len(b) == 0 {
+		return
+	}
+	stuck := c.gc.OutboundBuffered() > 0
+	c.put += int64(len(b))
+	// A failing write closes the connection through OnClose.
+	_, _ = c.gc.Write(b)
+	if c.paused != 0 && !stuck && !c.closed.Load() && c.gc.OutboundBuffered() > 0 {
+		// gnet has asked for writable and readable.
+		c.disarm()
+	}
+}
+
+// directBytes is the length from which a frame of another goroutine is written by itself and not copied once more.
+const directBytes = 64 << 10
+
+// take puts out a frame from the mailbox.
+func (c *Conn) take(frame []byte) {
+	if len(frame) < directBytes {
+		c.PutOut(append(c.Out(), frame...))
+		return
+	}
+	b := c.Out()
+	c.write(b)
+	c.write(frame)
+	c.PutOut(b[:0])
+}
+
+// Send gives a copy of whole frames to the connection. Any goroutine. ErrClosed; ErrSlowReader when the peer has left too much
+// unread, and then the connection is closed.
+func (c *Conn) Send(frames []byte) error { return c.Give(slices.Clone(frames)) }
+
+// Give is Send without the copy: the bytes are the connection's from here on, whatever is returned.
+func (c *Conn) Give(frames []byte) error {
 	if c.closed.Load() {
 		return ErrClosed
 	}
-	if c.mailed.Add(int64(len(frame)))+c.unsent.Load() > 4*int64(c.s.o.OutboundBytesPerConn) {
-		c.mailed.Add(-int64(len(frame)))
+	if c.mailed.Add(int64(len(frames)))+c.unsent.Load() > closeFactor*int64(c.s.o.OutboundBytesPerConn) {
+		c.mailed.Add(-int64(len(frames)))
+		c.Close()
 		return ErrSlowReader
 	}
 	l := c.loop
 	l.mu.Lock()
-	l.mail = append(l.mail, letter{c, frame})
+	l.mail = append(l.mail, letter{c, frames})
 	l.mu.Unlock()
 	l.wake()
 	return nil
 }
 
-// Do has fn called on the connection's loop soon. Any goroutine. For slow paths: it allocates.
+// Do has fn called on the connection's loop soon, even if the connection is closed until then; not if the server is shut down
+// first. Any goroutine. For slow paths: it allocates.
 func (c *Conn) Do(fn func()) error {
 	if c.closed.Load() || !c.loop.run(fn) {
 		return ErrClosed
@@ -138,15 +173,19 @@ func (c *Conn) Do(fn func()) error {
 }
 
 // Close closes the connection soon. Any goroutine.
-func (c *Conn) Close() { _ = c.gc.Close() }
+func (c *Conn) Close() { _ = c.Do(c.hangUp) }
+
+// hangUp closes the connection after the loop's turn.
+func (c *Conn) hangUp() { _ = c.gc.Close() }
 
 // close is the end of the connection, on its loop.
 func (c *Conn) close(err error) {
 	c.closed.Store(true)
 	delete(c.loop.conns, c)
 	c.s.conns.Add(-1)
-	c.s.held.Add(-c.counted)
-	c.counted = 0
+	c.count(0, 0)
+	c.endTurn()
+	c.ease(slowReader | overBudget)
 	if c.paused != 0 {
 		c.s.paused.Add(-1)
 	}

@@ -6,6 +6,8 @@
 // memory budget is no longer read from until the reason is gone. gnet would go on reading into an unbounded buffer, so the
 // pause is made on the loop's own epoll descriptor (pause.go).
 //
-// Reading order: options.go (the contract), server.go, loop.go (one event loop), conn.go (one connection), frames.go (bytes to
-// requests), pause.go, request.go (server to client), workers.go (slow work), client.go (outbound connections).
+// Reading order: options.go (the contract), server.go (start, sweep, shutdown), listen.go, engine.go (gnet, and what happens
+// when it ends by itself), loop.go (one event loop), conn.go (one connection), frames.go (bytes to requests), pause.go,
+// budget.go (who is paused, and when it goes on), request.go (server to client), workers.go (slow work), client.go (outbound
+// connections).
 package netpoll

@@ -2,8 +2,6 @@ package netpoll
 
 import (
 	"context"
-	"fmt"
-	"log/slog"
 	"sync"
 	"sync/atomic"
 
@@ -12,17 +10,21 @@ import (
 	"ringmq/netpoll/remoting"
 )
 
-// loop is one event loop: all that its connections share, touched by its own goroutine only, the mailbox excepted.
+// readBufferBytes is what a loop reads at once, into one buffer that its connections share.
+const readBufferBytes = 64 << 10
+
+// loop is one event loop: all that its connections share, touched by its own goroutine only, the mailbox and el excepted.
 type loop struct {
 	s     *Server
 	index int
-	el    atomic.Pointer[gnet.EventLoop] // known from the first connection on
-	epoll int                            // its epoll descriptor, -1 until found
+	el    gnet.EventLoop // under Server.gate; nil before the first connection and when the engine is ending
+	epoll int            // its epoll descriptor
 
-	cmd   remoting.Command // of the frame being served
-	conns map[*Conn]struct{}
-	dirty []*Conn  // have something to send
-	spare [][]byte // output buffers not in use
+	cmd      remoting.Command // of the frame being served
+	conns    map[*Conn]struct{}
+	strained map[*Conn]struct{} // paused for slowReader or overBudget
+	dirty    []*Conn            // have something to send
+	spare    [][]byte           // output buffers not in use
 
 	woken   atomic.Bool
 	wakeNow gnet.Runnable
@@ -38,7 +40,7 @@ type letter struct {
 }
 
 func newLoop(s *Server, index int) *loop {
-	l := &loop{s: s, index: index, epoll: -1, conns: map[*Conn]struct{}{}}
+	l := &loop{s: s, index: index, epoll: -1, conns: map[*Conn]struct{}{}, strained: map[*Conn]struct{}{}}
 	l.wakeNow = gnet.RunnableFunc(func(context.Context) error {
 		l.deliver()
 		return nil
@@ -47,26 +49,18 @@ func newLoop(s *Server, index int) *loop {
 }
 
 func (l *loop) wake() {
-	el := l.el.Load()
-	if el == nil || !l.woken.CompareAndSwap(false, true) {
-		return
-	}
-	if (*el).Execute(context.Background(), l.wakeNow) != nil {
+	if l.woken.CompareAndSwap(false, true) && !l.execute(l.wakeNow) {
 		l.woken.Store(false)
 	}
 }
 
-// run has fn called on the loop; false if the loop has never had a connection or is at its end.
+// run has fn called on the loop, and what it put out sent; false if the loop has never had a connection or is at its end.
 func (l *loop) run(fn func()) bool {
-	el := l.el.Load()
-	if el == nil {
-		return false
-	}
-	return (*el).Execute(context.Background(), gnet.RunnableFunc(func(context.Context) error {
+	return l.execute(gnet.RunnableFunc(func(context.Context) error {
 		fn()
 		l.flush()
 		return nil
-	})) == nil
+	}))
 }
 
 // deliver empties the mailbox, lets the handler release what has become ready, and sends all of it.
@@ -77,7 +71,7 @@ func (l *loop) deliver() {
 	l.mu.Unlock()
 	for i, m := range l.post {
 		m.to.mailed.Add(-int64(len(m.frame)))
-		m.to.PutOut(append(m.to.Out(), m.frame...))
+		m.to.take(m.frame)
 		l.post[i] = letter{}
 	}
 	l.s.handler.Woken(l.index)
@@ -94,8 +88,9 @@ func (l *loop) flush() {
 }
 
 const (
-	maxSpareBuffers = 64
-	maxSpareBytes   = 256 << 10
+	firstBufferBytes = 4 << 10
+	maxSpareBuffers  = 64
+	maxSpareBytes    = 256 << 10
 )
 
 func (l *loop) takeBuffer() []byte {
@@ -104,86 +99,46 @@ func (l *loop) takeBuffer() []byte {
 		l.spare = l.spare[:n-1]
 		return b[:0]
 	}
-	return make([]byte, 0, 4096)
+	return make([]byte, 0, firstBufferBytes)
 }
 
 func (l *loop) giveBuffer(b []byte) {
-	if len(l.spare) < maxSpareBuffers && cap(b) <= maxSpareBytes {
+	if len(l.spare) < maxSpareBuffers && cap(b) > 0 && cap(b) <= maxSpareBytes {
 		l.spare = append(l.spare, b)
 	}
 }
 
-// sweep closes idle connections, lets go on those whose pause is over, and closes peers that do not read at all.
-func (l *loop) sweep() {
-	now := l.s.o.Clock()
+// unsent counts the bytes that connections have still to send.
+func (l *loop) unsent() int64 {
+	n := int64(0)
 	for c := range l.conns {
+		n += int64(c.gc.OutboundBuffered()) + int64(len(c.out)) + c.mailed.Load()
+	}
+	return n
+}
+
+// sweep closes connections that nothing was read from for long, and those whose peer has taken nothing for as long.
+func (l *loop) sweep() {
+	now, limit := l.s.o.Clock(), l.s.o.IdleTimeout
+	for c := range l.conns {
+		c.progress(now)
 		switch {
-		case now.Sub(c.lastRead) > l.s.o.IdleTimeout && c.paused == 0:
+		case c.paused == 0 && now.Sub(c.lastRead) > limit:
 			l.s.o.Logger.Debug("idle connection closed", "remote", c.remote)
-			_ = c.gc.Close()
-		case c.paused&(slowReader|overBudget) != 0:
-			c.reconsider()
+			c.hangUp()
+		case now.Sub(c.lastTaken) > limit:
+			l.s.o.Logger.Warn("connection closed, its peer does not read", "remote", c.remote, "unread", c.gc.OutboundBuffered())
+			c.hangUp()
+		case l.s.turn.Load() == c.id && now.Sub(c.turnSince) > turnTimeout:
+			l.s.o.Logger.Warn("connection closed, its frame arrives too slowly while memory is short", "remote", c.remote)
+			c.hangUp()
 		}
 	}
 }
 
-// events adapts gnet's callbacks.
-type events struct {
-	gnet.BuiltinEventEngine
-	s *Server
-}
-
-func (e *events) OnBoot(engine gnet.Engine) gnet.Action {
-	e.s.engine = engine
-	close(e.s.booted)
-	return gnet.None
-}
-
-func (e *events) OnOpen(gc gnet.Conn) ([]byte, gnet.Action) {
-	if !e.s.accepting.Load() {
-		return nil, gnet.Close
+// reconsider lets those go on whose reason to pause is gone.
+func (l *loop) reconsider() {
+	for c := range l.strained {
+		c.reconsider()
 	}
-	c := newConn(e.s, e.s.loopOf(gc.EventLoop()), gc)
-	gc.SetContext(c)
-	c.loop.conns[c] = struct{}{}
-	e.s.conns.Add(1)
-	e.s.handler.Opened(c)
-	c.loop.flush()
-	return nil, gnet.None
-}
-
-func (e *events) OnClose(gc gnet.Conn, err error) gnet.Action {
-	if c, ok := gc.Context().(*Conn); ok {
-		c.close(err)
-	}
-	return gnet.None
-}
-
-func (e *events) OnTraffic(gc gnet.Conn) gnet.Action {
-	c := gc.Context().(*Conn)
-	action := c.traffic()
-	c.loop.flush()
-	if c.closed.Load() {
-		return gnet.None
-	}
-	return action
-}
-
-// gnetLog gives gnet's words to the structured log. What it calls errors are peers that went away.
-type gnetLog struct{ l *slog.Logger }
-
-func (g gnetLog) Debugf(format string, args ...any) {
-	g.l.Debug("gnet: " + fmt.Sprintf(format, args...))
-}
-func (g gnetLog) Infof(format string, args ...any) {
-	g.l.Debug("gnet: " + fmt.Sprintf(format, args...))
-}
-func (g gnetLog) Warnf(format string, args ...any) {
-	g.l.Debug("gnet: " + fmt.Sprintf(format, args...))
-}
-func (g gnetLog) Errorf(format string, args ...any) {
-	g.l.Debug("gnet: " + fmt.Sprintf(format, args...))
-}
-func (g gnetLog) Fatalf(format string, args ...any) {
-	g.l.Error("gnet: " + fmt.Sprintf(format, args...))
 }

@@ -22,7 +22,7 @@ const (
 // Handler is the product behind the sockets. All methods run on the connection's loop and must not block.
 type Handler interface {
 	Opened(c *Conn)
-	// Closed is called exactly once for every connection that was opened.
+	// Closed is called exactly once for every connection that was opened. err may be nil.
 	Closed(c *Conn, err error)
 	// Serve takes one request. req and all it points to are valid until Serve returns; Clone it for later.
 	Serve(c *Conn, req *remoting.Command) Verdict
@@ -36,9 +36,13 @@ type Options struct {
 	Loops                int           // 0: GOMAXPROCS
 	IdleTimeout          time.Duration // a connection that nothing was read from for so long is closed; 0: 120 s
 	OutboundBytesPerConn int           // a peer that leaves so much unread is not read from; at four times that it is closed; 0: 16 MiB
-	TotalBytes           int64         // what all connections together may hold in buffers; 0: 256 MiB
+	TotalBytes           int64         // what all connections together may hold in buffers; above it those that hold more than one read are not read from; 0: 256 MiB
+	MaxFrameBytes        int           // a longer frame closes its connection; 0: 16 MiB, which is also the most
+	MaxConns             int64         // connections beyond it are closed at once; 0: half of the descriptors the process may have
 	Logger               *slog.Logger
-	Clock                func() time.Time // 0: time.Now; for tests
+	Clock                func() time.Time // nil: time.Now; for tests
+
+	sweepInterval time.Duration // 0: one second; for tests
 }
 
 func (o Options) withDefaults() Options {
@@ -53,6 +57,15 @@ func (o Options) withDefaults() Options {
 	}
 	if o.TotalBytes == 0 {
 		o.TotalBytes = 256 << 20
+	}
+	if o.MaxFrameBytes == 0 || o.MaxFrameBytes > remoting.MaxFrameBytes {
+		o.MaxFrameBytes = remoting.MaxFrameBytes
+	}
+	if o.MaxConns == 0 {
+		o.MaxConns = defaultMaxConns()
+	}
+	if o.sweepInterval == 0 {
+		o.sweepInterval = sweepInterval
 	}
 	if o.Logger == nil {
 		o.Logger = slog.Default()
@@ -72,7 +85,9 @@ var (
 
 // Stats are counted over a server's connections.
 type Stats struct {
-	Connections int64
-	Paused      int64 // connections that are not read from at the moment
-	HeldBytes   int64 // in buffers of both directions
+	Connections   int64
+	Paused        int64 // connections that are not read from at the moment
+	InboundBytes  int64 // read and not served
+	OutboundBytes int64 // answered and not taken by the peer's socket
+	HeldBytes     int64 // both
 }

@@ -6,7 +6,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/panjf2000/gnet/v2"
 	"golang.org/x/sys/unix"
 )
 
@@ -33,7 +32,31 @@ func (c *Conn) pause(why pauseReason) {
 		c.s.paused.Add(1)
 	}
 	c.paused |= why
+	c.endTurn()
+	if why&(slowReader|overBudget) != 0 {
+		if _, already := c.loop.strained[c]; !already {
+			c.loop.strained[c] = struct{}{}
+			c.s.strained.Add(1)
+			select {
+			case c.s.strain <- struct{}{}:
+			default:
+			}
+		}
+	}
 	c.disarm()
+}
+
+// ease takes reasons away.
+func (c *Conn) ease(why pauseReason) {
+	was := c.paused
+	c.paused &^= why
+	if _, strained := c.loop.strained[c]; strained && c.paused&(slowReader|overBudget) == 0 {
+		delete(c.loop.strained, c)
+		c.s.strained.Add(-1)
+	}
+	if was != 0 && c.paused == 0 {
+		c.s.paused.Add(-1)
+	}
 }
 
 // resume takes reasons away; when none is left, reading is armed again and what has been read is served.
@@ -41,102 +64,76 @@ func (c *Conn) resume(why pauseReason) {
 	if c.closed.Load() || c.paused&why == 0 {
 		return
 	}
-	c.paused &^= why
+	c.ease(why)
 	if c.paused != 0 {
 		return
 	}
-	c.s.paused.Add(-1)
 	c.arm()
-	switch c.serve() {
-	case gnet.Close:
-		_ = c.gc.Close()
-	default:
-		c.account()
+	if !c.serve() {
+		c.hangUp()
 	}
-}
-
-// account counts what the connection holds against its own bound and the budget, and pauses it when either is passed.
-func (c *Conn) account() {
-	in, out := c.gc.InboundBuffered(), c.gc.OutboundBuffered()
-	c.unsent.Store(int64(out))
-	now := int64(in + out)
-	total := c.s.held.Add(now - c.counted)
-	c.counted = now
-	switch {
-	case out > 4*c.s.o.OutboundBytesPerConn:
-		c.s.o.Logger.Warn("connection closed, its peer does not read", "remote", c.remote, "unread", out)
-		_ = c.gc.Close()
-	case out > c.s.o.OutboundBytesPerConn && c.paused&slowReader == 0:
-		c.pause(slowReader)
-	case total > c.s.o.TotalBytes && now > 0 && c.paused&overBudget == 0:
-		c.pause(overBudget)
-	}
-}
-
-// reconsider looks whether the reasons that go away by themselves are gone.
-func (c *Conn) reconsider() {
-	c.s.held.Add(int64(c.gc.InboundBuffered()+c.gc.OutboundBuffered()) - c.counted)
-	c.counted = int64(c.gc.InboundBuffered() + c.gc.OutboundBuffered())
-	var over pauseReason
-	if c.gc.OutboundBuffered() <= c.s.o.OutboundBytesPerConn/2 {
-		over |= slowReader
-	}
-	if c.s.held.Load() <= c.s.o.TotalBytes*3/4 {
-		over |= overBudget
-	}
-	if c.paused&over != 0 {
-		c.resume(over)
-	}
+	c.account()
 }
 
 // disarm takes the connection out of reading on the loop's epoll descriptor. Output that is stuck still wants to be told when
-// the socket takes more.
+// the socket takes more; then gnet arms reading as well, reads once more, and traffic disarms it again.
 func (c *Conn) disarm() { c.control(0) }
 
 func (c *Conn) arm() { c.control(unix.EPOLLIN | unix.EPOLLPRI) }
 
 func (c *Conn) control(events uint32) {
-	if c.loop.epoll < 0 {
-		fd, err := findEpoll(c.gc.Fd())
-		if err != nil {
-			panic("netpoll: the event loop's epoll descriptor cannot be found: " + err.Error())
-		}
-		c.loop.epoll = fd
-	}
 	if c.gc.OutboundBuffered() > 0 {
 		events |= unix.EPOLLOUT
 	}
 	fd := c.gc.Fd()
 	if err := unix.EpollCtl(c.loop.epoll, unix.EPOLL_CTL_MOD, fd, &unix.EpollEvent{Fd: int32(fd), Events: events}); err != nil {
-		c.s.o.Logger.Error("netpoll: epoll_ctl", "remote", c.remote, "error", err)
+		// Unpaused it could grow without end.
+		c.s.o.Logger.Error("connection closed, epoll_ctl failed", "remote", c.remote, "error", err)
+		c.hangUp()
 	}
 }
 
 // findEpoll finds the epoll descriptor that watches a socket. gnet does not tell; the kernel does, in /proc/self/fdinfo.
 func findEpoll(socket int) (int, error) {
+	var st unix.Stat_t
+	if err := unix.Fstat(socket, &st); err != nil {
+		return -1, fmt.Errorf("fstat: %w", err)
+	}
+	inode := "ino:" + strconv.FormatUint(st.Ino, 16)
 	entries, err := os.ReadDir("/proc/self/fd")
 	if err != nil {
-		return 0, err
+		return -1, err
 	}
-	want := "tfd:"
 	for _, e := range entries {
 		target, err := os.Readlink("/proc/self/fd/" + e.Name())
 		if err != nil || target != "anon_inode:[eventpoll]" {
 			continue
 		}
 		info, err := os.ReadFile("/proc/self/fdinfo/" + e.Name())
-		if err != nil {
-			continue
-		}
-		for _, line := range strings.Split(string(info), "\n") {
-			rest, ok := strings.CutPrefix(line, want)
-			if !ok {
-				continue
-			}
-			if fields := strings.Fields(rest); len(fields) > 0 && fields[0] == strconv.Itoa(socket) {
-				return strconv.Atoi(e.Name())
-			}
+		if err == nil && watches(string(info), socket, inode) {
+			return strconv.Atoi(e.Name())
 		}
 	}
-	return 0, fmt.Errorf("no epoll descriptor watches descriptor %d", socket)
+	return -1, fmt.Errorf("no epoll descriptor watches descriptor %d", socket)
+}
+
+// watches looks for a line like "tfd:       12 events:       19 data: c  pos:0 ino:4f1c sdev:9".
+func watches(info string, socket int, inode string) bool {
+	for line := range strings.Lines(info) {
+		rest, ok := strings.CutPrefix(line, "tfd:")
+		if !ok {
+			continue
+		}
+		words := strings.Fields(rest)
+		if len(words) == 0 || words[0] != strconv.Itoa(socket) {
+			continue
+		}
+		for _, w := range words {
+			if strings.HasPrefix(w, "ino:") {
+				return w == inode
+			}
+		}
+		return true // a kernel before 5.4 names no inode
+	}
+	return false
 }

@@ -29,7 +29,7 @@ func (c *Conn) Request(cmd *remoting.Command, timeout time.Duration, done func(r
 	}
 	c.pending[opaque] = &call{done: done, timer: time.AfterFunc(timeout, func() { c.settle(opaque, nil, ErrTimeout) })}
 	c.mu.Unlock()
-	if err := c.Send(remoting.AppendCommand(nil, cmd)); err != nil {
+	if err := c.Give(remoting.AppendCommand(nil, cmd)); err != nil {
 		c.settle(opaque, nil, err)
 	}
 }
@@ -45,8 +45,6 @@ func (c *Conn) settle(opaque int32, resp *remoting.Command, err error) {
 		p.done(resp, err)
 	}
 }
-
-func (c *Conn) answered(resp *remoting.Command) { c.settle(resp.Opaque, resp, nil) }
 
 func (c *Conn) failPending() {
 	c.mu.Lock()

@@ -2,14 +2,16 @@ package netpoll
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"net"
 	"net/netip"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/panjf2000/gnet/v2"
+	"golang.org/x/sys/unix"
 )
 
 // Server is a set of listening addresses served by one set of event loops.
@@ -17,52 +19,61 @@ type Server struct {
 	o       Options
 	handler Handler
 	addrs   []netip.AddrPort
+	urls    []string
 
-	engine    gnet.Engine
-	booted    chan struct{}
-	ended     chan error
 	accepting atomic.Bool
 	nextID    atomic.Uint64
-	held      atomic.Int64
 	conns     atomic.Int64
 	paused    atomic.Int64
+	refused   atomic.Int64 // connections beyond MaxConns since the last report
 
-	mu    sync.Mutex
-	loops []*loop // in the order in which they got their first connection
-	byEl  map[gnet.EventLoop]*loop
+	heldIn   atomic.Int64  // bytes in inbound buffers
+	heldOut  atomic.Int64  // bytes in outbound buffers
+	turn     atomic.Uint64 // the connection that may pass the budget to complete its frame; 0: none
+	strained atomic.Int64  // connections paused for reasons that go away by themselves
+	strain   chan struct{} // told when strained becomes more
 
-	stop      chan struct{}
+	gate   sync.RWMutex // engine, up and every loop's el; see loop.execute
+	engine gnet.Engine
+	up     bool
+	loops  []*loop // in the order in which they got their first connection
+
+	bootOnce  sync.Once
+	booted    chan struct{} // closed when listening for the first time
+	stop      chan struct{} // closed by Shutdown
+	ended     chan struct{} // closed when the last engine has ended
 	swept     sync.WaitGroup
 	closeOnce sync.Once
-	closeErr  error
 }
 
 // Serve listens on all addresses and returns when every one of them accepts connections, or with what prevented it.
 func Serve(o Options, h Handler) (*Server, error) {
 	o = o.withDefaults()
-	s := &Server{
-		o: o, handler: h, booted: make(chan struct{}), ended: make(chan error, 1), byEl: map[gnet.EventLoop]*loop{}, stop: make(chan struct{}),
+	if len(o.Addrs) == 0 {
+		return nil, errors.New("netpoll: no address to listen on")
 	}
+	// Pausing needs it, and without pausing memory has no bound.
+	if _, err := os.Stat("/proc/self/fdinfo"); err != nil {
+		return nil, fmt.Errorf("netpoll: /proc is needed: %w", err)
+	}
+	s := &Server{o: o, handler: h, strain: make(chan struct{}, 1), booted: make(chan struct{}), stop: make(chan struct{}), ended: make(chan struct{})}
 	s.accepting.Store(true)
-	urls := make([]string, len(o.Addrs))
-	for i, a := range o.Addrs {
-		ap, err := resolve(a)
+	for _, a := range o.Addrs {
+		ap, reserved, err := resolve(a)
 		if err != nil {
 			return nil, fmt.Errorf("netpoll: address %q: %w", a, err)
 		}
+		defer reserved.release()
 		s.addrs = append(s.addrs, ap)
-		urls[i] = "tcp://" + ap.String()
+		s.urls = append(s.urls, "tcp://"+ap.String())
 	}
 	for i := range o.Loops {
 		s.loops = append(s.loops, newLoop(s, i))
 	}
-	go func() {
-		s.ended <- gnet.Rotate(&events{s: s}, urls,
-			gnet.WithNumEventLoop(o.Loops), gnet.WithReuseAddr(true), gnet.WithLogger(gnetLog{o.Logger}),
-			gnet.WithReadBufferCap(64<<10), gnet.WithLoadBalancing(gnet.LeastConnections), gnet.WithTCPNoDelay(gnet.TCPNoDelay))
-	}()
+	first := make(chan error, 1)
+	go s.supervise(first)
 	select {
-	case err := <-s.ended:
+	case err := <-first:
 		return nil, fmt.Errorf("netpoll: listen on %v: %w", o.Addrs, err)
 	case <-s.booted:
 	}
@@ -71,89 +82,110 @@ func Serve(o Options, h Handler) (*Server, error) {
 	return s, nil
 }
 
-// resolve turns host:port into an address; port 0 becomes a free one.
-func resolve(addr string) (netip.AddrPort, error) {
-	t, err := net.ResolveTCPAddr("tcp", addr)
-	if err != nil {
-		return netip.AddrPort{}, err
-	}
-	if t.IP == nil {
-		t.IP = net.IPv4zero
-	}
-	if t.Port == 0 {
-		l, err := net.ListenTCP("tcp", t)
-		if err != nil {
-			return netip.AddrPort{}, err
-		}
-		t = l.Addr().(*net.TCPAddr)
-		if err := l.Close(); err != nil {
-			return netip.AddrPort{}, err
-		}
-	}
-	a, ok := netip.AddrFromSlice(t.IP)
-	if !ok {
-		return netip.AddrPort{}, fmt.Errorf("no address")
-	}
-	return netip.AddrPortFrom(a.Unmap(), uint16(t.Port)), nil
-}
-
-// Addrs are the addresses that are listened on, ports filled in.
+// Addrs are the addresses that are listened on, ports filled in. Any goroutine.
 func (s *Server) Addrs() []netip.AddrPort { return s.addrs }
 
-// Loops is the number of event loops.
+// Loops is the number of event loops. Any goroutine.
 func (s *Server) Loops() int { return s.o.Loops }
 
 // Wake has the handler's Woken called on a loop soon. Any goroutine; cheap; calls before the loop gets to it count as one.
 func (s *Server) Wake(loop int) { s.loops[loop].wake() }
 
-// Stats returns figures of the moment.
+// Stats returns figures of the moment. Any goroutine.
 func (s *Server) Stats() Stats {
-	return Stats{Connections: s.conns.Load(), Paused: s.paused.Load(), HeldBytes: s.held.Load()}
+	in, out := s.heldIn.Load(), s.heldOut.Load()
+	return Stats{Connections: s.conns.Load(), Paused: s.paused.Load(), InboundBytes: in, OutboundBytes: out, HeldBytes: in + out}
 }
 
-// StopAccepting has new connections closed at once.
+// StopAccepting has new connections closed at once. Any goroutine.
 func (s *Server) StopAccepting() { s.accepting.Store(false) }
 
-// Shutdown stops accepting, gives outgoing bytes until ctx ends to leave, and closes everything.
+// Shutdown stops accepting, gives what was answered until ctx ends to leave, and closes everything. No Handler method is
+// called after it returns. Any goroutine but a loop's.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.closeOnce.Do(func() {
 		s.StopAccepting()
-		s.flushAll(ctx)
+		if s.drain(ctx) {
+			s.halfClose(ctx)
+		}
 		close(s.stop)
 		s.swept.Wait()
-		stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
-		defer cancel()
-		if err := s.engine.Stop(stopping); err != nil {
-			s.closeErr = fmt.Errorf("netpoll: stop: %w", err)
-			return
-		}
-		<-s.ended
+		s.gate.RLock()
+		engine := s.engine
+		s.gate.RUnlock()
+		// Stop would look every half second whether the engine has ended; ended tells at once.
+		done, cancel := context.WithCancel(context.Background())
+		cancel()
+		_ = engine.Stop(done)
 	})
-	return s.closeErr
+	<-s.ended
+	return nil
 }
 
-// flushAll waits until no connection has anything left to send, or ctx ends.
-func (s *Server) flushAll(ctx context.Context) {
-	tick := time.NewTicker(5 * time.Millisecond)
+// sum adds up what fn returns on every loop. ok is false when ctx ended first.
+func (s *Server) sum(ctx context.Context, fn func(l *loop) int64) (total int64, ok bool) {
+	results := make(chan int64, len(s.loops))
+	asked := 0
+	for _, l := range s.loops {
+		if l.run(func() { results <- fn(l) }) {
+			asked++
+		}
+	}
+	// An engine that ends by itself takes questions with it.
+	lost := time.NewTimer(time.Second)
+	defer lost.Stop()
+	for range asked {
+		select {
+		case n := <-results:
+			total += n
+		case <-lost.C:
+			return total, true
+		case <-ctx.Done():
+			return total, false
+		}
+	}
+	return total, true
+}
+
+const drainInterval = 2 * time.Millisecond
+
+// drain waits until no connection has anything left to send. false: ctx ended first.
+func (s *Server) drain(ctx context.Context) bool {
+	tick := time.NewTicker(drainInterval)
 	defer tick.Stop()
 	for {
-		var pending atomic.Int64
-		var all sync.WaitGroup
-		for _, l := range s.loops {
-			all.Add(1)
-			if !l.run(func() {
-				for c := range l.conns {
-					pending.Add(int64(c.gc.OutboundBuffered()))
-				}
-				all.Done()
-			}) {
-				all.Done()
+		n, ok := s.sum(ctx, (*loop).unsent)
+		if !ok || n == 0 {
+			return ok
+		}
+		select {
+		case <-ctx.Done():
+			return false
+		case <-tick.C:
+		}
+	}
+}
+
+const lingerTime = 200 * time.Millisecond
+
+// halfClose tells the peers that nothing more will come and gives them a moment to close. Closing a socket that has unread
+// bytes resets the connection, and a reset can overtake answers that the peer has not read yet.
+func (s *Server) halfClose(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, lingerTime)
+	defer cancel()
+	_, _ = s.sum(ctx, func(l *loop) int64 {
+		for c := range l.conns {
+			c.ending = true
+			_ = unix.Shutdown(c.gc.Fd(), unix.SHUT_WR)
+			if c.paused != 0 {
+				c.arm()
 			}
 		}
-		all.Wait()
-		if pending.Load() == 0 {
-			return
-		}
+		return 0
+	})
+	tick := time.NewTicker(drainInterval)
+	defer tick.Stop()
+	for s.conns.Load() > 0 {
 		select {
 		case <-ctx.Done():
 			return
@@ -162,18 +194,31 @@ func (s *Server) flushAll(ctx context.Context) {
 	}
 }
 
-const sweepInterval = time.Second
-
-// sweep closes idle connections and looks after paused ones. A loop without connections is left alone.
+// sweep looks after connections once a second: idle ones, stuck ones. Those that are paused for want of memory, or because
+// their peer does not read, are looked at much more often: the kernel does not tell when they can go on.
 func (s *Server) sweep() {
 	defer s.swept.Done()
-	tick := time.NewTicker(sweepInterval)
+	tick := time.NewTicker(s.o.sweepInterval)
 	defer tick.Stop()
 	for {
+		var soon <-chan time.Time
+		if s.strained.Load() > 0 {
+			soon = time.After(strainedInterval)
+		}
 		select {
 		case <-s.stop:
 			return
+		case <-s.strain:
+			continue
+		case <-soon:
+			for _, l := range s.loops {
+				l.run(l.reconsider)
+			}
+			continue
 		case <-tick.C:
+		}
+		if n := s.refused.Swap(0); n > 0 {
+			s.o.Logger.Warn("connections refused, there are too many", "refused", n, "maxConns", s.o.MaxConns)
 		}
 		if s.conns.Load() == 0 {
 			continue
@@ -184,15 +229,7 @@ func (s *Server) sweep() {
 	}
 }
 
-// loopOf gives a gnet loop its number at its first connection.
-func (s *Server) loopOf(el gnet.EventLoop) *loop {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	l := s.byEl[el]
-	if l == nil {
-		l = s.loops[len(s.byEl)]
-		s.byEl[el] = l
-		l.el.Store(&el)
-	}
-	return l
-}
+const (
+	sweepInterval    = time.Second
+	strainedInterval = 10 * time.Millisecond
+)
