@@ -1,60 +1,137 @@
 package meta
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 )
 
-// attributes that a topic may have: the values allowed (none: any number), and whether they may change.
-var attributes = map[string]struct {
-	values []string
-	fixed  bool
-}{
-	"queue.type":     {values: []string{"BatchCQ", "SimpleCQ"}, fixed: true},
-	"cleanup.policy": {values: []string{"DELETE", "COMPACTION"}, fixed: true},
-	"message.type":   {values: []string{"UNSPECIFIED", "NORMAL", "FIFO", "DELAY", "TRANSACTION", "MIXED"}},
-	"reserve.time":   {},
+// attribute is one setting that a topic may carry beside its fields.
+type attribute struct {
+	changeable bool // also after the topic was made
+	values     []string
+	low        int64 // where there are no values: a number of at least this
 }
 
-// AlterAttributes applies "+key=value,-key" to a topic's attributes and returns the result; errors in stock's words.
-func AlterAttributes(current map[string]string, text string, create bool) (map[string]string, error) {
+// Names and values of topic attributes.
+const (
+	AttributeQueueType   = "queue.type"
+	AttributeCleanup     = "cleanup.policy"
+	AttributeMessageType = "message.type"
+	AttributeReserveTime = "reserve.time"
+	QueueTypeBatch       = "BatchCQ"
+)
+
+// topicAttributes in stock's order of values, which its errors show.
+var topicAttributes = map[string]attribute{
+	AttributeQueueType:   {values: []string{"SimpleCQ", "BatchCQ"}},
+	AttributeCleanup:     {values: []string{"DELETE", "COMPACTION"}},
+	AttributeMessageType: {values: []string{"UNSPECIFIED", "MIXED", "TRANSACTION", "FIFO", "DELAY", "NORMAL"}, changeable: true},
+	AttributeReserveTime: {low: -1, changeable: true},
+}
+
+// ParseAttributes reads the attributes of a request: "+key=value" to set, "-key" to remove, parted by commas.
+func ParseAttributes(text string) (map[string]string, error) {
+	if text == "" {
+		return nil, nil
+	}
+	changes := map[string]string{}
+	for _, pair := range strings.Split(text, ",") {
+		var key, value string
+		if strings.Contains(pair, "=") {
+			parts := strings.Split(pair, "=")
+			if parts[0] == "" || len(parts) < 2 || parts[1] == "" {
+				return nil, errors.New("key or value is empty.")
+			}
+			if key, value = parts[0], parts[1]; !strings.Contains(key, "+") {
+				return nil, errors.New("add/alter attribute format is wrong: " + key)
+			}
+		} else if key = pair; !strings.Contains(key, "-") {
+			return nil, errors.New("delete attribute format is wrong: " + key)
+		}
+		if _, twice := changes[key]; twice {
+			return nil, errors.New("key duplication: " + key)
+		}
+		changes[key] = value
+	}
+	return changes, nil
+}
+
+// AlterAttributes applies the attributes of a request, "+key=value,-key", to those of a topic that is new or not. Errors have
+// stock's words. current is not changed.
+func AlterAttributes(current map[string]string, text string, isNew bool) (map[string]string, error) {
+	changes, err := ParseAttributes(text)
+	if err != nil {
+		return nil, err
+	}
+	return alter(topicAttributes, isNew, current, changes)
+}
+
+func alter(known map[string]attribute, isNew bool, current, changes map[string]string) (map[string]string, error) {
 	next := maps.Clone(current)
 	if next == nil {
 		next = map[string]string{}
 	}
-	for _, word := range strings.Split(text, ",") {
-		if word = strings.TrimSpace(word); word == "" {
-			continue
+	seen := map[string]bool{}
+	for _, key := range slices.Sorted(maps.Keys(changes)) {
+		if key == "" {
+			return nil, errors.New("kv string format wrong.")
 		}
-		key, value, _ := strings.Cut(word, "=")
-		add := strings.HasPrefix(key, "+")
-		if !add && !strings.HasPrefix(key, "-") {
-			return nil, fmt.Errorf("add/alter attribute format is wrong: %s", word)
-		}
-		key = key[1:]
-		a, known := attributes[key]
+		name := key[1:]
 		switch {
-		case !known:
-			return nil, fmt.Errorf("unsupported key: %s", key)
-		case create && !add:
-			return nil, fmt.Errorf("only add attribute is supported while creating topic. key: %s", word)
-		case !add:
-			if _, there := next[key]; !there {
-				return nil, fmt.Errorf("attempt to delete a nonexistent key: %s", key)
-			}
-			if a.fixed {
-				return nil, fmt.Errorf("attempt to update an unchangeable attribute. key: %s", key)
-			}
-			delete(next, key)
-			continue
-		case a.fixed && !create && next[key] != value:
-			return nil, fmt.Errorf("attempt to update an unchangeable attribute. key: %s", key)
-		case len(a.values) > 0 && !slices.Contains(a.values, value):
-			return nil, fmt.Errorf("value is not in set: [%s]", strings.Join(a.values, ", "))
+		case name == "" || strings.ContainsAny(name, "+-"):
+			return nil, errors.New("kv string format wrong.")
+		case seen[name]:
+			return nil, errors.New("alter duplication key. key: " + name)
 		}
-		next[key] = value
+		seen[name] = true
+		_, has := current[name]
+		switch {
+		case isNew && key[0] != '+':
+			return nil, errors.New("only add attribute is supported while creating topic. key: " + name)
+		case key[0] == '-' && !has:
+			return nil, errors.New("attempt to delete a nonexistent key: " + name)
+		case key[0] != '+' && key[0] != '-':
+			return nil, errors.New("wrong format key: " + name)
+		}
+	}
+	for _, key := range slices.Sorted(maps.Keys(changes)) {
+		name, value := key[1:], changes[key]
+		a, ok := known[name]
+		if !ok {
+			return nil, errors.New("unsupported key: " + name)
+		}
+		if !isNew && !a.changeable {
+			return nil, errors.New("attempt to update an unchangeable attribute. key: " + name)
+		}
+		if key[0] == '-' {
+			delete(next, name)
+			continue
+		}
+		if err := a.verify(value); err != nil {
+			return nil, err
+		}
+		next[name] = value
 	}
 	return next, nil
+}
+
+func (a attribute) verify(value string) error {
+	if a.values != nil {
+		if !slices.Contains(a.values, value) {
+			return fmt.Errorf("value is not in set: [%s]", strings.Join(a.values, ", "))
+		}
+		return nil
+	}
+	n, err := strconv.ParseInt(value, 10, 64)
+	if err != nil {
+		return fmt.Errorf("For input string: %q", value)
+	}
+	if n < a.low {
+		return fmt.Errorf("value is not in range(%d, %d)", a.low, int64(1<<63-1))
+	}
+	return nil
 }

@@ -1,7 +1,6 @@
 package meta
 
 import (
-	"encoding/json"
 	"fmt"
 	"maps"
 	"sync"
@@ -13,9 +12,9 @@ import (
 
 // Groups is the table of consumer groups, subscriptionGroup.json on disk. What was handed out is never changed.
 type Groups struct {
-	mu        sync.Mutex
-	table     atomic.Pointer[map[string]*remoting.SubscriptionGroupConfig]
-	forbidden map[string]map[string]int32
+	mu        sync.Mutex // of writers, and of the version
+	table     *table[remoting.SubscriptionGroupConfig]
+	forbidden atomic.Pointer[map[string]map[string]int32] // group -> topic -> bits; replaced as a whole
 	version   remoting.DataVersion
 	clock     func() time.Time
 	changed   func()
@@ -30,106 +29,151 @@ func NewGroups(doc []byte, clock func() time.Time, auto func() bool, changed fun
 			return nil, fmt.Errorf("subscriptionGroup.json: %w", err)
 		}
 	}
-	table := make(map[string]*remoting.SubscriptionGroupConfig, len(f.SubscriptionGroupTable))
+	all := make(map[string]*remoting.SubscriptionGroupConfig, len(f.SubscriptionGroupTable))
 	for name, c := range f.SubscriptionGroupTable {
 		if c != nil {
 			c.GroupName = name
-			table[name] = c
+			if c.Attributes == nil {
+				c.Attributes = map[string]string{}
+			}
+			all[name] = c
 		}
 	}
 	for _, name := range bornGroups {
-		if table[name] == nil {
+		if all[name] == nil {
 			c := remoting.NewSubscriptionGroupConfig(name)
-			table[name] = &c
+			all[name] = &c
 		}
 	}
-	g := &Groups{version: f.DataVersion, clock: clock, auto: auto, changed: changed, forbidden: f.ForbiddenTable}
-	if g.forbidden == nil {
-		g.forbidden = map[string]map[string]int32{}
+	g := &Groups{table: newTable(all), version: f.DataVersion, clock: clock, auto: auto, changed: changed}
+	if f.ForbiddenTable == nil {
+		f.ForbiddenTable = map[string]map[string]int32{}
 	}
+	g.forbidden.Store(&f.ForbiddenTable)
 	if g.version.Timestamp == 0 {
 		g.version.Timestamp = clock().UnixMilli()
 	}
-	g.table.Store(&table)
 	return g, nil
 }
 
-// Find returns a group's configuration and creates it where that is allowed; nil if there is none. No allocation for a known one.
+// Find returns a group's configuration and creates it where that is allowed; nil if there is none. No allocation and no lock
+// for a known one.
 func (g *Groups) Find(name []byte) *remoting.SubscriptionGroupConfig {
-	if c, ok := (*g.table.Load())[string(name)]; ok {
+	if c := g.table.get(name); c != nil {
 		return c
 	}
 	s := string(name)
 	if !g.auto() && !IsSystemGroup(s) || CheckGroupName(s) != "" {
 		return nil
 	}
+	g.mu.Lock()
+	got := g.table.lookup(s)
+	if got != nil {
+		g.mu.Unlock()
+		return got
+	}
 	c := remoting.NewSubscriptionGroupConfig(s)
-	var got *remoting.SubscriptionGroupConfig
-	g.update(func(table map[string]*remoting.SubscriptionGroupConfig) {
-		if table[s] == nil {
-			table[s] = &c
-		}
-		got = table[s]
-	})
-	return got
+	g.table.set(s, &c)
+	g.bump()
+	g.mu.Unlock()
+	g.changed()
+	return &c
 }
 
 // Lookup returns a group's configuration without creating it.
 func (g *Groups) Lookup(name string) (*remoting.SubscriptionGroupConfig, bool) {
-	c, ok := (*g.table.Load())[name]
-	return c, ok
+	c := g.table.lookup(name)
+	return c, c != nil
 }
 
-// All returns the table, which must not be changed.
-func (g *Groups) All() map[string]*remoting.SubscriptionGroupConfig { return *g.table.Load() }
+// All returns a copy of the table.
+func (g *Groups) All() map[string]*remoting.SubscriptionGroupConfig { return g.table.all() }
+
+// Len is how many groups there are.
+func (g *Groups) Len() int { return int(g.table.count.Load()) }
+
+// Version returns the table's version.
+func (g *Groups) Version() remoting.DataVersion {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.version
+}
 
 // Put creates or replaces groups.
 func (g *Groups) Put(all ...remoting.SubscriptionGroupConfig) {
-	g.update(func(table map[string]*remoting.SubscriptionGroupConfig) {
-		for i := range all {
-			c := all[i]
-			table[c.GroupName] = &c
-		}
-	})
-}
-
-// Delete removes a group and reports whether it was there.
-func (g *Groups) Delete(name string) bool {
-	if _, ok := g.Lookup(name); !ok {
-		return false
-	}
-	g.update(func(table map[string]*remoting.SubscriptionGroupConfig) {
-		delete(table, name)
-		delete(g.forbidden, name)
-	})
-	return true
-}
-
-func (g *Groups) update(change func(table map[string]*remoting.SubscriptionGroupConfig)) {
 	g.mu.Lock()
-	table := maps.Clone(*g.table.Load())
-	change(table)
-	g.version.Counter++
-	g.version.Timestamp = g.clock().UnixMilli()
-	g.table.Store(&table)
+	for i := range all {
+		c := all[i]
+		if c.Attributes == nil {
+			c.Attributes = map[string]string{}
+		}
+		g.table.set(c.GroupName, &c)
+	}
+	g.bump()
 	g.mu.Unlock()
 	g.changed()
 }
 
-// Forbidden says whether a group may not read a topic.
-func (g *Groups) Forbidden(group string, topic []byte) bool {
+// Alter creates or replaces a group as an operator asks for it (200, 225): its attributes are changes, with keys that begin
+// with + or -. A group of this release has no attribute that could be set. Errors have stock's words.
+func (g *Groups) Alter(c remoting.SubscriptionGroupConfig) error {
 	g.mu.Lock()
-	defer g.mu.Unlock()
-	const read = 0
-	return g.forbidden[group][string(topic)]&(1<<read) != 0
+	old := g.table.lookup(c.GroupName)
+	var current map[string]string
+	if old != nil {
+		current = old.Attributes
+	}
+	var err error
+	if c.Attributes, err = alter(nil, old == nil, current, c.Attributes); err != nil {
+		g.mu.Unlock()
+		return err
+	}
+	g.table.set(c.GroupName, &c)
+	g.bump()
+	g.mu.Unlock()
+	g.changed()
+	return nil
+}
+
+// Delete removes a group and reports whether it was there.
+func (g *Groups) Delete(name string) bool {
+	g.mu.Lock()
+	if g.table.lookup(name) == nil {
+		g.mu.Unlock()
+		return false
+	}
+	g.table.set(name, nil)
+	if forbidden := *g.forbidden.Load(); forbidden[name] != nil {
+		next := maps.Clone(forbidden)
+		delete(next, name)
+		g.forbidden.Store(&next)
+	}
+	g.bump()
+	g.mu.Unlock()
+	g.changed()
+	return true
+}
+
+func (g *Groups) bump() {
+	g.version.Counter++
+	g.version.Timestamp = g.clock().UnixMilli()
+}
+
+// readBit is the place of the read permission in the bits of the forbidden table.
+const readBit = 2
+
+// Forbidden says whether a group may not read a topic. No lock, no allocation.
+func (g *Groups) Forbidden(group string, topic []byte) bool {
+	bits := (*g.forbidden.Load())[group][string(topic)]
+	return bits > 0 && bits&(1<<readBit) != 0
 }
 
 // Table is the whole state as requests and the file show it.
 func (g *Groups) Table() remoting.GroupTable {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return remoting.GroupTable{DataVersion: g.version, ForbiddenTable: maps.Clone(g.forbidden), SubscriptionGroupTable: *g.table.Load()}
+	return remoting.GroupTable{DataVersion: g.version, ForbiddenTable: *g.forbidden.Load(), SubscriptionGroupTable: g.table.all()}
 }
 
 // Document is the content of subscriptionGroup.json.
-func (g *Groups) Document() ([]byte, error) { return json.MarshalIndent(g.Table(), "", "\t") }
+func (g *Groups) Document() ([]byte, error) { return encode(g.Table()) }

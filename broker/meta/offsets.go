@@ -1,25 +1,39 @@
 package meta
 
 import (
-	"encoding/json"
 	"fmt"
-	"sort"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"ringmq/netpoll/remoting"
 )
 
 // Offsets is the progress of consumer groups, consumerOffset.json on disk: per topic and group, the next queue offset of each
-// queue. Committing to a known queue allocates nothing.
+// queue. Groups are spread over parts with a lock each; committing to a known queue allocates nothing.
 type Offsets struct {
-	mu      sync.RWMutex
-	table   map[string]map[string]map[int32]int64 // group -> topic -> queue -> offset
-	pending map[string]map[string]map[int32]int64 // resets that the next pull of the queue is told
-	commits int64
-	version remoting.DataVersion
+	parts   [tableParts]offsetPart
+	commits atomic.Int64
+	resets  atomic.Int64 // that wait to be told, over all groups
 	clock   func() time.Time
+
+	mu      sync.Mutex // of the version; taken last
+	version remoting.DataVersion
+}
+
+type offsetPart struct {
+	mu     sync.RWMutex
+	groups map[string]map[string]*progress // group -> topic
+}
+
+// progress is one group's in one topic.
+type progress struct {
+	committed map[int32]int64
+	pulled    map[int32]int64 // where the newest pull began; not kept on disk
+	pending   map[int32]int64 // resets that the next pull of the queue is told
 }
 
 type offsetsFile struct {
@@ -33,7 +47,10 @@ const commitsPerVersion = 500
 
 // NewOffsets reads the document (nil: none yet).
 func NewOffsets(doc []byte, clock func() time.Time) (*Offsets, error) {
-	o := &Offsets{table: map[string]map[string]map[int32]int64{}, pending: map[string]map[string]map[int32]int64{}, clock: clock}
+	o := &Offsets{clock: clock}
+	for i := range o.parts {
+		o.parts[i].groups = map[string]map[string]*progress{}
+	}
 	o.version.Timestamp = clock().UnixMilli()
 	if len(doc) == 0 {
 		return o, nil
@@ -45,154 +62,229 @@ func NewOffsets(doc []byte, clock func() time.Time) (*Offsets, error) {
 	o.version = f.DataVersion
 	for key, queues := range f.OffsetTable {
 		// A broadcast consumer's key has a third part, which stays with the group.
-		topic, group, ok := strings.Cut(key, "@")
-		if ok {
-			o.queues(o.table, []byte(group), []byte(topic), true)
-			for id, offset := range queues {
-				o.table[group][topic][id] = offset
-			}
+		if topic, group, ok := strings.Cut(key, "@"); ok {
+			p := o.part(group)
+			maps.Copy(p.make([]byte(group), []byte(topic)).committed, queues)
 		}
 	}
 	return o, nil
 }
 
-// queues finds the queues of a group and topic, making them if asked.
-func (o *Offsets) queues(in map[string]map[string]map[int32]int64, group, topic []byte, create bool) map[int32]int64 {
-	topics := in[string(group)]
+func (o *Offsets) part(group string) *offsetPart { return &o.parts[partOf(group)] }
+
+// find returns the progress of a group in a topic, nil if none. Under the part's lock.
+func (p *offsetPart) find(group, topic []byte) *progress {
+	return p.groups[string(group)][string(topic)]
+}
+
+// make is find that makes it. Under the part's lock for writing.
+func (p *offsetPart) make(group, topic []byte) *progress {
+	topics := p.groups[string(group)]
 	if topics == nil {
-		if !create {
-			return nil
-		}
-		topics = map[string]map[int32]int64{}
-		in[string(group)] = topics
+		topics = map[string]*progress{}
+		p.groups[string(group)] = topics
 	}
-	queues := topics[string(topic)]
-	if queues == nil && create {
-		queues = map[int32]int64{}
-		topics[string(topic)] = queues
+	q := topics[string(topic)]
+	if q == nil {
+		q = &progress{committed: map[int32]int64{}, pulled: map[int32]int64{}}
+		topics[string(topic)] = q
 	}
-	return queues
+	return q
 }
 
 // Commit stores progress, even backwards. It is refused while a reset of the queue waits to be told.
 func (o *Offsets) Commit(group, topic []byte, queue int32, offset int64) bool {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if _, reset := o.queues(o.pending, group, topic, false)[queue]; reset {
+	p := &o.parts[partOf(group)]
+	p.mu.Lock()
+	q := p.make(group, topic)
+	if _, reset := q.pending[queue]; reset {
+		p.mu.Unlock()
 		return false
 	}
-	o.queues(o.table, group, topic, true)[queue] = offset
-	o.commits++
-	if o.commits%commitsPerVersion == 0 {
+	q.committed[queue] = offset
+	p.mu.Unlock()
+	if o.commits.Add(1)%commitsPerVersion == 0 {
 		o.bump()
 	}
 	return true
 }
 
 func (o *Offsets) bump() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
 	o.version.Counter++
 	o.version.Timestamp = o.clock().UnixMilli()
 }
 
+// Version returns the table's version.
+func (o *Offsets) Version() remoting.DataVersion {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.version
+}
+
 // Query returns progress, or a reset that waits to be told; ok is false when the group has none in the queue.
 func (o *Offsets) Query(group, topic []byte, queue int32) (offset int64, ok bool) {
-	o.mu.RLock()
-	defer o.mu.RUnlock()
-	if offset, ok = o.queues(o.pending, group, topic, false)[queue]; ok {
+	p := &o.parts[partOf(group)]
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	q := p.find(group, topic)
+	if q == nil {
+		return 0, false
+	}
+	if offset, ok = q.pending[queue]; ok {
 		return offset, true
 	}
-	offset, ok = o.queues(o.table, group, topic, false)[queue]
+	offset, ok = q.committed[queue]
+	return offset, ok
+}
+
+// Queues is a copy of a group's progress in a topic by queue; nil when it has none.
+func (o *Offsets) Queues(group, topic string) map[int32]int64 {
+	p := o.part(group)
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	if q := p.find([]byte(group), []byte(topic)); q != nil {
+		return maps.Clone(q.committed)
+	}
+	return nil
+}
+
+// Pulled notes where a group's newest pull of a queue began. No allocation for a queue that the group has progress in.
+func (o *Offsets) Pulled(group, topic []byte, queue int32, offset int64) {
+	p := &o.parts[partOf(group)]
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if q := p.find(group, topic); q != nil {
+		q.pulled[queue] = offset
+	}
+}
+
+// PullOffset returns what Pulled noted.
+func (o *Offsets) PullOffset(group, topic []byte, queue int32) (offset int64, ok bool) {
+	p := &o.parts[partOf(group)]
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	if q := p.find(group, topic); q != nil {
+		offset, ok = q.pulled[queue]
+	}
 	return offset, ok
 }
 
 // Reset sets progress and has the next pull of the queue told of it.
 func (o *Offsets) Reset(group, topic []byte, queue int32, offset int64) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.queues(o.pending, group, topic, true)[queue] = offset
-	o.queues(o.table, group, topic, true)[queue] = offset
+	p := &o.parts[partOf(group)]
+	p.mu.Lock()
+	q := p.make(group, topic)
+	if q.pending == nil {
+		q.pending = map[int32]int64{}
+	}
+	if _, waits := q.pending[queue]; !waits {
+		o.resets.Add(1)
+	}
+	q.pending[queue], q.committed[queue] = offset, offset
+	p.mu.Unlock()
 	o.bump()
 }
 
 // TakeReset returns a waiting reset, once. No allocation, and next to nothing while there is none.
 func (o *Offsets) TakeReset(group, topic []byte, queue int32) (offset int64, ok bool) {
-	o.mu.RLock()
-	offset, ok = o.queues(o.pending, group, topic, false)[queue]
-	o.mu.RUnlock()
-	if !ok {
+	if o.resets.Load() == 0 {
 		return 0, false
 	}
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	queues := o.queues(o.pending, group, topic, false)
-	offset, ok = queues[queue]
-	delete(queues, queue)
+	p := &o.parts[partOf(group)]
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	q := p.find(group, topic)
+	if q == nil {
+		return 0, false
+	}
+	if offset, ok = q.pending[queue]; ok {
+		delete(q.pending, queue)
+		o.resets.Add(-1)
+	}
 	return offset, ok
 }
 
-// TopicsOf lists the topics a group has progress in; GroupsOf the groups of a topic.
+// TopicsOf lists the topics a group has progress in.
 func (o *Offsets) TopicsOf(group string) []string {
-	o.mu.RLock()
-	defer o.mu.RUnlock()
-	names := make([]string, 0, len(o.table[group]))
-	for topic := range o.table[group] {
-		names = append(names, topic)
-	}
-	sort.Strings(names)
-	return names
+	p := o.part(group)
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	return slices.Sorted(maps.Keys(p.groups[group]))
 }
 
 // GroupsOf lists the groups that have progress in a topic.
 func (o *Offsets) GroupsOf(topic string) []string {
-	o.mu.RLock()
-	defer o.mu.RUnlock()
 	var names []string
-	for group, topics := range o.table {
-		if _, ok := topics[topic]; ok {
+	o.each(func(group, t string, _ *progress) {
+		if t == topic && !strings.Contains(group, "@") {
 			names = append(names, group)
 		}
-	}
-	sort.Strings(names)
+	})
+	slices.Sort(names)
 	return names
+}
+
+// each calls fn with everything, part by part under its lock.
+func (o *Offsets) each(fn func(group, topic string, q *progress)) {
+	for i := range o.parts {
+		p := &o.parts[i]
+		p.mu.RLock()
+		for group, topics := range p.groups {
+			for topic, q := range topics {
+				fn(group, topic, q)
+			}
+		}
+		p.mu.RUnlock()
+	}
 }
 
 // DeleteTopic forgets a topic's progress in all groups.
 func (o *Offsets) DeleteTopic(topic string) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	for group, topics := range o.table {
-		delete(topics, topic)
-		delete(o.pending[group], topic)
+	for i := range o.parts {
+		p := &o.parts[i]
+		p.mu.Lock()
+		for group, topics := range p.groups {
+			o.drop(topics, topic)
+			if len(topics) == 0 {
+				delete(p.groups, group)
+			}
+		}
+		p.mu.Unlock()
 	}
 	o.bump()
 }
 
 // DeleteGroup forgets a group's progress.
 func (o *Offsets) DeleteGroup(group string) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	delete(o.table, group)
-	delete(o.pending, group)
+	p := o.part(group)
+	p.mu.Lock()
+	for topic := range p.groups[group] {
+		o.drop(p.groups[group], topic)
+	}
+	delete(p.groups, group)
+	p.mu.Unlock()
 	o.bump()
 }
 
-// Document is the content of consumerOffset.json, and the answer to 43.
+func (o *Offsets) drop(topics map[string]*progress, topic string) {
+	if q := topics[topic]; q != nil {
+		o.resets.Add(-int64(len(q.pending)))
+		delete(topics, topic)
+	}
+}
+
+// Document is the content of consumerOffset.json, and the answer to 43. Progress is read part by part: a commit that comes in
+// between is in this document or in the next one.
 func (o *Offsets) Document() ([]byte, error) {
-	o.mu.RLock()
-	f := offsetsFile{DataVersion: o.version, GroupTopicMap: map[string][]string{}, OffsetTable: map[string]map[int32]int64{}}
-	for group, topics := range o.table {
-		for topic, queues := range topics {
-			copied := make(map[int32]int64, len(queues))
-			for id, offset := range queues {
-				copied[id] = offset
-			}
-			f.OffsetTable[topic+"@"+group] = copied
-			f.GroupTopicMap[group] = append(f.GroupTopicMap[group], topic)
-		}
-	}
-	o.mu.RUnlock()
+	f := offsetsFile{DataVersion: o.Version(), GroupTopicMap: map[string][]string{}, OffsetTable: map[string]map[int32]int64{}}
+	o.each(func(group, topic string, q *progress) {
+		f.OffsetTable[topic+"@"+group] = maps.Clone(q.committed)
+		f.GroupTopicMap[group] = append(f.GroupTopicMap[group], topic)
+	})
 	for _, topics := range f.GroupTopicMap {
-		sort.Strings(topics)
+		slices.Sort(topics)
 	}
-	return json.MarshalIndent(f, "", "\t")
+	return encode(f)
 }

@@ -1,8 +1,11 @@
 package meta
 
 import (
+	"crypto/sha256"
+	"errors"
 	"log/slog"
 	"sync"
+	"time"
 )
 
 // Persister writes documents behind the tables, one goroutine for all of them: changes that come while a document is being
@@ -11,6 +14,7 @@ type Persister struct {
 	logger *slog.Logger
 	mu     sync.Mutex
 	docs   []*document
+	closed bool
 	wake   chan struct{}
 	stop   chan struct{}
 	done   chan struct{}
@@ -22,16 +26,23 @@ type document struct {
 	save    func([]byte) error
 	dirty   bool
 	waiting []func(error)
+	saved   [sha256.Size]byte // of what was written last; the goroutine's own
 }
 
-// NewPersister starts the goroutine. Add the documents before the first change.
+// retryAfter is how long a document that could not be written waits for the next attempt.
+const retryAfter = time.Second
+
+var errPersisterClosed = errors.New("the broker is closing, its tables are not written any more")
+
+// NewPersister starts the goroutine.
 func NewPersister(logger *slog.Logger) *Persister {
 	p := &Persister{logger: logger, wake: make(chan struct{}, 1), stop: make(chan struct{}), done: make(chan struct{})}
 	go p.run()
 	return p
 }
 
-// Add registers a document and returns its number for Mark.
+// Add registers a document and returns its number for Mark. content and save are called on the persister's goroutine, content
+// after the change that it has to hold.
 func (p *Persister) Add(name string, content func() ([]byte, error), save func([]byte) error) int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -40,9 +51,17 @@ func (p *Persister) Add(name string, content func() ([]byte, error), save func([
 }
 
 // Mark says that a document has changed. after, if not nil, is called once a write that covers the change has ended, on the
-// persister's goroutine. Any goroutine; it does not block.
+// persister's goroutine, with what went wrong. A document that is as it was last written is not written again. Any goroutine;
+// it does not block. After Close nothing is written any more: after is called at once, with an error.
 func (p *Persister) Mark(doc int, after func(error)) {
 	p.mu.Lock()
+	if p.closed {
+		p.mu.Unlock()
+		if after != nil {
+			after(errPersisterClosed)
+		}
+		return
+	}
 	d := p.docs[doc]
 	d.dirty = true
 	if after != nil {
@@ -57,22 +76,28 @@ func (p *Persister) Mark(doc int, after func(error)) {
 
 func (p *Persister) run() {
 	defer close(p.done)
+	retry := time.NewTimer(time.Hour)
+	retry.Stop()
 	for {
 		select {
 		case <-p.wake:
-			p.flush()
+		case <-retry.C:
 		case <-p.stop:
 			p.flush()
 			return
 		}
+		if !p.flush() {
+			retry.Reset(retryAfter)
+		}
 	}
 }
 
-// flush writes every dirty document once.
-func (p *Persister) flush() {
+// flush writes every dirty document once; false when one could not be written.
+func (p *Persister) flush() bool {
 	p.mu.Lock()
 	docs := append([]*document(nil), p.docs...)
 	p.mu.Unlock()
+	good := true
 	for _, d := range docs {
 		p.mu.Lock()
 		dirty, waiting := d.dirty, d.waiting
@@ -81,24 +106,46 @@ func (p *Persister) flush() {
 		if !dirty {
 			continue
 		}
-		b, err := d.content()
-		if err == nil {
-			err = d.save(b)
-		}
+		err := d.write()
 		if err != nil {
+			good = false
 			p.logger.Error("document not saved", "document", d.name, "error", err)
 			p.mu.Lock()
-			d.dirty = true // the next change, or the end, tries again
+			d.dirty = true
 			p.mu.Unlock()
 		}
 		for _, fn := range waiting {
 			fn(err)
 		}
 	}
+	return good
+}
+
+func (d *document) write() error {
+	b, err := d.content()
+	if err != nil {
+		return err
+	}
+	sum := sha256.Sum256(b)
+	if sum == d.saved {
+		return nil
+	}
+	if err := d.save(b); err != nil {
+		return err
+	}
+	d.saved = sum
+	return nil
 }
 
 // Close writes what is dirty and ends the goroutine.
 func (p *Persister) Close() {
+	p.mu.Lock()
+	if p.closed {
+		p.mu.Unlock()
+		return
+	}
+	p.closed = true
+	p.mu.Unlock()
 	close(p.stop)
 	<-p.done
 }

@@ -1,11 +1,9 @@
 package meta
 
 import (
-	"encoding/json"
 	"fmt"
 	"maps"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"ringmq/netpoll/remoting"
@@ -13,8 +11,8 @@ import (
 
 // Topics is the table of topics, topics.json on disk. A *remoting.TopicConfig that was handed out is never changed.
 type Topics struct {
-	mu      sync.Mutex // of writers
-	table   atomic.Pointer[map[string]*remoting.TopicConfig]
+	mu      sync.Mutex // of writers, and of the version
+	table   *table[remoting.TopicConfig]
 	version remoting.DataVersion
 	clock   func() time.Time
 	changed func(names []string) // called under no lock after a change; nil names: everything may have changed
@@ -33,7 +31,7 @@ func NewTopics(doc []byte, clock func() time.Time, changed func(names []string))
 			return nil, fmt.Errorf("topics.json: %w", err)
 		}
 	}
-	table := make(map[string]*remoting.TopicConfig, len(f.TopicConfigTable))
+	all := make(map[string]*remoting.TopicConfig, len(f.TopicConfigTable))
 	for name, c := range f.TopicConfigTable {
 		if c == nil {
 			continue
@@ -42,30 +40,39 @@ func NewTopics(doc []byte, clock func() time.Time, changed func(names []string))
 			c.Attributes = map[string]string{}
 		}
 		c.TopicName = name
-		table[name] = c
+		all[name] = c
 	}
-	t := &Topics{version: f.DataVersion, clock: clock, changed: changed}
+	t := &Topics{table: newTable(all), version: f.DataVersion, clock: clock, changed: changed}
 	if t.version.Timestamp == 0 {
 		t.version.Timestamp = clock().UnixMilli()
 	}
-	t.table.Store(&table)
 	return t, nil
 }
 
-// Get finds a topic. Any goroutine, no allocation.
+// Get finds a topic. Any goroutine, no allocation, no lock.
 func (t *Topics) Get(name []byte) (*remoting.TopicConfig, bool) {
-	c, ok := (*t.table.Load())[string(name)]
-	return c, ok
+	c := t.table.get(name)
+	return c, c != nil
 }
 
 // Lookup is Get for a name that is a string.
 func (t *Topics) Lookup(name string) (*remoting.TopicConfig, bool) {
-	c, ok := (*t.table.Load())[name]
-	return c, ok
+	c := t.table.lookup(name)
+	return c, c != nil
 }
 
-// All returns the table, which must not be changed.
-func (t *Topics) All() map[string]*remoting.TopicConfig { return *t.table.Load() }
+// All returns a copy of the table.
+func (t *Topics) All() map[string]*remoting.TopicConfig { return t.table.all() }
+
+// Snapshot returns a copy of the table and the version that belongs to it.
+func (t *Topics) Snapshot() (map[string]*remoting.TopicConfig, remoting.DataVersion) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.table.all(), t.version
+}
+
+// Len is how many topics there are.
+func (t *Topics) Len() int { return int(t.table.count.Load()) }
 
 // Version returns the table's version.
 func (t *Topics) Version() remoting.DataVersion {
@@ -74,17 +81,50 @@ func (t *Topics) Version() remoting.DataVersion {
 	return t.version
 }
 
+// Touch raises the version although no topic changed, as stock does when the broker's permission changes.
+func (t *Topics) Touch() {
+	t.mu.Lock()
+	t.bump()
+	t.mu.Unlock()
+	t.changed(nil)
+}
+
 // Put creates or replaces topics.
 func (t *Topics) Put(all ...remoting.TopicConfig) {
 	names := make([]string, len(all))
-	t.update(func(table map[string]*remoting.TopicConfig) {
-		for i := range all {
-			c := all[i]
-			table[c.TopicName] = &c
-			names[i] = c.TopicName
-		}
-	})
+	t.mu.Lock()
+	for i := range all {
+		c := all[i]
+		t.table.set(c.TopicName, &c)
+		names[i] = c.TopicName
+	}
+	t.bump()
+	t.mu.Unlock()
 	t.changed(names)
+}
+
+// Alter creates or replaces a topic as an operator asks for it; attributes are changes as in AlterAttributes. Errors have
+// stock's words for the answer to 17. changed is false when the topic was like that before.
+func (t *Topics) Alter(c remoting.TopicConfig, attributes string) (changed bool, err error) {
+	t.mu.Lock()
+	old := t.table.lookup(c.TopicName)
+	var current map[string]string
+	if old != nil {
+		current = old.Attributes
+	}
+	if c.Attributes, err = AlterAttributes(current, attributes, old == nil); err != nil {
+		t.mu.Unlock()
+		return false, err
+	}
+	if old != nil && SameTopic(old, &c) {
+		t.mu.Unlock()
+		return false, nil
+	}
+	t.table.set(c.TopicName, &c)
+	t.bump()
+	t.mu.Unlock()
+	t.changed([]string{c.TopicName})
+	return true, nil
 }
 
 // Ensure creates a topic unless it is there, and reports whether it did.
@@ -92,45 +132,45 @@ func (t *Topics) Ensure(c remoting.TopicConfig) (_ *remoting.TopicConfig, create
 	if old, ok := t.Lookup(c.TopicName); ok {
 		return old, false
 	}
-	got := &c
-	t.update(func(table map[string]*remoting.TopicConfig) {
-		if old, ok := table[c.TopicName]; ok {
-			got = old
-			return
-		}
-		table[c.TopicName], created = &c, true
-	})
-	if created {
-		t.changed([]string{c.TopicName})
+	t.mu.Lock()
+	if old := t.table.lookup(c.TopicName); old != nil {
+		t.mu.Unlock()
+		return old, false
 	}
-	return got, created
+	t.table.set(c.TopicName, &c)
+	t.bump()
+	t.mu.Unlock()
+	t.changed([]string{c.TopicName})
+	return &c, true
 }
 
 // Delete removes a topic and reports whether it was there.
 func (t *Topics) Delete(name string) bool {
-	if _, ok := t.Lookup(name); !ok {
+	t.mu.Lock()
+	if t.table.lookup(name) == nil {
+		t.mu.Unlock()
 		return false
 	}
-	t.update(func(table map[string]*remoting.TopicConfig) { delete(table, name) })
+	t.table.set(name, nil)
+	t.bump()
+	t.mu.Unlock()
 	t.changed(nil)
 	return true
 }
 
-// update replaces the table by a changed copy. Thousands of new topics come in groups (see Put), so the copy is no burden.
-func (t *Topics) update(change func(table map[string]*remoting.TopicConfig)) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	table := maps.Clone(*t.table.Load())
-	change(table)
+func (t *Topics) bump() {
 	t.version.Counter++
 	t.version.Timestamp = t.clock().UnixMilli()
-	t.table.Store(&table)
 }
 
 // Document is the content of topics.json.
 func (t *Topics) Document() ([]byte, error) {
-	t.mu.Lock()
-	f := topicsFile{DataVersion: t.version, TopicConfigTable: *t.table.Load()}
-	t.mu.Unlock()
-	return json.MarshalIndent(f, "", "\t")
+	all, version := t.Snapshot()
+	return encode(topicsFile{DataVersion: version, TopicConfigTable: all})
+}
+
+// SameTopic says whether two configurations of one topic are equal.
+func SameTopic(a, b *remoting.TopicConfig) bool {
+	return a.Perm == b.Perm && a.ReadQueueNums == b.ReadQueueNums && a.WriteQueueNums == b.WriteQueueNums && a.Order == b.Order &&
+		a.TopicSysFlag == b.TopicSysFlag && a.TopicFilterType == b.TopicFilterType && maps.Equal(a.Attributes, b.Attributes)
 }
