@@ -154,7 +154,9 @@ func (g gnetLog) Debugf(format string, args ...any) { g.debug(format, args) }
 func (g gnetLog) Infof(format string, args ...any)  { g.debug(format, args) }
 func (g gnetLog) Warnf(format string, args ...any)  { g.debug(format, args) }
 func (g gnetLog) Errorf(format string, args ...any) { g.debug(format, args) }
-func (g gnetLog) Fatalf(format string, args ...any) { g.l.Error("gnet: " + fmt.Sprintf(format, args...)) }
+func (g gnetLog) Fatalf(format string, args ...any) {
+	g.l.Error("gnet: " + fmt.Sprintf(format, args...))
+}
 
 func (g gnetLog) debug(format string, args []any) {
 	if g.l.Enabled(context.Background(), slog.LevelDebug) {

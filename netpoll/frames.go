@@ -8,6 +8,9 @@ import (
 	"ringmq/netpoll/remoting"
 )
 
+// turnBytes of answers are written before the turn ends.
+const turnBytes = 1 << 20
+
 // traffic serves what the peer has sent, after a readable event.
 func (c *Conn) traffic() gnet.Action {
 	c.lastRead = c.s.o.Clock()
@@ -67,6 +70,10 @@ func (c *Conn) serve() bool {
 		}
 		if _, err := c.gc.Discard(total); err != nil {
 			return false
+		}
+		if len(c.out) > min(c.s.o.OutboundBytesPerConn, turnBytes) {
+			// One read may hold hundreds of requests with large answers: the bound must be felt between them.
+			c.flush()
 		}
 	}
 	return true

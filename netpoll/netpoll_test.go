@@ -7,7 +7,6 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -139,114 +138,6 @@ func TestAnUndecodableHeaderIsAnsweredAndABrokenFrameCloses(t *testing.T) {
 	}
 	if _, err := conn.Read(buf); err != io.EOF {
 		t.Fatalf("a frame of 2 GiB: %v", err)
-	}
-}
-
-// TestHeldConnectionCostsLittle: a peer that writes a gigabyte into a handler that takes nothing is stalled, and what it
-// wrote is taken when the handler lets go, without new bytes.
-func TestHeldConnectionCostsLittle(t *testing.T) {
-	var open atomic.Bool
-	var taken atomic.Int64
-	conns := make(chan *Conn, 1)
-	h := &testHandler{}
-	h.serve = func(c *Conn, req *remoting.Command) Verdict {
-		if string(req.Body) == "ping" {
-			b := remoting.BeginReply(c.Out(), req.Encoding, req.Opaque, 0)
-			c.PutOut(b.End())
-			return Done
-		}
-		if !open.Load() {
-			select {
-			case conns <- c:
-			default:
-			}
-			return Hold
-		}
-		taken.Add(1)
-		return Done
-	}
-	s, addr := serve(t, Options{Loops: 1}, h)
-	conn, err := net.Dial("tcp", addr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	req := remoting.NewRequest(1)
-	req.Body = make([]byte, 32<<10)
-	frame := remoting.AppendCommand(nil, req)
-	var before, after runtime.MemStats
-	runtime.GC()
-	runtime.ReadMemStats(&before)
-	frames := int64(0)
-	written := int64(0)
-	for written < 1<<30 {
-		_ = conn.SetWriteDeadline(time.Now().Add(300 * time.Millisecond))
-		n, err := conn.Write(frame)
-		written += int64(n)
-		if err != nil {
-			break
-		}
-		frames++
-	}
-	if written >= 1<<30 {
-		t.Fatal("a gigabyte was read from a connection on hold")
-	}
-	runtime.GC()
-	runtime.ReadMemStats(&after)
-	if grown := int64(after.HeapAlloc) - int64(before.HeapAlloc); grown > 1<<20 {
-		t.Errorf("%d bytes more heap while the connection is on hold", grown)
-	}
-	if s.Stats().Paused != 1 || s.Stats().HeldBytes > 1<<20 {
-		t.Errorf("%+v", s.Stats())
-	}
-	// The same loop goes on for others.
-	other := dialTest(t, addr, DialOptions{})
-	ping := remoting.NewRequest(1)
-	ping.Body = []byte("ping")
-	if _, err := other.Call(within(t), ping); err != nil {
-		t.Fatal(err)
-	}
-	open.Store(true)
-	(<-conns).Resume()
-	for deadline := time.Now().Add(10 * time.Second); taken.Load() < frames; runtime.Gosched() {
-		if time.Now().After(deadline) {
-			t.Fatalf("%d of %d frames after the hold", taken.Load(), frames)
-		}
-	}
-}
-
-// TestAPeerThatDoesNotRead is bounded: paused, then closed.
-func TestAPeerThatDoesNotRead(t *testing.T) {
-	h := &testHandler{}
-	answer := make([]byte, 64<<10)
-	h.serve = func(c *Conn, req *remoting.Command) Verdict {
-		b := remoting.BeginReply(c.Out(), req.Encoding, req.Opaque, 0)
-		b.Body(answer)
-		c.PutOut(b.End())
-		return Done
-	}
-	s, addr := serve(t, Options{Loops: 1, OutboundBytesPerConn: 1 << 20}, h)
-	conn, err := net.Dial("tcp", addr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	frame := remoting.AppendCommand(nil, remoting.NewRequest(1))
-	for i := 0; i < 100_000; i++ {
-		_ = conn.SetWriteDeadline(time.Now().Add(200 * time.Millisecond))
-		if _, err := conn.Write(frame); err != nil {
-			break
-		}
-		if held := s.Stats().HeldBytes; held > 16<<20 {
-			t.Fatalf("%d bytes held for a peer that does not read", held)
-		}
-	}
-	// When it reads after all it gets what was answered and goes on.
-	if s.Stats().Connections == 1 {
-		_ = conn.SetReadDeadline(time.Now().Add(5 * time.Second))
-		if _, err := io.ReadFull(conn, make([]byte, 1<<20)); err != nil {
-			t.Fatal(err)
-		}
 	}
 }
 

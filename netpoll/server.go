@@ -200,9 +200,9 @@ func (s *Server) sweep() {
 	defer s.swept.Done()
 	tick := time.NewTicker(s.o.sweepInterval)
 	defer tick.Stop()
+	var soon <-chan time.Time
 	for {
-		var soon <-chan time.Time
-		if s.strained.Load() > 0 {
+		if soon == nil && s.strained.Load() > 0 {
 			soon = time.After(strainedInterval)
 		}
 		select {
@@ -211,6 +211,7 @@ func (s *Server) sweep() {
 		case <-s.strain:
 			continue
 		case <-soon:
+			soon = nil
 			for _, l := range s.loops {
 				l.run(l.reconsider)
 			}
