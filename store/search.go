@@ -214,7 +214,7 @@ func (s *Store) MessageByOffset(physicalOffset int64, dst []byte) ([]byte, error
 	if r.Parse(dst[n:]) != nil || r.PhysicalOffset != physicalOffset {
 		return dst[:n], ErrNotFound
 	}
-	if err := checkBytes(&r, dst[n:]); err != nil {
+	if err := r.Verify(dst[n:]); err != nil {
 		s.gaps.add(physicalOffset, physicalOffset+int64(size), "rot")
 		return dst[:n], fmt.Errorf("%w: %w", ErrCorrupt, err)
 	}

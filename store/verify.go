@@ -16,21 +16,7 @@ func checkRecord(raw []byte, physical int64) error {
 	if r.PhysicalOffset != physical {
 		return fmt.Errorf("record at %d says it lies at %d", physical, r.PhysicalOffset)
 	}
-	return checkBytes(&r, raw)
-}
-
-func checkBytes(r *record.Record, raw []byte) error {
-	if present, ok := record.VerifyPropCRC(raw); present {
-		if !ok {
-			return fmt.Errorf("record at %d: checksum of the record is wrong", r.PhysicalOffset)
-		}
-		return nil
-	}
-	// The body's checksum does not cover the properties. Writers end them in a separator or in text, a tear in zeros.
-	if n := len(r.Properties); n > 0 && r.Properties[n-1] == 0 {
-		return fmt.Errorf("record at %d: properties are torn", r.PhysicalOffset)
-	}
-	return r.VerifyBody()
+	return r.Verify(raw)
 }
 
 // fetch reads the record of a queue entry from the file and appends it to dst. A record written in this boot, or checked

@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -43,7 +44,8 @@ type trial struct {
 	rng        *rand.Rand
 	readyLimit time.Duration
 
-	power *disk // nil: a kill, otherwise a power cut of that disk
+	dark  atomic.Bool // the power is being cut
+	power *disk       // nil: a kill, otherwise a power cut of that disk
 
 	port  int
 	lanes []*lane   // the main topic's queues, and one of a topic that the last round created by sending to it
@@ -117,6 +119,9 @@ func (t *trial) load(p *process) error {
 	}
 	time.Sleep(time.Duration(20+t.rng.Intn(700)) * time.Millisecond)
 	if t.power != nil {
+		// What is acknowledged from here on was promised by a machine that had no power any more.
+		t.dark.Store(true)
+		defer t.dark.Store(false)
 		if err := t.power.cut(); err != nil {
 			return err
 		}
@@ -141,6 +146,9 @@ func (t *trial) produce(ctx context.Context, l *lane) {
 		l.next++
 		offset, err := send(ctx, c, l.topic, l.queue, body(l.queue, seq))
 		if err != nil {
+			return
+		}
+		if t.dark.Load() {
 			return
 		}
 		l.acked = append(l.acked, ack{seq, offset})

@@ -186,9 +186,7 @@ func (w *walk) look(at, end int64) (lookKind, int64) {
 	if raw == nil || w.rec.Parse(raw) != nil || w.rec.PhysicalOffset != at {
 		return isNothing, n
 	}
-	if present, ok := record.VerifyPropCRC(raw); present && !ok {
-		return isNothing, n
-	} else if !present && w.rec.VerifyBody() != nil {
+	if w.rec.Verify(raw) != nil {
 		return isNothing, n
 	}
 	return isRecord, n
