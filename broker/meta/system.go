@@ -2,6 +2,8 @@ package meta
 
 import (
 	"bytes"
+	"maps"
+	"slices"
 	"strings"
 
 	"ringmq/netpoll/remoting"
@@ -35,6 +37,7 @@ type System struct {
 	Trace           bool
 	TraceName       string
 	ScheduleLevels  int32
+	ReviveQueues    int32 // reviveQueueNum; 0: 8
 }
 
 const permAll = remoting.PermRead | remoting.PermWrite | remoting.PermInherit
@@ -43,9 +46,13 @@ const permAll = remoting.PermRead | remoting.PermWrite | remoting.PermInherit
 func (s System) Topics() []remoting.TopicConfig {
 	const rw = remoting.PermRead | remoting.PermWrite
 	config := remoting.NewTopicConfig
+	revive := s.ReviveQueues
+	if revive == 0 {
+		revive = 8
+	}
 	all := []remoting.TopicConfig{
 		config(SelfTestTopic, 1, rw), config(BenchmarkTopic, 1024, rw), config(OffsetMoved, 1, rw), config(ScheduleTopic, s.ScheduleLevels, rw),
-		config(s.Cluster+"_REPLY_TOPIC", 1, rw), config("rmq_sys_REVIVE_LOG_"+s.Cluster, 8, rw),
+		config(s.Cluster+"_REPLY_TOPIC", 1, rw), config("rmq_sys_REVIVE_LOG_"+s.Cluster, revive, rw),
 		config("rmq_sys_SYNC_BROKER_MEMBER_"+s.Broker, 1, remoting.PermInherit), config(HalfTopic, 1, rw), config(OpHalfTopic, 1, rw),
 		config(WheelTimerTopic, 1, rw),
 	}
@@ -64,6 +71,21 @@ func (s System) Topics() []remoting.TopicConfig {
 		all = append(all, config(s.TraceName, 1, rw))
 	}
 	return all
+}
+
+// Names lists the system's topics, those that exist and those that are only reserved, in order; the body of 305.
+func (s System) Names() []string {
+	names := slices.Collect(maps.Keys(systemTopics))
+	for _, t := range s.Topics() {
+		names = append(names, t.TopicName)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// Has says that a topic is the system's, as IsSystemTopic does, or one of those named after this broker and its cluster.
+func (s System) Has(name string) bool {
+	return IsSystemTopic(name) || name == s.Cluster || name == s.Broker || name == s.Cluster+"_REPLY_TOPIC" || s.Trace && name == s.TraceName
 }
 
 var systemTopics = map[string]bool{

@@ -3,11 +3,12 @@ package meta
 import "bytes"
 
 const (
-	maxTopicChars = 127
-	maxRetryChars = 255
+	maxTopicChars = 127 // of every topic, %RETRY% and %DLQ% too
+	maxGroupChars = 255
 )
 
-// CheckTopicName returns stock's words for what is wrong with a topic's name, "" if it is good. No allocation for a good one.
+// CheckTopicName returns stock's words for what is wrong with the topic that a request names, "" if it is good. No allocation
+// for a good one. Topics that the broker makes itself are not asked: a group's retry topic may be longer than a name in a send.
 func CheckTopicName(name []byte) string {
 	if len(bytes.TrimSpace(name)) == 0 {
 		return "The specified topic is blank."
@@ -17,11 +18,7 @@ func CheckTopicName(name []byte) string {
 			return "The specified topic contains illegal characters, allowing only ^[%|a-zA-Z0-9_-]+$"
 		}
 	}
-	limit := maxTopicChars
-	if bytes.HasPrefix(name, []byte(RetryPrefix)) || bytes.HasPrefix(name, []byte(DLQPrefix)) {
-		limit = maxRetryChars
-	}
-	if len(name) > limit {
+	if len(name) > maxTopicChars {
 		return "The specified topic is longer than topic max length."
 	}
 	return ""
@@ -37,7 +34,7 @@ func CheckGroupName(name string) string {
 			return "The specified group contains illegal characters, allowing only ^[%|a-zA-Z0-9_-]+$"
 		}
 	}
-	if len(name) > maxRetryChars {
+	if len(name) > maxGroupChars {
 		return "The specified group is longer than group max length."
 	}
 	return ""
