@@ -3,6 +3,8 @@ package config
 import (
 	_ "embed"
 	"fmt"
+	"net"
+	"net/netip"
 	"strconv"
 	"strings"
 
@@ -12,7 +14,7 @@ import (
 //go:embed keys.tsv
 var keys string
 
-// Keys is the broker's table of configuration keys. ip is the default of brokerIP1 and brokerIP2.
+// Keys is the broker's table of configuration keys. ip is the default of brokerIP1 and brokerIP2, as a rule LocalIP().
 func Keys(ip string) *settings.Table { return settings.ParseTable(keys, settings.Host(ip)) }
 
 // Config is a broker's configuration in force: the values by key, which any goroutine may read, and what they mean together.
@@ -58,6 +60,14 @@ func New(v *settings.Values) (*Config, error) {
 	}
 	if _, err := ParseDelayLevels(v.Text("messageDelayLevel")); err != nil {
 		return nil, fmt.Errorf("%s: messageDelayLevel=%s: %w", where(v, "messageDelayLevel"), v.Text("messageDelayLevel"), err)
+	}
+	if _, err := netip.ParseAddr(v.Text("brokerIP1")); err != nil {
+		return nil, fmt.Errorf("%s: brokerIP1=%s is no IP address; clients are told this address, so it cannot be a name", where(v, "brokerIP1"), v.Text("brokerIP1"))
+	}
+	for _, a := range c.NameServers() {
+		if _, port, err := net.SplitHostPort(a); err != nil || port == "" {
+			return nil, fmt.Errorf("%s: namesrvAddr=%s: %q is not of the form host:port", where(v, "namesrvAddr"), v.Text("namesrvAddr"), a)
+		}
 	}
 	for _, hour := range strings.Split(v.Text("deleteWhen"), ";") {
 		if n, err := strconv.Atoi(strings.TrimSpace(hour)); err != nil || n < 0 || n > 23 {

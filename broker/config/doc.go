@@ -1,5 +1,6 @@
 // Package config is a broker's configuration: the one table of the keys that broker.conf may hold, with the stock broker's names
 // and defaults, and what the values mean for the store.
 //
-// Reading order: keys.tsv (name, kind, default, marks: m has a meaning here, r takes effect at run time), config.go, store.go.
+// Reading order: keys.tsv (name, kind, default, marks: m has a meaning here, r takes effect at run time), config.go,
+// address.go, store.go.
 package config
