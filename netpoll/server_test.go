@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"ringmq/interop/golden"
 	"ringmq/netpoll/remoting"
 )
@@ -190,7 +192,7 @@ func TestShutdownDoesNotWaitForEver(t *testing.T) {
 	}
 }
 
-// TestEngineThatEndsByItself is run again on the same address; gnet ends it when accept fails.
+// TestEngineThatEndsByItself is run again on the same address: gnet ends it when accept fails.
 func TestEngineThatEndsByItself(t *testing.T) {
 	h := &testHandler{}
 	s, addr := serve(t, Options{Loops: 2}, h)
@@ -198,9 +200,15 @@ func TestEngineThatEndsByItself(t *testing.T) {
 	if _, err := c.Call(within(t), remoting.NewRequest(1)); err != nil {
 		t.Fatal(err)
 	}
-	stopped, cancel := context.WithCancel(context.Background())
-	cancel()
-	_ = s.engine.Stop(stopped)
+	s.gate.RLock() // as the engine's end does
+	fd, err := s.engine.DupListener("tcp", addr)
+	s.gate.RUnlock()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(unix.Shutdown(fd, unix.SHUT_RDWR), unix.Close(fd)); err != nil {
+		t.Fatal(err)
+	}
 	<-c.Done()
 	until(t, "another engine", func() bool {
 		d, err := Dial(within(t), addr, DialOptions{})
