@@ -49,6 +49,7 @@ type Broker struct {
 	documents documents
 	members   *member.Manager
 	locks     *member.Locks
+	settling  settling
 	stats     *stats.Stats
 	uniqKeys  *record.UniqKeys
 
@@ -170,7 +171,7 @@ func (b *Broker) groupsChanged() {
 // ready is false while the tables are being read: what is made then is marked when the documents are registered.
 func (d documents) ready(p *meta.Persister) bool { return p != nil && d.offsets != 0 }
 
-// Start listens and registers. When it returns, requests are answered and the broker is in the route of every name server
+// Start listens and registers. A broker that could not listen is closed. When it returns, requests are answered and the broker is in the route of every name server
 // that could be reached.
 func (b *Broker) Start() error {
 	port := b.c.Int("listenPort")
@@ -184,7 +185,8 @@ func (b *Broker) Start() error {
 	}, &handlerSide{b})
 	if err != nil {
 		b.workers.Close()
-		return fmt.Errorf("broker: %w", err)
+		b.persister.Close()
+		return errors.Join(fmt.Errorf("broker: %w", err), b.delay.Close(context.Background()), b.store.Close(context.Background()))
 	}
 	b.net = n
 	b.advertise = netip.AddrPortFrom(b.advertise.Addr(), n.Addrs()[0].Port())
@@ -227,11 +229,12 @@ func (b *Broker) everySecond() {
 			b.stats.Sample(now)
 		}
 		b.wakeParked()
-		if n%5 == 0 {
+		if n%5 == 0 || !b.c.Bool("longPollingEnable") {
 			b.holds.checkAll()
 		}
 		if n%10 == 0 {
 			b.expireClients()
+			b.locks.Expire()
 		}
 	}
 }
@@ -260,7 +263,7 @@ func (b *Broker) Shutdown(ctx context.Context) error {
 	b.holds.answerAll()
 	err := b.delay.Close(ctx)
 	_ = b.store.Visible().Wait(ctx, b.store.LogMax())
-	b.wakeParked()
+	b.awaitReleased(ctx)
 	close(b.stop)
 	b.done.Wait()
 	err = errors.Join(err, b.net.Shutdown(ctx))
@@ -268,4 +271,14 @@ func (b *Broker) Shutdown(ctx context.Context) error {
 	b.persister.Mark(b.documents.offsets, nil)
 	b.persister.Close()
 	return errors.Join(err, b.store.Close(ctx))
+}
+
+// awaitReleased returns when no answer is parked any more.
+func (b *Broker) awaitReleased(ctx context.Context) {
+	for _, l := range b.loops {
+		for l.waiting.Load() > 0 && ctx.Err() == nil {
+			b.net.Wake(l.index)
+			time.Sleep(time.Millisecond)
+		}
+	}
 }

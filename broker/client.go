@@ -100,7 +100,7 @@ func (b *Broker) checkClientConfig(_ *netpoll.Conn, req *remoting.Command) answe
 		return fail(remoting.RespSystemError, err.Error())
 	}
 	if !isTag(d.SubscriptionData.ExpressionType) {
-		return fail(remoting.RespSystemError, "The broker does not support consumer to filter message by "+d.SubscriptionData.ExpressionType)
+		return fail(remoting.RespSystemError, onlyTags+d.SubscriptionData.ExpressionType)
 	}
 	return answer{}
 }

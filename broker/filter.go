@@ -17,28 +17,30 @@ type tagFilter struct {
 
 func (f *tagFilter) wanted(tagsCode int64) bool {
 	for _, c := range f.codes {
-		if int64(c) == tagsCode {
+		if c == int32(tagsCode) {
 			return true
 		}
 	}
 	return false
 }
 
-// expression sets the filter to a tag expression, tags parted by ||; false when it takes everything.
+// expression sets the filter to a tag expression, tags parted by ||; false when it takes everything. As in stock a lone * is
+// everything only without blanks, and blanks alone match nothing.
 func (f *tagFilter) expression(text []byte) (filters bool, err error) {
 	f.codes = f.codes[:0]
-	text = bytes.TrimSpace(text)
 	if len(text) == 0 || string(text) == "*" {
 		return false, nil
 	}
+	parts := false
 	for len(text) > 0 {
 		tag, rest, _ := bytes.Cut(text, []byte("||"))
 		text = rest
+		parts = parts || len(tag) > 0
 		if tag = bytes.TrimSpace(tag); len(tag) > 0 {
 			f.codes = append(f.codes, record.JavaHash(tag))
 		}
 	}
-	if len(f.codes) == 0 {
+	if !parts {
 		return false, errNoTags
 	}
 	return true, nil

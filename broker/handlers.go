@@ -141,6 +141,8 @@ func (h *handlerSide) Closed(c *netpoll.Conn, _ error) {
 	delete(h.b.conns, c.ID())
 	h.b.mu.Unlock()
 	h.b.holds.closed(c)
+	c.State().(*connState).sends.urgent = true
+	h.b.drain(c)
 	h.b.clientGone(c)
 }
 
@@ -156,8 +158,8 @@ func (b *Broker) conn(id uint64) *netpoll.Conn {
 
 // connState is what the broker keeps with a connection; its loop's own.
 type connState struct {
-	creating creation // a topic that a send of this connection waits for
-	held     map[*heldPull]struct{}
+	sends sendQueue
+	held  map[*heldPull]struct{}
 }
 
 // loopState is what requests of one loop share: scratch memory and the answers that wait for the log. Its loop's own, but for

@@ -23,8 +23,11 @@ type holdKey struct {
 	queue int32
 }
 
-// holdFor says that a pull may be held, and how long.
-type holdFor struct{ timeout time.Duration }
+// holdFor says whether a pull may be held, and how long.
+type holdFor struct {
+	allowed bool
+	timeout time.Duration
+}
 
 // heldPull is a pull that waits. It is run again exactly once, on its connection's loop.
 type heldPull struct {
@@ -47,22 +50,22 @@ type readyPulls struct {
 func newHolds(b *Broker) *holds { return &holds{b: b, byKey: map[holdKey][]*heldPull{}} }
 
 // mayHold says whether and how long a pull may be held.
-func (b *Broker) mayHold(h *remoting.PullHeader) *holdFor {
+func (b *Broker) mayHold(h *remoting.PullHeader) holdFor {
 	if h.SysFlag&remoting.PullSuspend == 0 || b.closing.Load() {
-		return nil
+		return holdFor{}
 	}
-	timeout := time.Duration(max(h.SuspendTimeoutMillis, 0)) * time.Millisecond
+	const longest = 10 * time.Minute
+	timeout := time.Duration(min(max(h.SuspendTimeoutMillis, 0), longest.Milliseconds())) * time.Millisecond
 	if !b.c.Bool("longPollingEnable") {
 		timeout = time.Duration(b.c.Int("shortPollingTimeMills")) * time.Millisecond
 	}
-	const longest = 10 * time.Minute
-	return &holdFor{timeout: min(timeout, longest)}
+	return holdFor{allowed: true, timeout: timeout}
 }
 
 const maxHeldPerConn = 1 << 16
 
 // add holds a pull. On the connection's loop.
-func (hs *holds) add(c *netpoll.Conn, h *remoting.PullHeader, a *pullAnswer, hold *holdFor, codes []int32) {
+func (hs *holds) add(c *netpoll.Conn, h *remoting.PullHeader, a *pullAnswer, hold holdFor, codes []int32) {
 	state := c.State().(*connState)
 	if state.held == nil {
 		state.held = map[*heldPull]struct{}{}
@@ -225,6 +228,6 @@ func (l *loopState) runReady() {
 		}
 		l.pull = p.header
 		l.tags.codes = append(l.tags.codes[:0], p.codes...)
-		l.b.runPull(p.c, l, &p.answer, nil)
+		l.b.runPull(p.c, l, &p.answer, holdFor{})
 	}
 }

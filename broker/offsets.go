@@ -28,7 +28,7 @@ func (b *Broker) queryConsumerOffset(_ *netpoll.Conn, req *remoting.Command) ans
 	if v, ok := req.Get("setZeroIfNotFound"); ok && !isTrue(v) {
 		return fail(remoting.RespQueryNotFound, "Not found, do not set to zero, maybe this group boot first")
 	}
-	if b.store.MinOffset(topic, queue) <= 0 && (b.store.MaxOffset(topic, queue) == 0 || b.store.FirstInMemory(topic, queue)) {
+	if _, known := b.topics.Get(topic); known && b.store.MinOffset(topic, queue) <= 0 && (b.store.MaxOffset(topic, queue) == 0 || b.store.FirstInMemory(topic, queue)) {
 		return withInt("offset", 0)
 	}
 	return fail(remoting.RespQueryNotFound, "Not found, V3_0_6_SNAPSHOT maybe this group consumer boot first")

@@ -18,7 +18,7 @@ func (b *Broker) pull(c *netpoll.Conn, req *remoting.Command) netpoll.Verdict {
 		return netpoll.Done
 	}
 	a := pullAnswer{enc: req.Encoding, opaque: req.Opaque, oneway: req.IsOneway()}
-	if code, remark, forbidden := b.mayPull(l, &a); code != remoting.RespSuccess {
+	if code, remark, forbidden := b.mayPull(c, l, &a, req.Code == remoting.CodeLitePullMessage); code != remoting.RespSuccess {
 		b.refusePull(c, req, code, remark, forbidden)
 		return netpoll.Done
 	}
@@ -55,17 +55,21 @@ const (
 	forbiddenGroup     = 2
 	forbiddenTopic     = 3
 	forbiddenBroadcast = 4
+	forbiddenPair      = 5 // this group and this topic
 )
 
 // mayPull makes stock's checks in stock's order, and sets the loop's filter.
-func (b *Broker) mayPull(l *loopState, a *pullAnswer) (code int32, remark string, forbidden int) {
+func (b *Broker) mayPull(c *netpoll.Conn, l *loopState, a *pullAnswer, lite bool) (code int32, remark string, forbidden int) {
 	h := &l.pull
 	if b.permission()&remoting.PermRead == 0 {
-		return remoting.RespNoPermission, "the broker[" + b.advertise.Addr().String() + "] pulling message is forbidden", forbiddenBroker
+		return remoting.RespNoPermission, b.forbidden("pulling message"), forbiddenBroker
+	}
+	if lite && !b.c.Bool("litePullMessageEnable") {
+		return remoting.RespNoPermission, "the broker[" + b.advertise.Addr().String() + "] for lite pull consumer is forbidden", forbiddenBroker
 	}
 	group := b.groups.Find(h.ConsumerGroup)
 	if group == nil {
-		return remoting.RespSubscriptionGroupNotExist, "subscription group [" + string(h.ConsumerGroup) + "] does not exist, " + faq[1:], 0
+		return remoting.RespSubscriptionGroupNotExist, "subscription group [" + string(h.ConsumerGroup) + "] does not exist, " + faq, 0
 	}
 	if !group.ConsumeEnable {
 		return remoting.RespNoPermission, "subscription group no permission, " + string(h.ConsumerGroup), forbiddenGroup
@@ -78,7 +82,7 @@ func (b *Broker) mayPull(l *loopState, a *pullAnswer) (code int32, remark string
 		return remoting.RespNoPermission, "the topic[" + string(h.Topic) + "] pulling message is forbidden", forbiddenTopic
 	}
 	if h.QueueID < 0 || h.QueueID >= topic.ReadQueueNums {
-		return remoting.RespInvalidParameter, fmt.Sprintf("queueId[%d] is illegal, topic:[%s] topicConfig.readQueueNums:[%d] consumer:[%s]", h.QueueID, h.Topic, topic.ReadQueueNums, h.ConsumerGroup), 0
+		return remoting.RespInvalidParameter, fmt.Sprintf("queueId[%d] is illegal, topic:[%s] topicConfig.readQueueNums:[%d] consumer:[/%s]", h.QueueID, h.Topic, topic.ReadQueueNums, c.RemoteAddr()), 0
 	}
 	a.topicSys, a.groupSys = topic.TopicSysFlag, group.GroupSysFlag
 	a.suggest, a.slowly = group.BrokerID, group.WhichBrokerWhenConsumeSlowly
@@ -88,16 +92,12 @@ func (b *Broker) mayPull(l *loopState, a *pullAnswer) (code int32, remark string
 	return b.filterSubscribed(l, a, group)
 }
 
-// filterInside takes the filter out of the request. An expression that is no tag list matches everything, as in stock without
-// the property filter's own parser: the client filters.
+// filterInside takes the filter out of the request.
 func (b *Broker) filterInside(l *loopState, a *pullAnswer) (int32, string, int) {
 	h := &l.pull
 	a.filters = false
-	if kind := string(h.ExpressionType); !isTag(kind) {
-		if kind == "SQL92" && !b.c.Bool("enablePropertyFilter") {
-			return remoting.RespSystemError, sqlOff, 0
-		}
-		return remoting.RespSuccess, "", 0
+	if !isTag(string(h.ExpressionType)) {
+		return remoting.RespSystemError, onlyTags + string(h.ExpressionType), 0
 	}
 	filters, err := l.tags.expression(h.Subscription)
 	if err != nil {
@@ -107,7 +107,8 @@ func (b *Broker) filterInside(l *loopState, a *pullAnswer) (int32, string, int) 
 	return remoting.RespSuccess, "", 0
 }
 
-const sqlOff = "The broker does not support consumer to filter message by SQL92"
+// onlyTags is the refusal of every other way to filter, followed by its name.
+const onlyTags = "The broker does not support consumer to filter message by "
 
 // filterSubscribed takes the filter from the group's heartbeats.
 func (b *Broker) filterSubscribed(l *loopState, a *pullAnswer, group *remoting.SubscriptionGroupConfig) (int32, string, int) {
@@ -120,7 +121,7 @@ func (b *Broker) filterSubscribed(l *loopState, a *pullAnswer, group *remoting.S
 		return remoting.RespNoPermission, "the consumer group[" + string(h.ConsumerGroup) + "] can not consume by broadcast way", forbiddenBroadcast
 	}
 	if b.groups.Forbidden(group.GroupName, h.Topic) {
-		return remoting.RespNoPermission, "the consumer group[" + string(h.ConsumerGroup) + "] is forbidden for topic[" + string(h.Topic) + "]", forbiddenTopic
+		return remoting.RespNoPermission, "the consumer group[" + string(h.ConsumerGroup) + "] is forbidden for topic[" + string(h.Topic) + "]", forbiddenPair
 	}
 	if sub == nil {
 		return remoting.RespSubscriptionNotExist, "the consumer's subscription not exist" + faq, 0
@@ -128,15 +129,15 @@ func (b *Broker) filterSubscribed(l *loopState, a *pullAnswer, group *remoting.S
 	if sub.SubVersion < h.SubVersion {
 		return remoting.RespSubscriptionNotLatest, "the consumer's subscription not latest", 0
 	}
-	if !isTag(sub.ExpressionType) && !b.c.Bool("enablePropertyFilter") {
-		return remoting.RespSystemError, "The broker does not support consumer to filter message by " + sub.ExpressionType, 0
+	if !isTag(sub.ExpressionType) {
+		return remoting.RespSystemError, onlyTags + sub.ExpressionType, 0
 	}
 	a.filters = l.tags.subscription(sub)
 	return remoting.RespSuccess, "", 0
 }
 
 // runPull reads and answers, or holds. The header and the filter are the loop's.
-func (b *Broker) runPull(c *netpoll.Conn, l *loopState, a *pullAnswer, hold *holdFor) {
+func (b *Broker) runPull(c *netpoll.Conn, l *loopState, a *pullAnswer, hold holdFor) {
 	h := &l.pull
 	if reset, ok := b.offsets.TakeReset(h.ConsumerGroup, h.Topic, h.QueueID); ok {
 		low, high := b.store.MinOffset(h.Topic, h.QueueID), b.store.MaxOffset(h.Topic, h.QueueID)
@@ -158,7 +159,7 @@ func (b *Broker) runPull(c *netpoll.Conn, l *loopState, a *pullAnswer, hold *hol
 }
 
 // pullCold does on a worker what needs the disk.
-func (b *Broker) pullCold(c *netpoll.Conn, l *loopState, a pullAnswer, hold *holdFor) {
+func (b *Broker) pullCold(c *netpoll.Conn, l *loopState, a pullAnswer, hold holdFor) {
 	h := cloneHeader(&l.pull)
 	codes := append([]int32(nil), l.tags.codes...)
 	filter := &tagFilter{codes: codes}
@@ -192,9 +193,15 @@ func cloneHeader(h *remoting.PullHeader) remoting.PullHeader {
 }
 
 // finishPull turns the outcome of a read into an answer, or holds the pull. On the loop.
-func (b *Broker) finishPull(c *netpoll.Conn, h *remoting.PullHeader, a *pullAnswer, records []byte, f *store.Found, hold *holdFor, codes []int32) {
+func (b *Broker) finishPull(c *netpoll.Conn, h *remoting.PullHeader, a *pullAnswer, records []byte, f *store.Found, hold holdFor, codes []int32) {
+	if f.Status == store.StatusNoMatchedLogicQueue {
+		f.Status = store.StatusNoMessageInQueue // stock makes a queue when it is first asked for
+	}
 	code := pullCode(f.Status, h.QueueOffset)
-	if code == remoting.RespPullNotFound && hold != nil {
+	if f.Messages == 0 {
+		b.stats.Miss()
+	}
+	if code == remoting.RespPullNotFound && hold.allowed {
 		b.holds.add(c, h, a, hold, codes)
 		return
 	}

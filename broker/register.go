@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"ringmq/netpoll"
@@ -22,21 +23,26 @@ type registrar struct {
 	mu      sync.Mutex
 	pending map[string]bool // topics changed since the last round
 	all     bool            // anything may have changed
-	waiting []chan struct{} // for the round that covers what is pending
+	waiting []func()        // called after the round that covers what is pending
+	closed  bool
 
-	wake chan struct{}
-	stop chan struct{}
-	done sync.WaitGroup
+	wake   chan struct{}
+	stop   chan struct{}
+	ctx    context.Context // ends with the registrar
+	cancel context.CancelFunc
+	done   sync.WaitGroup
 }
 
 const (
 	coalesce        = 5 * time.Millisecond
-	registerTimeout = 5 * time.Second
+	registerTimeout = 3 * time.Second
 	redialInterval  = time.Second
 )
 
 func newRegistrar(b *Broker) *registrar {
-	return &registrar{b: b, pending: map[string]bool{}, wake: make(chan struct{}, 1), stop: make(chan struct{})}
+	r := &registrar{b: b, pending: map[string]bool{}, wake: make(chan struct{}, 1), stop: make(chan struct{})}
+	r.ctx, r.cancel = context.WithCancel(context.Background())
+	return r
 }
 
 // changed says that topics changed; nil: any of them. Any goroutine, it does not block.
@@ -59,20 +65,18 @@ func (r *registrar) poke() {
 	}
 }
 
-// wait returns when every reachable name server has what has changed so far.
-func (r *registrar) wait() {
-	if len(r.targets) == 0 {
+// after has fn called when every name server that answers has what has changed so far: at once, or on the registrar's goroutine,
+// which fn must not hold up. Any goroutine.
+func (r *registrar) after(fn func()) {
+	r.mu.Lock()
+	if len(r.targets) == 0 || r.closed {
+		r.mu.Unlock()
+		fn()
 		return
 	}
-	covered := make(chan struct{})
-	r.mu.Lock()
-	r.waiting = append(r.waiting, covered)
+	r.waiting = append(r.waiting, fn)
 	r.mu.Unlock()
 	r.poke()
-	select {
-	case <-covered:
-	case <-r.stop:
-	}
 }
 
 // start registers with all name servers and returns when each has answered or failed.
@@ -155,20 +159,32 @@ func (r *registrar) round(full bool) {
 	}
 	if full || len(names) > 0 {
 		r.each(func(t *nameServer) {
+			if t.lost.Load() {
+				return // keep registers everything as soon as it answers again
+			}
 			if err := t.register(names); err != nil {
-				r.b.logger.Warn("registration failed", "namesrv", t.addr, "error", err)
+				r.b.logger.Warn("registration failed, tried again every second", "namesrv", t.addr, "error", err)
 			}
 		})
 	}
-	for _, w := range waiting {
-		close(w)
+	for _, fn := range waiting {
+		fn()
 	}
 }
 
 // close takes the broker out of the tables.
 func (r *registrar) close(ctx context.Context) {
 	close(r.stop)
+	r.cancel()
 	r.done.Wait()
+	r.mu.Lock()
+	r.closed = true
+	waiting := r.waiting
+	r.waiting = nil
+	r.mu.Unlock()
+	for _, fn := range waiting {
+		fn()
+	}
 	r.each(func(t *nameServer) { t.unregister(ctx) })
 }
 
@@ -179,6 +195,7 @@ type nameServer struct {
 	addr   string
 	mu     sync.Mutex // one registration at a time
 	client *netpoll.Client
+	lost   atomic.Bool // it did not answer the last time
 	redial chan struct{}
 }
 
@@ -200,11 +217,21 @@ func (t *nameServer) connection(ctx context.Context) (c *netpoll.Client, fresh b
 	return c, true, nil
 }
 
-// register sends the named topics, all of them for nil or over a new connection.
+// register sends the named topics, all of them for nil or over a new connection. A connection that failed is given up.
 func (t *nameServer) register(names []string) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	ctx, cancel := context.WithTimeout(context.Background(), registerTimeout)
+	err := t.call(names)
+	t.lost.Store(err != nil)
+	if err != nil && t.client != nil {
+		t.client.Close()
+		t.client = nil
+	}
+	return err
+}
+
+func (t *nameServer) call(names []string) error {
+	ctx, cancel := context.WithTimeout(t.r.ctx, registerTimeout)
 	defer cancel()
 	c, fresh, err := t.connection(ctx)
 	if err != nil {
@@ -254,14 +281,7 @@ func (t *nameServer) keep() {
 				continue
 			}
 		}
-		if t.register(nil) != nil {
-			t.mu.Lock()
-			if t.client != nil {
-				t.client.Close()
-				t.client = nil
-			}
-			t.mu.Unlock()
-		}
+		_ = t.register(nil)
 	}
 }
 

@@ -3,7 +3,7 @@ package broker
 import (
 	"bytes"
 	"context"
-	"fmt"
+	"errors"
 	"math/rand/v2"
 	"strconv"
 
@@ -15,32 +15,34 @@ import (
 	"ringmq/store/record"
 )
 
-// retried applies the rules of a send to %RETRY%group: a message that was consumed too often, or that comes from an ordered
-// consumer, goes to the group's dead letters. False: the group does not exist. It may change the loop's message.
-func (b *Broker) retried(l *loopState, topic *remoting.TopicConfig) bool {
+// retried applies the rules of a send to %RETRY%group: a message that was consumed too often, or any while a member of the group
+// holds queues for itself, goes to the group's dead letters. It may change the loop's message. ok is false when the send is dealt
+// with, by the verdict.
+func (b *Broker) retried(c *netpoll.Conn, req *remoting.Command, l *loopState) (v netpoll.Verdict, ok bool) {
 	h, m := &l.send, &l.message
 	group := h.Topic[len(meta.RetryPrefix):]
 	config := b.groups.Find(group)
 	if config == nil {
-		return false
+		return b.refuse(c, req, remoting.RespSubscriptionGroupNotExist, "subscription group not exist, "+string(group)+" "+faq), false
 	}
 	limit := config.RetryMaxTimes
-	if h.HasMaxReconsumeTimes {
+	if h.HasMaxReconsumeTimes && req.Version >= ownLimitSince {
 		limit = h.MaxReconsumeTimes
 	}
 	if h.ReconsumeTimes <= limit && !b.locks.Held(string(group)) {
-		return true
-	}
-	if _, ok := record.Property(h.Properties, "RETRY_TOPIC"); !ok && h.ReconsumeTimes <= limit {
-		return true
+		return netpoll.Done, true
 	}
 	dlq := remoting.NewTopicConfig(meta.DLQPrefix+string(group), 1, remoting.PermRead|remoting.PermWrite)
-	b.topics.Ensure(dlq)
 	m.Topic, m.QueueID = []byte(dlq.TopicName), 0
-	// A dead letter is stored as it is, without its delay.
-	h.Properties = record.DeleteProperty(nil, h.Properties, record.PropertyDelay)
-	return true
+	if _, there := b.topics.Get(m.Topic); !there || b.settling.has(m.Topic) && !c.State().(*connState).sends.urgent {
+		return b.await(c, dlq), false
+	}
+	h.Properties = setProperty(append([]byte(nil), h.Properties...), record.PropertyDelay, "-1")
+	return netpoll.Done, true
 }
+
+// ownLimitSince is the version from which on clients send their own limit of retries.
+const ownLimitSince = 121
 
 // sendBack serves 36: a consumer gives a message back, to be delivered again later or to become a dead letter.
 func (b *Broker) sendBack(c *netpoll.Conn, req *remoting.Command) answer {
@@ -50,7 +52,7 @@ func (b *Broker) sendBack(c *netpoll.Conn, req *remoting.Command) answer {
 		return fail(remoting.RespSubscriptionGroupNotExist, "subscription group not exist, "+group+" "+faq)
 	}
 	if b.permission()&remoting.PermWrite == 0 {
-		return fail(remoting.RespNoPermission, "the broker["+b.advertise.Addr().String()+"] sending message is forbidden")
+		return fail(remoting.RespNoPermission, b.forbidden("sending message"))
 	}
 	if config.RetryQueueNums <= 0 {
 		return answer{}
@@ -68,17 +70,41 @@ func (b *Broker) sendBack(c *netpoll.Conn, req *remoting.Command) answer {
 	if err != nil {
 		return fail(remoting.RespSystemError, err.Error())
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), b.syncLimit)
-	defer cancel()
-	p, err := b.store.Append(m)
-	if err == nil {
-		err = b.store.Visible().Wait(ctx, p.End)
-	}
-	if err != nil {
-		return fail(remoting.RespSystemError, err.Error())
+	if status := b.storeNow(m); status != "" {
+		return fail(remoting.RespSystemError, status)
 	}
 	b.stats.SendBack(group, string(r.Topic))
 	return answer{}
+}
+
+// storeNow stores a message and waits until it is safe; stock's name of what went wrong otherwise. It blocks: never on a loop.
+func (b *Broker) storeNow(m *store.Message) (status string) {
+	ctx, cancel := context.WithTimeout(context.Background(), b.syncLimit)
+	defer cancel()
+	for {
+		p, err := b.store.Append(m)
+		switch {
+		case err == nil:
+			if err = b.store.Visible().Wait(ctx, p.End); err == nil {
+				return ""
+			}
+			if ctx.Err() != nil {
+				return "FLUSH_DISK_TIMEOUT"
+			}
+			return "UNKNOWN_ERROR"
+		case errors.Is(err, store.ErrTooLarge), errors.Is(err, store.ErrMalformed):
+			return "MESSAGE_ILLEGAL"
+		case !errors.Is(err, store.ErrFull):
+			return "SERVICE_NOT_AVAILABLE"
+		}
+		room := make(chan struct{})
+		b.store.Room(func() { close(room) })
+		select {
+		case <-room:
+		case <-ctx.Done():
+			return "SERVICE_NOT_AVAILABLE"
+		}
+	}
 }
 
 // givenBack is the message that is stored for one given back.
@@ -88,7 +114,6 @@ func (b *Broker) givenBack(req *remoting.Command, config *remoting.SubscriptionG
 		return nil, err
 	}
 	limit := config.RetryMaxTimes
-	const ownLimitSince = 121 // releases from 3.4.9 on send their own limit
 	if n, ok, err := req.Int32("maxReconsumeTimes"); err != nil {
 		return nil, err
 	} else if ok && req.Version >= ownLimitSince {
@@ -112,17 +137,11 @@ func (b *Broker) givenBack(req *remoting.Command, config *remoting.SubscriptionG
 		ReconsumeTimes: r.ReconsumeTimes + 1, Body: r.Body,
 	}
 	if r.ReconsumeTimes >= limit || level < 0 {
-		t, err := b.ensureTopic(remoting.NewTopicConfig(meta.DLQPrefix+config.GroupName, 1, rw))
-		if err != nil {
-			return nil, fmt.Errorf("topic %s: %w", t.TopicName, err)
-		}
-		m.Topic, m.Properties = []byte(t.TopicName), properties
+		t := b.ensureTopic(remoting.NewTopicConfig(meta.DLQPrefix+config.GroupName, 1, rw))
+		m.Topic, m.Properties = []byte(t.TopicName), record.AppendProperty(properties, record.PropertyDelay, "0")
 		return m, nil
 	}
-	t, err := b.ensureTopic(remoting.NewTopicConfig(meta.RetryPrefix+config.GroupName, config.RetryQueueNums, rw))
-	if err != nil {
-		return nil, fmt.Errorf("topic %s: %w", t.TopicName, err)
-	}
+	t := b.ensureTopic(remoting.NewTopicConfig(meta.RetryPrefix+config.GroupName, config.RetryQueueNums, rw))
 	if level == 0 {
 		level = 3 + r.ReconsumeTimes
 	}

@@ -4,7 +4,10 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
+	"slices"
+	"strings"
 
 	"ringmq/broker/meta"
 	"ringmq/netpoll"
@@ -16,8 +19,8 @@ import (
 
 const faq = "\nSee https://rocketmq.apache.org/docs/bestPractice/06FAQ for further details."
 
-// send serves 10, 310 and 320: it appends the message on the loop and parks the answer. Without a fault it allocates nothing.
-func (b *Broker) send(c *netpoll.Conn, req *remoting.Command) netpoll.Verdict {
+// trySend appends a message on the loop and parks the answer. Hold: the log has no room. Without a fault it allocates nothing.
+func (b *Broker) trySend(c *netpoll.Conn, req *remoting.Command) netpoll.Verdict {
 	l := b.loop(c.Loop())
 	h := &l.send
 	if err := h.Decode(req); err != nil {
@@ -28,14 +31,25 @@ func (b *Broker) send(c *netpoll.Conn, req *remoting.Command) netpoll.Verdict {
 	}
 	topic, ok := b.topics.Get(h.Topic)
 	if !ok {
-		return b.createForSend(c, req, h)
+		made, allowed := b.template(h)
+		if !allowed {
+			return b.refuse(c, req, remoting.RespTopicNotExist, "topic["+string(h.Topic)+"] not exist, apply first please!"+faq)
+		}
+		return b.await(c, made)
+	}
+	if b.settling.has(h.Topic) && !c.State().(*connState).sends.urgent {
+		return b.await(c, *topic)
 	}
 	queue := h.QueueID
 	if queue >= max(topic.ReadQueueNums, topic.WriteQueueNums) {
 		return b.refuse(c, req, remoting.RespInvalidParameter, fmt.Sprintf("request queueId[%d] is illegal, %s Producer: %s", queue, describeTopic(topic), c.RemoteAddr()))
 	}
+	if topic.Order && b.permission()&remoting.PermWrite == 0 {
+		return b.refuse(c, req, remoting.RespNoPermission, b.forbidden("sending message"))
+	}
 	if queue < 0 {
 		queue = rand.Int32N(max(topic.WriteQueueNums, 1))
+		h.QueueID = queue // the answer names it
 	}
 	m := &l.message
 	*m = store.Message{
@@ -49,6 +63,12 @@ func (b *Broker) send(c *netpoll.Conn, req *remoting.Command) netpoll.Verdict {
 		return b.sendBatch(c, req, l)
 	}
 	return b.sendOne(c, req, l, topic)
+}
+
+// await has a send wait for its topic, which is made if it is not there.
+func (b *Broker) await(c *netpoll.Conn, t remoting.TopicConfig) netpoll.Verdict {
+	b.settle(t, func() { b.drainSoon(c) })
+	return awaitTopic
 }
 
 // admit checks what needs no topic.
@@ -65,8 +85,25 @@ func (b *Broker) admit(h *remoting.SendHeader) (int32, string) {
 	return remoting.RespSuccess, ""
 }
 
+// forbidden is how stock says that the whole broker may not do something.
+func (b *Broker) forbidden(what string) string {
+	return "the broker[" + b.advertise.Addr().String() + "] " + what + " is forbidden"
+}
+
+// describeTopic writes a topic as stock's remarks do.
 func describeTopic(t *remoting.TopicConfig) string {
-	return fmt.Sprintf("topicConfig=[topicName=%s, readQueueNums=%d, writeQueueNums=%d, perm=%d]", t.TopicName, t.ReadQueueNums, t.WriteQueueNums, t.Perm)
+	perm := []byte("---")
+	for i, bit := range []int32{remoting.PermRead, remoting.PermWrite, remoting.PermInherit} {
+		if t.Perm&bit != 0 {
+			perm[i] = "RWX"[i]
+		}
+	}
+	var attributes []string
+	for _, k := range slices.Sorted(maps.Keys(t.Attributes)) {
+		attributes = append(attributes, k+"="+t.Attributes[k])
+	}
+	return fmt.Sprintf("TopicConfig [topicName=%s, readQueueNums=%d, writeQueueNums=%d, perm=%s, topicFilterType=%s, topicSysFlag=%d, order=%t, attributes={%s}]",
+		t.TopicName, t.ReadQueueNums, t.WriteQueueNums, perm, t.TopicFilterType, t.TopicSysFlag, t.Order, strings.Join(attributes, ", "))
 }
 
 // refuse answers a send that was not stored. Stock's refusals carry region and trace switch too.
@@ -75,43 +112,57 @@ func (b *Broker) refuse(c *netpoll.Conn, req *remoting.Command, code int32, rema
 	return netpoll.Done
 }
 
-var (
-	popCK       = []byte("POP_CK\x01")
-	uniqKeyName = []byte("UNIQ_KEY\x01")
-)
-
-// stored builds the properties a message is stored with: the producer's, and what the broker adds.
+// stored builds the properties a message is stored with: the producer's, and what the broker adds. A name stands once: a message
+// that was received and is sent again brings some of them along.
 func (b *Broker) stored(dst, properties []byte) []byte {
-	if bytes.Contains(properties, popCK) {
-		dst = record.DeleteProperty(dst, properties, "POP_CK")
-	} else {
-		dst = append(dst, properties...)
+	dst = append(dst, properties...)
+	if _, ok := record.Property(properties, "POP_CK"); ok {
+		dst = record.DeleteProperty(dst[:0], dst, "POP_CK")
 	}
-	if len(dst) > 0 && !record.ClosedProperties(dst) {
-		dst = append(dst, 2)
-	}
-	dst = record.AppendProperty(dst, "MSG_REGION", b.region)
-	dst = record.AppendProperty(dst, "TRACE_ON", "true")
-	dst = record.AppendProperty(dst, "CLUSTER", b.cluster)
-	if !bytes.Contains(properties, uniqKeyName) {
-		dst = append(dst, uniqKeyName...)
+	dst = setProperty(dst, "MSG_REGION", b.region)
+	dst = setProperty(dst, "TRACE_ON", "true")
+	dst = setProperty(dst, "CLUSTER", b.cluster)
+	if _, ok := record.Property(dst, record.PropertyUniqKey); !ok {
+		dst = append(dst, "UNIQ_KEY\x01"...)
 		dst = append(b.uniqKeys.Append(dst), 2)
 	}
 	return dst
+}
+
+// setProperty gives a property a value, in place.
+func setProperty(properties []byte, name, value string) []byte {
+	if old, ok := record.Property(properties, name); ok {
+		if string(old) == value {
+			return properties
+		}
+		properties = record.DeleteProperty(properties[:0], properties, name)
+	}
+	if !record.ClosedProperties(properties) {
+		properties = append(properties, 2)
+	}
+	return record.AppendProperty(properties, name, value)
 }
 
 // sendOne stores a single message.
 func (b *Broker) sendOne(c *netpoll.Conn, req *remoting.Command, l *loopState, topic *remoting.TopicConfig) netpoll.Verdict {
 	h, m := &l.send, &l.message
 	if len(m.Body) == 0 {
-		return b.refuse(c, req, remoting.RespSystemError, "the message body is empty")
+		b.reply(c, req, fail(remoting.RespSystemError, "the message body is empty"))
+		return netpoll.Done
 	}
-	if bytes.HasPrefix(h.Topic, []byte(meta.RetryPrefix)) && !b.retried(l, topic) {
-		return b.refuse(c, req, remoting.RespSubscriptionGroupNotExist, "subscription group not exist, "+string(h.Topic[len(meta.RetryPrefix):])+" "+faq)
+	if isRetry(h.Topic) {
+		if v, ok := b.retried(c, req, l); !ok {
+			return v
+		}
 	}
 	properties := h.Properties
+	if topic.Attributes["cleanup.policy"] == "COMPACTION" {
+		if _, ok := record.Property(properties, record.PropertyKeys); !ok {
+			return b.refuse(c, req, remoting.RespMessageIllegal, "Required message key is missing")
+		}
+	}
 	if v, ok := record.Property(properties, "TRAN_MSG"); ok && isTrue(v) && !(m.ReconsumeTimes > 0 && delay.Level(properties, b.maxLevel) > 0) {
-		return b.refuse(c, req, remoting.RespNoPermission, "the broker["+b.advertise.Addr().String()+"] sending transaction message is forbidden")
+		return b.refuse(c, req, remoting.RespNoPermission, b.forbidden("sending transaction message"))
 	}
 	l.properties = b.stored(l.properties[:0], properties)
 	m.Properties = l.properties
@@ -174,32 +225,36 @@ const notAvailable = "service not available now. It may be caused by one of the 
 func (b *Broker) notStored(c *netpoll.Conn, req *remoting.Command, err error) netpoll.Verdict {
 	switch {
 	case errors.Is(err, store.ErrFull):
-		b.store.Room(c.Resume)
 		return netpoll.Hold
 	case errors.Is(err, store.ErrTooLarge), errors.Is(err, store.ErrMalformed):
-		return b.refuse(c, req, remoting.RespMessageIllegal, fmt.Sprintf("the message is illegal, maybe msg body or properties length not matched. msg body length limit %dB, msg properties length limit 32KB.", b.c.Int("maxMessageSize")))
+		return b.refuse(c, req, remoting.RespMessageIllegal, b.illegal())
 	}
 	b.logger.Warn("message not stored", "error", err)
 	return b.refuse(c, req, remoting.RespServiceNotAvailable, notAvailable)
 }
 
+func (b *Broker) illegal() string {
+	return fmt.Sprintf("the message is illegal, maybe msg body or properties length not matched. msg body length limit %dB, msg properties length limit 32KB.", b.c.Int("maxMessageSize"))
+}
+
 // sendBatch stores the items of a batch as messages of their own.
 func (b *Broker) sendBatch(c *netpoll.Conn, req *remoting.Command, l *loopState) netpoll.Verdict {
 	h := &l.send
-	if bytes.HasPrefix(h.Topic, []byte(meta.RetryPrefix)) || len(h.Topic) > 127 {
+	if isRetry(h.Topic) || len(h.Topic) > 127 {
 		return b.refuse(c, req, remoting.RespMessageIllegal, "batch request does not support retry group "+string(h.Topic))
 	}
 	if delay.Level(h.Properties, b.maxLevel) > 0 {
-		return b.refuse(c, req, remoting.RespMessageIllegal, "the message is illegal, maybe msg body or properties length not matched. msg body length limit 4194304B, msg properties length limit 32KB.")
+		return b.refuse(c, req, remoting.RespMessageIllegal, b.illegal())
 	}
 	places, err := b.store.AppendBatch(&l.message, req.Body, l.places[:0])
+	if errors.Is(err, store.ErrMalformed) {
+		b.reply(c, req, fail(remoting.RespSystemError, "the items of the batch do not add up"))
+		return netpoll.Done
+	}
 	if err != nil {
 		return b.notStored(c, req, err)
 	}
 	l.places = places
-	if len(places) == 0 {
-		return b.refuse(c, req, remoting.RespMessageIllegal, "the batch is empty")
-	}
 	bytesIn := int64(0)
 	for i := range places {
 		bytesIn += int64(places[i].Size)

@@ -1,86 +1,136 @@
 package broker
 
 import (
-	"bytes"
-	"fmt"
+	"sync"
+	"sync/atomic"
 
 	"ringmq/broker/meta"
 	"ringmq/netpoll"
 	"ringmq/netpoll/remoting"
 )
 
-// creation is a topic that a connection's first send to it waits for.
-type creation struct {
-	topic string
-	done  bool
-	code  int32
-	text  string
+// awaitTopic says, beside netpoll's verdicts, that a send has to wait until its topic is settled: on disk and known to the name
+// servers. Otherwise a crash could leave messages without their topic.
+const awaitTopic netpoll.Verdict = 0xff
+
+// settling are the topics that were made and are not settled yet. Any goroutine.
+type settling struct {
+	n    atomic.Int64 // topics; a send looks no further while it is 0
+	mu   sync.Mutex
+	then map[string][]func() // called when the topic is settled
 }
 
-// createForSend makes the topic of a send where that is allowed. The topic must be on disk and in the route before its first
-// message is stored, so the frame is held and offered again; sends behind it keep their order.
-func (b *Broker) createForSend(c *netpoll.Conn, req *remoting.Command, h *remoting.SendHeader) netpoll.Verdict {
-	state := c.State().(*connState)
-	if w := &state.creating; w.done && w.topic == string(h.Topic) {
-		code, text := w.code, w.text
-		*w = creation{}
-		return b.refuse(c, req, code, text)
+// join has fn called when a topic is settled; false when it is.
+func (s *settling) join(topic []byte, fn func()) bool {
+	if s.n.Load() == 0 {
+		return false
 	}
-	topic := string(h.Topic)
-	defaultTopic, queues, unit := string(h.DefaultTopic), h.DefaultTopicQueueNums, h.UnitMode
-	state.creating = creation{topic: topic}
-	ok := b.workers.Try(func() {
-		code, text := b.autoCreate(topic, defaultTopic, queues, unit)
-		_ = c.Do(func() {
-			if state.creating.topic == topic {
-				state.creating = creation{topic: topic, done: true, code: code, text: text}
-			}
-		})
-		c.Resume()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	waiting, ok := s.then[string(topic)]
+	if ok {
+		s.then[string(topic)] = append(waiting, fn)
+	}
+	return ok
+}
+
+// has says whether a topic is not settled yet. No allocation.
+func (s *settling) has(topic []byte) bool {
+	if s.n.Load() == 0 {
+		return false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, ok := s.then[string(topic)]
+	return ok
+}
+
+// settle makes a topic unless it is there, and has fn called once it is settled: at once, or on a goroutine that fn must not
+// hold up. It does not block.
+func (b *Broker) settle(t remoting.TopicConfig, fn func()) {
+	s := &b.settling
+	s.mu.Lock()
+	if waiting, ok := s.then[t.TopicName]; ok {
+		s.then[t.TopicName] = append(waiting, fn)
+		s.mu.Unlock()
+		return
+	}
+	if _, ok := b.topics.Lookup(t.TopicName); ok {
+		s.mu.Unlock()
+		fn()
+		return
+	}
+	if s.then == nil {
+		s.then = map[string][]func(){}
+	}
+	s.then[t.TopicName] = []func(){fn}
+	s.n.Add(1)
+	s.mu.Unlock()
+	b.topics.Ensure(t)
+	b.afterSettled(func(error) {
+		s.mu.Lock()
+		waiting := s.then[t.TopicName]
+		delete(s.then, t.TopicName)
+		s.n.Add(-1)
+		s.mu.Unlock()
+		for _, fn := range waiting {
+			fn()
+		}
 	})
-	if !ok {
-		state.creating = creation{}
-		b.reply(c, req, busy)
-		return netpoll.Done
-	}
-	return netpoll.Hold
 }
 
-// autoCreate makes a topic after the template of another, as stock does, and waits until it is safe and routed.
-func (b *Broker) autoCreate(topic, template string, queues int32, unit bool) (int32, string) {
-	if bytes.HasPrefix([]byte(topic), []byte(meta.RetryPrefix)) {
-		b.ensureTopic(remoting.NewTopicConfig(topic, 1, remoting.PermRead|remoting.PermWrite))
-		return remoting.RespTopicNotExist, ""
-	}
-	missing := fmt.Sprintf("topic[%s] not exist, apply first please!%s", topic, faq)
-	t, ok := b.topics.Lookup(template)
-	if !ok || template == meta.AutoCreateTopic && !b.c.Bool("autoCreateTopicEnable") || t.Perm&remoting.PermInherit == 0 {
-		return remoting.RespTopicNotExist, missing
-	}
-	n := max(min(queues, t.WriteQueueNums), 0)
-	made := remoting.NewTopicConfig(topic, n, t.Perm&^remoting.PermInherit)
-	made.TopicFilterType = t.TopicFilterType
-	if unit {
-		made.TopicSysFlag |= 1
-	}
-	b.ensureTopic(made)
-	return remoting.RespTopicNotExist, missing
+// afterSettled has fn called when the topics as they are now are on disk, or could not be written, and registered.
+func (b *Broker) afterSettled(fn func(error)) {
+	var left atomic.Int32
+	left.Store(2)
+	var saved error
+	b.registrar.after(func() {
+		if left.Add(-1) == 0 {
+			fn(saved)
+		}
+	})
+	b.persister.Mark(b.documents.topics, func(err error) {
+		saved = err
+		if left.Add(-1) == 0 {
+			fn(saved)
+		}
+	})
 }
 
-// ensureTopic makes a topic unless it is there, and returns when it is on disk and every reachable name server has it. It
-// blocks: never on a loop.
-func (b *Broker) ensureTopic(t remoting.TopicConfig) (*remoting.TopicConfig, error) {
-	got, created := b.topics.Ensure(t)
-	if !created {
-		return got, nil
-	}
-	return got, b.settled()
-}
-
-// settled waits until the topics as they are now are on disk and registered.
+// settled waits for afterSettled. It blocks: never on a loop.
 func (b *Broker) settled() error {
-	saved := make(chan error, 1)
-	b.persister.Mark(b.documents.topics, func(err error) { saved <- err })
-	b.registrar.wait()
-	return <-saved
+	done := make(chan error, 1)
+	b.afterSettled(func(err error) { done <- err })
+	return <-done
+}
+
+// ensureTopic makes a topic unless it is there, and returns when it is settled. It blocks: never on a loop.
+func (b *Broker) ensureTopic(t remoting.TopicConfig) *remoting.TopicConfig {
+	if got, ok := b.topics.Lookup(t.TopicName); !ok || b.settling.has([]byte(t.TopicName)) {
+		done := make(chan struct{})
+		b.settle(t, func() { close(done) })
+		<-done
+	} else {
+		return got
+	}
+	got, _ := b.topics.Ensure(t)
+	return got
+}
+
+// template is the configuration that a send to an unknown topic makes, as stock does; false when it may not be made.
+func (b *Broker) template(h *remoting.SendHeader) (t remoting.TopicConfig, ok bool) {
+	topic, from := string(h.Topic), string(h.DefaultTopic)
+	if isRetry(h.Topic) {
+		return remoting.NewTopicConfig(topic, 1, remoting.PermRead|remoting.PermWrite), true
+	}
+	d, ok := b.topics.Lookup(from)
+	if !ok || from == meta.AutoCreateTopic && !b.c.Bool("autoCreateTopicEnable") || d.Perm&remoting.PermInherit == 0 {
+		return t, false
+	}
+	t = remoting.NewTopicConfig(topic, max(min(h.DefaultTopicQueueNums, d.WriteQueueNums), 0), d.Perm&^remoting.PermInherit)
+	t.TopicFilterType = d.TopicFilterType
+	if h.UnitMode {
+		t.TopicSysFlag |= 1
+	}
+	return t, true
 }

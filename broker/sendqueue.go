@@ -1,0 +1,69 @@
+package broker
+
+import (
+	"ringmq/netpoll"
+	"ringmq/netpoll/remoting"
+)
+
+// sendQueue are a connection's sends that wait: the first for its topic, those behind it for their turn, so that sends of one
+// connection are stored in their order. Other requests of the connection go on. Its loop's own.
+type sendQueue struct {
+	list   []*remoting.Command
+	bytes  int
+	held   bool // the connection is held, because the queue is full
+	urgent bool // the connection has ended: what waits is stored without its answer
+}
+
+// Bounds of a queue; beyond them the connection is not read from.
+const (
+	maxWaitingSends     = 256
+	maxWaitingSendBytes = 1 << 20
+)
+
+// send serves 10, 310 and 320.
+func (b *Broker) send(c *netpoll.Conn, req *remoting.Command) netpoll.Verdict {
+	q := &c.State().(*connState).sends
+	if len(q.list) == 0 {
+		switch b.trySend(c, req) {
+		case netpoll.Done:
+			return netpoll.Done
+		case netpoll.Hold:
+			b.store.Room(c.Resume)
+			return netpoll.Hold
+		}
+	}
+	if len(q.list) >= maxWaitingSends || len(q.list) > 0 && q.bytes+len(req.Body) > maxWaitingSendBytes {
+		q.held = true
+		return netpoll.Hold
+	}
+	q.list = append(q.list, req.Clone())
+	q.bytes += len(req.Body)
+	return netpoll.Done
+}
+
+// drain goes on with the sends that wait. On the connection's loop.
+func (b *Broker) drain(c *netpoll.Conn) {
+	q := &c.State().(*connState).sends
+	for len(q.list) > 0 {
+		switch b.trySend(c, q.list[0]) {
+		case awaitTopic:
+			return
+		case netpoll.Hold:
+			if !q.urgent {
+				b.store.Room(func() { b.drainSoon(c) })
+			}
+			return
+		}
+		q.bytes -= len(q.list[0].Body)
+		q.list[0] = nil
+		q.list = q.list[1:]
+	}
+	q.list = nil
+	if q.held {
+		q.held = false
+		c.Resume()
+	}
+}
+
+// drainSoon is drain for any goroutine.
+func (b *Broker) drainSoon(c *netpoll.Conn) { _ = c.Do(func() { b.drain(c) }) }
