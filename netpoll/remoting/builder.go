@@ -61,10 +61,15 @@ func (b *Builder) next() {
 	b.count++
 }
 
-// Str adds a text field.
+// Str adds a text field. It must not be inlined into other packages: there the compiler cannot see that the generic addField
+// does not keep the builder, and would move it to the heap for every answer.
+//
+//go:noinline
 func (b *Builder) Str(key, v string) { addField(b, key, v) }
 
-// Bytes adds a text field.
+// Bytes adds a text field. Not inlined for the reason given at Str.
+//
+//go:noinline
 func (b *Builder) Bytes(key string, v []byte) { addField(b, key, v) }
 
 func addField[T string | []byte](b *Builder, key string, v T) {
