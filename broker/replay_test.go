@@ -99,13 +99,6 @@ func (r *replay) client(scenario string, e *golden.Exchange) *client {
 	return c
 }
 
-// later are requests of parts that are not built: their answers are those of a broker that has them switched off.
-var later = map[int32]bool{
-	37: true, 60: true, 61: true, 303: true, 308: true, 353: true, 314: true, 323: true, 354: true, 355: true, 370: true, 400: true, 401: true, 402: true,
-	324: true, 325: true, 907: true, 906: true, 908: true, 1007: true, 905: true, 306: true, 316: true, 329: true, 223: true,
-	2001: true, 2002: true, 2003: true, 2004: true,
-}
-
 // request is what is sent for a recorded request; nil when it is left out.
 func (r *replay) request(e *golden.Exchange) *remoting.Command {
 	r.t.Helper()
@@ -114,7 +107,7 @@ func (r *replay) request(e *golden.Exchange) *remoting.Command {
 		r.t.Fatal(err)
 	}
 	req := decoded.Clone()
-	if later[req.Code] || req.Code > 3000 {
+	if _, built := r.broker.handlers[req.Code]; !built && e.Scenario != "raw-unsupported" {
 		r.skipped[remoting.CodeName(req.Code)]++
 		return nil
 	}
@@ -123,6 +116,9 @@ func (r *replay) request(e *golden.Exchange) *remoting.Command {
 		if e.ResponseHeader != nil && e.ResponseHeader.Code == remoting.RespPullNotFound {
 			r.set(req, "suspendTimeoutMillis", "20")
 		}
+	case remoting.CodeQueryMessage:
+		r.set(req, "beginTimestamp", "0")
+		r.set(req, "endTimestamp", "9223372036854775807")
 	case remoting.CodeConsumerSendMsgBack, remoting.CodeViewMessageById:
 		if at, ok, err := req.Int64("offset"); ok && err == nil {
 			if ours, ok := r.physical[at]; ok {
@@ -160,7 +156,13 @@ func (r *replay) compare(e *golden.Exchange, got *remoting.Command) {
 	r.seen++
 	r.learn(&wanted, got)
 	where := fmt.Sprintf("%s n=%d (%d %s)", e.Scenario, e.N, *e.Code, e.Name)
-	if allowed[fmt.Sprint(e.Scenario, "/", e.N)] {
+	if meant(e, got, &wanted) {
+		return
+	}
+	if code, ok := differs[fmt.Sprint(e.Scenario, "/", e.N)]; ok {
+		if got.Code != code {
+			r.t.Errorf("%s: %d %q, meant to be %d", where, got.Code, got.Remark, code)
+		}
 		return
 	}
 	remark := alike(string(wanted.Remark))
@@ -194,6 +196,37 @@ func (r *replay) learn(wanted, got *remoting.Command) {
 			}
 		}
 	}
+	r.records(wanted.Body, got.Body)
+}
+
+// records notes the same for two pulls that found equally many messages.
+func (r *replay) records(theirs, ours []byte) {
+	var a, b record.Record
+	for a.Parse(theirs) == nil && b.Parse(ours) == nil {
+		r.physical[a.PhysicalOffset] = b.PhysicalOffset
+		theirs, ours = theirs[a.TotalSize:], ours[b.TotalSize:]
+	}
+}
+
+// meant says that an answer differs from stock's as it should: what is not built answers as stock does with it switched off.
+func meant(e *golden.Exchange, got, wanted *remoting.Command) bool {
+	var req remoting.Command
+	if err := req.Decode(e.Request); err != nil {
+		return false
+	}
+	properties := req.Text("i") + req.Text("properties")
+	switch {
+	case got.Code == remoting.RespNoPermission && strings.Contains(properties, "TRAN_MSG\x01true"):
+		return true
+	case got.Code == remoting.RespSystemError && strings.Contains(properties, "TIMER_") && !strings.Contains(properties, "DELAY\x01"):
+		return true
+	case got.Code == remoting.RespSystemError && strings.HasPrefix(string(got.Remark), onlyTags):
+		return true
+	case req.Code == remoting.CodeQueryConsumerOffset && wanted.Code == remoting.RespQueryNotFound && got.Text("offset") == "0":
+		// An empty queue that begins at 0 answers 0, so that a message stored before the next question is not missed.
+		return true
+	}
+	return false
 }
 
 func names(c *remoting.Command) []string {
@@ -205,13 +238,53 @@ func names(c *remoting.Command) []string {
 	return keys
 }
 
-// allowed are the exchanges that are meant to differ, by scenario and number.
-var allowed = map[string]bool{}
+// differs are the exchanges whose answer is not stock's, by scenario and number, with the code they have here.
+var differs = map[string]int32{
+	// The half message of raw-send/43 is not there.
+	"raw-pull/42": remoting.RespPullNotFound,
+}
 
 func TestReplayRaw(t *testing.T) {
 	r := newReplay(t)
 	for _, name := range []string{"raw-fill", "raw-fill-basic", "raw-consume", "raw-send", "raw-pull", "raw-offsets", "raw-clients", "raw-admin"} {
 		r.scenario(name)
 	}
-	t.Log(r.seen, r.skipped)
+	r.enough(230)
+}
+
+func TestReplayUnsupported(t *testing.T) {
+	r := newReplay(t)
+	r.scenario("raw-unsupported")
+	r.enough(60)
+}
+
+func TestReplayJavaClient(t *testing.T) {
+	for _, prefix := range []string{"json", "bin"} {
+		t.Run(prefix, func(t *testing.T) {
+			r := newReplay(t, "messageDelayLevel="+strings.Repeat("0s ", 18))
+			for _, name := range []string{"producer-basic", "producer-props", "producer-compress", "producer-batch", "producer-delay", "producer-errors", "producer-v1", "producer-transaction", "producer-fill",
+				"consumer-concurrent", "consumer-tags", "consumer-sql92", "consumer-sql92-bad", "consumer-retry-dlq", "consumer-orderly", "consumer-pull",
+				"consumer-litepull", "consumer-litepull-heartbeatv2", "consumer-broadcast", "consumer-rebalance"} {
+				r.scenario(prefix + "-" + name)
+			}
+			r.enough(100)
+		})
+	}
+}
+
+func TestReplayGoClient(t *testing.T) {
+	r := newReplay(t, "messageDelayLevel="+strings.Repeat("0s ", 18))
+	for _, name := range []string{"go-producer", "go-consumer", "go-tags", "go-orderly", "go-broadcast", "go-pull", "go-retry"} {
+		r.scenario(name)
+	}
+	r.enough(50)
+}
+
+// enough makes sure that the comparison has taken place.
+func (r *replay) enough(n int) {
+	r.t.Helper()
+	if r.seen < n {
+		r.t.Fatal("only", r.seen, "answers compared; not built:", r.skipped)
+	}
+	r.t.Log(r.seen, "answers compared; not built:", r.skipped)
 }

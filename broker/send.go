@@ -277,6 +277,9 @@ func (b *Broker) sendBatch(c *netpoll.Conn, req *remoting.Command, l *loopState)
 	r.Bytes("msgId", l.properties)
 	r.Int("queueId", int64(h.QueueID))
 	r.Int("queueOffset", places[0].QueueOffset)
+	if uniq, ok := record.Property(h.Properties, record.PropertyUniqKey); ok {
+		r.Bytes("transactionId", uniq)
+	}
 	l.parked.frames = r.End()
 	l.answerWhenSafe(c, places[len(places)-1].End, from, h.Properties)
 	return netpoll.Done

@@ -120,12 +120,9 @@ func (b *Broker) ensureTopic(t remoting.TopicConfig) *remoting.TopicConfig {
 // template is the configuration that a send to an unknown topic makes, as stock does; false when it may not be made.
 func (b *Broker) template(h *remoting.SendHeader) (t remoting.TopicConfig, ok bool) {
 	topic, from := string(h.Topic), string(h.DefaultTopic)
-	if isRetry(h.Topic) {
-		return remoting.NewTopicConfig(topic, 1, remoting.PermRead|remoting.PermWrite), true
-	}
 	d, ok := b.topics.Lookup(from)
 	if !ok || from == meta.AutoCreateTopic && !b.c.Bool("autoCreateTopicEnable") || d.Perm&remoting.PermInherit == 0 {
-		return t, false
+		return remoting.NewTopicConfig(topic, 1, remoting.PermRead|remoting.PermWrite), isRetry(h.Topic)
 	}
 	t = remoting.NewTopicConfig(topic, max(min(h.DefaultTopicQueueNums, d.WriteQueueNums), 0), d.Perm&^remoting.PermInherit)
 	t.TopicFilterType = d.TopicFilterType

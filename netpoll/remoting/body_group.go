@@ -56,7 +56,7 @@ type GroupList struct {
 // SubscriptionData is one topic's subscription as clients send it in heartbeats.
 type SubscriptionData struct {
 	ClassFilterMode bool     `json:"classFilterMode"`
-	CodeSet         []int32  `json:"codeSet"`
+	CodeSet         CodeSet  `json:"codeSet"`
 	ExpressionType  string   `json:"expressionType"`
 	SubString       string   `json:"subString"`
 	SubVersion      int64    `json:"subVersion"`
