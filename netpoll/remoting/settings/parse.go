@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"unicode/utf16"
 )
 
 // Origin of a value; a later one wins.
@@ -46,11 +47,12 @@ func ParseProperties(name string, text []byte) ([]Setting, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%s: key %s: %w", where, key, err)
 		}
-		v, err := unescape(value)
+		// Java keeps blanks at the end, and then takes the value for malformed; nobody means them.
+		v, err := unescape(strings.TrimRight(value, " \t"))
 		if err != nil {
 			return nil, fmt.Errorf("%s: value of %s: %w", where, k, err)
 		}
-		all = append(all, Setting{Key: k, Value: strings.TrimRight(v, " \t"), Origin: File, Where: where})
+		all = append(all, Setting{Key: k, Value: v, Origin: File, Where: where})
 	}
 	return all, nil
 }
@@ -106,8 +108,15 @@ func unescape(s string) (string, error) {
 			if err != nil {
 				return "", fmt.Errorf(`\u without four digits`)
 			}
-			b.WriteRune(rune(n))
 			i += 4
+			r := rune(n)
+			if utf16.IsSurrogate(r) && strings.HasPrefix(s[i+1:], `\u`) && i+7 <= len(s) {
+				if low, err := strconv.ParseUint(s[i+3:i+7], 16, 16); err == nil {
+					r = utf16.DecodeRune(r, rune(low))
+					i += 6
+				}
+			}
+			b.WriteRune(r)
 		default:
 			b.WriteByte(s[i])
 		}

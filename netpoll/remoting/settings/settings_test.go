@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -102,5 +103,152 @@ func TestChangeAndRewrite(t *testing.T) {
 	}
 	if bak, _ := os.ReadFile(path + ".bak"); string(bak) != "name=old\n" {
 		t.Fatalf("%q", bak)
+	}
+}
+
+// TestRewriteKeepsTheFilesOwn: a flag hides what the file says while the process runs; it does not take it out of the file.
+func TestRewriteKeepsTheFilesOwn(t *testing.T) {
+	folder := t.TempDir()
+	target := filepath.Join(folder, "real.conf")
+	if err := os.WriteFile(target, []byte("listenPort=20000\nname=a\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(folder, "broker.conf")
+	if err := os.Symlink("real.conf", path); err != nil {
+		t.Fatal(err)
+	}
+	text, _ := os.ReadFile(path)
+	file, err := ParseProperties(path, text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	flag, _ := FromFlag("listenPort=30000")
+	v, err := table.Merge(file, FromEnvironment([]string{"RINGMQ_ratio=0.25", "RINGMQ_name=hidden"}), []Setting{flag})
+	if err != nil {
+		t.Fatal(err)
+	}
+	nasty := " \\a=b:c\n\t#ü " // must come back as it is
+	if _, err := v.Change([]Setting{{Key: "longPollingEnable", Value: "false"}, {Key: "odd =key", Value: nasty}, {Key: "warmMapedFileEnable", Value: "true"}}); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := v.Rewrite(path); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if info, err := os.Lstat(path); err != nil || info.Mode()&os.ModeSymlink == 0 {
+		t.Fatal("the link was replaced", err)
+	}
+	if info, err := os.Stat(target); err != nil || info.Mode().Perm() != 0o600 {
+		t.Fatal("the file's mode has changed", err)
+	}
+	text, _ = os.ReadFile(path)
+	again, err := ParseProperties(path, text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v2, err := table.Merge(again)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := v2.All()
+	if all["listenPort"] != "20000" || all["name"] != "a" || all["ratio"] != "0.5" || all["longPollingEnable"] != "false" || all["odd =key"] != nasty || all["warmMapedFileEnable"] != "true" {
+		t.Fatalf("%q\n%s", all, text)
+	}
+	if _, ok := v2.Found("ratio"); ok {
+		t.Fatal("what the environment said is in the file")
+	}
+	// A request that sets a hidden key is in force at once, and in the file.
+	if _, err := v.Change([]Setting{{Key: "listenPort", Value: "40000"}}); err != nil || v.Int("listenPort") != 40000 {
+		t.Fatal(v.Int("listenPort"), err)
+	}
+	if err := v.Rewrite(path); err != nil {
+		t.Fatal(err)
+	}
+	if text, _ = os.ReadFile(path); !strings.Contains(string(text), "listenPort=40000\n") {
+		t.Fatal(string(text))
+	}
+}
+
+func TestEscapes(t *testing.T) {
+	got, err := ParseProperties("f", []byte(`a=\ud83d\ude00\u00e4\ud83d`+"\nb=\\\\\\\nc=\\=\\:\n"))
+	if err != nil || got[0].Value != "😀ä\uFFFD" || got[1].Value != `\c==:` {
+		t.Fatalf("%q %v", got, err)
+	}
+	for _, bad := range []string{`a=\u`, `a=\u00g0`, `\u1=b`} {
+		if _, err := ParseProperties("f", []byte(bad)); err == nil {
+			t.Errorf("%s is taken", bad)
+		}
+	}
+}
+
+func TestUnknownKeysAreBounded(t *testing.T) {
+	v, err := table.Merge()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []Setting
+	for i := range maxKeys + 1 {
+		all = append(all, Setting{Key: "k" + strconv.Itoa(i), Value: "v"})
+	}
+	if _, err := v.Change(all); err == nil || len(v.All()) > len(table.keys) {
+		t.Fatal("all of them were taken:", len(v.All()), err)
+	}
+}
+
+func TestReadingTakesNoLockAndAllocatesNothing(t *testing.T) {
+	v, err := table.Merge()
+	if err != nil {
+		t.Fatal(err)
+	}
+	v.mu.Lock() // a change that takes its time
+	defer v.mu.Unlock()
+	if n := testing.AllocsPerRun(100, func() {
+		if v.Int("listenPort") != 10911 || !v.Bool("longPollingEnable") || v.Text("name") != "" || v.Float64("ratio") != 0.5 {
+			t.Error("values")
+		}
+	}); n != 0 {
+		t.Error("allocations:", n)
+	}
+}
+
+func TestFaultsOfProgrammers(t *testing.T) {
+	v, err := table.Merge()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for what, fn := range map[string]func(){
+		"a key that is not there": func() { v.Text("no such key") },
+		"a key of another kind":   func() { v.Int("name") },
+		"a key twice":             func() { NewTable([]Key{{Name: "a"}, {Name: "a"}}) },
+		"a malformed default":     func() { NewTable([]Key{{Name: "a", Default: "x", Kind: Int}}) },
+		"a short row":             func() { ParseTable("a\tint\t1", nil) },
+		"an unknown variable":     func() { ParseTable("a\ttext\t${nothing}\tm", nil) },
+	} {
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Error(what, "goes through")
+				}
+			}()
+			fn()
+		}()
+	}
+}
+
+func TestParseTable(t *testing.T) {
+	made := ParseTable("a\tint\t${n}\tmr\nb\tX|Y\tX\tm\nc\tbool\ttrue\t\nd\tdouble\t0.5\tm\ne\tlong\t5000000000\tm\n", map[string]string{"n": "7"})
+	v, err := made.Merge([]Setting{{Key: "c", Value: "TRUE"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if v.Int("a") != 7 || v.Text("b") != "X" || !v.Bool("c") || v.Float64("d") != 0.5 || v.Int64("e") != 5000000000 {
+		t.Fatal(v.Properties())
+	}
+	if !v.AtRuntime("a") || v.AtRuntime("b") || v.AtRuntime("c") || v.AtRuntime("no such key") || !v.Known("a") || v.Known("z") {
+		t.Fatal("marks")
+	}
+	if got := v.WithoutEffect(); !reflect.DeepEqual(got, []string{"c"}) {
+		t.Fatal(got)
 	}
 }

@@ -1,28 +1,57 @@
 package settings
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
-	"sort"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 )
 
-// Values are a server's settings in force. Any goroutine may read and set them.
+// maxKeys bounds how many keys that no table knows may be set.
+const maxKeys = 10_000
+
+// Values are a server's settings in force. Any goroutine may read and set them; reading takes no lock.
 type Values struct {
 	table *Table
-	mu    sync.RWMutex
-	set   map[string]Setting
+	force atomic.Pointer[map[string]*value] // every key of the table, and the unknown ones; replaced as a whole
+
+	mu   sync.Mutex // of what follows, and of Rewrite
+	set  map[string]Setting
+	file map[string]Setting // what the file says or a request has set, whatever else is in force
+}
+
+// value is a text and what it means for its kind.
+type value struct {
+	text   string
+	number int64
+	double float64
+	truth  bool
+}
+
+func newValue(k *Key, text string) *value {
+	v := &value{text: text}
+	if k == nil {
+		return v
+	}
+	// The text was checked against the kind; a default may be empty, which counts as zero.
+	switch k.Kind {
+	case Int, Long:
+		v.number, _ = strconv.ParseInt(text, 10, 64)
+	case Double:
+		v.double, _ = strconv.ParseFloat(text, 64)
+	case Bool:
+		v.truth = strings.EqualFold(text, "true")
+	}
+	return v
 }
 
 // Merge lays settings over the table's defaults; the higher origin wins, among equals the later. A value that its key refuses
 // is an error that says where it stands. Keys that the table does not know are kept, as stock keeps them.
 func (t *Table) Merge(layers ...[]Setting) (*Values, error) {
-	v := &Values{table: t, set: map[string]Setting{}}
+	v := &Values{table: t, set: map[string]Setting{}, file: map[string]Setting{}}
 	for _, layer := range layers {
 		for _, s := range layer {
 			if k := t.keys[s.Key]; k != nil {
@@ -30,56 +59,56 @@ func (t *Table) Merge(layers ...[]Setting) (*Values, error) {
 					return nil, fmt.Errorf("%s: %s: %w", s.Where, s.Key, err)
 				}
 			}
+			if s.Origin == File {
+				v.file[s.Key] = s
+			}
 			if old, ok := v.set[s.Key]; !ok || s.Origin >= old.Origin {
 				v.set[s.Key] = s
 			}
 		}
 	}
+	force := make(map[string]*value, len(t.keys)+len(v.set))
+	for name, k := range t.keys {
+		force[name] = newValue(k, k.Default)
+	}
+	for name, s := range v.set {
+		force[name] = newValue(t.keys[name], s.Value)
+	}
+	v.force.Store(&force)
 	return v, nil
 }
 
-// Text returns a key's value. The key must be in the table.
-func (v *Values) Text(key string) string {
+// get returns a key of the table, of the kind wanted. Anything else is a programmer's fault.
+func (v *Values) get(key string, kinds ...Kind) *value {
 	k := v.table.keys[key]
 	if k == nil {
 		panic("settings: no key " + key)
 	}
-	v.mu.RLock()
-	defer v.mu.RUnlock()
-	if s, ok := v.set[key]; ok {
-		return s.Value
+	if len(kinds) > 0 && !slices.Contains(kinds, k.Kind) {
+		panic("settings: key " + key + " is of another kind")
 	}
-	return k.Default
+	return (*v.force.Load())[key]
 }
+
+// Text returns a key's value. The key must be in the table.
+func (v *Values) Text(key string) string { return v.get(key).text }
 
 // Int returns a whole number. Values were checked when they were set, so it cannot fail.
-func (v *Values) Int(key string) int { return int(v.Int64(key)) }
+func (v *Values) Int(key string) int { return int(v.get(key, Int, Long).number) }
 
 // Int64 returns a whole number.
-func (v *Values) Int64(key string) int64 {
-	n, err := strconv.ParseInt(v.Text(key), 10, 64)
-	if err != nil {
-		panic(fmt.Sprintf("settings: %s is no number: %v", key, err))
-	}
-	return n
-}
+func (v *Values) Int64(key string) int64 { return v.get(key, Int, Long).number }
 
 // Bool returns a boolean.
-func (v *Values) Bool(key string) bool { return strings.EqualFold(v.Text(key), "true") }
+func (v *Values) Bool(key string) bool { return v.get(key, Bool).truth }
 
 // Float64 returns a number.
-func (v *Values) Float64(key string) float64 {
-	f, err := strconv.ParseFloat(v.Text(key), 64)
-	if err != nil {
-		panic(fmt.Sprintf("settings: %s is no number: %v", key, err))
-	}
-	return f
-}
+func (v *Values) Float64(key string) float64 { return v.get(key, Double).double }
 
 // Found returns where a key was set; ok is false while it has its default.
 func (v *Values) Found(key string) (s Setting, ok bool) {
-	v.mu.RLock()
-	defer v.mu.RUnlock()
+	v.mu.Lock()
+	defer v.mu.Unlock()
 	s, ok = v.set[key]
 	return s, ok
 }
@@ -87,21 +116,27 @@ func (v *Values) Found(key string) (s Setting, ok bool) {
 // Known says whether the table has the key.
 func (v *Values) Known(key string) bool { return v.table.keys[key] != nil }
 
+// AtRuntime says whether a change of the key takes effect while the server runs.
+func (v *Values) AtRuntime(key string) bool {
+	k := v.table.keys[key]
+	return k != nil && k.Runtime && !k.Ignored
+}
+
 // WithoutEffect lists the keys that were set and do nothing here: unknown ones, and those accepted for compatibility.
 func (v *Values) WithoutEffect() []string {
-	v.mu.RLock()
-	defer v.mu.RUnlock()
+	v.mu.Lock()
+	defer v.mu.Unlock()
 	var names []string
 	for name := range v.set {
 		if k := v.table.keys[name]; k == nil || k.Ignored {
 			names = append(names, name)
 		}
 	}
-	sort.Strings(names)
+	slices.Sort(names)
 	return names
 }
 
-// Change sets values while the server runs: all of them or, if one is refused, none. It returns the keys that it changed.
+// Change sets values while the server runs: all of them or, if one is refused, none. It returns the keys that it was given.
 func (v *Values) Change(all []Setting) ([]string, error) {
 	for _, s := range all {
 		if k := v.table.keys[s.Key]; k != nil {
@@ -112,82 +147,42 @@ func (v *Values) Change(all []Setting) ([]string, error) {
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	force := maps.Clone(*v.force.Load())
 	var changed []string
 	for _, s := range all {
-		s.Origin = Request
-		v.set[s.Key] = s
+		force[s.Key] = newValue(v.table.keys[s.Key], s.Value)
 		changed = append(changed, s.Key)
 	}
+	if len(force) > len(v.table.keys)+maxKeys {
+		return nil, fmt.Errorf("more than %d keys that this server does not know", maxKeys)
+	}
+	for _, s := range all {
+		s.Origin, s.Where = Request, "request"
+		v.set[s.Key], v.file[s.Key] = s, s
+	}
+	v.force.Store(&force)
 	return changed, nil
 }
 
 // All returns every key with its value in force.
 func (v *Values) All() map[string]string {
-	v.mu.RLock()
-	defer v.mu.RUnlock()
-	all := make(map[string]string, len(v.table.keys)+len(v.set))
-	for name, k := range v.table.keys {
-		all[name] = k.Default
-	}
-	for name, s := range v.set {
-		all[name] = s.Value
+	force := *v.force.Load()
+	all := make(map[string]string, len(force))
+	for name, s := range force {
+		all[name] = s.text
 	}
 	return all
 }
 
 // Properties returns all of it as sorted key=value lines, as the configuration requests answer.
-func (v *Values) Properties() string { return lines(v.All()) }
+func (v *Values) Properties() string {
+	return lines(v.All(), func(s string) string { return s }, func(s string) string { return s })
+}
 
-func lines(all map[string]string) string {
-	names := make([]string, 0, len(all))
-	for n := range all {
-		names = append(names, n)
-	}
-	sort.Strings(names)
+func lines(all map[string]string, key, value func(string) string) string {
 	var b strings.Builder
-	for _, n := range names {
-		b.WriteString(n + "=" + all[n] + "\n")
+	for _, n := range slices.Sorted(maps.Keys(all)) {
+		b.WriteString(key(n) + "=" + value(all[n]) + "\n")
 	}
 	return b.String()
-}
-
-// Rewrite replaces a configuration file with all keys, keeping the old one as .bak. What came from the environment or from
-// flags stays out of it.
-func (v *Values) Rewrite(path string) error {
-	all := v.All()
-	v.mu.RLock()
-	for name, s := range v.set {
-		if s.Origin == Environment || s.Origin == Flag {
-			delete(all, name)
-		}
-	}
-	v.mu.RUnlock()
-	tmp := path + ".tmp"
-	if err := writeSynced(tmp, []byte(lines(all))); err != nil {
-		return err
-	}
-	if err := os.Remove(path + ".bak"); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	// A link keeps the file there at every moment; where there are no links the old content is lost to .bak only.
-	if err := os.Link(path, path+".bak"); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	if err := os.Rename(tmp, path); err != nil {
-		return err
-	}
-	d, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
-}
-
-func writeSynced(name string, b []byte) error {
-	f, err := os.Create(name)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(b)
-	return errors.Join(err, f.Sync(), f.Close())
 }
