@@ -64,7 +64,8 @@ type Broker struct {
 	cluster   string
 	name      string
 	maxLevel  int
-	visible   func() int64
+	visible   func() int64 // how far the log is safe
+	failed    func() error // what ended the log
 	syncLimit time.Duration
 	closing   atomic.Bool
 
@@ -98,7 +99,7 @@ func New(o Options) (*Broker, error) {
 		return nil, errors.Join(err, b.store.Close(context.Background()))
 	}
 	visible := b.store.Visible()
-	b.visible = visible.Load
+	b.visible, b.failed = visible.Load, visible.Err
 	visible.Subscribe(func(int64, error) { b.wakeParked() })
 	b.holds = newHolds(b)
 	b.store.OnArrive(b.holds.arrived)

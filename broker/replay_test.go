@@ -111,6 +111,11 @@ func (r *replay) request(e *golden.Exchange) *remoting.Command {
 		r.skipped[remoting.CodeName(req.Code)]++
 		return nil
 	}
+	// What was answered is in its queue and in the index a moment later.
+	until(r.t, "dispatch", func() bool {
+		s := r.broker.store.Stats()
+		return s.DispatchBehindBytes == 0 && s.IndexBehindBytes == 0
+	})
 	switch req.Code {
 	case remoting.CodePullMessage, remoting.CodeLitePullMessage:
 		if e.ResponseHeader != nil && e.ResponseHeader.Code == remoting.RespPullNotFound {

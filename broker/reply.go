@@ -48,7 +48,7 @@ func (b *Broker) wakeParked() {
 func (l *loopState) release() {
 	p := &l.parked
 	visible := l.b.visible()
-	failed := l.b.store.Visible().Err()
+	failed := l.b.failed()
 	limit := time.Now().UnixMilli() - l.b.syncLimit.Milliseconds()
 	for ; p.head < len(p.queue); p.head++ {
 		a := &p.queue[p.head]

@@ -74,12 +74,16 @@ func (r *rig) startRoutes(host string, port uint16) {
 	r.t.Cleanup(func() { _ = s.Shutdown(context.Background()) })
 }
 
-func (r *rig) startBroker(more ...string) {
+func (r *rig) startBroker(more ...string) { r.startAltered(func(*Broker) {}, more...) }
+
+// startAltered starts a broker that was changed after it was made.
+func (r *rig) startAltered(change func(b *Broker), more ...string) {
 	r.t.Helper()
 	b, err := New(Options{Config: r.config(more...), Version: "test", Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		r.t.Fatal(err)
 	}
+	change(b)
 	if err := b.Start(); err != nil {
 		r.t.Fatal(err)
 	}

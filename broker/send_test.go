@@ -1,0 +1,282 @@
+package broker
+
+import (
+	"bytes"
+	"errors"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"ringmq/netpoll"
+	"ringmq/netpoll/remoting"
+	"ringmq/store/record"
+)
+
+func TestTopicIsRoutedAndKeptWhenItsFirstSendIsAnswered(t *testing.T) {
+	r := newRig(t)
+	c, routes := r.dial(), r.dialRoutes()
+	want(t, routes.call(request(remoting.CodeGetRouteinfoByTopic, "topic", "New")), remoting.RespTopicNotExist, "No topic route info in name server for the topic: New"+faq)
+	a := c.call(sendTo("New", 3, "TAGS\x01A\x02", "body"))
+	want(t, a, remoting.RespSuccess, "")
+	if a.Text("queueId") != "3" || a.Text("queueOffset") != "0" || len(a.Text("transactionId")) != 32 {
+		t.Fatal(names(a))
+	}
+	route := routes.call(request(remoting.CodeGetRouteinfoByTopic, "topic", "New"))
+	if route.Code != 0 || !bytes.Contains(route.Body, []byte(`"writeQueueNums":4`)) || !bytes.Contains(route.Body, []byte(r.broker.advertise.String())) {
+		t.Fatal(route.Code, string(route.Body))
+	}
+	r.stopBroker()
+	want(t, routes.call(request(remoting.CodeGetRouteinfoByTopic, "topic", "New")), remoting.RespTopicNotExist, "No topic route info in name server for the topic: New"+faq)
+	r.startBroker()
+	if topic, ok := r.broker.topics.Lookup("New"); !ok || topic.WriteQueueNums != 4 || topic.Perm != 6 {
+		t.Fatal(topic, ok)
+	}
+	got := r.dial().call(pullOf("CG", "New", 3, 0, "*", 0))
+	var m record.Record
+	if err := m.Parse(got.Body); err != nil || string(m.Body) != "body" {
+		t.Fatal(got.Code, string(got.Remark), err)
+	}
+	for name, value := range map[string]string{"TAGS": "A", "MSG_REGION": "DefaultRegion", "TRACE_ON": "true", "CLUSTER": "DefaultCluster", "UNIQ_KEY": a.Text("transactionId")} {
+		if v, _ := record.Property(m.Properties, name); string(v) != value {
+			t.Errorf("%s is %q, not %q", name, v, value)
+		}
+	}
+}
+
+func TestPropertiesOfTheBrokerStandOnce(t *testing.T) {
+	r := newRig(t)
+	for _, p := range []string{"", "TAGS\x01A", "MSG_REGION\x01Elsewhere\x02TRACE_ON\x01true\x02CLUSTER\x01Other\x02UNIQ_KEY\x01U\x02POP_CK\x01x\x02K\x01v\x02", "XUNIQ_KEY\x01v\x02"} {
+		got := string(r.broker.stored(nil, []byte(p)))
+		for _, name := range []string{"MSG_REGION", "TRACE_ON", "CLUSTER", "UNIQ_KEY"} {
+			if n := strings.Count("\x02"+got, "\x02"+name+"\x01"); n != 1 {
+				t.Errorf("%q: %s stands %d times in %q", p, name, n, got)
+			}
+		}
+		if strings.Contains(got, "POP_CK") || strings.Contains(got, "Elsewhere") || strings.Contains(p, "TAGS\x01A") && !strings.Contains(got, "TAGS\x01A\x02") {
+			t.Errorf("%q became %q", p, got)
+		}
+	}
+}
+
+// slowRoutes is a name server that answers registrations, until it is told not to.
+type slowRoutes struct {
+	mu     sync.Mutex
+	silent bool
+	asked  chan struct{}
+}
+
+func (s *slowRoutes) Opened(*netpoll.Conn)        {}
+func (s *slowRoutes) Closed(*netpoll.Conn, error) {}
+func (s *slowRoutes) Woken(int)                   {}
+func (s *slowRoutes) Serve(c *netpoll.Conn, req *remoting.Command) netpoll.Verdict {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.silent {
+		c.PutOut(remoting.AppendReply(c.Out(), req.Encoding, req.Opaque, 0, ""))
+	} else if s.asked != nil {
+		close(s.asked)
+		s.asked = nil
+	}
+	return netpoll.Done
+}
+
+// TestOtherRequestsGoOnWhileATopicIsMade has the name server hang: sends of the connection wait in their order, its other requests
+// do not.
+func TestOtherRequestsGoOnWhileATopicIsMade(t *testing.T) {
+	s := &slowRoutes{asked: make(chan struct{})}
+	n, err := netpoll.Serve(netpoll.Options{Addrs: []string{"127.0.0.1:0"}}, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = n.Shutdown(t.Context()) })
+	r := &rig{t: t, root: t.TempDir()}
+	r.startRoutes("127.0.0.1", 0)
+	r.startBroker("namesrvAddr=" + r.routes.Addr().String() + ";" + n.Addrs()[0].String())
+	asked := s.asked
+	s.mu.Lock()
+	s.silent = true
+	s.mu.Unlock()
+	c := r.dial()
+	var answers []<-chan *remoting.Command
+	const sends = maxWaitingSends / 2
+	w := r.wire()
+	cmd := sendTo("Slow", 0, "", "x")
+	var frames []byte
+	for i := range sends {
+		cmd.Opaque = int32(i)
+		frames = remoting.AppendCommand(frames, cmd)
+	}
+	if _, err := w.conn.Write(frames); err != nil {
+		t.Fatal(err)
+	}
+	<-asked
+	// The same connection: what is answered first is not a send.
+	w.exchange(encodedAs(5000, request(remoting.CodeGetMaxOffset, "topic", "Slow", "queueId", 0)), 1)
+	if a := w.answer(); a.Opaque != 5000 || a.Text("offset") != "0" {
+		t.Fatal("answer to", a.Opaque, "offset", a.Text("offset"))
+	}
+	// Another connection's send to the topic waits for it too.
+	answers = append(answers, c.start(sendTo("Slow", 1, "", "y")))
+	s.mu.Lock()
+	s.silent = false
+	s.mu.Unlock()
+	for i := range sends {
+		w.exchange(nil, 1)
+		if a := w.answer(); a.Code != 0 || a.Opaque != int32(i) || a.Text("queueOffset") != strconv.Itoa(i) {
+			t.Fatal("answer", i, "is", a.Code, string(a.Remark), "to", a.Opaque, "at", a.Text("queueOffset"))
+		}
+	}
+	want(t, await(t, answers[0]), 0, "")
+}
+
+func encodedAs(opaque int32, cmd *remoting.Command) []byte {
+	cmd.Opaque = opaque
+	return remoting.AppendCommand(nil, cmd)
+}
+
+func TestMoreSendsThanMayWaitForATopic(t *testing.T) {
+	r := newRig(t)
+	w := r.wire()
+	const sends = 5 * maxWaitingSends
+	cmd := sendTo("Many", 0, "", "x")
+	go func() { _, _ = w.conn.Write(encoded(sends, cmd)) }()
+	for i := range sends {
+		w.exchange(nil, 1)
+		if a := w.answer(); a.Code != 0 || a.Opaque != int32(i) || a.Text("queueOffset") != strconv.Itoa(i) {
+			t.Fatal("answer", i, "is", a.Code, string(a.Remark), "to", a.Opaque, "at", a.Text("queueOffset"))
+		}
+	}
+}
+
+func TestManyTopicsAtOnce(t *testing.T) {
+	r := newRig(t)
+	w := r.wire()
+	const topics = 500
+	var frames []byte
+	for i := range topics {
+		frames = append(frames, encodedAs(int32(i), sendTo("T"+strconv.Itoa(i), 0, "", "x"))...)
+	}
+	go func() { _, _ = w.conn.Write(frames) }()
+	for i := range topics {
+		w.exchange(nil, 1)
+		if a := w.answer(); a.Code != 0 || a.Opaque != int32(i) {
+			t.Fatal(i, a.Code, string(a.Remark), a.Opaque)
+		}
+	}
+	if n := r.broker.settling.n.Load(); n != 0 {
+		t.Fatal(n, "topics not settled")
+	}
+}
+
+func TestFullAppendBufferHoldsProducersBack(t *testing.T) {
+	r := newRig(t, "flushDiskType=SYNC_FLUSH", "tailCacheBytes=1048576")
+	want(t, r.dial().call(sendTo("Full", 0, "", "first")), 0, "")
+	var all sync.WaitGroup
+	for range 4 {
+		w := r.wire()
+		all.Add(1)
+		go func() {
+			defer all.Done()
+			const sends = 100
+			cmd := sendTo("Full", 0, "", strings.Repeat("b", 100<<10))
+			go func() { _, _ = w.conn.Write(encoded(sends, cmd)) }()
+			last := int64(-1)
+			for i := range sends {
+				w.exchange(nil, 1)
+				a := w.answer()
+				at, _, _ := a.Int64("queueOffset")
+				if a.Code != 0 || a.Opaque != int32(i) || at <= last {
+					t.Error("answer", i, "is", a.Code, string(a.Remark), "to", a.Opaque, "at", at)
+					return
+				}
+				last = at
+			}
+		}()
+	}
+	all.Wait()
+	until(t, "queue", func() bool { return r.broker.store.MaxOffset([]byte("Full"), 0) == 401 })
+}
+
+func TestAnswersWaitForTheLog(t *testing.T) {
+	r := &rig{t: t, root: t.TempDir()}
+	r.startRoutes("127.0.0.1", 0)
+	var mu sync.Mutex
+	safe, broken := int64(-1), error(nil)
+	r.startAltered(func(b *Broker) {
+		loaded := b.visible
+		b.visible = func() int64 {
+			mu.Lock()
+			defer mu.Unlock()
+			if safe < 0 {
+				return loaded()
+			}
+			return safe
+		}
+		b.failed = func() error {
+			mu.Lock()
+			defer mu.Unlock()
+			return broken
+		}
+	}, "syncFlushTimeout=300")
+	c := r.dial()
+	want(t, c.call(sendTo("Log", 0, "", "first")), 0, "")
+	mu.Lock()
+	safe = r.broker.visible0()
+	mu.Unlock()
+	late := c.call(sendTo("Log", 0, "", "late"))
+	want(t, late, remoting.RespFlushDiskTimeout, "")
+	if late.Text("queueOffset") != "1" || late.Text("msgId") == "" {
+		t.Fatal(names(late))
+	}
+	want(t, c.call(sendTo("Log", 0, "WAIT\x01false\x02", "now")), 0, "")
+	mu.Lock()
+	broken = errors.New("input/output error")
+	mu.Unlock()
+	want(t, c.call(sendTo("Log", 0, "", "lost")), remoting.RespSystemError, "store: input/output error")
+	mu.Lock()
+	safe, broken = -1, nil
+	mu.Unlock()
+	want(t, c.call(sendTo("Log", 0, "", "again")), 0, "")
+}
+
+func (b *Broker) visible0() int64 { return b.store.Visible().Load() }
+
+func TestOnewayIsNeverAnswered(t *testing.T) {
+	r := newRig(t)
+	w := r.wire()
+	var frames []byte
+	for i, cmd := range []*remoting.Command{sendTo("One", 0, "", "x"), sendTo("bad topic", 0, "", "x"), request(9999), request(remoting.CodeSearchOffsetByTimestamp), request(remoting.CodePullMessage), request(remoting.CodeGetMaxOffset, "queueId", "x")} {
+		cmd.Flag |= remoting.FlagOneway
+		frames = append(frames, encodedAs(int32(i), cmd)...)
+	}
+	frames = append(frames, encodedAs(77, sendTo("One", 0, "", "y"))...)
+	w.exchange(frames, 1)
+	if a := w.answer(); a.Opaque != 77 || a.Code != 0 || a.Text("queueOffset") != "1" {
+		t.Fatal(a.Opaque, a.Code, string(a.Remark), a.Text("queueOffset"))
+	}
+}
+
+func TestRequestsThatAreNotServed(t *testing.T) {
+	r := newRig(t)
+	want(t, r.dial().call(request(9999)), remoting.RespRequestCodeNotSupported, " request type 9999 not supported")
+	fast := r.dialFast()
+	want(t, fast.call(pullOf("CG", "TBW102", 0, 0, "*", 0)), remoting.RespRequestCodeNotSupported, " request type 11 not supported")
+	want(t, fast.call(sendTo("Fast", 0, "", "x")), 0, "")
+}
+
+func TestDelayedMessageArrivesInItsQueue(t *testing.T) {
+	r := newRig(t, "messageDelayLevel=0s 1h")
+	c := r.dial()
+	want(t, c.call(sendTo("Later", 2, "DELAY\x011\x02TAGS\x01A\x02", "soon")), 0, "")
+	want(t, c.call(sendTo("Later", 2, "DELAY\x0199\x02", "in an hour")), 0, "")
+	got := c.call(pullOf("CG", "Later", 2, 0, "*", 10*time.Second))
+	var m record.Record
+	if err := m.Parse(got.Body); err != nil || string(m.Body) != "soon" || int(m.TotalSize) != len(got.Body) {
+		t.Fatal(got.Code, string(got.Remark), err, string(m.Body))
+	}
+	if n := r.broker.store.MaxOffset([]byte("SCHEDULE_TOPIC_XXXX"), 1); n != 1 {
+		t.Fatal(n, "messages wait an hour")
+	}
+}
