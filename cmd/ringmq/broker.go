@@ -1,0 +1,102 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"ringmq/broker"
+	"ringmq/broker/config"
+	"ringmq/store"
+)
+
+func newBroker() *cobra.Command {
+	s := source{environ: os.Environ()}
+	cmd := &cobra.Command{
+		Use: "broker", Short: "Run a broker", Args: cobra.NoArgs,
+		Example: "  ringmq broker -c broker.conf -n 10.0.0.1:9876;10.0.0.2:9876\n  ringmq broker -n 127.0.0.1:9876 --set storePathRootDir=./data",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			v, file, err := s.load(config.Keys(config.LocalIP()))
+			if err != nil {
+				return err
+			}
+			c, err := config.New(v)
+			if err != nil {
+				return err
+			}
+			if s.print {
+				return printText(cmd.OutOrStdout(), v.Properties())
+			}
+			logger := newLogger(cmd.ErrOrStderr())
+			return serve(cmd.OutOrStdout(), logger, &brokerProcess{c: c, file: file, logger: logger})
+		},
+	}
+	s.setFlag(cmd)
+	s.fileFlag(cmd)
+	cmd.Flags().StringVarP(&s.namesrv, "namesrvAddr", "n", "", "name servers, `host:port;host:port`; wins over the file and the environment")
+	return cmd
+}
+
+// brokerProcess is a broker as serve runs it.
+type brokerProcess struct {
+	c      *config.Config
+	file   string // rewritten when a request changes the configuration
+	logger *slog.Logger
+	b      *broker.Broker
+}
+
+func (p *brokerProcess) start() error {
+	b, err := broker.New(broker.Options{Config: p.c, ConfigFile: p.file, Version: version, Logger: p.logger})
+	if errors.Is(err, store.ErrLocked) {
+		return fmt.Errorf("the data directory %s is in use by another broker, ours or stock; stop that one, or choose another with --set storePathRootDir=PATH (%w)",
+			absolute(p.c.Text("storePathRootDir")), err)
+	}
+	if err != nil {
+		return err
+	}
+	if err := b.Start(); err != nil {
+		return err
+	}
+	p.b = b
+	return nil
+}
+
+func (p *brokerProcess) report(w io.Writer) {
+	p.where(w)
+	names := p.c.NameServers()
+	if len(names) == 0 {
+		fmt.Fprintf(w, "name server    none configured, clients will not find this broker: give one with -n host:port\n")
+	} else {
+		fmt.Fprintf(w, "registered at  %s\n", strings.Join(names, ", "))
+		firstMessage(w, names[0])
+	}
+	withoutEffect(w, p.c.WithoutEffect())
+}
+
+// where prints where the broker listens and what it stores how.
+func (p *brokerProcess) where(w io.Writer) {
+	fmt.Fprintf(w, "broker         %s of %s on %s, advertised as %s\n", p.c.Name(), p.c.Cluster(), p.b.Addr(), p.c.Text("brokerIP1"))
+	fmt.Fprintf(w, "data           %s, %s\n", absolute(p.c.Text("storePathRootDir")), p.c.Text("flushDiskType"))
+	fmt.Fprintf(w, "disk engine    %s\n", p.b.Engine())
+}
+
+func (p *brokerProcess) shutdown(ctx context.Context) error { return p.b.Shutdown(ctx) }
+
+// firstMessage tells how to try it out with the tool that users of RocketMQ have.
+func firstMessage(w io.Writer, namesrvAddr string) {
+	fmt.Fprintf(w, "first message  mqadmin sendMessage -n %s -t Hello -p \"first\"\n", namesrvAddr)
+}
+
+func absolute(path string) string {
+	if a, err := filepath.Abs(path); err == nil {
+		return a
+	}
+	return path
+}

@@ -1,0 +1,73 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"ringmq/store/record"
+)
+
+// checkpoint prints the checkpoint of path, a file or the store's directory, and the exact offsets that our own store keeps
+// beside it.
+func (d *dumper) checkpoint(path string) error {
+	name := below(path, "checkpoint")
+	if info, err := os.Stat(name); err == nil && info.IsDir() {
+		return fmt.Errorf("no checkpoint in %s", path)
+	}
+	b, err := os.ReadFile(name)
+	if err != nil {
+		return err
+	}
+	if len(b) != record.CheckpointBytes {
+		d.bad(name, "%d bytes instead of %d", len(b), record.CheckpointBytes)
+	}
+	var c record.Checkpoint
+	c.Parse(b)
+	for _, f := range []struct {
+		name string
+		ms   int64
+	}{{"commit log", c.PhysicTimestamp}, {"consume queues", c.LogicsTimestamp}, {"key index", c.IndexTimestamp}} {
+		d.ok("%s\tdurable up to the record stored at\t%s", f.name, timeText(f.ms))
+		if f.ms < 0 {
+			d.bad(f.name, "the time is negative")
+		}
+	}
+	d.ok("master flushed\toffset\t%d", c.MasterFlushedOffset)
+	d.ok("confirmed\toffset\t%d", c.ConfirmOffset)
+	return d.marks(filepath.Join(filepath.Dir(name), "ringmq", "replay.json"), c)
+}
+
+// marks prints from where a start looks at the log again. A mark counts only while it has the checkpoint's times.
+func (d *dumper) marks(name string, c record.Checkpoint) error {
+	b, err := os.ReadFile(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	var file struct {
+		Marks []struct {
+			Physic     int64 `json:"physicMsgTimestamp"`
+			Logics     int64 `json:"logicsMsgTimestamp"`
+			Index      int64 `json:"indexMsgTimestamp"`
+			ReplayFrom int64 `json:"replayFrom"`
+		} `json:"marks"`
+	}
+	if err := json.Unmarshal(b, &file); err != nil {
+		d.bad(name, "%v", err)
+		return nil
+	}
+	for _, m := range file.Marks {
+		counts := "does not count: its times are not the checkpoint's"
+		if m.Physic == c.PhysicTimestamp && m.Logics == c.LogicsTimestamp && m.Index == c.IndexTimestamp {
+			counts = "counts"
+		}
+		d.ok("mark\treplay from\t%d\t%s", m.ReplayFrom, counts)
+	}
+	return nil
+}

@@ -1,0 +1,68 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"ringmq/namesrv"
+)
+
+func newNamesrv() *cobra.Command {
+	s := source{environ: os.Environ()}
+	cmd := &cobra.Command{
+		Use: "namesrv", Short: "Run a name server", Args: cobra.NoArgs,
+		Example: "  ringmq namesrv -c namesrv.conf\n  ringmq namesrv --set listenPort=9877",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			v, file, err := s.load(namesrv.Keys())
+			if err != nil {
+				return err
+			}
+			if s.print {
+				return printText(cmd.OutOrStdout(), v.Properties())
+			}
+			logger := newLogger(cmd.ErrOrStderr())
+			return serve(cmd.OutOrStdout(), logger, &namesrvProcess{o: namesrv.Options{Values: v, ConfigFile: file, Logger: logger}})
+		},
+	}
+	s.setFlag(cmd)
+	s.fileFlag(cmd)
+	return cmd
+}
+
+// namesrvProcess is a name server as serve runs it.
+type namesrvProcess struct {
+	o namesrv.Options
+	s *namesrv.Server
+}
+
+func (p *namesrvProcess) start() error {
+	var err error
+	p.s, err = startNamesrv(p.o)
+	return err
+}
+
+func startNamesrv(o namesrv.Options) (*namesrv.Server, error) {
+	s, err := namesrv.New(o)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.Start(); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+func (p *namesrvProcess) report(w io.Writer) {
+	fmt.Fprintf(w, "name server    %s\n", p.s.Addr())
+	fmt.Fprintf(w, "brokers        start one with: ringmq broker -n %s\n", reachable(p.s.Addr()))
+	withoutEffect(w, p.o.Values.WithoutEffect())
+}
+
+func (p *namesrvProcess) shutdown(ctx context.Context) error { return p.s.Shutdown(ctx) }
+
+func newLogger(w io.Writer) *slog.Logger { return slog.New(slog.NewTextHandler(w, nil)) }

@@ -1,0 +1,111 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/netip"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"strings"
+	"syscall"
+	"time"
+)
+
+const (
+	// drainLimit is how long a shutdown may wait for work in progress, closeLimit when the process ends at the latest.
+	drainLimit = 9 * time.Second
+	closeLimit = 10 * time.Second
+	// sameSignal is how long a repeated signal still counts as the first: timeout(1) and shells signal a process and its group.
+	sameSignal = 300 * time.Millisecond
+
+	heapBytes = 256 << 20 // soft limit of the Go heap; the store's buffers of fixed size come on top
+	gcPercent = 200
+)
+
+// process is what a server subcommand runs.
+type process interface {
+	// start returns when requests are answered. What it opened it closes again if it fails.
+	start() error
+	// report prints a few lines for whoever started the process by hand.
+	report(w io.Writer)
+	shutdown(ctx context.Context) error
+}
+
+// serve runs p until SIGTERM or SIGINT, then drains and closes it; a second signal ends the process at once.
+func serve(stdout io.Writer, logger *slog.Logger, p process) error {
+	limitMemory(os.Getenv)
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, syscall.SIGTERM, os.Interrupt)
+	defer signal.Stop(signals)
+	return run(stdout, logger, p, signals, sameSignal)
+}
+
+// run is serve with the signals given; a second one ends it if it comes after `same`.
+func run(stdout io.Writer, logger *slog.Logger, p process, signals <-chan os.Signal, same time.Duration) error {
+	began := time.Now()
+	if err := p.start(); err != nil {
+		return err
+	}
+	p.report(stdout)
+	fmt.Fprintf(stdout, "ringmq %s is ready after %.3f s; Ctrl-C stops it\n", version, time.Since(began).Seconds())
+	why := <-signals
+	logger.Info("stopping", "signal", why.String())
+	ctx, cancel := context.WithTimeout(context.Background(), drainLimit)
+	defer cancel()
+	began = time.Now()
+	closed := make(chan error, 1)
+	go func() { closed <- p.shutdown(ctx) }()
+	limit := time.NewTimer(closeLimit)
+	defer limit.Stop()
+	for {
+		select {
+		case err := <-closed:
+			if err != nil {
+				return fmt.Errorf("stopped, but not in order: %w", err)
+			}
+			fmt.Fprintf(stdout, "stopped in order after %.3f s\n", time.Since(began).Seconds())
+			return nil
+		case <-signals:
+			if time.Since(began) >= same {
+				return errors.New("a second signal: stopped at once; the next start recovers the store")
+			}
+		case <-limit.C:
+			return fmt.Errorf("not closed within %s: stopped as it is; the next start recovers the store", closeLimit)
+		}
+	}
+}
+
+// limitMemory keeps the process small unless its environment says otherwise: garbage is collected half as often as by
+// default, which the small live heap affords, and earlier when the heap nears its limit.
+func limitMemory(getenv func(string) string) {
+	if getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(heapBytes)
+	}
+	if getenv("GOGC") == "" {
+		debug.SetGCPercent(gcPercent)
+	}
+}
+
+// withoutEffect names keys that were set and do nothing here, in one line.
+func withoutEffect(w io.Writer, keys []string) {
+	if len(keys) > 0 {
+		fmt.Fprintf(w, "no effect      %s\n", strings.Join(keys, ", "))
+	}
+}
+
+// reachable is an address to give to a client on this host, for one that may be of all interfaces.
+func reachable(a netip.AddrPort) string {
+	if a.Addr().IsUnspecified() {
+		return netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), a.Port()).String()
+	}
+	return a.String()
+}
+
+func printText(w io.Writer, text string) error {
+	_, err := io.WriteString(w, text)
+	return err
+}

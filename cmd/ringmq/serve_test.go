@@ -1,0 +1,220 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"ringmq/netpoll/remoting/settings"
+)
+
+func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
+
+// parsed is what split makes of --set and environment.
+func parsed(t *testing.T, environ []string, sets ...string) both {
+	t.Helper()
+	b, err := tryParsed(environ, sets...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func tryParsed(environ []string, sets ...string) (both, error) {
+	s := source{environ: environ, sets: sets}
+	over, err := s.overrides()
+	if err != nil {
+		return both{}, err
+	}
+	return split(over)
+}
+
+func TestStandaloneDefaults(t *testing.T) {
+	b := parsed(t, nil)
+	for _, c := range []struct {
+		v         *settings.Values
+		key, want string
+	}{
+		{b.namesrv, "listenPort", "9876"}, {b.namesrv, "bindAddress", "127.0.0.1"}, {b.namesrv, "kvConfigPath", "./ringmq-data/namesrv/kvConfig.json"},
+		{b.broker.Values, "listenPort", "10911"}, {b.broker.Values, "bindAddress", "127.0.0.1"}, {b.broker.Values, "brokerIP1", "127.0.0.1"},
+		{b.broker.Values, "storePathRootDir", "./ringmq-data"}, {b.broker.Values, "namesrvAddr", "127.0.0.1:9876"},
+	} {
+		if got := c.v.Text(c.key); got != c.want {
+			t.Errorf("%s=%s, not %s", c.key, got, c.want)
+		}
+	}
+}
+
+// TestStandalonePrecedence: flags win over the environment, and every key reaches the server it is meant for.
+func TestStandalonePrecedence(t *testing.T) {
+	b := parsed(t, []string{"RINGMQ_listenPort=1000", "RINGMQ_namesrvListenPort=2000", "RINGMQ_brokerName=env", "RINGMQ_fileReservedTime=5", "PATH=/bin"},
+		"listenPort=3000", "brokerName=first", "brokerName=second", "orderMessageEnable=true", "storePathRootDir=/x", "serverWorkerThreads=3", "nonsense=1",
+		"rocketmqHome=/opt")
+	if b.broker.ListenPort() != 3000 || b.namesrv.Int("listenPort") != 2000 || b.broker.Text("namesrvAddr") != "127.0.0.1:2000" {
+		t.Errorf("broker %d, name server %d, known to the broker as %s", b.broker.ListenPort(), b.namesrv.Int("listenPort"), b.broker.Text("namesrvAddr"))
+	}
+	if b.broker.Name() != "second" || b.broker.Int("fileReservedTime") != 5 {
+		t.Errorf("%s, %d", b.broker.Name(), b.broker.Int("fileReservedTime"))
+	}
+	if !b.namesrv.Bool("orderMessageEnable") || b.namesrv.Text("kvConfigPath") != "/x/namesrv/kvConfig.json" {
+		t.Errorf("name server: %s", b.namesrv.Properties())
+	}
+	if got := strings.Join(b.withoutEffect(), " "); got != "nonsense serverWorkerThreads" {
+		t.Errorf("without effect: %s", got)
+	}
+	open := parsed(t, nil, "bindAddress=0.0.0.0", "brokerIP1=10.9.8.7")
+	if open.broker.BindAddress() != "0.0.0.0" || open.namesrv.Text("bindAddress") != "0.0.0.0" ||
+		open.broker.Text("brokerIP1") != "10.9.8.7" || open.broker.Text("namesrvAddr") != "127.0.0.1:9876" {
+		t.Errorf("%s", open.broker.Properties())
+	}
+	for _, c := range []struct{ set, want string }{
+		{"brokerRole=SLAVE", "--set brokerRole: brokerRole=SLAVE is refused"},
+		{"namesrvListenPort=x", `--set namesrvListenPort: listenPort: "x" is no whole number`},
+		{"namesrvListenPort=70000", "namesrvListenPort=70000 is no port"},
+		{"listenPort", `--set: "listenPort" is not of the form key=value`},
+	} {
+		if _, err := tryParsed(nil, c.set); err == nil || !strings.HasPrefix(err.Error(), c.want) {
+			t.Errorf("%s: %v", c.set, err)
+		}
+	}
+}
+
+// TestBrokerFile: file, environment, -n and --set of the broker subcommand, as -p shows them.
+func TestBrokerFile(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "broker.conf")
+	if err := os.WriteFile(file, []byte("brokerName = fromFile\nnamesrvAddr=a:1\nlistenPort=1001\nbrokerId=3\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("RINGMQ_listenPort", "1002")
+	t.Setenv("RINGMQ_brokerId", "4")
+	out, err := ringmq(t, "broker", "-c", file, "-n", "b:2;c:3", "--set", "brokerId=5", "-p")
+	for _, want := range []string{"brokerName=fromFile\n", "namesrvAddr=b:2;c:3\n", "listenPort=1002\n", "brokerId=5\n"} {
+		if err != nil || !strings.Contains(out, want) {
+			t.Errorf("%v: no %q", err, want)
+		}
+	}
+	if err := os.WriteFile(file, []byte("\nbrokerRole=SLAVE\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ringmq(t, "broker", "-c", file); err == nil || !strings.HasPrefix(err.Error(), "broker.conf:2: brokerRole=SLAVE is refused") {
+		t.Errorf("%v", err)
+	}
+	if out, err := ringmq(t, "standalone", "-p"); err != nil || !strings.Contains(out, "kvConfigPath=./ringmq-data/namesrv/kvConfig.json\n") {
+		t.Errorf("%v\n%s", err, out)
+	}
+	if out, err := ringmq(t, "namesrv", "-p", "--set", "listenPort=9877"); err != nil || !strings.Contains(out, "listenPort=9877\n") {
+		t.Errorf("%v\n%s", err, out)
+	}
+	if out, err := ringmq(t, "version"); err != nil || !strings.HasPrefix(out, "ringmq dev (go") {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+// fake is a process whose shutdown ends when told, or with its context.
+type fake struct {
+	stopping chan struct{} // closed when shutdown was called
+	release  chan error
+}
+
+func (f *fake) start() error     { return nil }
+func (f *fake) report(io.Writer) {}
+func (f *fake) shutdown(context.Context) error {
+	close(f.stopping)
+	return <-f.release
+}
+
+// TestSignals: the first signal drains, one that repeats it at once changes nothing, a later one ends the process.
+func TestSignals(t *testing.T) {
+	begin := func(same time.Duration) (*fake, chan os.Signal, chan error) {
+		f := &fake{stopping: make(chan struct{}), release: make(chan error, 1)}
+		signals, ended := make(chan os.Signal), make(chan error, 1)
+		go func() { ended <- run(io.Discard, quiet(), f, signals, same) }()
+		signals <- syscall.SIGTERM
+		<-f.stopping
+		return f, signals, ended
+	}
+	f, signals, ended := begin(time.Hour)
+	signals <- syscall.SIGTERM
+	f.release <- nil
+	if err := <-ended; err != nil {
+		t.Errorf("drained: %v", err)
+	}
+	f, signals, ended = begin(0)
+	signals <- syscall.SIGTERM
+	if err := <-ended; err == nil || !strings.Contains(err.Error(), "second signal") {
+		t.Errorf("second signal: %v", err)
+	}
+	f.release <- nil
+	f, _, ended = begin(0)
+	broken := errors.New("disk gone")
+	f.release <- broken
+	if err := <-ended; !errors.Is(err, broken) {
+		t.Errorf("%v", err)
+	}
+}
+
+// small are settings that make a server start fast in a directory of its own, on ports that the kernel chooses.
+func small(dir string) []string {
+	return []string{"storePathRootDir=" + dir, "listenPort=0", "namesrvListenPort=0", "mappedFileSizeCommitLog=1048576", "maxHashSlotNum=500",
+		"maxIndexNum=800", "tailCacheBytes=16777216", "diskEngine=pwrite", "brokerName=small"}
+}
+
+// TestStandaloneRuns starts both for real, looks at what it prints and stops it; meanwhile the directory is locked.
+func TestStandaloneRuns(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "data")
+	p := &standaloneProcess{both: parsed(t, nil, append(small(dir), "nonsense=1")...), logger: quiet()}
+	var out strings.Builder
+	signals, ended, reported := make(chan os.Signal), make(chan error, 1), make(chan struct{})
+	go func() { ended <- run(&out, quiet(), watched{p, reported}, signals, time.Hour) }()
+	select {
+	case <-reported:
+	case err := <-ended:
+		t.Fatal(err)
+	}
+	c, err := net.Dial("tcp", p.ns.Addr().String())
+	if err != nil {
+		t.Error(err)
+	} else {
+		c.Close()
+	}
+	second := &standaloneProcess{both: parsed(t, nil, small(dir)...), logger: quiet()}
+	if err := second.start(); err == nil || !strings.HasPrefix(err.Error(), "the data directory "+dir+" is in use by another broker") {
+		t.Errorf("locked: %v", err)
+	}
+	signals <- os.Interrupt
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	for _, want := range []string{"name server    127.0.0.1:", "broker         small of DefaultCluster on 127.0.0.1:", "data           " + dir + ", SYNC_FLUSH\n",
+		"disk engine    pwrite (configured)\n", "first message  mqadmin sendMessage -n " + p.ns.Addr().String() + " -t Hello -p \"first\"\n",
+		"no effect      nonsense\n", "ringmq dev is ready after ", "stopped in order after "} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("no %q in\n%s", want, out.String())
+		}
+	}
+	if _, err := os.Stat(filepath.Join(dir, "abort")); err == nil {
+		t.Error("not closed in order: there is an abort file")
+	}
+	if out, err := ringmq(t, "dump", "commitlog", dir); err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+// watched tells when a process has reported.
+type watched struct {
+	*standaloneProcess
+	reported chan struct{}
+}
+
+func (w watched) report(out io.Writer) {
+	w.standaloneProcess.report(out)
+	close(w.reported)
+}
