@@ -6,7 +6,8 @@ import (
 )
 
 // The binary header: code i16, language i8, version i16, opaque i32, flag i32, remark (i32 length), fields (i32 block length,
-// each an i16 key length, key, i32 value length, value). A value of length zero reads as empty.
+// each an i16 key length, key, i32 value length, value). A value of length zero stays in Command.Ext, so that the frame can be
+// written again, and reads as absent.
 const binaryFixed = 2 + 1 + 2 + 4 + 4 + 4 + 4
 
 func (c *Command) decodeBinary(h []byte) error {

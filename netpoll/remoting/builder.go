@@ -125,7 +125,7 @@ func (b *Builder) End() []byte {
 		if b.count > 0 {
 			b.buf = append(b.buf, '}')
 		}
-		b.buf = appendJSONRest(b.buf, FlagResponse, Java, b.opaque, b.remark, Version)
+		b.buf = appendJSONRest(b.buf, FlagResponse, Java, b.opaque, b.remark != "", b.remark, Version)
 	}
 	return closeFrame(b.buf, b.start, b.enc, b.body)
 }

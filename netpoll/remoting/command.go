@@ -37,7 +37,7 @@ type Command struct {
 	Opaque   int32
 	Flag     int32
 	Remark   []byte  // nil: absent
-	Ext      []Field // in wire order; fields whose value is null are left out
+	Ext      []Field // in wire order; JSON fields whose value is null are left out
 	Body     []byte
 	Encoding Encoding
 
@@ -53,15 +53,20 @@ func (c *Command) IsResponse() bool { return c.Flag&FlagResponse != 0 }
 // IsOneway reports whether the sender wants no answer, not even an error.
 func (c *Command) IsOneway() bool { return c.Flag&FlagOneway != 0 }
 
-// Get returns the value of an extension field without allocating.
+// Get returns the value of an extension field without allocating. Of a field sent twice the last one counts, as in the maps
+// that Java keeps fields in.
 func (c *Command) Get(key string) ([]byte, bool) {
-	for i := range c.Ext {
-		if string(c.Ext[i].Key) == key {
-			return c.Ext[i].Value, true
+	for i := len(c.Ext) - 1; i >= 0; i-- {
+		if f := &c.Ext[i]; string(f.Key) == key {
+			return f.Value, !c.null(f)
 		}
 	}
 	return nil, false
 }
+
+// null reports whether a field is there in name only: the binary encoding writes null and the empty text alike, and stock
+// reads both as null.
+func (c *Command) null(f *Field) bool { return c.Encoding == Binary && len(f.Value) == 0 }
 
 // Text returns the value of an extension field as a string, "" if it is absent.
 func (c *Command) Text(key string) string {

@@ -31,6 +31,8 @@ type dialect struct {
 	i   int
 	out []byte
 	err error
+
+	inKey bool // within an object that is itself a key
 }
 
 func (d *dialect) fail(what string) {
@@ -105,8 +107,14 @@ func (d *dialect) objectKey(depth int) {
 	case '"':
 		d.text()
 	case '{', '[':
+		if d.inKey { // quoting once more would double the text, at every level
+			d.fail("a key within a key")
+			return
+		}
 		at := len(d.out)
+		d.inKey = true
 		d.value(depth + 1)
+		d.inKey = false
 		key := string(d.out[at:])
 		d.out = appendQuoted(d.out[:at], key)
 	default:

@@ -32,6 +32,9 @@ func (h *PullHeader) Decode(c *Command) error {
 	*h = PullHeader{RequestSource: -1}
 	var seen uint32
 	for i := range c.Ext {
+		if c.null(&c.Ext[i]) {
+			continue
+		}
 		bit, err := h.field(&c.Ext[i])
 		if err != nil {
 			return err

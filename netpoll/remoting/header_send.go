@@ -50,7 +50,7 @@ func (h *SendHeader) Decode(c *Command) error {
 		} else if len(f.Key) == 1 {
 			letter = f.Key[0]
 		}
-		if letter < 'a' || letter > 'm' {
+		if letter < 'a' || letter > 'm' || c.null(f) {
 			continue
 		}
 		seen |= 1 << (letter - 'a')

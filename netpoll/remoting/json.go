@@ -346,10 +346,11 @@ func appendJSONHeader(dst []byte, c *Command) []byte {
 		}
 		dst = append(dst, '}')
 	}
-	return appendJSONRest(dst, c.Flag, c.Language, c.Opaque, c.Remark, c.Version)
+	return appendJSONRest(dst, c.Flag, c.Language, c.Opaque, c.Remark != nil, c.Remark, c.Version)
 }
 
-func appendJSONRest[T string | []byte](dst []byte, flag int32, lang Language, opaque int32, remark T, version int32) []byte {
+// appendJSONRest appends what comes behind the fields. A remark may be there and empty, as the Go client sends it.
+func appendJSONRest[T string | []byte](dst []byte, flag int32, lang Language, opaque int32, hasRemark bool, remark T, version int32) []byte {
 	dst = append(dst, `,"flag":`...)
 	dst = strconv.AppendInt(dst, int64(flag), 10)
 	if name := lang.String(); name != "" {
@@ -359,7 +360,7 @@ func appendJSONRest[T string | []byte](dst []byte, flag int32, lang Language, op
 	}
 	dst = append(dst, `,"opaque":`...)
 	dst = strconv.AppendInt(dst, int64(opaque), 10)
-	if len(remark) > 0 {
+	if hasRemark {
 		dst = append(dst, `,"remark":`...)
 		dst = appendQuoted(dst, remark)
 	}
