@@ -2,6 +2,8 @@ package namesrv
 
 import (
 	"encoding/json"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -29,8 +31,7 @@ func (s *Server) handle(c *netpoll.Conn, req *remoting.Command) (int32, string, 
 	case remoting.CodeGetRouteinfoByTopic:
 		return s.routeOf(req)
 	case remoting.CodeUnregisterBroker:
-		id, _, _ := req.Int64("brokerId")
-		s.routes.unregister(req.Text("clusterName"), req.Text("brokerName"), req.Text("brokerAddr"), id)
+		s.routes.unregister(req.Text("clusterName"), req.Text("brokerName"), req.Text("brokerAddr"))
 		return remoting.RespSuccess, "", nil
 	case remoting.CodeBrokerHeartbeat:
 		s.routes.refresh(req.Text("clusterName"), req.Text("brokerAddr"), s.o.Clock())
@@ -83,7 +84,7 @@ func (s *Server) list(req *remoting.Command) (int32, string, append1) {
 	case remoting.CodeGetNamesrvConfig:
 		return bytesBody(req, []byte(s.v.Properties()))
 	case remoting.CodeGetBrokerMemberGroup:
-		return bytesBody(req, s.routes.memberGroup(req.Text("clusterName"), req.Text("brokerName")))
+		return memberGroup(req, s.routes.brokerAddrs(req.Text("brokerName")))
 	}
 	return remoting.RespRequestCodeNotSupported, " request type " + strconv.Itoa(int(req.Code)) + " not supported", nil
 }
@@ -110,6 +111,43 @@ func field(req *remoting.Command, key, value string) (int32, string, append1) {
 		r.Str(key, value)
 		return r.End()
 	}
+}
+
+// textOrNull is a field as stock prints it in remarks when it is absent.
+func textOrNull(req *remoting.Command, key string) string {
+	if v, ok := req.Get(key); ok {
+		return string(v)
+	}
+	return "null"
+}
+
+// memberGroup is the answer to 901. Stock's handler leaves in it the remark of an answer in which nothing was set.
+func memberGroup(req *remoting.Command, addrs map[int64]string) (int32, string, append1) {
+	b := []byte(`{"brokerMemberGroup":{"brokerAddrs":{`)
+	for i, id := range slices.Sorted(maps.Keys(addrs)) {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(strconv.AppendInt(b, id, 10), ':')
+		b = appendText(b, addrs[id])
+	}
+	b = appendText(append(b, `},"brokerName":`...), req.Text("brokerName"))
+	b = appendText(append(b, `,"cluster":`...), req.Text("clusterName"))
+	b = append(b, '}', '}')
+	return remoting.RespSuccess, "", func(dst []byte) []byte {
+		w := remoting.BeginReply(dst, req.Encoding, req.Opaque, remoting.RespSuccess)
+		w.Remark("not set any response code")
+		w.Body(b)
+		return w.End()
+	}
+}
+
+func appendText(dst []byte, s string) []byte {
+	b, err := json.Marshal(s)
+	if err != nil {
+		panic(err) // a string can always be written
+	}
+	return append(dst, b...)
 }
 
 func (s *Server) registerBroker(c *netpoll.Conn, req *remoting.Command) (int32, string, append1) {
@@ -161,17 +199,13 @@ func (s *Server) routeOf(req *remoting.Command) (int32, string, append1) {
 	if s.v.Bool("needWaitForService") && s.o.Clock().Sub(s.started) < time.Duration(s.v.Int("waitSecondsForService"))*time.Second {
 		return remoting.RespSystemError, "name server not ready", nil
 	}
-	topic, named := req.Get("topic")
-	r, ok := s.routes.route(string(topic))
+	topic := textOrNull(req, "topic")
+	r, ok := s.routes.route(topic)
 	if !ok {
-		name := string(topic)
-		if !named {
-			name = "null"
-		}
-		return remoting.RespTopicNotExist, "No topic route info in name server for the topic: " + name + faq, nil
+		return remoting.RespTopicNotExist, "No topic route info in name server for the topic: " + topic + faq, nil
 	}
 	if s.v.Bool("orderMessageEnable") {
-		r.OrderTopicConf, _ = s.kv.get(orderTopics, string(topic))
+		r.OrderTopicConf, _ = s.kv.get(orderTopics, topic)
 	}
 	const standardSince = 401
 	standard := req.Version >= standardSince || req.Bool("acceptStandardJsonOnly")
@@ -202,7 +236,7 @@ func (s *Server) queryVersion(req *remoting.Command) (int32, string, append1) {
 }
 
 func (s *Server) readKV(req *remoting.Command) (int32, string, append1) {
-	namespace := req.Text("namespace")
+	namespace := textOrNull(req, "namespace")
 	if req.Code == remoting.CodeGetKvlistByNamespace {
 		table, ok := s.kv.list(namespace)
 		if !ok {
@@ -212,7 +246,7 @@ func (s *Server) readKV(req *remoting.Command) (int32, string, append1) {
 	}
 	value, ok := s.kv.get(namespace, req.Text("key"))
 	if !ok {
-		return remoting.RespQueryNotFound, "No config item, Namespace: " + namespace + " Key: " + req.Text("key"), nil
+		return remoting.RespQueryNotFound, "No config item, Namespace: " + namespace + " Key: " + textOrNull(req, "key"), nil
 	}
 	return field(req, "value", value)
 }
@@ -231,7 +265,7 @@ func (s *Server) writePerm(req *remoting.Command) (int32, string, append1) {
 func (s *Server) onWorker(c *netpoll.Conn, req *remoting.Command) (int32, string, append1) {
 	_, hasNamespace := req.Get("namespace")
 	_, hasKey := req.Get("key")
-	if req.Code != remoting.CodeUpdateNamesrvConfig && (!hasNamespace || !hasKey) {
+	if req.Code == remoting.CodePutKvConfig && (!hasNamespace || !hasKey) {
 		return remoting.RespSystemError, "namespace or key is null", nil
 	}
 	own := req.Clone()

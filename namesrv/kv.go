@@ -1,6 +1,7 @@
 package namesrv
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -34,12 +35,17 @@ func openKV(path string) (*kv, error) {
 	if err != nil {
 		return nil, fmt.Errorf("kv configuration: %w", err)
 	}
+	if len(bytes.TrimSpace(b)) == 0 {
+		return k, nil // as stock takes it
+	}
 	var f kvFile
 	if err := remoting.Unmarshal(b, &f); err != nil {
 		return nil, fmt.Errorf("kv configuration %s: %w", path, err)
 	}
-	if f.ConfigTable != nil {
-		k.all = f.ConfigTable
+	for namespace, table := range f.ConfigTable {
+		if table != nil {
+			k.all[namespace] = table
+		}
 	}
 	return k, nil
 }

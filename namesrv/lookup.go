@@ -137,17 +137,12 @@ func (t *routes) systemTopics() remoting.TopicList {
 	return list
 }
 
-// memberGroup is the answer to 901.
-func (t *routes) memberGroup(cluster, name string) []byte {
+// brokerAddrs are the addresses of a broker name by id, none if nobody has that name.
+func (t *routes) brokerAddrs(name string) map[int64]string {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
-	addrs := map[int64]string{}
 	if b := t.brokers[name]; b != nil {
-		addrs = maps.Clone(b.BrokerAddrs)
+		return maps.Clone(b.BrokerAddrs)
 	}
-	body, err := json.Marshal(map[string]any{"brokerMemberGroup": map[string]any{"brokerAddrs": addrs, "brokerName": name, "cluster": cluster}})
-	if err != nil {
-		panic(err)
-	}
-	return body
+	return map[int64]string{}
 }

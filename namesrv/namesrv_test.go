@@ -2,18 +2,14 @@ package namesrv
 
 import (
 	"context"
-	"encoding/json"
 	"log/slog"
 	"path/filepath"
-	"reflect"
-	"sort"
 	"strings"
 	"testing"
 	"time"
 
 	"go.uber.org/goleak"
 
-	"ringmq/interop/golden"
 	"ringmq/netpoll"
 	"ringmq/netpoll/remoting"
 	"ringmq/netpoll/remoting/settings"
@@ -27,11 +23,23 @@ func TestMain(m *testing.M) {
 
 func start(t *testing.T, kvPath string) (*Server, *netpoll.Client) {
 	t.Helper()
-	v, err := Keys().Merge([]settings.Setting{{Key: "listenPort", Value: "0", Origin: settings.Flag}, {Key: "bindAddress", Value: "127.0.0.1", Origin: settings.Flag}, {Key: "kvConfigPath", Value: kvPath, Origin: settings.Flag}})
-	if err != nil {
+	return startWith(t, Options{}, "kvConfigPath="+kvPath)
+}
+
+// startWith starts a name server on a free port with settings of the form key=value.
+func startWith(t *testing.T, o Options, set ...string) (*Server, *netpoll.Client) {
+	t.Helper()
+	var all []settings.Setting
+	for _, kv := range append([]string{"listenPort=0", "bindAddress=127.0.0.1", "kvConfigPath=" + filepath.Join(t.TempDir(), "kv.json")}, set...) {
+		key, value, _ := strings.Cut(kv, "=")
+		all = append(all, settings.Setting{Key: key, Value: value, Origin: settings.Flag})
+	}
+	var err error
+	if o.Values, err = Keys().Merge(all); err != nil {
 		t.Fatal(err)
 	}
-	s, err := New(Options{Values: v, Logger: slog.New(slog.DiscardHandler)})
+	o.Logger = slog.New(slog.DiscardHandler)
+	s, err := New(o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -67,85 +75,6 @@ func call(t *testing.T, c *netpoll.Client, req *remoting.Command) *remoting.Comm
 	return resp
 }
 
-// replay sends a recorded request and compares the answer with the recorded one.
-func replay(t *testing.T, c *netpoll.Client, e golden.Exchange) {
-	t.Helper()
-	var req, want remoting.Command
-	if err := req.Decode(e.Request); err != nil {
-		t.Fatal(err)
-	}
-	got := call(t, c, req.Clone())
-	if err := want.Decode(e.Response); err != nil {
-		t.Fatal(err)
-	}
-	if got.Code != want.Code || string(got.Remark) != string(want.Remark) && string(want.Remark) != "not set any response code" {
-		t.Errorf("%s %d (%s): %d %q, want %d %q", e.Scenario, e.N, e.Name, got.Code, got.Remark, want.Code, want.Remark)
-	}
-	if a, b := fieldKeys(got), fieldKeys(&want); !reflect.DeepEqual(a, b) {
-		t.Errorf("%s %d (%s): fields %v, want %v", e.Scenario, e.N, e.Name, a, b)
-	}
-	if (len(got.Body) == 0) != (len(want.Body) == 0) {
-		t.Errorf("%s %d (%s): body %q, want %q", e.Scenario, e.N, e.Name, got.Body, want.Body)
-	}
-	if len(want.Body) > 0 && want.Body[0] == '{' && !reflect.DeepEqual(bodyKeys(t, got.Body), bodyKeys(t, want.Body)) {
-		t.Errorf("%s %d (%s): body %s, want %s", e.Scenario, e.N, e.Name, got.Body, want.Body)
-	}
-}
-
-func fieldKeys(c *remoting.Command) []string {
-	var keys []string
-	for _, f := range c.Ext {
-		keys = append(keys, string(f.Key))
-	}
-	sort.Strings(keys)
-	return keys
-}
-
-func bodyKeys(t *testing.T, b []byte) []string {
-	t.Helper()
-	var m map[string]json.RawMessage
-	if err := remoting.Unmarshal(b, &m); err != nil {
-		t.Fatalf("%s: %v", b, err)
-	}
-	return sortedKeys(m)
-}
-
-// TestReplay registers the recorded broker and sends what was recorded of tools and clients; the answers are stock's.
-func TestReplay(t *testing.T) {
-	_, c := start(t, filepath.Join(t.TempDir(), "kv.json"))
-	registered := false
-	for _, e := range golden.Scenario(t, "background-json") {
-		if e.Server == "namesrv" && e.Code != nil && *e.Code == int(remoting.CodeRegisterBroker) && len(e.Response) > 0 && e.RequestBody > 1000 {
-			var req remoting.Command
-			if err := req.Decode(e.Request); err != nil {
-				t.Fatal(err)
-			}
-			// The recorded exchanges ask for topics that a later registration brought.
-			if strings.Contains(string(req.Body), "J_Basic") && e.RequestBody > 12_000 {
-				if resp := call(t, c, req.Clone()); resp.Code != 0 {
-					t.Fatalf("registration: %d %s", resp.Code, resp.Remark)
-				}
-				registered = true
-				break
-			}
-		}
-	}
-	if !registered {
-		t.Fatal("no registration recorded")
-	}
-	n := 0
-	for _, e := range golden.Scenario(t, "raw-namesrv") {
-		// 205 and 327 count topics of the moment; everything else must agree.
-		if e.Server == "namesrv" && len(e.Response) > 0 {
-			replay(t, c, e)
-			n++
-		}
-	}
-	if n < 45 {
-		t.Fatal(n, "exchanges")
-	}
-}
-
 func TestBrokerOfOneTopicIsRefusedFirst(t *testing.T) {
 	now := time.Unix(1000, 0)
 	r := newRoutes()
@@ -168,8 +97,8 @@ func TestBrokerOfOneTopicIsRefusedFirst(t *testing.T) {
 	if m, ok := r.register(&slave, now); !ok || m.masterAddr != "1.1.1.1:1" {
 		t.Fatal(m, ok)
 	}
-	if conns := r.expire(now.Add(61 * time.Second)); len(conns) != 2 {
-		t.Fatal(conns)
+	if gone := r.expire(now.Add(61 * time.Second)); len(gone) != 2 {
+		t.Fatal(gone)
 	}
 	if _, ok := r.route("T"); ok {
 		t.Fatal("a dead broker's topic is routed")
@@ -177,8 +106,8 @@ func TestBrokerOfOneTopicIsRefusedFirst(t *testing.T) {
 	if _, ok := r.register(reg, now); !ok {
 		t.Fatal("refused")
 	}
-	if addr := r.connectionClosed(7); addr != "1.1.1.1:1" {
-		t.Fatal(addr)
+	if gone := r.connectionClosed(7); len(gone) != 1 || gone[0].addr != "1.1.1.1:1" {
+		t.Fatal(gone)
 	}
 	if c, b, l, tt, _ := r.sizes(); c+b+l+tt != 0 {
 		t.Fatal(c, b, l, tt)

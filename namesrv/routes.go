@@ -1,6 +1,7 @@
 package namesrv
 
 import (
+	"maps"
 	"sort"
 	"sync"
 	"time"
@@ -158,22 +159,20 @@ func minID(b *remoting.BrokerData) int64 {
 }
 
 // unregister takes a broker process out, and with the last of its name its topics.
-func (t *routes) unregister(cluster, name, addr string, id int64) {
+func (t *routes) unregister(cluster, name, addr string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.remove(cluster, name, addr, id)
+	t.remove(cluster, name, addr)
 }
 
-func (t *routes) remove(cluster, name, addr string, id int64) {
+func (t *routes) remove(cluster, name, addr string) {
 	delete(t.live, addrKey{cluster, addr})
 	delete(t.filters, addrKey{cluster, addr})
 	b := t.brokers[name]
 	if b == nil {
 		return
 	}
-	if b.BrokerAddrs[id] == addr {
-		delete(b.BrokerAddrs, id)
-	}
+	maps.DeleteFunc(b.BrokerAddrs, func(_ int64, a string) bool { return a == addr })
 	if len(b.BrokerAddrs) > 0 {
 		if b.BrokerAddrs[0] == "" && b.EnableActingMaster {
 			t.changePerm(name, func(p int32) int32 { return p &^ remoting.PermWrite })
@@ -199,30 +198,32 @@ func (t *routes) remove(cluster, name, addr string, id int64) {
 	}
 }
 
-// expire removes brokers whose lease has ended and returns the connections they had.
-func (t *routes) expire(now time.Time) (conns []uint64) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	for key, l := range t.live {
-		if now.Sub(l.last) > l.timeout {
-			conns = append(conns, l.conn)
-			t.removeAddr(key)
-		}
-	}
-	return conns
+// removed is a broker that was taken out because it fell silent or its connection ended.
+type removed struct {
+	addr string
+	conn uint64
 }
 
-// connectionClosed removes the broker that registered by a connection, at once.
-func (t *routes) connectionClosed(conn uint64) (addr string) {
+// expire removes brokers whose lease has ended.
+func (t *routes) expire(now time.Time) []removed {
+	return t.removeWhere(func(l *lease) bool { return now.Sub(l.last) > l.timeout })
+}
+
+// connectionClosed removes what registered by a connection, at once: several brokers when one process holds them.
+func (t *routes) connectionClosed(conn uint64) []removed {
+	return t.removeWhere(func(l *lease) bool { return l.conn == conn })
+}
+
+func (t *routes) removeWhere(gone func(l *lease) bool) (all []removed) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for key, l := range t.live {
-		if l.conn == conn {
+		if gone(l) {
+			all = append(all, removed{key.addr, l.conn})
 			t.removeAddr(key)
-			return key.addr
 		}
 	}
-	return ""
+	return all
 }
 
 func (t *routes) removeAddr(key addrKey) {
@@ -230,9 +231,9 @@ func (t *routes) removeAddr(key addrKey) {
 		if b.Cluster != key.cluster {
 			continue
 		}
-		for id, addr := range b.BrokerAddrs {
+		for _, addr := range b.BrokerAddrs {
 			if addr == key.addr {
-				t.remove(key.cluster, name, addr, id)
+				t.remove(key.cluster, name, addr)
 				return
 			}
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"math"
 	"net"
 	"net/netip"
 	"strconv"
@@ -37,8 +38,9 @@ type Server struct {
 	mu    sync.Mutex
 	conns map[uint64]*netpoll.Conn // by which brokers registered
 
-	stop chan struct{}
-	done sync.WaitGroup
+	stop     chan struct{}
+	stopOnce sync.Once
+	done     sync.WaitGroup
 }
 
 // New makes a name server; nothing listens before Start.
@@ -61,10 +63,11 @@ func (s *Server) Start() error {
 	s.started = s.o.Clock()
 	s.workers = netpoll.NewWorkers(2, 1024)
 	addr := net.JoinHostPort(s.v.Text("bindAddress"), strconv.Itoa(s.v.Int("listenPort")))
-	n, err := netpoll.Serve(netpoll.Options{
-		Addrs: []string{addr}, Logger: s.logger, Clock: s.o.Clock,
-		IdleTimeout: time.Duration(s.v.Int("serverChannelMaxIdleTimeSeconds")) * time.Second,
-	}, (*handler)(s))
+	idle := time.Duration(s.v.Int("serverChannelMaxIdleTimeSeconds")) * time.Second
+	if idle <= 0 {
+		idle = math.MaxInt64 // as stock: connections may be idle for ever
+	}
+	n, err := netpoll.Serve(netpoll.Options{Addrs: []string{addr}, Logger: s.logger, Clock: s.o.Clock, IdleTimeout: idle}, (*handler)(s))
 	if err != nil {
 		s.workers.Close()
 		return fmt.Errorf("name server: %w", err)
@@ -78,9 +81,10 @@ func (s *Server) Start() error {
 // Addr is the address listened on.
 func (s *Server) Addr() netip.AddrPort { return s.net.Addrs()[0] }
 
-// Shutdown stops listening and waits for work in progress.
+// Shutdown stops accepting, waits for work in progress and closes all connections. After Start only.
 func (s *Server) Shutdown(ctx context.Context) error {
-	close(s.stop)
+	s.net.StopAccepting()
+	s.stopOnce.Do(func() { close(s.stop) })
 	s.done.Wait()
 	s.workers.Close()
 	return s.net.Shutdown(ctx)
@@ -91,7 +95,7 @@ const reportInterval = 10 * time.Minute
 // scan forgets brokers that have fallen silent, and tells the size of the tables now and then.
 func (s *Server) scan() {
 	defer s.done.Done()
-	tick := time.NewTicker(time.Duration(s.v.Int("scanNotActiveBrokerInterval")) * time.Millisecond)
+	tick := time.NewTicker(time.Duration(max(1, s.v.Int("scanNotActiveBrokerInterval"))) * time.Millisecond)
 	defer tick.Stop()
 	reported := s.o.Clock()
 	for {
@@ -101,10 +105,10 @@ func (s *Server) scan() {
 		case <-tick.C:
 		}
 		now := s.o.Clock()
-		for _, id := range s.routes.expire(now) {
-			s.logger.Warn("broker expired", "connection", id)
+		for _, r := range s.routes.expire(now) {
+			s.logger.Warn("broker removed, it has fallen silent", "broker", r.addr)
 			s.mu.Lock()
-			c := s.conns[id]
+			c := s.conns[r.conn]
 			s.mu.Unlock()
 			if c != nil {
 				c.Close()
@@ -133,8 +137,8 @@ func (h *handler) Closed(c *netpoll.Conn, _ error) {
 	if !broker {
 		return
 	}
-	if addr := s.routes.connectionClosed(c.ID()); addr != "" {
-		s.logger.Warn("broker removed, its connection has ended", "broker", addr)
+	for _, r := range s.routes.connectionClosed(c.ID()) {
+		s.logger.Warn("broker removed, its connection has ended", "broker", r.addr)
 	}
 }
 
