@@ -36,9 +36,29 @@ func (b *Broker) send(c *netpoll.Conn, req *remoting.Command) netpoll.Verdict {
 		q.held = true
 		return netpoll.Hold
 	}
+	if len(q.list) > 0 {
+		b.prepare(&b.loop(c.Loop()).send, req)
+	}
 	q.list = append(q.list, req.Clone())
 	q.bytes += len(req.Body)
 	return netpoll.Done
+}
+
+// prepare makes the topic of a send that waits for others, so that topics that are made one after the other are written and
+// registered together.
+func (b *Broker) prepare(h *remoting.SendHeader, req *remoting.Command) {
+	if h.Decode(req) != nil {
+		return
+	}
+	if code, _ := b.admit(h); code != remoting.RespSuccess {
+		return
+	}
+	if _, ok := b.topics.Get(h.Topic); ok {
+		return
+	}
+	if made, allowed := b.template(h); allowed {
+		b.settle(made, func() {})
+	}
 }
 
 // drain goes on with the sends that wait. On the connection's loop.

@@ -20,20 +20,6 @@ type settling struct {
 	then map[string][]func() // called when the topic is settled
 }
 
-// join has fn called when a topic is settled; false when it is.
-func (s *settling) join(topic []byte, fn func()) bool {
-	if s.n.Load() == 0 {
-		return false
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	waiting, ok := s.then[string(topic)]
-	if ok {
-		s.then[string(topic)] = append(waiting, fn)
-	}
-	return ok
-}
-
 // has says whether a topic is not settled yet. No allocation.
 func (s *settling) has(topic []byte) bool {
 	if s.n.Load() == 0 {

@@ -1,0 +1,52 @@
+package broker
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"ringmq/netpoll/remoting"
+)
+
+func TestRestartedNameServerHasItsRoutesSoon(t *testing.T) {
+	r := newRig(t)
+	want(t, r.dial().call(sendTo("T", 0, "", "x")), 0, "")
+	addr := r.routes.Addr()
+	if err := r.routes.Shutdown(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	// The broker goes on, and makes topics, without it.
+	want(t, r.dial().call(sendTo("U", 0, "", "x")), 0, "")
+	r.startRoutes(addr.Addr().String(), addr.Port())
+	back := time.Now()
+	routes := r.dialRoutes()
+	for _, topic := range []string{"T", "U"} {
+		until(t, topic, func() bool {
+			return routes.call(request(remoting.CodeGetRouteinfoByTopic, "topic", topic)).Code == 0
+		})
+	}
+	if took := time.Since(back); took > 3*time.Second {
+		t.Fatal("routes after", took)
+	}
+}
+
+func TestBrokerStartsWithoutItsNameServer(t *testing.T) {
+	r := &rig{t: t, root: t.TempDir()}
+	r.startRoutes("127.0.0.1", 0)
+	addr := r.routes.Addr()
+	if err := r.routes.Shutdown(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	r.startBroker()
+	want(t, r.dial().call(sendTo("T", 0, "", "x")), 0, "")
+	r.startRoutes(addr.Addr().String(), addr.Port())
+	routes := r.dialRoutes()
+	until(t, "route", func() bool { return routes.call(request(remoting.CodeGetRouteinfoByTopic, "topic", "T")).Code == 0 })
+}
+
+func TestSecondBrokerOnADirectoryIsRefused(t *testing.T) {
+	r := newRig(t)
+	if _, err := New(Options{Config: r.config(), Logger: r.broker.logger}); err == nil {
+		t.Fatal("two brokers on one directory")
+	}
+}
