@@ -23,6 +23,9 @@ func (s *Server) supervise(first chan<- error) {
 		select {
 		case <-s.stop:
 			return
+		default:
+		}
+		select {
 		case <-s.booted:
 		default:
 			first <- err

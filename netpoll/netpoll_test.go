@@ -1,6 +1,7 @@
 package netpoll
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -229,6 +230,27 @@ func TestIdleConnectionsAreClosed(t *testing.T) {
 	case <-c.Done():
 	case <-time.After(10 * time.Second):
 		t.Fatal("an idle connection stays")
+	}
+}
+
+// TestOrderlyEndIsQuiet: nothing is logged as an error or a warning, whatever is connected.
+func TestOrderlyEndIsQuiet(t *testing.T) {
+	for range 20 {
+		var log bytes.Buffer
+		s, err := Serve(Options{Addrs: []string{"127.0.0.1:0"}, Logger: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelWarn}))}, &testHandler{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := dialTest(t, s.Addrs()[0].String(), DialOptions{})
+		if _, err := c.Call(within(t), remoting.NewRequest(1)); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Shutdown(within(t)); err != nil {
+			t.Fatal(err)
+		}
+		if log.Len() > 0 {
+			t.Fatal(log.String())
+		}
 	}
 }
 
