@@ -2,7 +2,6 @@ package remoting
 
 import (
 	"fmt"
-	"strconv"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -43,13 +42,27 @@ func findOpaque(h []byte) int32 {
 }
 
 func (s *jsonScanner) space() {
+	if s.i < len(s.b) && s.b[s.i] <= ' ' {
+		s.blanks()
+	}
+}
+
+func (s *jsonScanner) blanks() {
 	for s.i < len(s.b) && (s.b[s.i] == ' ' || s.b[s.i] == '\n' || s.b[s.i] == '\t' || s.b[s.i] == '\r') {
 		s.i++
 	}
 }
 
-// take consumes ch if it is next.
+// take consumes ch if it is next, usually without a blank before it.
 func (s *jsonScanner) take(ch byte) bool {
+	if s.i < len(s.b) && s.b[s.i] == ch {
+		s.i++
+		return true
+	}
+	return s.takeLater(ch)
+}
+
+func (s *jsonScanner) takeLater(ch byte) bool {
 	s.space()
 	if s.i < len(s.b) && s.b[s.i] == ch {
 		s.i++
@@ -71,6 +84,9 @@ func (s *jsonScanner) object(depth int) {
 		return
 	}
 	for !s.bad {
+		if depth == 1 && s.plainFields() {
+			return
+		}
 		key := s.text()
 		s.expect(':')
 		if s.bad {
@@ -120,15 +136,44 @@ func (s *jsonScanner) member(key []byte) {
 	}
 }
 
+// plainFields reads fields as nearly all clients write them: without blanks, texts only, no escapes. It stops before the
+// first one that is different and leaves it to the general rules; true: the object has ended.
+func (s *jsonScanner) plainFields() bool {
+	b, i := s.b, s.i
+	for i < len(b) && b[i] == '"' && len(s.c.Ext) < MaxFields {
+		key := i + 1
+		keyEnd := plain(b, key)
+		value := keyEnd + 3
+		if value >= len(b) || b[keyEnd] != '"' || b[keyEnd+1] != ':' || b[keyEnd+2] != '"' {
+			return false
+		}
+		valueEnd := plain(b, value)
+		if valueEnd+1 >= len(b) || b[valueEnd] != '"' {
+			return false
+		}
+		next := b[valueEnd+1]
+		if next != ',' && next != '}' {
+			return false
+		}
+		s.c.Ext = append(s.c.Ext, Field{b[key:keyEnd:keyEnd], b[value:valueEnd:valueEnd]})
+		i = valueEnd + 2
+		s.i = i
+		if next == '}' {
+			return true
+		}
+	}
+	return false
+}
+
 func (s *jsonScanner) language() {
 	v, ok := s.scalar()
 	switch {
 	case !ok:
 		s.c.Language = UnknownLanguage
 	case len(v) > 0 && v[0] >= '0' && v[0] <= '9':
-		n, _ := parseInt(v, 32)
+		n, good := parseInt(v, 32)
 		s.c.Language = UnknownLanguage
-		if n < int64(len(languageNames)) {
+		if good && n < int64(len(languageNames)) {
 			s.c.Language = Language(n)
 		}
 	default:
@@ -206,18 +251,25 @@ func (s *jsonScanner) text() []byte {
 		return nil
 	}
 	at := s.i
-	for s.i < len(s.b) {
-		switch ch := s.b[s.i]; {
-		case ch == '"':
-			s.i++
-			return s.b[at : s.i-1 : s.i-1]
-		case ch == '\\':
-			return s.escaped(at)
-		}
+	end := plain(s.b, at)
+	s.i = end
+	switch {
+	case end == len(s.b):
+		s.bad = true
+		return nil
+	case s.b[end] == '"':
 		s.i++
+		return s.b[at:end:end]
 	}
-	s.bad = true
-	return nil
+	return s.escaped(at)
+}
+
+// plain returns the position of the first quote or backslash at or behind i, len(b) if there is none.
+func plain(b []byte, i int) int {
+	for i < len(b) && b[i] != '"' && b[i] != '\\' {
+		i++
+	}
+	return i
 }
 
 func (s *jsonScanner) escaped(at int) []byte {
@@ -231,7 +283,9 @@ func (s *jsonScanner) escaped(at int) []byte {
 			return out[start:len(out):len(out)]
 		}
 		if ch != '\\' {
-			out = append(out, ch)
+			run := plain(s.b, s.i)
+			out = append(out, s.b[s.i-1:run]...)
+			s.i = run
 			continue
 		}
 		if s.i >= len(s.b) {
@@ -329,72 +383,4 @@ func (s *jsonScanner) skip(depth int) {
 	default:
 		s.bare()
 	}
-}
-
-func appendJSONHeader(dst []byte, c *Command) []byte {
-	dst = append(dst, `{"code":`...)
-	dst = strconv.AppendInt(dst, int64(c.Code), 10)
-	if len(c.Ext) > 0 {
-		dst = append(dst, `,"extFields":{`...)
-		for i, f := range c.Ext {
-			if i > 0 {
-				dst = append(dst, ',')
-			}
-			dst = appendQuoted(dst, f.Key)
-			dst = append(dst, ':')
-			dst = appendQuoted(dst, f.Value)
-		}
-		dst = append(dst, '}')
-	}
-	return appendJSONRest(dst, c.Flag, c.Language, c.Opaque, c.Remark != nil, c.Remark, c.Version)
-}
-
-// appendJSONRest appends what comes behind the fields. A remark may be there and empty, as the Go client sends it.
-func appendJSONRest[T string | []byte](dst []byte, flag int32, lang Language, opaque int32, hasRemark bool, remark T, version int32) []byte {
-	dst = append(dst, `,"flag":`...)
-	dst = strconv.AppendInt(dst, int64(flag), 10)
-	if name := lang.String(); name != "" {
-		dst = append(dst, `,"language":"`...)
-		dst = append(dst, name...)
-		dst = append(dst, '"')
-	}
-	dst = append(dst, `,"opaque":`...)
-	dst = strconv.AppendInt(dst, int64(opaque), 10)
-	if hasRemark {
-		dst = append(dst, `,"remark":`...)
-		dst = appendQuoted(dst, remark)
-	}
-	dst = append(dst, `,"serializeTypeCurrentRPC":"JSON","version":`...)
-	dst = strconv.AppendInt(dst, int64(version), 10)
-	return append(dst, '}')
-}
-
-const hexDigits = "0123456789abcdef"
-
-// appendQuoted appends s as a JSON string.
-func appendQuoted[T string | []byte](dst []byte, s T) []byte {
-	dst = append(dst, '"')
-	at := 0
-	for i := 0; i < len(s); i++ {
-		ch := s[i]
-		if ch >= 0x20 && ch != '"' && ch != '\\' {
-			continue
-		}
-		dst = append(dst, s[at:i]...)
-		at = i + 1
-		switch ch {
-		case '"', '\\':
-			dst = append(dst, '\\', ch)
-		case '\n':
-			dst = append(dst, '\\', 'n')
-		case '\t':
-			dst = append(dst, '\\', 't')
-		case '\r':
-			dst = append(dst, '\\', 'r')
-		default:
-			dst = append(dst, '\\', 'u', '0', '0', hexDigits[ch>>4], hexDigits[ch&15])
-		}
-	}
-	dst = append(dst, s[at:]...)
-	return append(dst, '"')
 }
