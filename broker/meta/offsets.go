@@ -32,7 +32,7 @@ type offsetPart struct {
 // progress is one group's in one topic.
 type progress struct {
 	committed map[int32]int64
-	pulled    map[int32]int64 // where the newest pull began; not kept on disk
+	pulled    map[int32]int64 // where the newest pull ended; not kept on disk
 	pending   map[int32]int64 // resets that the next pull of the queue is told
 }
 
@@ -150,7 +150,7 @@ func (o *Offsets) Queues(group, topic string) map[int32]int64 {
 	return nil
 }
 
-// Pulled notes where a group's newest pull of a queue began. No allocation for a queue that the group has progress in.
+// Pulled notes where a group's newest pull of a queue ended: the offset it was told to go on with. No allocation for a queue that the group has progress in.
 func (o *Offsets) Pulled(group, topic []byte, queue int32, offset int64) {
 	p := &o.parts[partOf(group)]
 	p.mu.Lock()
