@@ -29,6 +29,14 @@ func (b *Broker) adminTable() map[int32]onWorker {
 		remoting.CodeQuerySubscriptionByConsumer:          b.subscriptionOfGroup,
 		remoting.CodeGetConsumeStats:                      b.consumeStats,
 		remoting.CodeInvokeBrokerToResetOffset:            b.resetOffset,
+		remoting.CodeUpdateBrokerConfig:                   b.updateConfig,
+		remoting.CodeGetBrokerConfig:                      b.getConfig,
+		remoting.CodeGetBrokerRuntimeInfo:                 b.runtimeInfo,
+		remoting.CodeViewBrokerStatsData:                  b.statsData,
+		remoting.CodeGetBrokerConsumeStats:                b.brokerConsumeStats,
+		remoting.CodeQueryConsumeQueue:                    b.consumeQueue,
+		remoting.CodeGetConsumerRunningInfo:               b.runningInfo,
+		remoting.CodeConsumeMessageDirectly:               b.consumeDirectly,
 	}
 	return t
 }

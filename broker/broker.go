@@ -69,6 +69,9 @@ type Broker struct {
 	syncLimit time.Duration
 	closing   atomic.Bool
 
+	configured   atomic.Int64 // changes by requests
+	configuredAt atomic.Int64 // ms of the last one
+
 	mu    sync.Mutex
 	conns map[uint64]*netpoll.Conn
 

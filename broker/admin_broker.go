@@ -1,0 +1,153 @@
+package broker
+
+import (
+	"encoding/json"
+	"fmt"
+	"sort"
+	"strconv"
+	"time"
+
+	"ringmq/broker/stats"
+	"ringmq/netpoll"
+	"ringmq/netpoll/remoting"
+	"ringmq/netpoll/remoting/settings"
+)
+
+// updateConfig serves 25: keys are changed while the broker runs and written to its file. Keys that could move the store, and
+// the black list, are never set by a request.
+func (b *Broker) updateConfig(_ *netpoll.Conn, req *remoting.Command) answer {
+	if len(req.Body) == 0 {
+		return answer{}
+	}
+	all, err := settings.ParseProperties("request", req.Body)
+	if err != nil {
+		return fail(remoting.RespSystemError, "string2Properties error")
+	}
+	for _, s := range all {
+		if b.c.BlackListed(s.Key) {
+			return fail(remoting.RespNoPermission, "Can not update config in black list.")
+		}
+	}
+	if _, err := b.c.Change(all); err != nil {
+		return fail(remoting.RespSystemError, err.Error())
+	}
+	b.applyConfig()
+	if b.o.ConfigFile != "" {
+		if err := b.c.Rewrite(b.o.ConfigFile); err != nil {
+			b.logger.Error("configuration file not written", "file", b.o.ConfigFile, "error", err)
+		}
+	}
+	return answer{}
+}
+
+// applyConfig hands on what is read once.
+func (b *Broker) applyConfig() {
+	b.configured.Add(1)
+	b.configuredAt.Store(time.Now().UnixMilli())
+	b.store.SetRetention(b.c.Retention())
+	b.store.SetLimits(b.c.StoreOptions().Limits)
+	b.registrar.changed(nil)
+	b.holds.checkAll()
+}
+
+// getConfig serves 26.
+func (b *Broker) getConfig(_ *netpoll.Conn, _ *remoting.Command) answer {
+	version, err := json.Marshal(remoting.DataVersion{Counter: b.configured.Load(), Timestamp: b.configuredAt.Load()})
+	if err != nil {
+		panic(err)
+	}
+	return answer{Fields: []answerField{{"version", string(version)}}, Body: []byte(b.c.Properties())}
+}
+
+// runtimeInfo serves 28.
+func (b *Broker) runtimeInfo(_ *netpoll.Conn, _ *remoting.Command) answer {
+	delays := map[int]string{}
+	for _, p := range b.delay.Progress() {
+		delays[p.Level] = strconv.FormatInt(p.Next, 10) + "," + strconv.FormatInt(p.Max, 10)
+	}
+	return jsonBody(remoting.KVTable{Table: b.stats.Runtime(&stats.Figures{
+		Store: b.store.Stats(), Now: time.Now(), CommitLogDir: b.c.StoreOptions().CommitLogDir, BrokerVersion: remoting.Version,
+		VersionName: "V5_3_3", Active: !b.closing.Load(), DelayOffsets: delays, Capacity: b.capacity,
+	})})
+}
+
+func (b *Broker) capacity(key string) string {
+	if !b.c.Known(key) {
+		return "0"
+	}
+	return b.c.Text(key)
+}
+
+// statsData serves 315.
+func (b *Broker) statsData(_ *netpoll.Conn, req *remoting.Command) answer {
+	name, key := req.Text("statsName"), req.Text("statsKey")
+	d, ok := b.stats.Find(name, key)
+	if !ok {
+		return fail(remoting.RespSystemError, fmt.Sprintf("The stats <%s> <%s> not exist", name, key))
+	}
+	return jsonBody(d)
+}
+
+// brokerConsumeStats serves 317: all groups with the topics they consume; of ordered topics only if asked.
+func (b *Broker) brokerConsumeStats(_ *netpoll.Conn, req *remoting.Command) answer {
+	ordered := req.Bool("isOrder")
+	r := remoting.BrokerConsumeStats{BrokerAddr: b.advertise.String()}
+	var groups []string
+	for name := range b.groups.All() {
+		groups = append(groups, name)
+	}
+	sort.Strings(groups)
+	for _, group := range groups {
+		g := remoting.GroupStats{Group: group}
+		for _, topic := range b.offsets.TopicsOf(group) {
+			t, ok := b.topics.Lookup(topic)
+			if !ok || ordered && !t.Order {
+				continue
+			}
+			s := b.groupStats(group, []string{topic})
+			for _, e := range s.OffsetTable {
+				r.TotalDiff += e.Value.BrokerOffset - e.Value.ConsumerOffset
+				r.InflightDiff += e.Value.PullOffset - e.Value.ConsumerOffset
+			}
+			g.Stats = append(g.Stats, s)
+		}
+		r.Groups = append(r.Groups, g)
+	}
+	return withBody(r.AppendJSON(nil))
+}
+
+// consumeQueue serves 321: entries of a queue as they lie there.
+func (b *Broker) consumeQueue(_ *netpoll.Conn, req *remoting.Command) answer {
+	topic, queue, err := queueOf(req)
+	if err != nil {
+		return fail(remoting.RespSystemError, err.Error())
+	}
+	index, _, err := req.Int64("index")
+	if err != nil {
+		return fail(remoting.RespSystemError, err.Error())
+	}
+	count, _, err := req.Int32("count")
+	if err != nil {
+		return fail(remoting.RespSystemError, err.Error())
+	}
+	if !b.store.HasQueue(topic, queue) {
+		return fail(remoting.RespSystemError, fmt.Sprintf("%d@%s is not exist!", queue, topic))
+	}
+	r := remoting.QueueUnits{MaxQueueIndex: b.store.MaxOffset(topic, queue), MinQueueIndex: b.store.MinOffset(topic, queue), QueueData: []remoting.QueueUnitData{}}
+	if group := req.Text("consumerGroup"); group != "" {
+		r.SubscriptionData, _ = b.members.Subscription([]byte(group), topic)
+		r.FilterData = "null"
+	}
+	if index < r.MaxQueueIndex {
+		units, err := b.store.QueueUnits(topic, queue, index, int(max(count, 0)))
+		if err != nil {
+			return fail(remoting.RespSystemError, err.Error())
+		}
+		for _, u := range units {
+			r.QueueData = append(r.QueueData, remoting.QueueUnitData{PhysicOffset: u.Offset, PhysicSize: u.Size, TagsCode: u.TagsCode})
+		}
+	}
+	a := jsonBody(r)
+	a.Remark = made.Remark
+	return a
+}
