@@ -1,13 +1,18 @@
 package meta
 
 import (
-	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
 )
+
+// remark is an error in the words of the stock broker, which clients show.
+type remark string
+
+func (r remark) Error() string { return string(r) }
 
 // attribute is one setting that a topic may carry beside its fields.
 type attribute struct {
@@ -44,16 +49,16 @@ func ParseAttributes(text string) (map[string]string, error) {
 		if strings.Contains(pair, "=") {
 			parts := strings.Split(pair, "=")
 			if parts[0] == "" || len(parts) < 2 || parts[1] == "" {
-				return nil, errors.New("key or value is empty.")
+				return nil, remark("key or value is empty.")
 			}
 			if key, value = parts[0], parts[1]; !strings.Contains(key, "+") {
-				return nil, errors.New("add/alter attribute format is wrong: " + key)
+				return nil, remark("add/alter attribute format is wrong: " + key)
 			}
 		} else if key = pair; !strings.Contains(key, "-") {
-			return nil, errors.New("delete attribute format is wrong: " + key)
+			return nil, remark("delete attribute format is wrong: " + key)
 		}
 		if _, twice := changes[key]; twice {
-			return nil, errors.New("key duplication: " + key)
+			return nil, remark("key duplication: " + key)
 		}
 		changes[key] = value
 	}
@@ -78,34 +83,34 @@ func alter(known map[string]attribute, isNew bool, current, changes map[string]s
 	seen := map[string]bool{}
 	for _, key := range slices.Sorted(maps.Keys(changes)) {
 		if key == "" {
-			return nil, errors.New("kv string format wrong.")
+			return nil, remark("kv string format wrong.")
 		}
 		name := key[1:]
 		switch {
 		case name == "" || strings.ContainsAny(name, "+-"):
-			return nil, errors.New("kv string format wrong.")
+			return nil, remark("kv string format wrong.")
 		case seen[name]:
-			return nil, errors.New("alter duplication key. key: " + name)
+			return nil, remark("alter duplication key. key: " + name)
 		}
 		seen[name] = true
 		_, has := current[name]
 		switch {
 		case isNew && key[0] != '+':
-			return nil, errors.New("only add attribute is supported while creating topic. key: " + name)
+			return nil, remark("only add attribute is supported while creating topic. key: " + name)
 		case key[0] == '-' && !has:
-			return nil, errors.New("attempt to delete a nonexistent key: " + name)
+			return nil, remark("attempt to delete a nonexistent key: " + name)
 		case key[0] != '+' && key[0] != '-':
-			return nil, errors.New("wrong format key: " + name)
+			return nil, remark("wrong format key: " + name)
 		}
 	}
 	for _, key := range slices.Sorted(maps.Keys(changes)) {
 		name, value := key[1:], changes[key]
 		a, ok := known[name]
 		if !ok {
-			return nil, errors.New("unsupported key: " + name)
+			return nil, remark("unsupported key: " + name)
 		}
 		if !isNew && !a.changeable {
-			return nil, errors.New("attempt to update an unchangeable attribute. key: " + name)
+			return nil, remark("attempt to update an unchangeable attribute. key: " + name)
 		}
 		if key[0] == '-' {
 			delete(next, name)
@@ -122,16 +127,16 @@ func alter(known map[string]attribute, isNew bool, current, changes map[string]s
 func (a attribute) verify(value string) error {
 	if a.values != nil {
 		if !slices.Contains(a.values, value) {
-			return fmt.Errorf("value is not in set: [%s]", strings.Join(a.values, ", "))
+			return remark("value is not in set: [" + strings.Join(a.values, ", ") + "]")
 		}
 		return nil
 	}
 	n, err := strconv.ParseInt(value, 10, 64)
 	if err != nil {
-		return fmt.Errorf("For input string: %q", value)
+		return remark(fmt.Sprintf("For input string: %q", value))
 	}
 	if n < a.low {
-		return fmt.Errorf("value is not in range(%d, %d)", a.low, int64(1<<63-1))
+		return remark(fmt.Sprintf("value is not in range(%d, %d)", a.low, int64(math.MaxInt64)))
 	}
 	return nil
 }
