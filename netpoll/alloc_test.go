@@ -34,7 +34,11 @@ func newPipeline(t testing.TB, addr string, enc remoting.Encoding, n int) *pipel
 }
 
 func replyTo(dst []byte, req *remoting.Command) []byte {
-	return remoting.AppendReply(dst, req.Encoding, req.Opaque, remoting.RespSuccess, "0123456789")
+	b := remoting.BeginReply(dst, req.Encoding, req.Opaque, remoting.RespSuccess)
+	b.Str("msgId", "C0A8000100002A9F0000000000000000")
+	b.Int("queueId", 3)
+	b.Int("queueOffset", 123456)
+	return b.End()
 }
 
 func (p *pipeline) round() error {
@@ -77,7 +81,7 @@ func (p *parking) Woken(int) {
 	p.parked, p.spare = p.spare[:0], p.parked
 	p.mu.Unlock()
 	for _, r := range p.spare {
-		r.c.PutOut(remoting.AppendReply(r.c.Out(), r.encoding, r.opaque, remoting.RespSuccess, "0123456789"))
+		r.c.PutOut(replyTo(r.c.Out(), &remoting.Command{Encoding: r.encoding, Opaque: r.opaque}))
 	}
 }
 

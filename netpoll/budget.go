@@ -71,6 +71,12 @@ func (c *Conn) endTurn() { c.s.turn.CompareAndSwap(c.id, 0) }
 
 // reconsider looks whether the reasons that go away by themselves are gone.
 func (c *Conn) reconsider() {
+	if c.polled {
+		c.pollOutput()
+		if c.closed.Load() {
+			return
+		}
+	}
 	in, out := int64(c.gc.InboundBuffered()), int64(c.gc.OutboundBuffered())
 	c.count(in, out)
 	var over pauseReason

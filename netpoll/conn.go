@@ -25,6 +25,7 @@ type Conn struct {
 	out    []byte // answers of this turn, nil when there are none
 	dirty  bool
 	paused pauseReason
+	polled bool // paused, and its output is sent by the sweep
 	ending bool // what still comes is not served
 
 	lastRead  time.Time

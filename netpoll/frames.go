@@ -22,8 +22,7 @@ func (c *Conn) traffic() gnet.Action {
 		c.reconsider()
 	}
 	if c.paused != 0 {
-		// gnet has armed reading again, after output that was stuck for example.
-		c.disarm()
+		c.readBehind()
 		c.account()
 		return gnet.None
 	}

@@ -34,23 +34,32 @@ func (c *Conn) pause(why pauseReason) {
 	c.paused |= why
 	c.endTurn()
 	if why&(slowReader|overBudget) != 0 {
-		if _, already := c.loop.strained[c]; !already {
-			c.loop.strained[c] = struct{}{}
-			c.s.strained.Add(1)
-			select {
-			case c.s.strain <- struct{}{}:
-			default:
-			}
-		}
+		c.lookAfter()
 	}
 	c.disarm()
+}
+
+// lookAfter has the sweep look at the connection often, until ease says otherwise.
+func (c *Conn) lookAfter() {
+	if _, already := c.loop.strained[c]; already {
+		return
+	}
+	c.loop.strained[c] = struct{}{}
+	c.s.strained.Add(1)
+	select {
+	case c.s.strain <- struct{}{}:
+	default:
+	}
 }
 
 // ease takes reasons away.
 func (c *Conn) ease(why pauseReason) {
 	was := c.paused
 	c.paused &^= why
-	if _, strained := c.loop.strained[c]; strained && c.paused&(slowReader|overBudget) == 0 {
+	if c.paused == 0 {
+		c.polled = false
+	}
+	if _, strained := c.loop.strained[c]; strained && c.paused&(slowReader|overBudget) == 0 && !c.polled {
 		delete(c.loop.strained, c)
 		c.s.strained.Add(-1)
 	}
@@ -76,13 +85,40 @@ func (c *Conn) resume(why pauseReason) {
 }
 
 // disarm takes the connection out of reading on the loop's epoll descriptor. Output that is stuck still wants to be told when
-// the socket takes more; then gnet arms reading as well, reads once more, and traffic disarms it again.
+// the socket takes more; but when all of it has left, gnet arms reading, and reads.
 func (c *Conn) disarm() { c.control(0) }
+
+// readBehind deals with a paused connection that gnet has read from for that reason. Once is little, every time would be
+// without bound: until it goes on, its output is sent by the sweep.
+func (c *Conn) readBehind() {
+	c.polled = true
+	c.lookAfter()
+	c.disarm()
+}
+
+// pollOutput sends what the socket takes of a paused connection's output.
+func (c *Conn) pollOutput() {
+	for before := c.gc.OutboundBuffered(); before > 0; {
+		// A failing write closes the connection through OnClose.
+		_ = c.gc.Flush()
+		if c.closed.Load() {
+			return
+		}
+		after := c.gc.OutboundBuffered()
+		if after == 0 {
+			c.disarm() // gnet has armed reading
+		}
+		if after == before {
+			return
+		}
+		before = after
+	}
+}
 
 func (c *Conn) arm() { c.control(unix.EPOLLIN | unix.EPOLLPRI) }
 
 func (c *Conn) control(events uint32) {
-	if c.gc.OutboundBuffered() > 0 {
+	if c.gc.OutboundBuffered() > 0 && !c.polled {
 		events |= unix.EPOLLOUT
 	}
 	fd := c.gc.Fd()

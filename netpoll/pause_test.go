@@ -289,3 +289,47 @@ func TestAPeerThatTakesNothing(t *testing.T) {
 		})
 	}
 }
+
+// TestHeldBesideStuckOutput: a connection on hold that is sent much, which its peer reads in gulps, is not read from behind its
+// back: gnet arms reading whenever stuck output has left.
+func TestHeldBesideStuckOutput(t *testing.T) {
+	conns := make(chan *Conn, 1)
+	h := &testHandler{}
+	h.serve = func(c *Conn, req *remoting.Command) Verdict {
+		select {
+		case conns <- c:
+		default:
+		}
+		return Hold
+	}
+	s, addr := serve(t, Options{Loops: 1}, h)
+	conn := rawDial(t, addr)
+	req := remoting.NewRequest(1)
+	req.Body = make([]byte, 32<<10)
+	frame := remoting.AppendCommand(nil, req)
+	go func() {
+		for {
+			if _, err := conn.Write(frame); err != nil {
+				return
+			}
+		}
+	}()
+	c := <-conns
+	reply := remoting.AppendReply(nil, remoting.JSON, 1, 0, string(make([]byte, 1<<20)))
+	most := int64(0)
+	for range 20 {
+		// Enough to be stuck, and then all of it is read.
+		for range 8 {
+			if err := c.Send(reply); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for range 8 {
+			readFrame(t, conn)
+			most = max(most, s.Stats().InboundBytes)
+		}
+	}
+	if most > 512<<10 {
+		t.Errorf("%d bytes were read from a connection on hold", most)
+	}
+}
