@@ -169,6 +169,9 @@ func (b *Broker) queueStats(group, topic string, id int32) remoting.ConsumeOffse
 		o.ConsumerOffset = max(offset, 0)
 	}
 	o.PullOffset = o.ConsumerOffset
+	if pulled, ok := b.offsets.PullOffset([]byte(group), name, id); ok {
+		o.PullOffset = max(o.PullOffset, pulled)
+	}
 	if o.ConsumerOffset > 0 {
 		o.LastTimestamp = max(b.store.StoreTimeAt(name, id, o.ConsumerOffset-1), 0)
 	}
@@ -213,7 +216,7 @@ func (b *Broker) resetOffset(_ *netpoll.Conn, req *remoting.Command) answer {
 		}
 		r.OffsetTable = append(r.OffsetTable, remoting.QueueEntry[int64]{Queue: q, Value: to})
 	}
-	b.holds.checkAll()
+	b.holds.wakeGroup(group, topic)
 	b.persister.Mark(b.documents.offsets, nil)
 	return withBody(r.AppendJSON(nil))
 }

@@ -63,7 +63,7 @@ func (b *Broker) putTopics(all []remoting.TopicConfig, attributes []string) answ
 		if remark := meta.CheckTopicName([]byte(t.TopicName)); remark != "" {
 			return fail(remoting.RespInvalidParameter, remark)
 		}
-		if meta.IsSystemTopic(t.TopicName) {
+		if b.system.Has(t.TopicName) {
 			return fail(remoting.RespInvalidParameter, "The topic["+t.TopicName+"] is conflict with system topic.")
 		}
 		if t.ReadQueueNums < 0 || t.WriteQueueNums < 0 {
@@ -93,7 +93,7 @@ func (b *Broker) deleteTopic(_ *netpoll.Conn, req *remoting.Command) answer {
 	if strings.TrimSpace(name) == "" {
 		return fail(remoting.RespInvalidParameter, "The specified topic is blank.")
 	}
-	if meta.IsSystemTopic(name) {
+	if b.system.Has(name) {
 		return fail(remoting.RespInvalidParameter, "The topic["+name+"] is conflict with system topic.")
 	}
 	if !b.topics.Delete(name) {

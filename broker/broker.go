@@ -20,6 +20,7 @@ import (
 	"ringmq/broker/meta"
 	"ringmq/broker/stats"
 	"ringmq/netpoll"
+	"ringmq/netpoll/remoting"
 	"ringmq/store"
 	"ringmq/store/delay"
 	"ringmq/store/record"
@@ -43,6 +44,7 @@ type Broker struct {
 	store     *store.Store
 	delay     *delay.Service
 	topics    *meta.Topics
+	declared  atomic.Pointer[meta.Topics] // topics, for the store, which is there before them
 	groups    *meta.Groups
 	offsets   *meta.Offsets
 	persister *meta.Persister
@@ -50,6 +52,7 @@ type Broker struct {
 	members   *member.Manager
 	locks     *member.Locks
 	settling  settling
+	system    meta.System
 	stats     *stats.Stats
 	uniqKeys  *record.UniqKeys
 
@@ -92,7 +95,7 @@ func New(o Options) (*Broker, error) {
 	}
 	b.advertise = netip.AddrPortFrom(addr, uint16(b.c.Int("listenPort")))
 	so := b.c.StoreOptions()
-	so.StoreHost, so.Logger = b.advertise, b.logger
+	so.StoreHost, so.Logger, so.BatchTopic = b.advertise, b.logger, b.isBatchTopic
 	b.maxLevel = len(so.DelayLevels)
 	b.syncLimit = time.Duration(b.c.Int("syncFlushTimeout")) * time.Millisecond
 	if b.store, err = store.Open(so); err != nil {
@@ -144,20 +147,33 @@ func (b *Broker) openTables() error {
 	b.documents.topics = b.persister.Add("topics", b.topics.Document, save(store.DocTopics))
 	b.documents.groups = b.persister.Add("groups", b.groups.Document, save(store.DocGroups))
 	b.documents.offsets = b.persister.Add("consumer offsets", b.offsets.Document, save(store.DocConsumerOffsets))
-	system := meta.System{
+	b.system = meta.System{
 		Cluster: b.cluster, Broker: b.name, AutoCreate: b.c.Bool("autoCreateTopicEnable"),
 		AutoQueues: int32(b.c.Int("defaultTopicQueueNums")), ClusterTopic: b.c.Bool("clusterTopicEnable"), BrokerTopic: b.c.Bool("brokerTopicEnable"),
 		Trace: b.c.Bool("traceTopicEnable"), TraceName: b.c.Text("msgTraceTopicName"), ScheduleLevels: int32(b.maxLevel),
 	}
-	for _, c := range system.Topics() {
+	for _, c := range b.system.Topics() {
 		b.topics.Ensure(c)
 	}
+	b.declared.Store(b.topics)
 	b.groupsChanged()
 	b.members, b.locks = member.New(time.Now), member.NewLocks(time.Now)
 	b.stats = stats.New(b.cluster, time.Now)
 	b.uniqKeys = record.NewUniqKeys(b.advertise.Addr(), os.Getpid(), rand.Uint32(), time.Now)
 	return nil
 }
+
+// isBatchTopic says that a topic keeps batches as they are. Topics whose batches are there already are known to the store.
+func (b *Broker) isBatchTopic(topic []byte) bool {
+	topics := b.declared.Load()
+	if topics == nil {
+		return false
+	}
+	t, ok := topics.Get(topic)
+	return ok && keepsBatches(t)
+}
+
+func keepsBatches(t *remoting.TopicConfig) bool { return t.Attributes["queue.type"] == "BatchCQ" }
 
 func (b *Broker) topicsChanged(names []string) {
 	if b.documents.ready(b.persister) {

@@ -27,6 +27,11 @@ func (b *Broker) heartbeat(c *netpoll.Conn, req *remoting.Command) answer {
 		if g.UnitMode {
 			retry.TopicSysFlag |= 2
 		}
+		for _, sub := range g.SubscriptionDataSet {
+			if t, ok := b.topics.Lookup(sub.Topic); ok && t.Order {
+				retry.Order = true
+			}
+		}
 		b.topics.Ensure(retry)
 	}
 	d.ConsumerDataSet = known
@@ -43,7 +48,7 @@ func (b *Broker) heartbeat(c *netpoll.Conn, req *remoting.Command) answer {
 // notifies says whether a group's members want to be told of changes.
 func (b *Broker) notifies(group string) bool {
 	config, ok := b.groups.Lookup(group)
-	return !ok || config.NotifyConsumerIdsChangedEnable
+	return b.c.Bool("notifyConsumerIdsChangedEnable") && (!ok || config.NotifyConsumerIdsChangedEnable)
 }
 
 // notify tells members of groups that others came or went, so that they share the queues anew at once.

@@ -164,26 +164,30 @@ func (p *heldPull) wants(tagsCode int64) bool {
 
 // checkAll runs pulls whose queue has grown by entries they do not want, so that their offset moves on.
 func (hs *holds) checkAll() {
-	hs.mu.Lock()
-	var all []*heldPull
-	for _, list := range hs.byKey {
-		all = append(all, list...)
-	}
-	hs.mu.Unlock()
 	short := !hs.b.c.Bool("longPollingEnable")
-	for _, p := range all {
-		if short || hs.b.store.MaxOffset(p.header.Topic, p.header.QueueID) > p.header.QueueOffset {
-			hs.wake(p)
-		}
-	}
+	hs.wakeIf(func(p *heldPull) bool {
+		return short || hs.b.store.MaxOffset(p.header.Topic, p.header.QueueID) > p.header.QueueOffset
+	})
 }
 
 // answerAll runs every held pull, at shutdown.
-func (hs *holds) answerAll() {
+func (hs *holds) answerAll() { hs.wakeIf(func(*heldPull) bool { return true }) }
+
+// wakeGroup runs the pulls of a group and topic, whose progress was set anew.
+func (hs *holds) wakeGroup(group, topic string) {
+	hs.wakeIf(func(p *heldPull) bool { return p.key.topic == topic && string(p.header.ConsumerGroup) == group })
+}
+
+// wakeIf runs the pulls that fn picks.
+func (hs *holds) wakeIf(fn func(p *heldPull) bool) {
 	hs.mu.Lock()
 	var all []*heldPull
 	for _, list := range hs.byKey {
-		all = append(all, list...)
+		for _, p := range list {
+			if fn(p) {
+				all = append(all, p)
+			}
+		}
 	}
 	hs.mu.Unlock()
 	for _, p := range all {

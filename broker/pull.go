@@ -2,6 +2,7 @@ package broker
 
 import (
 	"fmt"
+	"time"
 
 	"ringmq/netpoll"
 	"ringmq/netpoll/remoting"
@@ -168,7 +169,9 @@ func (b *Broker) pullCold(c *netpoll.Conn, l *loopState, a pullAnswer, hold hold
 		if a.filters {
 			w.Match = filter.wanted
 		}
+		began := time.Now()
 		records, found, err := b.store.Read(&w, nil)
+		b.stats.NoteGetTime(time.Since(began))
 		_ = c.Do(func() {
 			if err != nil {
 				b.logger.Error("pull failed", "topic", string(h.Topic), "queueId", h.QueueID, "offset", h.QueueOffset, "error", err)
@@ -206,6 +209,7 @@ func (b *Broker) finishPull(c *netpoll.Conn, h *remoting.PullHeader, a *pullAnsw
 		return
 	}
 	b.answerPull(c, h, a, records, f, code, f.Status.String())
+	b.offsets.Pulled(h.ConsumerGroup, h.Topic, h.QueueID, f.NextOffset)
 	if f.Messages > 0 {
 		b.stats.Get(h.ConsumerGroup, h.Topic, int64(f.Messages), int64(f.Bytes))
 	}

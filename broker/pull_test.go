@@ -60,6 +60,7 @@ func TestHeldPullWakesWithItsTag(t *testing.T) {
 }
 
 func TestHeldPullMovesOverMessagesOfOtherTags(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	c, p := r.dial(), r.dial()
 	want(t, p.call(sendTo("Over", 0, "TAGS\x01B\x02", "1")), 0, "")

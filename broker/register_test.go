@@ -9,6 +9,7 @@ import (
 )
 
 func TestRestartedNameServerHasItsRoutesSoon(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	want(t, r.dial().call(sendTo("T", 0, "", "x")), 0, "")
 	addr := r.routes.Addr()
@@ -31,6 +32,7 @@ func TestRestartedNameServerHasItsRoutesSoon(t *testing.T) {
 }
 
 func TestBrokerStartsWithoutItsNameServer(t *testing.T) {
+	t.Parallel()
 	r := &rig{t: t, root: t.TempDir()}
 	r.startRoutes("127.0.0.1", 0)
 	addr := r.routes.Addr()

@@ -264,8 +264,10 @@ func TestReplayUnsupported(t *testing.T) {
 }
 
 func TestReplayJavaClient(t *testing.T) {
+	t.Parallel()
 	for _, prefix := range []string{"json", "bin"} {
 		t.Run(prefix, func(t *testing.T) {
+			t.Parallel()
 			r := newReplay(t, "messageDelayLevel="+strings.Repeat("0s ", 18))
 			for _, name := range []string{"producer-basic", "producer-props", "producer-compress", "producer-batch", "producer-delay", "producer-errors", "producer-v1", "producer-transaction", "producer-fill",
 				"consumer-concurrent", "consumer-tags", "consumer-sql92", "consumer-sql92-bad", "consumer-retry-dlq", "consumer-orderly", "consumer-pull",

@@ -13,7 +13,6 @@ type parking struct {
 	frames []byte
 	queue  []parkedAnswer
 	head   int // in queue
-	base   int // of frames: bytes before it were sent
 }
 
 type parkedAnswer struct {
@@ -23,6 +22,9 @@ type parkedAnswer struct {
 	to   int
 	at   int64 // ms when it was parked
 }
+
+// keptFrameBytes bounds the memory that stays with a loop after a burst of answers.
+const keptFrameBytes = 4 << 20
 
 // park keeps the frame that was appended to p.frames from an offset on.
 func (l *loopState) park(c *netpoll.Conn, end int64, from int) {
@@ -49,7 +51,8 @@ func (l *loopState) release() {
 	p := &l.parked
 	visible := l.b.visible()
 	failed := l.b.failed()
-	limit := time.Now().UnixMilli() - l.b.syncLimit.Milliseconds()
+	now := time.Now().UnixMilli()
+	limit := now - l.b.syncLimit.Milliseconds()
 	for ; p.head < len(p.queue); p.head++ {
 		a := &p.queue[p.head]
 		switch frame := p.frames[a.from:a.to]; {
@@ -64,10 +67,14 @@ func (l *loopState) release() {
 			l.runReady()
 			return
 		}
+		l.b.store.NotePutTime(time.Duration(now-a.at) * time.Millisecond)
 		a.c = nil
 		l.waiting.Add(-1)
 	}
 	p.queue, p.head, p.frames = p.queue[:0], 0, p.frames[:0]
+	if cap(p.frames) > keptFrameBytes {
+		p.queue, p.frames = nil, nil
+	}
 	l.runReady()
 }
 

@@ -60,7 +60,7 @@ func (b *Broker) trySend(c *netpoll.Conn, req *remoting.Command) netpoll.Verdict
 		m.SysFlag |= 0x2
 	}
 	if h.Batch {
-		return b.sendBatch(c, req, l)
+		return b.sendBatch(c, req, l, topic)
 	}
 	return b.sendOne(c, req, l, topic)
 }
@@ -238,13 +238,18 @@ func (b *Broker) illegal() string {
 }
 
 // sendBatch stores the items of a batch as messages of their own.
-func (b *Broker) sendBatch(c *netpoll.Conn, req *remoting.Command, l *loopState) netpoll.Verdict {
+func (b *Broker) sendBatch(c *netpoll.Conn, req *remoting.Command, l *loopState, topic *remoting.TopicConfig) netpoll.Verdict {
 	h := &l.send
 	if isRetry(h.Topic) || len(h.Topic) > 127 {
 		return b.refuse(c, req, remoting.RespMessageIllegal, "batch request does not support retry group "+string(h.Topic))
 	}
 	if delay.Level(h.Properties, b.maxLevel) > 0 {
 		return b.refuse(c, req, remoting.RespMessageIllegal, b.illegal())
+	}
+	if keepsBatches(topic) {
+		if uniq, ok := record.Property(h.Properties, record.PropertyUniqKey); ok {
+			return b.sendInner(c, req, l, uniq)
+		}
 	}
 	places, err := b.store.AppendBatch(&l.message, req.Body, l.places[:0])
 	if errors.Is(err, store.ErrMalformed) {
@@ -282,5 +287,37 @@ func (b *Broker) sendBatch(c *netpoll.Conn, req *remoting.Command, l *loopState)
 	}
 	l.parked.frames = r.End()
 	l.answerWhenSafe(c, places[len(places)-1].End, from, h.Properties)
+	return netpoll.Done
+}
+
+// sendInner stores a batch as one record, in a topic that keeps batches as they are.
+func (b *Broker) sendInner(c *netpoll.Conn, req *remoting.Command, l *loopState, uniq []byte) netpoll.Verdict {
+	h := &l.send
+	l.properties = b.stored(l.properties[:0], h.Properties)
+	l.message.Properties = l.properties
+	p, count, err := b.store.AppendInner(&l.message, req.Body)
+	if errors.Is(err, store.ErrMalformed) {
+		b.reply(c, req, fail(remoting.RespSystemError, "the items of the batch do not add up"))
+		return netpoll.Done
+	}
+	if err != nil {
+		return b.notStored(c, req, err)
+	}
+	b.stats.Put(h.Topic, l.message.QueueID, int64(count), int64(p.Size))
+	if req.IsOneway() {
+		return netpoll.Done
+	}
+	from := len(l.parked.frames)
+	r := remoting.BeginReply(l.parked.frames, req.Encoding, req.Opaque, remoting.RespSuccess)
+	r.Str("MSG_REGION", b.region)
+	r.Str("TRACE_ON", "true")
+	var id [64]byte
+	r.Bytes("msgId", record.AppendOffsetID(id[:0], b.advertise, p.PhysicalOffset))
+	r.Int("queueId", int64(h.QueueID))
+	r.Int("queueOffset", p.QueueOffset)
+	r.Bytes("transactionId", uniq)
+	r.Bytes("batchUniqId", uniq)
+	l.parked.frames = r.End()
+	l.answerWhenSafe(c, p.End, from, h.Properties)
 	return netpoll.Done
 }

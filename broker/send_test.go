@@ -85,6 +85,7 @@ func (s *slowRoutes) Serve(c *netpoll.Conn, req *remoting.Command) netpoll.Verdi
 // TestOtherRequestsGoOnWhileATopicIsMade has the name server hang: sends of the connection wait in their order, its other requests
 // do not.
 func TestOtherRequestsGoOnWhileATopicIsMade(t *testing.T) {
+	t.Parallel()
 	s := &slowRoutes{asked: make(chan struct{})}
 	n, err := netpoll.Serve(netpoll.Options{Addrs: []string{"127.0.0.1:0"}}, s)
 	if err != nil {
@@ -151,6 +152,7 @@ func TestMoreSendsThanMayWaitForATopic(t *testing.T) {
 }
 
 func TestManyTopicsAtOnce(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	w := r.wire()
 	const topics = 500
@@ -200,6 +202,7 @@ func TestFullAppendBufferHoldsProducersBack(t *testing.T) {
 }
 
 func TestAnswersWaitForTheLog(t *testing.T) {
+	t.Parallel()
 	r := &rig{t: t, root: t.TempDir()}
 	r.startRoutes("127.0.0.1", 0)
 	var mu sync.Mutex
@@ -278,5 +281,51 @@ func TestDelayedMessageArrivesInItsQueue(t *testing.T) {
 	}
 	if n := r.broker.store.MaxOffset([]byte("SCHEDULE_TOPIC_XXXX"), 1); n != 1 {
 		t.Fatal(n, "messages wait an hour")
+	}
+}
+
+// batchBody is the body of a batch of n messages.
+func batchBody(n int) string {
+	var b []byte
+	for range n {
+		b = append(b, 0, 0, 0, 24, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 'b', '1', 0, 0)
+	}
+	return string(b)
+}
+
+func TestBatches(t *testing.T) {
+	r := newRig(t)
+	kept := remoting.NewTopicConfig("Kept", 1, 6)
+	kept.Attributes = map[string]string{"queue.type": "BatchCQ"}
+	r.broker.topics.Put(kept)
+	c := r.dial()
+	batch := func(topic, properties string, n int) *remoting.Command {
+		cmd := sendTo(topic, 0, properties, batchBody(n))
+		cmd.Code = remoting.CodeSendBatchMessage
+		r := cmd.Ext[len(cmd.Ext)-1:]
+		r[0].Value = []byte("true")
+		return c.call(cmd)
+	}
+	a := batch("Parts", "", 3)
+	want(t, a, 0, "")
+	if len(strings.Split(a.Text("msgId"), ",")) != 3 || a.Text("queueOffset") != "0" {
+		t.Fatal(a.Text("msgId"))
+	}
+	r.visibleMax("Parts", 0, 3)
+	for range 2 {
+		a = batch("Kept", "UNIQ_KEY\x01U\x02", 3)
+		want(t, a, 0, "")
+		if a.Text("batchUniqId") != "U" || len(a.Text("msgId")) != 32 {
+			t.Fatal(names(a))
+		}
+	}
+	if a.Text("queueOffset") != "3" {
+		t.Fatal(a.Text("queueOffset"))
+	}
+	r.visibleMax("Kept", 0, 6)
+	got := c.call(pullOf("G", "Kept", 0, 4, "*", 0))
+	var m record.Record
+	if err := m.Parse(got.Body); err != nil || m.QueueOffset != 3 || string(m.Body) != batchBody(3) {
+		t.Fatal(got.Code, string(got.Remark), err, m.QueueOffset)
 	}
 }
