@@ -36,9 +36,32 @@ var refused = []struct{ key, value, why string }{
 // New checks values against each other. An error names the key, its value, and the file and line (or the flag, or the variable)
 // where it was set.
 func New(v *settings.Values) (*Config, error) {
+	c := &Config{Values: v}
+	if err := c.check(); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// Change sets values while the broker runs: all of them or, if the broker could not be started with them, none. It returns the
+// keys that it was given.
+func (c *Config) Change(all []settings.Setting) ([]string, error) {
+	next, err := c.With(all)
+	if err != nil {
+		return nil, err
+	}
+	if err := (&Config{Values: next}).check(); err != nil {
+		return nil, err
+	}
+	return c.Values.Change(all)
+}
+
+// check looks at the values together.
+func (c *Config) check() error {
+	v := c.Values
 	for _, r := range refused {
 		if strings.EqualFold(v.Text(r.key), r.value) {
-			return nil, fmt.Errorf("%s: %s=%s is refused: %s", where(v, r.key), r.key, v.Text(r.key), r.why)
+			return fmt.Errorf("%s: %s=%s is refused: %s", where(v, r.key), r.key, v.Text(r.key), r.why)
 		}
 	}
 	for _, check := range []struct {
@@ -51,30 +74,29 @@ func New(v *settings.Values) (*Config, error) {
 		{"diskMaxUsedSpaceRatio", 1, 100}, {"diskSpaceCleanForciblyRatio", 1, 100}, {"diskSpaceWarningLevelRatio", 1, 100},
 	} {
 		if n := v.Int64(check.key); n < check.from || n > check.to {
-			return nil, fmt.Errorf("%s: %s=%d is not between %d and %d", where(v, check.key), check.key, n, check.from, check.to)
+			return fmt.Errorf("%s: %s=%d is not between %d and %d", where(v, check.key), check.key, n, check.from, check.to)
 		}
 	}
-	c := &Config{Values: v}
 	if strings.ContainsAny(v.Text("storePathCommitLog"), ",") {
-		return nil, fmt.Errorf("%s: storePathCommitLog=%s: several directories are not supported", where(v, "storePathCommitLog"), v.Text("storePathCommitLog"))
+		return fmt.Errorf("%s: storePathCommitLog=%s: several directories are not supported", where(v, "storePathCommitLog"), v.Text("storePathCommitLog"))
 	}
 	if _, err := ParseDelayLevels(v.Text("messageDelayLevel")); err != nil {
-		return nil, fmt.Errorf("%s: messageDelayLevel=%s: %w", where(v, "messageDelayLevel"), v.Text("messageDelayLevel"), err)
+		return fmt.Errorf("%s: messageDelayLevel=%s: %w", where(v, "messageDelayLevel"), v.Text("messageDelayLevel"), err)
 	}
 	if _, err := netip.ParseAddr(v.Text("brokerIP1")); err != nil {
-		return nil, fmt.Errorf("%s: brokerIP1=%s is no IP address; clients are told this address, so it cannot be a name", where(v, "brokerIP1"), v.Text("brokerIP1"))
+		return fmt.Errorf("%s: brokerIP1=%s is no IP address; clients are told this address, so it cannot be a name", where(v, "brokerIP1"), v.Text("brokerIP1"))
 	}
 	for _, a := range c.NameServers() {
 		if _, port, err := net.SplitHostPort(a); err != nil || port == "" {
-			return nil, fmt.Errorf("%s: namesrvAddr=%s: %q is not of the form host:port", where(v, "namesrvAddr"), v.Text("namesrvAddr"), a)
+			return fmt.Errorf("%s: namesrvAddr=%s: %q is not of the form host:port", where(v, "namesrvAddr"), v.Text("namesrvAddr"), a)
 		}
 	}
 	for _, hour := range strings.Split(v.Text("deleteWhen"), ";") {
 		if n, err := strconv.Atoi(strings.TrimSpace(hour)); err != nil || n < 0 || n > 23 {
-			return nil, fmt.Errorf("%s: deleteWhen=%s: %q is no hour of the day", where(v, "deleteWhen"), v.Text("deleteWhen"), hour)
+			return fmt.Errorf("%s: deleteWhen=%s: %q is no hour of the day", where(v, "deleteWhen"), v.Text("deleteWhen"), hour)
 		}
 	}
-	return c, nil
+	return nil
 }
 
 func where(v *settings.Values, key string) string {

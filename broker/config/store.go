@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -13,7 +14,9 @@ import (
 // StoreOptions are the options that the configuration gives a store. StoreHost, Logger, Clock and BatchTopic are the caller's.
 func (c *Config) StoreOptions() store.Options {
 	o := store.DefaultOptions(c.Text("storePathRootDir"))
-	o.CommitLogDir = c.Text("storePathCommitLog")
+	if o.CommitLogDir = c.Text("storePathCommitLog"); o.CommitLogDir == "" {
+		o.CommitLogDir = filepath.Join(o.Root, "commitlog")
+	}
 	o.Engine = c.Text("diskEngine")
 	o.SegmentBytes = c.Int64("mappedFileSizeCommitLog")
 	o.QueueFileBytes = c.Int("mappedFileSizeConsumeQueue")

@@ -138,30 +138,50 @@ func (v *Values) WithoutEffect() []string {
 
 // Change sets values while the server runs: all of them or, if one is refused, none. It returns the keys that it was given.
 func (v *Values) Change(all []Setting) ([]string, error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	force, err := v.forced(all)
+	if err != nil {
+		return nil, err
+	}
+	var changed []string
 	for _, s := range all {
-		if k := v.table.keys[s.Key]; k != nil {
+		s.Origin, s.Where = Request, "request"
+		v.set[s.Key], v.file[s.Key] = s, s
+		changed = append(changed, s.Key)
+	}
+	v.force.Store(&force)
+	return changed, nil
+}
+
+// With returns the values as they would be after Change. v stays as it is.
+func (v *Values) With(all []Setting) (*Values, error) {
+	v.mu.Lock()
+	next := &Values{table: v.table, set: maps.Clone(v.set), file: maps.Clone(v.file)}
+	next.force.Store(v.force.Load())
+	v.mu.Unlock()
+	if _, err := next.Change(all); err != nil {
+		return nil, err
+	}
+	return next, nil
+}
+
+// forced checks new settings and returns what is in force with them. Under the lock.
+func (v *Values) forced(all []Setting) (map[string]*value, error) {
+	force := maps.Clone(*v.force.Load())
+	for _, s := range all {
+		k := v.table.keys[s.Key]
+		if k != nil {
 			if err := k.check(s.Value); err != nil {
 				return nil, fmt.Errorf("%s: %w", s.Key, err)
 			}
 		}
-	}
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	force := maps.Clone(*v.force.Load())
-	var changed []string
-	for _, s := range all {
-		force[s.Key] = newValue(v.table.keys[s.Key], s.Value)
-		changed = append(changed, s.Key)
+		force[s.Key] = newValue(k, s.Value)
 	}
 	if len(force) > len(v.table.keys)+maxKeys {
 		return nil, fmt.Errorf("more than %d keys that this server does not know", maxKeys)
 	}
-	for _, s := range all {
-		s.Origin, s.Where = Request, "request"
-		v.set[s.Key], v.file[s.Key] = s, s
-	}
-	v.force.Store(&force)
-	return changed, nil
+	return force, nil
 }
 
 // All returns every key with its value in force.
