@@ -1,35 +1,9 @@
 package remoting
 
-import "encoding/json"
-
-// QueueEntry is one pair of a table whose keys are queues. The reference broker's JSON writes the key as an object, which
-// encoding/json cannot, so such tables are slices here and are written by AppendQueueTable.
-type QueueEntry[V any] struct {
-	Queue MessageQueue
-	Value V
-}
-
-// AppendQueueTable appends {{queue}:value,...}.
-func AppendQueueTable[V any](dst []byte, table []QueueEntry[V]) []byte {
-	dst = append(dst, '{')
-	for i, e := range table {
-		if i > 0 {
-			dst = append(dst, ',')
-		}
-		dst = append(appendJSON(dst, e.Queue), ':')
-		dst = appendJSON(dst, e.Value)
-	}
-	return append(dst, '}')
-}
-
-// appendJSON appends v as JSON. The types of this package cannot fail to encode.
-func appendJSON(dst []byte, v any) []byte {
-	b, err := json.Marshal(v)
-	if err != nil {
-		panic(err)
-	}
-	return append(dst, b...)
-}
+import (
+	"encoding/json"
+	"fmt"
+)
 
 // TopicOffset is one queue's figures in TopicStats.
 type TopicOffset struct {
@@ -40,8 +14,8 @@ type TopicOffset struct {
 
 // TopicStats is the body of 202.
 type TopicStats struct {
-	OffsetTable []QueueEntry[TopicOffset]
-	TopicPutTps float64
+	OffsetTable QueueTable[TopicOffset] `json:"offsetTable"`
+	TopicPutTps float64                 `json:"topicPutTps"`
 }
 
 // AppendJSON appends the body.
@@ -62,8 +36,8 @@ type ConsumeOffset struct {
 
 // ConsumeStats is the body of 208 and a part of 317's.
 type ConsumeStats struct {
-	ConsumeTps  float64
-	OffsetTable []QueueEntry[ConsumeOffset]
+	ConsumeTps  float64                   `json:"consumeTps"`
+	OffsetTable QueueTable[ConsumeOffset] `json:"offsetTable"`
 }
 
 // AppendJSON appends the body.
@@ -80,12 +54,26 @@ type GroupStats struct {
 	Stats []ConsumeStats
 }
 
+// UnmarshalJSON reads {"group":[...]}.
+func (g *GroupStats) UnmarshalJSON(b []byte) error {
+	var one map[string][]ConsumeStats
+	if err := json.Unmarshal(b, &one); err != nil {
+		return err
+	}
+	if len(one) != 1 {
+		return fmt.Errorf("%d groups in one entry of a broker's consume stats", len(one))
+	}
+	for g.Group, g.Stats = range one {
+	}
+	return nil
+}
+
 // BrokerConsumeStats is the body of 317.
 type BrokerConsumeStats struct {
-	BrokerAddr   string
-	Groups       []GroupStats
-	TotalDiff    int64
-	InflightDiff int64
+	BrokerAddr   string       `json:"brokerAddr"`
+	Groups       []GroupStats `json:"consumeStatsList"`
+	TotalDiff    int64        `json:"totalDiff"`
+	InflightDiff int64        `json:"totalInflightDiff"`
 }
 
 // AppendJSON appends the body.
@@ -114,7 +102,7 @@ func (s *BrokerConsumeStats) AppendJSON(dst []byte) []byte {
 
 // ResetOffsets is the answer body of 222 and the request body of 220.
 type ResetOffsets struct {
-	OffsetTable []QueueEntry[int64]
+	OffsetTable QueueTable[int64] `json:"offsetTable"`
 }
 
 // AppendJSON appends the body.
