@@ -71,6 +71,7 @@ type Broker struct {
 	failed    func() error // what ended the log
 	syncLimit time.Duration
 	closing   atomic.Bool
+	warned    atomic.Int64 // the second in which a send that was not stored was logged last
 
 	configured   atomic.Int64 // changes by requests
 	configuredAt atomic.Int64 // ms of the last one

@@ -100,6 +100,17 @@ func (r *registrar) start() {
 	}
 }
 
+// Registered are the name servers that have this broker in their tables, as far as is known.
+func (b *Broker) Registered() []string {
+	var addrs []string
+	for _, t := range b.registrar.targets {
+		if !t.lost.Load() {
+			addrs = append(addrs, t.addr)
+		}
+	}
+	return addrs
+}
+
 // nameServers splits a list of host:port.
 func nameServers(list string) []string {
 	return strings.FieldsFunc(list, func(ch rune) bool { return ch == ';' || ch == ',' || ch == ' ' })

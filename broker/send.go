@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"time"
 
 	"ringmq/broker/meta"
 	"ringmq/netpoll"
@@ -221,6 +222,14 @@ func isTimer(properties []byte) bool {
 
 const notAvailable = "service not available now. It may be caused by one of the following reasons: the broker's disk is full [SYSTEM_ERROR], messages are put to the slave, message store has been shut down, etc."
 
+// warnNotStored says so, but not for every message of a full disk.
+func (b *Broker) warnNotStored(err error) {
+	now := time.Now().Unix()
+	if last := b.warned.Load(); now != last && b.warned.CompareAndSwap(last, now) {
+		b.logger.Warn("message not stored", "error", err)
+	}
+}
+
 // notStored answers what the store refused, or holds the frame until there is room.
 func (b *Broker) notStored(c *netpoll.Conn, req *remoting.Command, err error) netpoll.Verdict {
 	switch {
@@ -229,7 +238,7 @@ func (b *Broker) notStored(c *netpoll.Conn, req *remoting.Command, err error) ne
 	case errors.Is(err, store.ErrTooLarge), errors.Is(err, store.ErrMalformed):
 		return b.refuse(c, req, remoting.RespMessageIllegal, b.illegal())
 	}
-	b.logger.Warn("message not stored", "error", err)
+	b.warnNotStored(err)
 	return b.refuse(c, req, remoting.RespServiceNotAvailable, notAvailable)
 }
 

@@ -1,0 +1,78 @@
+package broker
+
+import (
+	"fmt"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"ringmq/netpoll/remoting"
+)
+
+// TestEveryMessageComesOnceInItsOrder has producers with many sends in flight and consumers that hold pulls on every queue. A
+// consumer that was not woken would be late by seconds.
+func TestEveryMessageComesOnceInItsOrder(t *testing.T) {
+	for _, flush := range []string{"ASYNC_FLUSH", "SYNC_FLUSH"} {
+		t.Run(flush, func(t *testing.T) {
+			const queues, perQueue, inFlight = 4, 2000, 16
+			r := newRig(t, "flushDiskType="+flush)
+			first := r.dial()
+			want(t, first.call(sendTo("Journey", 0, "", "0")), 0, "")
+			var all sync.WaitGroup
+			for q := range queues {
+				c := r.dial()
+				all.Add(1)
+				go func() {
+					defer all.Done()
+					consume(t, c, q, perQueue)
+				}()
+				p := r.wire()
+				all.Add(1)
+				go func() {
+					defer all.Done()
+					produce(p, q, perQueue, inFlight)
+				}()
+			}
+			all.Wait()
+			r.heldNow(0)
+		})
+	}
+}
+
+// produce sends the numbers of a queue, some at once and some alone, so that consumers are caught waiting and busy.
+func produce(w *wire, queue, count, inFlight int) {
+	next := 0
+	if queue == 0 {
+		next = 1 // sent already
+	}
+	for next < count {
+		n := min(1+next%inFlight, count-next)
+		var frames []byte
+		for i := range n {
+			frames = append(frames, encodedAs(int32(next+i), sendTo("Journey", queue, "", strconv.Itoa(next+i)))...)
+		}
+		w.exchange(frames, n)
+		next += n
+	}
+}
+
+func consume(t *testing.T, c *client, queue, count int) {
+	offset := int64(0)
+	for offset < int64(count) {
+		began := time.Now()
+		a := c.call(pullOf("G"+strconv.Itoa(queue), "Journey", queue, offset, "*", 12*time.Second))
+		took := time.Since(began)
+		if a.Code != remoting.RespSuccess || took > 4*time.Second {
+			t.Errorf("queue %d at %d: %d %s after %v", queue, offset, a.Code, a.Remark, took)
+			return
+		}
+		for _, body := range bodies(t, a) {
+			if body != fmt.Sprint(offset) {
+				t.Errorf("queue %d: %s at %d", queue, body, offset)
+				return
+			}
+			offset++
+		}
+	}
+}
