@@ -60,10 +60,11 @@ func (c *Conn) takeTurn(in int64) bool {
 	if c.s.turn.Load() == c.id {
 		return true
 	}
+	now := c.s.o.Clock()
 	if !c.s.turn.CompareAndSwap(0, c.id) {
 		return false
 	}
-	c.turnSince = c.s.o.Clock()
+	c.turnSince = now
 	return true
 }
 

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"runtime"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -213,7 +214,7 @@ func TestAPeerThatDoesNotRead(t *testing.T) {
 	conn := rawDial(t, addr)
 	_ = conn.SetReadBuffer(64 << 10)
 	frame := remoting.AppendCommand(nil, remoting.NewRequest(1))
-	const requests = 2000
+	const requests = 1000
 	go func() {
 		for range requests {
 			if _, err := conn.Write(frame); err != nil {
@@ -255,7 +256,7 @@ func TestAPeerThatTakesNothing(t *testing.T) {
 				t.Fatal(err)
 			}
 			c := <-conns
-			frame := remoting.AppendReply(nil, remoting.JSON, 1, 0, string(make([]byte, 100<<10)))
+			frame := remoting.AppendReply(nil, remoting.JSON, 1, 0, strings.Repeat("x", 100<<10))
 			if how == "time" {
 				for s.Stats().Paused == 0 {
 					if err := c.Send(frame); err != nil {
@@ -315,7 +316,7 @@ func TestHeldBesideStuckOutput(t *testing.T) {
 		}
 	}()
 	c := <-conns
-	reply := remoting.AppendReply(nil, remoting.JSON, 1, 0, string(make([]byte, 1<<20)))
+	reply := remoting.AppendReply(nil, remoting.JSON, 1, 0, strings.Repeat("x", 1<<20))
 	most := int64(0)
 	for range 20 {
 		// Enough to be stuck, and then all of it is read.
