@@ -35,8 +35,6 @@ func (b *Broker) adminTable() map[int32]onWorker {
 		remoting.CodeViewBrokerStatsData:                  b.statsData,
 		remoting.CodeGetBrokerConsumeStats:                b.brokerConsumeStats,
 		remoting.CodeQueryConsumeQueue:                    b.consumeQueue,
-		remoting.CodeGetConsumerRunningInfo:               b.runningInfo,
-		remoting.CodeConsumeMessageDirectly:               b.consumeDirectly,
 	}
 	return t
 }

@@ -1,8 +1,8 @@
 package broker
 
 import (
-	"encoding/json"
 	"fmt"
+	"slices"
 	"sort"
 	"strconv"
 	"time"
@@ -28,35 +28,41 @@ func (b *Broker) updateConfig(_ *netpoll.Conn, req *remoting.Command) answer {
 			return fail(remoting.RespNoPermission, "Can not update config in black list.")
 		}
 	}
-	if _, err := b.c.Change(all); err != nil {
+	keys, err := b.c.Change(all)
+	if err != nil {
 		return fail(remoting.RespSystemError, err.Error())
 	}
-	b.applyConfig()
-	if b.o.ConfigFile != "" {
-		if err := b.c.Rewrite(b.o.ConfigFile); err != nil {
-			b.logger.Error("configuration file not written", "file", b.o.ConfigFile, "error", err)
-		}
+	b.applyConfig(keys)
+	if b.o.ConfigFile == "" {
+		return answer{}
+	}
+	if err := b.c.Rewrite(b.o.ConfigFile); err != nil {
+		b.logger.Error("configuration file not written", "file", b.o.ConfigFile, "error", err)
+		return fail(remoting.RespSystemError, "changed until the next start only, the file could not be written: "+err.Error())
 	}
 	return answer{}
 }
 
-// applyConfig hands on what is read once.
-func (b *Broker) applyConfig() {
+// applyConfig hands on what others read once.
+func (b *Broker) applyConfig(keys []string) {
 	b.configured.Add(1)
 	b.configuredAt.Store(time.Now().UnixMilli())
 	b.store.SetRetention(b.c.Retention())
 	b.store.SetLimits(b.c.StoreOptions().Limits)
-	b.registrar.changed(nil)
+	if slices.Contains(keys, "brokerPermission") {
+		// Name servers take the permission with the topics, and these only when their version has grown.
+		b.topics.Touch()
+	}
 	b.holds.checkAll()
 }
 
 // getConfig serves 26.
 func (b *Broker) getConfig(_ *netpoll.Conn, _ *remoting.Command) answer {
-	version, err := json.Marshal(remoting.DataVersion{Counter: b.configured.Load(), Timestamp: b.configuredAt.Load()})
-	if err != nil {
-		panic(err)
+	v := remoting.DataVersion{Counter: b.configured.Load(), Timestamp: b.configuredAt.Load()}
+	if v.Timestamp == 0 {
+		v.Timestamp = b.began.UnixMilli()
 	}
-	return answer{Fields: []answerField{{"version", string(version)}}, Body: []byte(b.c.Properties())}
+	return answer{Fields: []answerField{{"version", string(jsonBody(v).Body)}}, Body: []byte(b.c.Properties())}
 }
 
 // runtimeInfo serves 28.
@@ -116,7 +122,8 @@ func (b *Broker) brokerConsumeStats(_ *netpoll.Conn, req *remoting.Command) answ
 	return withBody(r.AppendJSON(nil))
 }
 
-// consumeQueue serves 321: entries of a queue as they lie there.
+// consumeQueue serves 321: entries of a queue as they lie there. Where there is none at the index stock answers without a body,
+// which breaks its own tool; here the list is empty.
 func (b *Broker) consumeQueue(_ *netpoll.Conn, req *remoting.Command) answer {
 	topic, queue, err := queueOf(req)
 	if err != nil {
@@ -135,8 +142,12 @@ func (b *Broker) consumeQueue(_ *netpoll.Conn, req *remoting.Command) answer {
 	}
 	r := remoting.QueueUnits{MaxQueueIndex: b.store.MaxOffset(topic, queue), MinQueueIndex: b.store.MinOffset(topic, queue), QueueData: []remoting.QueueUnitData{}}
 	if group := req.Text("consumerGroup"); group != "" {
-		r.SubscriptionData, _ = b.members.Subscription([]byte(group), topic)
-		r.FilterData = "null"
+		// There is no filter data for subscriptions to tags.
+		if r.SubscriptionData, _ = b.members.Subscription([]byte(group), topic); r.SubscriptionData == nil {
+			r.FilterData = fmt.Sprintf("%s@%s is not online!", group, topic)
+		} else {
+			r.FilterData = "null"
+		}
 	}
 	if index < r.MaxQueueIndex {
 		units, err := b.store.QueueUnits(topic, queue, index, int(max(count, 0)))

@@ -10,64 +10,84 @@ import (
 	"ringmq/store/record"
 )
 
-// relayTimeout is how long a client may take to answer what an operator asks it through the broker.
-const relayTimeout = 10 * time.Second
+// relayTimeout is how long a client may take to answer what an operator asks it through the broker: it may have to consume a
+// message first.
+const relayTimeout = 30 * time.Second
 
-// runningInfo serves 307: the client named tells how it is doing.
-func (b *Broker) runningInfo(_ *netpoll.Conn, req *remoting.Command) answer { return b.relay(req, nil) }
-
-// consumeDirectly serves 309: the client named consumes one message now.
-func (b *Broker) consumeDirectly(_ *netpoll.Conn, req *remoting.Command) answer {
-	req.Set("brokerName", b.name)
-	var body []byte
-	if id := req.Text("msgId"); id != "" {
-		_, offset, err := record.ParseOffsetID([]byte(id))
-		if err != nil {
-			return fail(remoting.RespSystemError, err.Error())
-		}
-		if body, err = b.store.MessageByOffset(offset, nil); err != nil && b.online(req) {
-			return fail(remoting.RespSystemError, fmt.Sprintf("the message %s is not here: %v", id, err))
-		}
+// relayTable lists the requests that a client answers through the broker.
+func (b *Broker) relayTable() map[int32]onLoop {
+	return map[int32]onLoop{
+		remoting.CodeGetConsumerRunningInfo: b.relayed(func(*remoting.Command) error { return nil }),
+		remoting.CodeConsumeMessageDirectly: b.relayed(b.completeConsumeDirectly),
 	}
-	return b.relay(req, body)
 }
 
-func (b *Broker) online(req *remoting.Command) bool {
-	_, ok := b.members.Consumer(req.Text("consumerGroup"), req.Text("clientId"))
-	return ok
+// relayed hands a request on to the client that it names (consumerGroup, clientId) and answers what the client does. complete
+// prepares the request on a worker; nobody waits on a goroutine for the client.
+func (b *Broker) relayed(complete func(req *remoting.Command) error) onLoop {
+	return func(c *netpoll.Conn, req *remoting.Command) netpoll.Verdict {
+		own := req.Clone()
+		respond := func(a answer) {
+			if !own.IsOneway() {
+				_ = c.Send(a.append(nil, own))
+			}
+		}
+		if !b.workers.Try(func() { b.relay(own, complete, respond) }) {
+			b.reply(c, req, busy)
+		}
+		return netpoll.Done
+	}
 }
 
-// relay hands a request on to the client that it names and answers what the client does.
-func (b *Broker) relay(req *remoting.Command, body []byte) answer {
+// relay has respond called exactly once, from any goroutine.
+func (b *Broker) relay(req *remoting.Command, complete func(req *remoting.Command) error, respond func(answer)) {
 	group, id := req.Text("consumerGroup"), req.Text("clientId")
 	client, ok := b.members.Consumer(group, id)
 	c := b.conn(client.Conn)
 	if !ok || c == nil {
-		return fail(remoting.RespSystemError, fmt.Sprintf("The Consumer <%s> <%s> not online", group, id))
+		respond(fail(remoting.RespSystemError, fmt.Sprintf("The Consumer <%s> <%s> not online", group, id)))
+		return
 	}
 	asked := remoting.NewRequest(req.Code)
 	for _, f := range req.Ext {
 		asked.Set(string(f.Key), string(f.Value))
 	}
-	asked.Body = body
-	got := make(chan answer, 1)
+	if err := complete(asked); err != nil {
+		respond(fail(remoting.RespSystemError, err.Error()))
+		return
+	}
 	c.Request(asked, relayTimeout, func(resp *remoting.Command, err error) {
-		if err != nil {
-			got <- relayFailed(group, id, err)
-			return
+		switch {
+		case errors.Is(err, netpoll.ErrTimeout):
+			respond(fail(remoting.RespConsumeMsgTimeout, fmt.Sprintf("consumer <%s> <%s> Timeout: %v", group, id, err)))
+		case err != nil:
+			respond(fail(remoting.RespSystemError, fmt.Sprintf("invoke consumer <%s> <%s> Exception: %v", group, id, err)))
+		default:
+			a := answer{Code: resp.Code, Remark: string(resp.Remark), Body: resp.Body}
+			for _, f := range resp.Ext {
+				a.Fields = append(a.Fields, answerField{string(f.Key), string(f.Value)})
+			}
+			respond(a)
 		}
-		a := answer{Code: resp.Code, Remark: string(resp.Remark), Body: append([]byte(nil), resp.Body...)}
-		for _, f := range resp.Ext {
-			a.Fields = append(a.Fields, answerField{string(f.Key), string(f.Value)})
-		}
-		got <- a
 	})
-	return <-got
 }
 
-func relayFailed(group, id string, err error) answer {
-	if errors.Is(err, netpoll.ErrTimeout) {
-		return fail(remoting.RespConsumeMsgTimeout, fmt.Sprintf("consumer <%s> <%s> Timeout: %v", group, id, err))
+// completeConsumeDirectly gives the client the message it shall consume, and what it has to know of topic and group.
+func (b *Broker) completeConsumeDirectly(asked *remoting.Command) error {
+	id := asked.Text("msgId")
+	_, at, err := record.ParseOffsetID([]byte(id))
+	if err != nil {
+		return fmt.Errorf("msgId %q: %w", id, err)
 	}
-	return fail(remoting.RespSystemError, fmt.Sprintf("consumer <%s> <%s>: %v", group, id, err))
+	if asked.Body, err = b.store.MessageByOffset(at, nil); err != nil {
+		return fmt.Errorf("can not find message by the offset, %d", at)
+	}
+	asked.Set("brokerName", b.name)
+	if t, ok := b.topics.Lookup(asked.Text("topic")); ok {
+		asked.SetInt("topicSysFlag", int64(t.TopicSysFlag))
+	}
+	if g, ok := b.groups.Lookup(asked.Text("consumerGroup")); ok {
+		asked.SetInt("groupSysFlag", int64(g.GroupSysFlag))
+	}
+	return nil
 }

@@ -2,7 +2,6 @@ package broker
 
 import (
 	"encoding/json"
-	"errors"
 	"sort"
 	"strings"
 
@@ -10,14 +9,9 @@ import (
 	"ringmq/netpoll/remoting"
 )
 
-// updateGroup serves 200, updateGroups 225.
+// updateGroup serves 200, updateGroups 225. Stock takes any name that is not blank.
 func (b *Broker) updateGroup(_ *netpoll.Conn, req *remoting.Command) answer {
-	g := remoting.NewSubscriptionGroupConfig("")
-	if err := remoting.Unmarshal(req.Body, &g); err != nil {
-		return fail(remoting.RespSystemError, err.Error())
-	}
-	b.groups.Put(g)
-	return answer{}
+	return b.putGroups(json.RawMessage(req.Body))
 }
 
 func (b *Broker) updateGroups(_ *netpoll.Conn, req *remoting.Command) answer {
@@ -27,14 +21,26 @@ func (b *Broker) updateGroups(_ *netpoll.Conn, req *remoting.Command) answer {
 	if err := remoting.Unmarshal(req.Body, &list); err != nil {
 		return fail(remoting.RespSystemError, err.Error())
 	}
-	all := make([]remoting.SubscriptionGroupConfig, len(list.GroupConfigList))
-	for i, raw := range list.GroupConfigList {
+	return b.putGroups(list.GroupConfigList...)
+}
+
+// putGroups reads all groups before it changes one. What a group leaves out is stock's default, not what it was before.
+func (b *Broker) putGroups(texts ...json.RawMessage) answer {
+	all := make([]remoting.SubscriptionGroupConfig, len(texts))
+	for i, raw := range texts {
 		all[i] = remoting.NewSubscriptionGroupConfig("")
 		if err := remoting.Unmarshal(raw, &all[i]); err != nil {
 			return fail(remoting.RespSystemError, err.Error())
 		}
+		if strings.TrimSpace(all[i].GroupName) == "" {
+			return fail(remoting.RespInvalidParameter, "The specified group is blank.")
+		}
 	}
-	b.groups.Put(all...)
+	for _, g := range all {
+		if err := b.groups.Alter(g); err != nil {
+			return fail(remoting.RespSystemError, err.Error())
+		}
+	}
 	return answer{}
 }
 
@@ -42,8 +48,10 @@ func (b *Broker) updateGroups(_ *netpoll.Conn, req *remoting.Command) answer {
 func (b *Broker) deleteGroup(_ *netpoll.Conn, req *remoting.Command) answer {
 	group := req.Text("groupName")
 	b.groups.Delete(group)
+	b.stats.DeleteGroup(group)
 	if req.Bool("cleanOffset") {
 		b.offsets.DeleteGroup(group)
+		b.persister.Mark(b.documents.offsets, nil)
 	}
 	return answer{}
 }
@@ -133,15 +141,17 @@ func (b *Broker) consumeStats(_ *netpoll.Conn, req *remoting.Command) answer {
 	return withBody(s.AppendJSON(nil))
 }
 
-// groupStats collects a group's figures over topics, leaving out topics that are gone or that the group has left.
+// groupStats collects a group's figures over topics, leaving out topics that are gone and those that a group which is online no
+// longer subscribes to.
 func (b *Broker) groupStats(group string, topics []string) remoting.ConsumeStats {
 	s := remoting.ConsumeStats{}
+	var subscribed map[string]*remoting.SubscriptionData
+	if g := b.members.Group([]byte(group)); g != nil {
+		subscribed = g.Subscriptions()
+	}
 	for _, topic := range topics {
 		t, ok := b.topics.Lookup(topic)
-		if !ok {
-			continue
-		}
-		if sub, online := b.members.Subscription([]byte(group), []byte(topic)); online && sub == nil && len(b.offsets.TopicsOf(group)) > 0 && !b.hasProgress(group, topic) {
+		if !ok || len(subscribed) > 0 && subscribed[topic] == nil {
 			continue
 		}
 		for id := range t.ReadQueueNums {
@@ -149,17 +159,9 @@ func (b *Broker) groupStats(group string, topics []string) remoting.ConsumeStats
 				Queue: remoting.MessageQueue{BrokerName: b.name, QueueID: id, Topic: topic}, Value: b.queueStats(group, topic, id),
 			})
 		}
+		s.ConsumeTps += b.stats.GroupGetTps(group, topic)
 	}
 	return s
-}
-
-func (b *Broker) hasProgress(group, topic string) bool {
-	for _, t := range b.offsets.TopicsOf(group) {
-		if t == topic {
-			return true
-		}
-	}
-	return false
 }
 
 func (b *Broker) queueStats(group, topic string, id int32) remoting.ConsumeOffset {
@@ -177,64 +179,3 @@ func (b *Broker) queueStats(group, topic string, id int32) remoting.ConsumeOffse
 	}
 	return o
 }
-
-// resetOffset serves 222: a group's progress is set, and its next pull told to begin there.
-func (b *Broker) resetOffset(_ *netpoll.Conn, req *remoting.Command) answer {
-	topic, group := req.Text("topic"), req.Text("group")
-	t, ok := b.topics.Lookup(topic)
-	if !ok {
-		return fail(remoting.RespTopicNotExist, "Topic "+topic+" does not exist")
-	}
-	if _, ok := b.groups.Lookup(group); !ok {
-		return fail(remoting.RespSubscriptionGroupNotExist, "Group "+group+" does not exist")
-	}
-	queue, given, err := req.Int32("queueId")
-	if err != nil {
-		return fail(remoting.RespSystemError, err.Error())
-	}
-	at, _, err := req.Int64("timestamp")
-	if err != nil {
-		return fail(remoting.RespSystemError, err.Error())
-	}
-	offset, hasOffset, err := req.Int64("offset")
-	if err != nil {
-		return fail(remoting.RespSystemError, err.Error())
-	}
-	r := remoting.ResetOffsets{}
-	for id := range t.ReadQueueNums {
-		if given && queue >= 0 && id != queue {
-			continue
-		}
-		to, err := b.resetTarget([]byte(topic), id, at, offset, hasOffset && given && queue >= 0 && offset >= 0)
-		if err != nil {
-			return fail(remoting.RespSystemError, err.Error())
-		}
-		b.offsets.Reset([]byte(group), []byte(topic), id, to)
-		q := remoting.MessageQueue{BrokerName: b.name, QueueID: id, Topic: topic}
-		if holder := b.locks.Holder(group, q); holder != "" {
-			b.locks.Unlock(group, holder, []remoting.MessageQueue{q})
-		}
-		r.OffsetTable = append(r.OffsetTable, remoting.QueueEntry[int64]{Queue: q, Value: to})
-	}
-	b.holds.wakeGroup(group, topic)
-	b.persister.Mark(b.documents.offsets, nil)
-	return withBody(r.AppendJSON(nil))
-}
-
-// resetTarget is where a queue is reset to: the offset given, the end for a time of -1, otherwise the first message not
-// stored before the time.
-func (b *Broker) resetTarget(topic []byte, id int32, at, offset int64, exact bool) (int64, error) {
-	low, high := b.store.MinOffset(topic, id), b.store.MaxOffset(topic, id)
-	switch {
-	case exact:
-		if offset < low || offset > high+1 {
-			return 0, errOffsetRange
-		}
-		return offset, nil
-	case at < 0:
-		return high, nil
-	}
-	return b.store.OffsetByTime(topic, id, at, false)
-}
-
-var errOffsetRange = errors.New("Target offset not in consume queue range [min, max]")

@@ -1,15 +1,14 @@
 package broker
 
 import (
-	"encoding/json"
 	"fmt"
-	"sort"
+	"maps"
+	"slices"
 	"strings"
 
 	"ringmq/broker/meta"
 	"ringmq/netpoll"
 	"ringmq/netpoll/remoting"
-	"ringmq/store"
 )
 
 // made is how stock answers a request that made something: the handler forgets to set a code.
@@ -47,61 +46,90 @@ func (b *Broker) updateTopics(_ *netpoll.Conn, req *remoting.Command) answer {
 		if t.TopicFilterType == "" {
 			t.TopicFilterType = "SINGLE_TAG"
 		}
-		var words []string
-		for k, v := range t.Attributes {
-			words = append(words, k+"="+v)
+		words := make([]string, 0, len(t.Attributes))
+		for _, k := range slices.Sorted(maps.Keys(t.Attributes)) {
+			if v := t.Attributes[k]; strings.HasPrefix(k, "-") && v == "" {
+				words = append(words, k)
+			} else {
+				words = append(words, k+"="+v)
+			}
 		}
 		attributes[i] = strings.Join(words, ",")
 	}
 	return b.putTopics(list.TopicConfigList, attributes)
 }
 
-// putTopics checks all topics before it changes one.
+// putTopics looks at all topics before it changes one, and returns when they are on disk and in the route.
 func (b *Broker) putTopics(all []remoting.TopicConfig, attributes []string) answer {
 	for i := range all {
-		t := &all[i]
-		if remark := meta.CheckTopicName([]byte(t.TopicName)); remark != "" {
-			return fail(remoting.RespInvalidParameter, remark)
+		if a := b.checkTopic(&all[i], attributes[i]); a.Code != remoting.RespSuccess {
+			return a
 		}
-		if b.system.Has(t.TopicName) {
-			return fail(remoting.RespInvalidParameter, "The topic["+t.TopicName+"] is conflict with system topic.")
-		}
-		if t.ReadQueueNums < 0 || t.WriteQueueNums < 0 {
-			return fail(remoting.RespInvalidParameter, fmt.Sprintf("The topic[%s] has a negative number of queues.", t.TopicName))
-		}
-		old, exists := b.topics.Lookup(t.TopicName)
-		current := map[string]string{}
-		if exists {
-			current = old.Attributes
-		}
-		changed, err := meta.AlterAttributes(current, attributes[i], !exists)
-		if err != nil {
+	}
+	for i := range all {
+		if _, err := b.topics.Alter(all[i], attributes[i]); err != nil {
 			return fail(remoting.RespSystemError, err.Error())
 		}
-		t.Attributes = changed
 	}
-	b.topics.Put(all...)
 	if err := b.settled(); err != nil {
 		return fail(remoting.RespSystemError, err.Error())
 	}
 	return made
 }
 
-// deleteTopic serves 215. The topic's progress goes with it.
+// checkTopic says what is wrong with a topic as an operator wants it.
+func (b *Broker) checkTopic(t *remoting.TopicConfig, attributes string) answer {
+	if remark := meta.CheckTopicName([]byte(t.TopicName)); remark != "" {
+		return fail(remoting.RespInvalidParameter, remark)
+	}
+	if b.system.Has(t.TopicName) {
+		return fail(remoting.RespInvalidParameter, systemTopicRemark(t.TopicName))
+	}
+	if t.ReadQueueNums < 0 || t.WriteQueueNums < 0 {
+		return fail(remoting.RespInvalidParameter, fmt.Sprintf("The topic[%s] has a negative number of queues.", t.TopicName))
+	}
+	var current map[string]string
+	old, exists := b.topics.Lookup(t.TopicName)
+	if exists {
+		current = old.Attributes
+	}
+	next, err := meta.AlterAttributes(current, attributes, !exists)
+	if err != nil {
+		return fail(remoting.RespSystemError, err.Error())
+	}
+	if next[meta.AttributeMessageType] == "MIXED" && !b.c.Bool("enableMixedMessageType") {
+		return fail(remoting.RespSystemError, "MIXED message type is not supported.")
+	}
+	return answer{}
+}
+
+func systemTopicRemark(name string) string {
+	return "The topic[" + name + "] is conflict with system topic."
+}
+
+// deleteTopic serves 215. The topic's messages can no longer be read, and the progress of all groups in it is gone. A topic that
+// is not there is cleared all the same: an earlier deletion may have been cut short.
 func (b *Broker) deleteTopic(_ *netpoll.Conn, req *remoting.Command) answer {
 	name := req.Text("topic")
 	if strings.TrimSpace(name) == "" {
 		return fail(remoting.RespInvalidParameter, "The specified topic is blank.")
 	}
 	if b.system.Has(name) {
-		return fail(remoting.RespInvalidParameter, "The topic["+name+"] is conflict with system topic.")
+		return fail(remoting.RespInvalidParameter, systemTopicRemark(name))
 	}
-	if !b.topics.Delete(name) {
-		return answer{}
+	existed := b.topics.Delete(name)
+	if !existed && meta.CheckTopicName([]byte(name)) != "" {
+		return answer{} // no topic can have had this name, which would be a path below
 	}
 	b.offsets.DeleteTopic(name)
+	b.persister.Mark(b.documents.offsets, nil)
+	b.stats.DeleteTopic(name)
+	b.holds.wakeIf(func(p *heldPull) bool { return p.key.topic == name })
 	if err := b.store.DeleteTopic(name); err != nil {
 		return fail(remoting.RespSystemError, err.Error())
+	}
+	if !existed {
+		return answer{}
 	}
 	if err := b.settled(); err != nil {
 		return fail(remoting.RespSystemError, err.Error())
@@ -126,16 +154,9 @@ func (b *Broker) oneTopic(_ *netpoll.Conn, req *remoting.Command) answer {
 	return jsonBody(t)
 }
 
-// systemTopics serves 305.
+// systemTopics serves 305: those that exist and those whose names are taken.
 func (b *Broker) systemTopics(_ *netpoll.Conn, _ *remoting.Command) answer {
-	list := remoting.TopicList{TopicList: []string{}}
-	for name := range b.topics.All() {
-		if meta.IsSystemTopic(name) || name == b.cluster || name == b.name || name == b.cluster+"_REPLY_TOPIC" {
-			list.TopicList = append(list.TopicList, name)
-		}
-	}
-	sort.Strings(list.TopicList)
-	return jsonBody(list)
+	return jsonBody(remoting.TopicList{TopicList: b.system.Names()})
 }
 
 // topicStats serves 202: an entry for every queue, empty ones too.
@@ -145,7 +166,7 @@ func (b *Broker) topicStats(_ *netpoll.Conn, req *remoting.Command) answer {
 	if !ok {
 		return fail(remoting.RespTopicNotExist, "topic["+name+"] not exist")
 	}
-	s := remoting.TopicStats{}
+	s := remoting.TopicStats{TopicPutTps: b.stats.TopicPutTps(name)}
 	for id := range max(t.ReadQueueNums, t.WriteQueueNums) {
 		o := remoting.TopicOffset{MinOffset: max(b.store.MinOffset([]byte(name), id), 0), MaxOffset: b.store.MaxOffset([]byte(name), id)}
 		if o.MaxOffset > 0 {
@@ -166,12 +187,5 @@ func (b *Broker) allConsumerOffsets(_ *netpoll.Conn, _ *remoting.Command) answer
 }
 
 func (b *Broker) allDelayOffsets(_ *netpoll.Conn, _ *remoting.Command) answer {
-	doc, err := b.store.LoadDoc(store.DocDelayOffsets)
-	if err != nil {
-		return fail(remoting.RespSystemError, err.Error())
-	}
-	if !json.Valid(doc) {
-		doc = b.delay.Document()
-	}
-	return withBody(doc)
+	return withBody(b.delay.Document())
 }

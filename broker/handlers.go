@@ -78,6 +78,9 @@ func (b *Broker) table() map[int32]handler {
 	for code, fn := range b.adminTable() {
 		t[code] = handler{worker: fn}
 	}
+	for code, fn := range b.relayTable() {
+		t[code] = handler{loop: fn}
+	}
 	return t
 }
 
