@@ -71,6 +71,7 @@ type Broker struct {
 	failed    func() error // what ended the log
 	syncLimit time.Duration
 	closing   atomic.Bool
+	diskUse   atomic.Pointer[string]
 	warned    atomic.Int64 // the second in which a send that was not stored was logged last
 
 	configured   atomic.Int64 // changes by requests
@@ -200,6 +201,7 @@ func (b *Broker) Start() error {
 	host := b.c.Text("bindAddress")
 	b.workers = netpoll.NewWorkers(16, 4096)
 	b.makeLoops()
+	b.noteDiskUse()
 	n, err := netpoll.Serve(netpoll.Options{
 		Addrs: []string{net.JoinHostPort(host, strconv.Itoa(port)), net.JoinHostPort(host, strconv.Itoa(fast))},
 		Loops: len(b.loops), Logger: b.logger, IdleTimeout: time.Duration(b.c.Int("serverChannelMaxIdleTimeSeconds")) * time.Second,
@@ -256,6 +258,7 @@ func (b *Broker) everySecond() {
 		if n%10 == 0 {
 			b.expireClients()
 			b.locks.Expire()
+			b.noteDiskUse()
 		}
 	}
 }

@@ -100,6 +100,18 @@ func TestHeldPullEnds(t *testing.T) {
 	want(t, await(t, last), remoting.RespPullNotFound, "OFFSET_OVERFLOW_ONE")
 }
 
+func TestClosingBrokerTakesNoSends(t *testing.T) {
+	r := newRig(t)
+	c := r.dial()
+	want(t, c.call(sendTo("T", 0, "", "x")), 0, "")
+	r.broker.closing.Store(true)
+	a := c.call(sendTo("T", 0, "", "x"))
+	if a.Code != remoting.RespServiceNotAvailable || !strings.Contains(string(a.Remark), "the broker's disk is full [CL: ") {
+		t.Fatal(a.Code, string(a.Remark))
+	}
+	r.broker.closing.Store(false)
+}
+
 func TestShortPolling(t *testing.T) {
 	r := newRig(t, "longPollingEnable=false", "shortPollingTimeMills=20")
 	c := r.dial()

@@ -75,7 +75,7 @@ func (b *Broker) await(c *netpoll.Conn, t remoting.TopicConfig) netpoll.Verdict 
 // admit checks what needs no topic.
 func (b *Broker) admit(h *remoting.SendHeader) (int32, string) {
 	if b.closing.Load() {
-		return remoting.RespServiceNotAvailable, notAvailable
+		return remoting.RespServiceNotAvailable, b.notAvailable()
 	}
 	if remark := meta.CheckTopicName(h.Topic); remark != "" {
 		return remoting.RespInvalidParameter, remark
@@ -220,7 +220,18 @@ func isTimer(properties []byte) bool {
 	return false
 }
 
-const notAvailable = "service not available now. It may be caused by one of the following reasons: the broker's disk is full [SYSTEM_ERROR], messages are put to the slave, message store has been shut down, etc."
+// notAvailable is why nothing is stored at the moment, with how full the disks are.
+func (b *Broker) notAvailable() string {
+	return "service not available now. It may be caused by one of the following reasons: the broker's disk is full [" + *b.diskUse.Load() +
+		"], messages are put to the slave, message store has been shut down, etc."
+}
+
+// noteDiskUse keeps how full the disks are, as stock's remark says it. It may read the disk: never on a loop.
+func (b *Broker) noteDiskUse() {
+	s := b.store.Stats()
+	use := fmt.Sprintf("CL: %5.2f CQ: %5.2f INDEX: %5.2f", s.CommitLogDiskRatio, s.ConsumeQueueRatio, s.ConsumeQueueRatio)
+	b.diskUse.Store(&use)
+}
 
 // warnNotStored says so, but not for every message of a full disk.
 func (b *Broker) warnNotStored(err error) {
@@ -239,7 +250,7 @@ func (b *Broker) notStored(c *netpoll.Conn, req *remoting.Command, err error) ne
 		return b.refuse(c, req, remoting.RespMessageIllegal, b.illegal())
 	}
 	b.warnNotStored(err)
-	return b.refuse(c, req, remoting.RespServiceNotAvailable, notAvailable)
+	return b.refuse(c, req, remoting.RespServiceNotAvailable, b.notAvailable())
 }
 
 func (b *Broker) illegal() string {
