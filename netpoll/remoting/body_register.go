@@ -147,7 +147,10 @@ func parseTopicLine(line string) (*TopicConfig, bool) {
 	t := NewTopicConfig(words[0], n[0], n[2])
 	t.WriteQueueNums, t.TopicFilterType = n[1], words[4]
 	if len(words) == 6 {
-		_ = json.Unmarshal([]byte(words[5]), &t.Attributes)
+		_ = json.Unmarshal([]byte(words[5]), &t.Attributes) // stock, too, takes the topic without them
+		if t.Attributes == nil {
+			t.Attributes = map[string]string{}
+		}
 	}
 	return &t, true
 }

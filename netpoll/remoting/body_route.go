@@ -113,8 +113,10 @@ type ClusterInfo struct {
 func (c *ClusterInfo) AppendLegacyJSON(dst []byte) []byte {
 	dst = append(dst, `{"brokerAddrTable":{`...)
 	names := make([]string, 0, len(c.BrokerAddrTable))
-	for n := range c.BrokerAddrTable {
-		names = append(names, n)
+	for n, b := range c.BrokerAddrTable {
+		if b != nil {
+			names = append(names, n)
+		}
 	}
 	sort.Strings(names)
 	for i, n := range names {

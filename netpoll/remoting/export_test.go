@@ -1,0 +1,4 @@
+package remoting
+
+// RaceEnabled tells tests outside the package that allocations cannot be counted.
+const RaceEnabled = raceEnabled
