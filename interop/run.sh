@@ -33,33 +33,55 @@ java_run() { # java_run CLASS ARGS...
     -Drocketmq.client.logRoot="$work/clientlog" -cp "$work/classes:$classpath" "$@"
 }
 
+# Clients of the reference wait 20 or 30 s for their next look at a route or their share, and a loaded machine makes them miss their
+# moment: what failed is tried once more, and said to be.
+suite() { # suite CASES...
+  java_run Suite "$@" 2>>"$work/java.err"
+}
+part_java() {
+  ours_start main && write_control
+  timeout 600 bash -c "$(declare -f java_run suite); suite" >"$1"
+  local again; again=$(sed -n 's,^FAIL java/\([^ ]*\).*,\1,p' "$1")
+  if [ -n "$again" ]; then
+    grep '^FAIL' "$1" | sed 's/^FAIL/once more:/'
+    grep -v '^FAIL' "$1" >"$1.kept"
+    timeout 300 bash -c "$(declare -f java_run suite); suite $(echo $again)" >"$1.again"
+    cat "$1.kept" "$1.again" >"$1"
+  fi
+  ours_stop
+}
+part_go() {
+  ours_start main
+  (cd "$here/goclient" && go build -o "$work/goclient" .) || exit 1
+  timeout 300 "$work/goclient" -namesrv 127.0.0.1:$ns_port -broker 127.0.0.1:$broker_port >"$1" 2>"$work/go.err"
+  ours_stop
+}
+diff_run() ( cd "$work" && exec timeout 300 java -Xmx512m -Drocketmq.client.logRoot="$work/clientlog" -cp "$work/classes:$classpath" AdminDiff "$@" )
+part_admin() {
+  local try
+  for try in 1 2; do
+    # Sizes and offsets are printed: without the checksum property records are as long as stock's.
+    rm -rf "$work/ours-admin" "$work/stock-admin"
+    ours_start admin enabledAppendPropCRC=false; stock_start admin
+    diff_run run 127.0.0.1:$stock_ns 127.0.0.1:$stock_port "$work/admin.stock" 2>"$work/admin.err"
+    diff_run run 127.0.0.1:$ns_port 127.0.0.1:$broker_port "$work/admin.ours" 2>>"$work/admin.err"
+    diff_run compare "$work/admin.stock" "$work/admin.ours" >"$1" 2>>"$work/admin.err"
+    stock_stop; ours_stop
+    grep -q '^FAIL' "$1" || break
+    [ $try = 2 ] || echo "once more: $(grep -c '^FAIL' "$1") commands differ"
+  done
+}
+export here work classpath ns_port broker_port
+
 for part in $parts; do
   log=$work/$part.log
   echo "== $part"
   case $part in
-    java)
-      ours_start main && write_control
-      timeout 600 bash -c 'exec "$@"' _ java -Xmx512m -Dnamesrv=127.0.0.1:$ns_port -Dbroker=127.0.0.1:$broker_port -Dcontrol="$work/control" \
-        -Drocketmq.client.logRoot="$work/clientlog" -cp "$work/classes:$classpath" Suite >"$log" 2>"$work/java.err"
-      grep -E '^(PASS|FAIL)' "$log"; ours_stop ;;
-    go)
-      ours_start main
-      (cd "$here/goclient" && go build -o "$work/goclient" .) || exit 1
-      timeout 300 "$work/goclient" -namesrv 127.0.0.1:$ns_port -broker 127.0.0.1:$broker_port >"$log" 2>"$work/go.err"
-      grep -E '^(PASS|FAIL)' "$log"; ours_stop ;;
-    admin)
-      # Sizes and offsets are printed: without the checksum property records are as long as stock's.
-      ours_start admin enabledAppendPropCRC=false; stock_start admin
-      diff_run() ( cd "$work" && exec timeout 300 java -Xmx512m -Drocketmq.client.logRoot="$work/clientlog" -cp "$work/classes:$classpath" AdminDiff "$@" )
-      diff_run run 127.0.0.1:$stock_ns 127.0.0.1:$stock_port "$work/admin.stock" 2>"$work/admin.err"
-      diff_run run 127.0.0.1:$ns_port 127.0.0.1:$broker_port "$work/admin.ours" 2>>"$work/admin.err"
-      diff_run compare "$work/admin.stock" "$work/admin.ours" >"$log" 2>>"$work/admin.err"
-      cat "$log"; stock_stop; ours_stop ;;
-    store)
-      store_exchange >"$log" 2>&1
-      grep -E '^(PASS|FAIL)' "$log" ;;
+    java | go | admin) "part_$part" "$log" ;;
+    store) store_exchange >"$log" 2>&1 ;;
     *) echo "interop: no part named $part"; exit 2 ;;
   esac
+  if [ $part = admin ]; then cat "$log"; else grep -E '^(PASS|FAIL)' "$log"; fi
   tally "$log" "$part"
 done
 echo "$passed passed, $failed failed"
