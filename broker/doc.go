@@ -5,6 +5,6 @@
 // A send is appended on the loop and its answer parked until the log's visible watermark has passed it (reply.go); a pull that
 // finds nothing is held until its queue has more (hold.go).
 //
-// Reading order: broker.go, handlers.go, send.go, reply.go, pull.go, hold.go, offsets.go, client.go, lock.go, retry.go,
-// query.go, topics.go, register.go, then the operators' requests in admin_*.go.
+// Reading order: broker.go, handlers.go, sendqueue.go, send.go, topics.go, reply.go, pull.go, hold.go, offsets.go, client.go, lock.go, retry.go,
+// query.go, register.go, then the operators' requests in admin_*.go.
 package broker

@@ -60,6 +60,21 @@ func TestPropertiesOfTheBrokerStandOnce(t *testing.T) {
 	}
 }
 
+func TestSendsOfAConnectionThatEndsAreStored(t *testing.T) {
+	r := newRig(t)
+	for round := range 20 {
+		topic := "Bye" + strconv.Itoa(round)
+		w := r.wire()
+		cmd := sendTo(topic, 0, "", "x")
+		cmd.Flag |= remoting.FlagOneway
+		if _, err := w.conn.Write(encoded(10, cmd)); err != nil {
+			t.Fatal(err)
+		}
+		_ = w.conn.Close()
+		r.visibleMax(topic, 0, 10)
+	}
+}
+
 // slowRoutes is a name server that answers registrations, until it is told not to.
 type slowRoutes struct {
 	mu     sync.Mutex
