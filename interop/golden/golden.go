@@ -156,6 +156,16 @@ func MalformedConns(tb testing.TB) []Malformed {
 	return lines[Malformed](tb, wire.open(tb, "wire.tar.zst"), "malformed-raw-frames.jsonl")
 }
 
+// Codes returns the names of the release's request codes and response codes.
+func Codes(tb testing.TB) (requests, responses map[int32]string) {
+	tb.Helper()
+	var names struct{ Request, Response map[int32]string }
+	if err := json.Unmarshal(wire.open(tb, "wire.tar.zst")["codes.json"], &names); err != nil {
+		tb.Fatal(err)
+	}
+	return names.Request, names.Response
+}
+
 func lines[T any](tb testing.TB, files map[string][]byte, name string) []T {
 	tb.Helper()
 	b, ok := files[name]

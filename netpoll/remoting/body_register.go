@@ -30,7 +30,7 @@ func DecodeRegisterBody(body []byte, compressed bool, version int32) (*RegisterB
 	b := new(RegisterBrokerBody)
 	if len(body) > 0 {
 		if compressed {
-			if err := b.decodeCompressed(body, version); err != nil {
+			if err := b.decodeCompressed(body, version, maxRegisterBytes); err != nil {
 				return nil, fmt.Errorf("remoting: compressed registration: %w", err)
 			}
 		} else if err := Unmarshal(body, b); err != nil {
@@ -48,13 +48,14 @@ func DecodeRegisterBody(body []byte, compressed bool, version int32) (*RegisterB
 	return b, nil
 }
 
-func (b *RegisterBrokerBody) decodeCompressed(body []byte, version int32) error {
+// decodeCompressed reads at most limit inflated bytes.
+func (b *RegisterBrokerBody) decodeCompressed(body []byte, version int32, limit int64) error {
 	z, err := zlib.NewReader(bytes.NewReader(body))
 	if err != nil {
 		return err
 	}
 	defer z.Close()
-	r := bufio.NewReader(io.LimitReader(z, maxRegisterBytes))
+	r := bufio.NewReader(io.LimitReader(z, limit))
 	text, err := readText(r)
 	if err != nil {
 		return err

@@ -127,17 +127,15 @@ func TestGoldenBodies(t *testing.T) {
 // eachBody calls fn for every body of a request, and of an answer that reports success.
 func eachBody(t *testing.T, fn func(e golden.Exchange, response bool, body []byte)) {
 	var c Command
-	for _, scenario := range golden.Scenarios(t) {
-		for _, e := range golden.Scenario(t, scenario) {
-			if e.Code == nil {
-				continue
-			}
-			if e.RequestBody > 0 && c.Decode(e.Request) == nil {
-				fn(e, false, c.Body)
-			}
-			if len(e.Response) > 0 && c.Decode(e.Response) == nil && c.Code == RespSuccess && len(c.Body) > 0 {
-				fn(e, true, c.Body)
-			}
+	for _, e := range exchanges(t) {
+		if e.Code == nil {
+			continue
+		}
+		if e.RequestBody > 0 && c.Decode(e.Request) == nil {
+			fn(e, false, c.Body)
+		}
+		if len(e.Response) > 0 && c.Decode(e.Response) == nil && c.Code == RespSuccess && len(c.Body) > 0 {
+			fn(e, true, c.Body)
 		}
 	}
 }
@@ -228,33 +226,31 @@ func members(body []byte) []string {
 func TestGoldenRegistrations(t *testing.T) {
 	plain, packed, topics := 0, 0, 0
 	var c Command
-	for _, scenario := range golden.Scenarios(t) {
-		for _, e := range golden.Scenario(t, scenario) {
-			if e.Code == nil || int32(*e.Code) != CodeRegisterBroker || c.Decode(e.Request) != nil || len(c.Body) == 0 {
-				continue
-			}
-			if crc, ok, err := c.Int32("bodyCrc32"); err != nil || ok && crc != 0 && crc != int32(BodyCRC(c.Body)) && e.ResponseHeader.Code == 0 {
-				t.Errorf("%s %d: checksum %d, ours %d", e.Scenario, e.N, crc, BodyCRC(c.Body))
-			}
-			compressed := c.Bool("compressed")
-			b, err := DecodeRegisterBody(c.Body, compressed, c.Version)
-			if err != nil {
-				if e.ResponseHeader != nil && e.ResponseHeader.Code == 0 {
-					t.Errorf("%s %d: %v", e.Scenario, e.N, err)
-				}
-				continue
-			}
-			topics += len(b.TopicConfigSerializeWrapper.TopicConfigTable)
-			if compressed {
-				packed++
-				continue
-			}
-			plain++
-			if !strings.Contains(string(c.Body), `"filterServerList"`) || strings.Contains(string(c.Body), `"topicQueueMappingInfoMap":{"`) {
-				continue
-			}
-			sameBody(t, e, strings.HasPrefix(e.Scenario, "raw-"), c.Body, appendJSON(nil, b))
+	for _, e := range exchanges(t) {
+		if e.Code == nil || int32(*e.Code) != CodeRegisterBroker || c.Decode(e.Request) != nil || len(c.Body) == 0 {
+			continue
 		}
+		if crc, ok, err := c.Int32("bodyCrc32"); err != nil || ok && crc != 0 && crc != int32(BodyCRC(c.Body)) && e.ResponseHeader.Code == 0 {
+			t.Errorf("%s %d: checksum %d, ours %d", e.Scenario, e.N, crc, BodyCRC(c.Body))
+		}
+		compressed := c.Bool("compressed")
+		b, err := DecodeRegisterBody(c.Body, compressed, c.Version)
+		if err != nil {
+			if e.ResponseHeader != nil && e.ResponseHeader.Code == 0 {
+				t.Errorf("%s %d: %v", e.Scenario, e.N, err)
+			}
+			continue
+		}
+		topics += len(b.TopicConfigSerializeWrapper.TopicConfigTable)
+		if compressed {
+			packed++
+			continue
+		}
+		plain++
+		if !strings.Contains(string(c.Body), `"filterServerList"`) || strings.Contains(string(c.Body), `"topicQueueMappingInfoMap":{"`) {
+			continue
+		}
+		sameBody(t, e, strings.HasPrefix(e.Scenario, "raw-"), c.Body, appendJSON(nil, b))
 	}
 	if plain < 200 || packed < 1 || topics < 1000 {
 		t.Errorf("%d plain, %d compressed, %d topics", plain, packed, topics)

@@ -81,14 +81,21 @@ func TestBrokenRegistrations(t *testing.T) {
 			t.Errorf("%d of %d bytes are enough", cut, len(whole))
 		}
 	}
-	huge := append([]byte{0x7F, 0xFF, 0xFF, 0xFF}, make([]byte, maxRegisterBytes+1)...)
 	for name, part := range map[string][]byte{
-		"negative length": {0xFF, 0xFF, 0xFF, 0xFF}, "length beyond the end": {0x7F, 0, 0, 0, 1}, "inflates beyond the limit": huge,
+		"negative length": {0xFF, 0xFF, 0xFF, 0xFF}, "length beyond the end": {0x7F, 0, 0, 0, 1},
 		"negative count": {0, 0, 0, 2, '{', '}', 0x80, 0, 0, 0}, "many topics announced": {0, 0, 0, 2, '{', '}', 0x7F, 0, 0, 0},
 	} {
 		if _, err := DecodeRegisterBody(deflate(part), true, Version); err == nil {
 			t.Error(name)
 		}
+	}
+	for limit := range int64(51) { // of the 51 bytes inside
+		if err := new(RegisterBrokerBody).decodeCompressed(whole, Version, limit); err == nil {
+			t.Error("read beyond the limit of", limit)
+		}
+	}
+	if err := new(RegisterBrokerBody).decodeCompressed(whole, Version, 100); err != nil {
+		t.Error(err)
 	}
 	for _, body := range []string{`{`, `[]`, `{"topicConfigSerializeWrapper":{"topicConfigTable":[]}}`} {
 		if _, err := DecodeRegisterBody([]byte(body), false, Version); err == nil {
