@@ -140,7 +140,7 @@ func (b *Broker) resetAtClients(r reset, forCpp bool) answer {
 			_ = c.Send(remoting.AppendCommand(nil, cmd))
 		}
 	}
-	return withBody(body.AppendJSON(nil))
+	return answer{Remark: made.Remark, Body: body.AppendJSON(nil)}
 }
 
 // resetForCpp is the table as a list.

@@ -9,6 +9,7 @@ import (
 	"ringmq/broker/meta"
 	"ringmq/netpoll"
 	"ringmq/netpoll/remoting"
+	"ringmq/store"
 )
 
 // made is how stock answers a request that made something: the handler forgets to set a code.
@@ -108,7 +109,7 @@ func systemTopicRemark(name string) string {
 }
 
 // deleteTopic serves 215. The topic's messages can no longer be read, and the progress of all groups in it is gone. A topic that
-// is not there is cleared all the same: an earlier deletion may have been cut short.
+// is not there but has queues is cleared all the same: an earlier deletion was cut short.
 func (b *Broker) deleteTopic(_ *netpoll.Conn, req *remoting.Command) answer {
 	name := req.Text("topic")
 	if strings.TrimSpace(name) == "" {
@@ -118,8 +119,8 @@ func (b *Broker) deleteTopic(_ *netpoll.Conn, req *remoting.Command) answer {
 		return fail(remoting.RespInvalidParameter, systemTopicRemark(name))
 	}
 	existed := b.topics.Delete(name)
-	if !existed && meta.CheckTopicName([]byte(name)) != "" {
-		return answer{} // no topic can have had this name, which would be a path below
+	if !existed && !b.hasQueues(name) {
+		return answer{}
 	}
 	b.offsets.DeleteTopic(name)
 	b.persister.Mark(b.documents.offsets, nil)
@@ -135,6 +136,11 @@ func (b *Broker) deleteTopic(_ *netpoll.Conn, req *remoting.Command) answer {
 		return fail(remoting.RespSystemError, err.Error())
 	}
 	return answer{}
+}
+
+// hasQueues says that the store has queues of a topic, whatever the table says.
+func (b *Broker) hasQueues(topic string) bool {
+	return slices.ContainsFunc(b.store.Queues(), func(q store.QueueID) bool { return q.Topic == topic })
 }
 
 // allTopics serves 21.

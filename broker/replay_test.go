@@ -23,6 +23,7 @@ type replay struct {
 	physical map[int64]int64 // recorded offset in the log -> ours
 	seen     int
 	skipped  map[string]int
+	leaveOut func(e *golden.Exchange, req *remoting.Command) bool // nil: nothing
 }
 
 func newReplay(t *testing.T, more ...string) *replay {
@@ -111,6 +112,9 @@ func (r *replay) request(e *golden.Exchange) *remoting.Command {
 		r.skipped[remoting.CodeName(req.Code)]++
 		return nil
 	}
+	if r.leaveOut != nil && r.leaveOut(e, req) {
+		return nil
+	}
 	// What was answered is in its queue and in the index a moment later.
 	until(r.t, "dispatch", func() bool {
 		s := r.broker.store.Stats()
@@ -129,6 +133,10 @@ func (r *replay) request(e *golden.Exchange) *remoting.Command {
 	case remoting.CodeQueryMessage:
 		r.set(req, "beginTimestamp", "0")
 		r.set(req, "endTimestamp", "9223372036854775807")
+	case remoting.CodeConsumeMessageDirectly:
+		if _, at, err := record.ParseOffsetID([]byte(req.Text("msgId"))); err == nil {
+			r.set(req, "msgId", string(record.AppendOffsetID(nil, r.broker.advertise, r.physical[at])))
+		}
 	case remoting.CodeConsumerSendMsgBack, remoting.CodeViewMessageById:
 		if at, ok, err := req.Int64("offset"); ok && err == nil {
 			if ours, ok := r.physical[at]; ok {
@@ -186,6 +194,7 @@ func (r *replay) compare(e *golden.Exchange, got *remoting.Command) {
 	if (len(got.Body) == 0) != (len(wanted.Body) == 0) {
 		r.t.Errorf("%s: body of %d bytes, recorded %d", where, len(got.Body), len(wanted.Body))
 	}
+	r.sameShape(where, *e.Code, wanted.Body, got.Body)
 	for _, key := range []string{"queueOffset", "queueId", "offset", "nextBeginOffset", "minOffset", "maxOffset", "suggestWhichBrokerId", "topicSysFlag", "groupSysFlag", "IS_SUB_CHANGE"} {
 		if os.Getenv("REPLAY_VALUES") != "" && got.Text(key) != wanted.Text(key) {
 			r.t.Errorf("%s: %s=%s, recorded %s", where, key, got.Text(key), wanted.Text(key))
@@ -252,6 +261,9 @@ func names(c *remoting.Command) []string {
 var differs = map[string]int32{
 	// The half message of raw-send/43 is not there.
 	"raw-pull/42": remoting.RespPullNotFound,
+	// A reset that waits to be told is not forgotten when resets by the server are switched off: the remark says so.
+	"mqadmin-resetOffsetByTime-5/5": remoting.RespSuccess, "mqadmin-resetOffsetByTime-5/7": remoting.RespSuccess,
+	"mqadmin-resetOffsetByTime-5/9": remoting.RespSuccess, "mqadmin-resetOffsetByTime-5/11": remoting.RespSuccess,
 }
 
 func TestReplayRaw(t *testing.T) {
