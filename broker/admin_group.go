@@ -117,7 +117,7 @@ func sortedNames(set map[string]bool) []string {
 
 // topicsOfGroup serves 343, subscriptionOfGroup 345.
 func (b *Broker) topicsOfGroup(_ *netpoll.Conn, req *remoting.Command) answer {
-	topics := b.offsets.TopicsOf(req.Text("group"))
+	topics := append([]string{}, b.offsets.TopicsOf(req.Text("group"))...)
 	return jsonBody(remoting.TopicList{BrokerAddr: b.advertise.String(), TopicList: topics})
 }
 

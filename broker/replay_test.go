@@ -121,6 +121,12 @@ func (r *replay) request(e *golden.Exchange) *remoting.Command {
 		return s.DispatchBehindBytes == 0 && s.IndexBehindBytes == 0
 	})
 	switch req.Code {
+	case remoting.CodeSendMessage, remoting.CodeSendMessageV2:
+		// A queue below 0 is any: what comes later needs the one that it was.
+		if e.ResponseHeader != nil && e.ResponseHeader.Ext["queueId"] != nil {
+			r.set(req, "queueId", *e.ResponseHeader.Ext["queueId"])
+			r.set(req, "e", *e.ResponseHeader.Ext["queueId"])
+		}
 	case remoting.CodePullMessage, remoting.CodeLitePullMessage:
 		if e.ResponseHeader != nil && e.ResponseHeader.Code == remoting.RespPullNotFound {
 			r.set(req, "suspendTimeoutMillis", "20")
