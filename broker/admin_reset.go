@@ -89,6 +89,7 @@ func (b *Broker) resetTarget(r reset, id int32) (int64, error) {
 	low, high := b.store.MinOffset(topic, id), b.store.MaxOffset(topic, id)
 	switch {
 	case r.exact && (r.offset < low || r.offset > high+1):
+		//lint:ignore ST1005 the remark is stock's, to the letter
 		return 0, fmt.Errorf("Target offset %d not in consume queue range [%d-%d]", r.offset, low, high)
 	case r.exact:
 		return r.offset, nil

@@ -131,11 +131,6 @@ func (r *replay) request(e *golden.Exchange) *remoting.Command {
 		if e.ResponseHeader != nil && e.ResponseHeader.Code == remoting.RespPullNotFound {
 			r.set(req, "suspendTimeoutMillis", "20")
 		}
-	case remoting.CodeSendMessageV2:
-		// Where stock chose a queue, the same one.
-		if q := e.ResponseHeader; q != nil && q.Ext["queueId"] != nil && req.Text("e") == "-1" {
-			r.set(req, "e", *q.Ext["queueId"])
-		}
 	case remoting.CodeQueryMessage:
 		r.set(req, "beginTimestamp", "0")
 		r.set(req, "endTimestamp", "9223372036854775807")

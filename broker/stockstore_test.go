@@ -78,7 +78,9 @@ func checkTopicOf(t *testing.T, c *client, recorded json.RawMessage) {
 	}
 }
 
-func place(topic string, queue int32, offset int64) string { return fmt.Sprint(topic, "/", queue, "/", offset) }
+func place(topic string, queue int32, offset int64) string {
+	return fmt.Sprint(topic, "/", queue, "/", offset)
+}
 
 // pullAll notes the checksum of every record of a queue.
 func pullAll(t *testing.T, c *client, served map[string]string, topic string, queue int32, offset int64) {

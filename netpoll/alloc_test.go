@@ -55,7 +55,6 @@ type parking struct {
 	mu     sync.Mutex
 	parked []parkedReply
 	spare  []parkedReply
-	s      *Server
 	commit chan int
 }
 

@@ -132,19 +132,24 @@ func TestShutdownFlushes(t *testing.T) {
 			b.Body(make([]byte, bodyBytes))
 			c.PutOut(b.End())
 		}
-		select {
-		case answered <- struct{}{}:
-		default:
-		}
+		c.Pause()
+		answered <- struct{}{}
 		return Done
 	}
 	s, addr := serve(t, Options{Loops: 1}, h)
 	conn := rawDial(t, addr)
 	_ = conn.SetReadBuffer(64 << 10)
-	if _, err := conn.Write(remoting.AppendCommand(nil, remoting.NewRequest(1))); err != nil {
+	request := remoting.AppendCommand(nil, remoting.NewRequest(1))
+	if _, err := conn.Write(request); err != nil {
 		t.Fatal(err)
 	}
 	<-answered
+	// These lie unread in the server's socket, which would be reset when it is closed.
+	for range 10 {
+		if _, err := conn.Write(request); err != nil {
+			t.Fatal(err)
+		}
+	}
 	ended := make(chan error, 1)
 	go func() { ended <- s.Shutdown(within(t)) }()
 	until(t, "the beginning of the end", func() bool { return !s.accepting.Load() })

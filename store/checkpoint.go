@@ -37,13 +37,12 @@ type marksFile struct {
 // recovers, and marks beside it with exact offsets. A mark counts only while the checkpoint holds its three times: after
 // a stock broker wrote to the store they differ, and the checkpoint alone decides.
 type checkpoint struct {
-	fs       disk.FS
-	name     string // of the checkpoint
-	dir      string // of our own state
-	stock    record.Checkpoint
-	present  bool
-	current  mark
-	previous []mark
+	fs      disk.FS
+	name    string // of the checkpoint
+	dir     string // of our own state
+	stock   record.Checkpoint
+	present bool
+	current mark
 }
 
 func openCheckpoint(f disk.FS, root string) (*checkpoint, error) {

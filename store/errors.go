@@ -16,7 +16,7 @@ var (
 	// ErrClosed says that the store has been closed.
 	ErrClosed = errors.New("store is closed")
 	// ErrLocked says that another process holds the store directory.
-	ErrLocked = errors.New("Lock failed, MQ already started")
+	ErrLocked = errors.New("store directory is locked by another process")
 	// ErrNotFound says that no whole record begins at the offset asked for.
 	ErrNotFound = errors.New("no message there")
 	// ErrCorrupt says that the record asked for is damaged; its body is not handed out.

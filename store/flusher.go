@@ -29,7 +29,6 @@ type flusher struct {
 	indexAt  time.Time
 	// pending is the place up to which the queues are durable but perhaps not yet the log.
 	pending place
-	failed  bool
 }
 
 func (f *flusher) round() {

@@ -47,8 +47,15 @@ func serve(stdout io.Writer, logger *slog.Logger, p process) error {
 // run is serve with the signals given; a second one ends it if it comes after `same`.
 func run(stdout io.Writer, logger *slog.Logger, p process, signals <-chan os.Signal, same time.Duration) error {
 	began := time.Now()
-	if err := p.start(); err != nil {
-		return err
+	started := make(chan error, 1)
+	go func() { started <- p.start() }()
+	select {
+	case err := <-started:
+		if err != nil {
+			return err
+		}
+	case <-signals: // reading a long log again takes its time
+		return errors.New("stopped while starting; the next start recovers the store")
 	}
 	p.report(stdout)
 	fmt.Fprintf(stdout, "ringmq %s is ready after %.3f s; Ctrl-C stops it\n", version, time.Since(began).Seconds())

@@ -120,12 +120,20 @@ func TestBrokerFile(t *testing.T) {
 
 // fake is a process whose shutdown ends when told, or with its context.
 type fake struct {
+	ready    chan struct{} // closed when it says what it serves; nil never starts
 	stopping chan struct{} // closed when shutdown was called
 	release  chan error
 }
 
-func (f *fake) start() error     { return nil }
-func (f *fake) report(io.Writer) {}
+func (f *fake) start() error {
+	if f.ready == nil {
+		return <-f.release
+	}
+	return nil
+}
+
+func (f *fake) report(io.Writer) { close(f.ready) }
+
 func (f *fake) shutdown(context.Context) error {
 	close(f.stopping)
 	return <-f.release
@@ -134,9 +142,10 @@ func (f *fake) shutdown(context.Context) error {
 // TestSignals: the first signal drains, one that repeats it at once changes nothing, a later one ends the process.
 func TestSignals(t *testing.T) {
 	begin := func(same time.Duration) (*fake, chan os.Signal, chan error) {
-		f := &fake{stopping: make(chan struct{}), release: make(chan error, 1)}
+		f := &fake{ready: make(chan struct{}), stopping: make(chan struct{}), release: make(chan error, 1)}
 		signals, ended := make(chan os.Signal), make(chan error, 1)
 		go func() { ended <- run(io.Discard, quiet(), f, signals, same) }()
+		<-f.ready
 		signals <- syscall.SIGTERM
 		<-f.stopping
 		return f, signals, ended
@@ -159,6 +168,16 @@ func TestSignals(t *testing.T) {
 	if err := <-ended; !errors.Is(err, broken) {
 		t.Errorf("%v", err)
 	}
+}
+
+// TestSignalWhileStarting: a start that takes long can be given up.
+func TestSignalWhileStarting(t *testing.T) {
+	f, signals := &fake{release: make(chan error, 1)}, make(chan os.Signal, 1)
+	signals <- syscall.SIGTERM
+	if err := run(io.Discard, quiet(), f, signals, 0); err == nil || !strings.Contains(err.Error(), "while starting") {
+		t.Errorf("%v", err)
+	}
+	f.release <- nil
 }
 
 // small are settings that make a server start fast in a directory of its own, on ports that the kernel chooses.
