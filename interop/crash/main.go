@@ -57,7 +57,7 @@ func main() {
 			}
 		}
 		good, bad := t.run(n)
-		if t.power != nil && bad == 0 && !*keep {
+		if t.power != nil && !*keep {
 			t.power.unplug()
 		}
 		passed += good

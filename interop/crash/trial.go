@@ -27,6 +27,8 @@ type lane struct {
 	acked    []ack // acknowledged and not yet verified
 	verified int64 // queue offset up to which the queue was checked
 	last     int64 // highest number seen in the queue so far
+
+	first chan struct{} // closed with the first acknowledgement; nil where nobody waits for it
 }
 
 // ack is what a producer was told about one message.
@@ -100,13 +102,19 @@ func (t *trial) round(r int) error {
 			return fmt.Errorf("queue %d of %s: %w (log %s)", l.queue, l.topic, err, p.log)
 		}
 	}
-	fresh := &lane{topic: "CrashFresh" + strconv.Itoa(r), last: -1}
+	fresh := &lane{topic: "CrashFresh" + strconv.Itoa(r), last: -1, first: make(chan struct{})}
 	t.lanes = append(t.lanes[:t.queues], fresh)
-	return t.load(p)
+	moment := time.After(time.Duration(20+t.rng.Intn(700)) * time.Millisecond)
+	if t.power == nil || r%2 == 0 {
+		return t.load(p, moment, nil)
+	}
+	// The names of new files are at risk only until something else makes the file system write its journal: every other cut
+	// comes as soon as a topic that did not exist has acknowledged its first message.
+	return t.load(p, moment, fresh.first)
 }
 
-// load sends from every queue's producer until the kill, at a random moment.
-func (t *trial) load(p *process) error {
+// load sends from every queue's producer until the kill, which comes with the first of the two.
+func (t *trial) load(p *process, moment <-chan time.Time, early <-chan struct{}) error {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	var all sync.WaitGroup
@@ -117,7 +125,10 @@ func (t *trial) load(p *process) error {
 			t.produce(ctx, l)
 		}()
 	}
-	time.Sleep(time.Duration(20+t.rng.Intn(700)) * time.Millisecond)
+	select {
+	case <-moment:
+	case <-early:
+	}
 	if t.power != nil {
 		// What is acknowledged from here on was promised by a machine that had no power any more.
 		t.dark.Store(true)
@@ -152,6 +163,9 @@ func (t *trial) produce(ctx context.Context, l *lane) {
 			return
 		}
 		l.acked = append(l.acked, ack{seq, offset})
+		if l.first != nil && len(l.acked) == 1 {
+			close(l.first)
+		}
 	}
 }
 

@@ -18,7 +18,8 @@ done
 for mutant in nodatasync nosyncdir; do
   CGO_ENABLED=0 go build -tags "uring mutant_$mutant" -ldflags=-checklinkname=0 -o "$tmp/ringmq-$mutant" ./cmd/ringmq || exit 1
   caught=no
-  for fs in ext4 xfs; do
+  # A name is lost only if the cut comes before any other sync writes the journal: one attempt in seven goes without a loss.
+  for fs in ext4 xfs ext4 xfs ext4 xfs ext4; do
     if "$tmp/crash" -bin "$tmp/ringmq-$mutant" -power $fs -rounds 12 -ready 5s >"$tmp/out" 2>&1; then continue; fi
     grep -q '^FAIL' "$tmp/out" && caught=yes && break
   done
