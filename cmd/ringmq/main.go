@@ -36,6 +36,6 @@ func newRoot() *cobra.Command {
 		SilenceUsage: true, SilenceErrors: true,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
 	}
-	root.AddCommand(newStandalone(), newNamesrv(), newBroker(), newDump(), newVersion())
+	root.AddCommand(newStandalone(), newNamesrv(), newBroker(), newDump(), newBench(), newVersion())
 	return root
 }

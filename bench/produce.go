@@ -1,0 +1,285 @@
+package bench
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"runtime"
+	"strconv"
+	"time"
+
+	"ringmq/netpoll"
+	"ringmq/netpoll/remoting"
+)
+
+// Produce sends messages to a broker and reports how it went. onTick, if not nil, is called once a counted second.
+func Produce(ctx context.Context, w Workload, onTick func(Second)) (*Report, error) {
+	w = w.withDefaults()
+	if err := w.check(); err != nil {
+		return nil, err
+	}
+	if !w.Existing {
+		if err := createTopics(ctx, &w); err != nil {
+			return nil, err
+		}
+	}
+	m := newMeter(&w, onTick)
+	p, err := newProducer(ctx, &w, m.gauge())
+	if err != nil {
+		return nil, err
+	}
+	defer p.ls.Close()
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	failed := make(chan error, 1)
+	go func() {
+		failed <- p.run(ctx)
+		stop()
+	}()
+	err = m.run(ctx, func() {})
+	report := m.report("produce", 1)
+	stop()
+	if runErr := <-failed; runErr != nil {
+		return nil, runErr
+	}
+	if err != nil && ctx.Err() == nil {
+		return nil, err
+	}
+	return report, nil
+}
+
+// producer drives all connections of a workload from one goroutine. Nothing is allocated per message.
+type producer struct {
+	w       *Workload
+	g       *gauge
+	ls      *netpoll.Lines
+	lines   []*sendLine
+	stencil map[int]*stencil // by topic and number of digits of the queue
+	item    *itemStencil
+	rng     *rand.Rand
+	pool    []byte // bodies are cut out of it
+	batch   []byte
+	enc     remoting.Encoding
+
+	pace   *pacer // nil: closed loop
+	next   int    // line that an open loop looks at first
+	queue  int    // of all topics' queues, the next one
+	serial uint64
+	runID  uint64
+	bornMs int64
+}
+
+// sendLine is one connection's requests in flight.
+type sendLine struct {
+	line *netpoll.Line
+	free []int32         // slots not in flight
+	sent []time.Duration // by slot: when its request was sent, or should have been
+}
+
+const poolBytes = 1 << 20
+
+func newProducer(ctx context.Context, w *Workload, g *gauge) (*producer, error) {
+	ls, err := netpoll.NewLines()
+	if err != nil {
+		return nil, err
+	}
+	p := &producer{w: w, g: g, ls: ls, stencil: map[int]*stencil{}, enc: w.encoding(), runID: rand.Uint64(), rng: rand.New(rand.NewPCG(1, 2))}
+	p.pool = make([]byte, poolBytes+w.Sizes.Largest())
+	for i := range p.pool {
+		p.pool[i] = byte(' ' + p.rng.IntN(95))
+	}
+	if w.Batch > 1 {
+		p.item = newItemStencil(w)
+	}
+	if w.Rate > 0 {
+		p.pace = newPacer(w.Rate/float64(w.Batch), w.Poisson, p.rng, 0, 1)
+	}
+	for range w.Conns {
+		line, err := ls.Dial(ctx, w.Addr)
+		if err != nil {
+			ls.Close()
+			return nil, err
+		}
+		l := &sendLine{line: line, sent: make([]time.Duration, w.Window), free: make([]int32, w.Window)}
+		for i := range l.free {
+			l.free[i] = int32(w.Window - 1 - i)
+		}
+		p.lines = append(p.lines, l)
+	}
+	return p, nil
+}
+
+// idleWait is how long the generator sleeps when nothing happens, so that it notices its end.
+const idleWait = 20 * time.Millisecond
+
+func (p *producer) run(ctx context.Context) error {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	netpoll.KeepTime()
+	start := p.ls.Now()
+	if p.pace == nil {
+		p.g.mu.Lock()
+		p.bornMs = time.Now().UnixMilli()
+		for _, l := range p.lines {
+			p.fill(l, start)
+		}
+		p.g.mu.Unlock()
+	}
+	for ctx.Err() == nil {
+		wait := idleWait
+		if p.pace != nil {
+			p.g.mu.Lock()
+			wait = p.launch(start)
+			p.g.mu.Unlock()
+		}
+		if err := p.poll(wait); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// poll takes answers, and in a closed loop sends on.
+func (p *producer) poll(timeout time.Duration) error {
+	locked := false
+	var failed error
+	err := p.ls.Poll(timeout, func(l *netpoll.Line, frame []byte) {
+		if !locked {
+			locked = true
+			p.g.mu.Lock()
+			p.bornMs = time.Now().UnixMilli()
+		}
+		if err := p.answered(p.lines[l.Index()], frame); err != nil {
+			failed = err
+		}
+	})
+	if locked {
+		p.g.mu.Unlock()
+	}
+	if err == nil {
+		err = failed
+	}
+	for _, l := range p.lines {
+		if err == nil && l.line.Err() != nil {
+			err = fmt.Errorf("connection %d of %d: %w", l.line.Index()+1, len(p.lines), l.line.Err())
+		}
+	}
+	return err
+}
+
+func (p *producer) answered(l *sendLine, frame []byte) error {
+	code, opaque, err := peek(frame)
+	if err != nil {
+		return err
+	}
+	slot := opaque - firstOpaque
+	if slot < 0 || int(slot) >= len(l.sent) || l.sent[slot] < 0 {
+		return fmt.Errorf("bench: an answer to request %d, which is not in flight", opaque)
+	}
+	now := p.ls.ReadAt()
+	if code == remoting.RespSuccess {
+		p.g.done(now-l.sent[slot], p.w.Batch, p.w.Batch*p.w.Sizes.Largest())
+	} else {
+		p.g.failed("code " + strconv.Itoa(int(code)))
+	}
+	l.sent[slot] = -1
+	l.free = append(l.free, slot)
+	if p.pace == nil {
+		p.fill(l, now)
+	}
+	return nil
+}
+
+// fill sends on one connection until its window is full.
+func (p *producer) fill(l *sendLine, at time.Duration) {
+	for len(l.free) > 0 {
+		p.send(l, at)
+		if p.w.Oneway && l.line.Unsent() > onewayUnsent {
+			return
+		}
+	}
+}
+
+const onewayUnsent = 1 << 20
+
+// launch sends what is due, and returns how long it is until the next. What finds no free slot waits, and its latency counts
+// from when it was due.
+func (p *producer) launch(start time.Duration) time.Duration {
+	p.bornMs = time.Now().UnixMilli()
+	for {
+		now := p.ls.Now()
+		due := start + p.pace.due()
+		if due > now {
+			return due - now
+		}
+		l := p.idle()
+		if l == nil {
+			return idleWait
+		}
+		p.send(l, due)
+		p.pace.advance()
+	}
+}
+
+// idle finds a connection with room in its window, taking turns.
+func (p *producer) idle() *sendLine {
+	for range p.lines {
+		l := p.lines[p.next]
+		p.next = (p.next + 1) % len(p.lines)
+		if len(l.free) > 0 {
+			return l
+		}
+	}
+	return nil
+}
+
+// send puts out one request.
+func (p *producer) send(l *sendLine, at time.Duration) {
+	slot := l.free[len(l.free)-1]
+	if !p.w.Oneway {
+		l.free = l.free[:len(l.free)-1]
+	}
+	l.sent[slot] = at
+	all := p.w.Topics * p.w.Queues
+	topic, queue := p.queue%p.w.Topics, p.queue/p.w.Topics
+	p.queue = (p.queue + 1) % all
+	r := request{opaque: slot, queue: queue, bornMs: p.bornMs, serial: p.serial, run: p.runID}
+	p.serial += uint64(p.w.Batch)
+	s := p.stencilFor(topic, queue)
+	out := l.line.Out()
+	if p.item == nil {
+		body := p.body()
+		out = append(s.append(out, &r, p.enc, len(body)), body...)
+	} else {
+		p.batch = p.batch[:0]
+		for i := range p.w.Batch {
+			p.batch = p.item.append(p.batch, p.body(), p.runID, r.serial+uint64(i))
+		}
+		out = append(s.append(out, &r, p.enc, len(p.batch)), p.batch...)
+	}
+	l.line.PutOut(out)
+	if p.w.Oneway {
+		p.g.done(1, p.w.Batch, p.w.Batch*p.w.Sizes.Largest())
+	}
+}
+
+// body cuts a body out of the pool.
+func (p *producer) body() []byte {
+	n := p.w.Sizes.next(p.rng)
+	at := int(p.serial*997) % poolBytes
+	return p.pool[at : at+n]
+}
+
+func (p *producer) stencilFor(topic, queue int) *stencil {
+	digits := 1
+	for q := queue; q >= 10; q /= 10 {
+		digits++
+	}
+	key := topic*8 + digits
+	s := p.stencil[key]
+	if s == nil {
+		s = newStencil(p.w, p.w.topic(topic), digits)
+		p.stencil[key] = s
+	}
+	return s
+}

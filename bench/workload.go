@@ -1,0 +1,114 @@
+package bench
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"ringmq/netpoll/remoting"
+)
+
+// Workload says what a generator does to one broker. The zero value of a field means its default.
+type Workload struct {
+	Addr  string // broker, host:port
+	Group string // producer or consumer group; ringmq-bench
+
+	Topic    string        // RingmqBench; the prefix of the names when there are several
+	Topics   int           // 1
+	Queues   int           // of each topic; 8
+	Existing bool          // the topics are there: none is made
+	Encoding string        // of the headers: json or binary
+	Conns    int           // connections; 4
+	Window   int           // requests in flight on each; 64. With a rate: the most that may be
+	Rate     float64       // messages a second in an open loop; 0: a closed loop
+	Poisson  bool          // intervals of an open loop are exponential, not constant
+	Sizes    Sizes         // of bodies, bytes; 1024
+	Batch    int           // messages a request; 1
+	Oneway   bool          // nothing is answered: what is counted was only sent
+	Tag      string        // of every message
+	Keys     bool          // every message has a key of its own
+	Property int           // bytes of one more property
+	WarmUp   time.Duration // before counting
+	Duration time.Duration // counted; 10 s
+	PID      int           // the broker's process, on this machine, for its CPU, memory and disk figures; 0: none
+}
+
+// Limits of a workload.
+const (
+	maxTopics   = 100_000
+	maxQueues   = 100_000 // of all topics together
+	maxConns    = 10_000
+	maxInFlight = 1 << 20
+	maxBody     = 4 << 20
+)
+
+// withDefaults fills in what was left open.
+func (w Workload) withDefaults() Workload {
+	def := func(p *int, v int) {
+		if *p == 0 {
+			*p = v
+		}
+	}
+	def(&w.Topics, 1)
+	def(&w.Queues, 8)
+	def(&w.Conns, 4)
+	def(&w.Window, 64)
+	def(&w.Batch, 1)
+	if w.Group == "" {
+		w.Group = "ringmq-bench"
+	}
+	if w.Topic == "" {
+		w.Topic = "RingmqBench"
+	}
+	if w.Encoding == "" {
+		w.Encoding = "json"
+	}
+	if w.Sizes.empty() {
+		w.Sizes = FixedSize(1024)
+	}
+	if w.Duration == 0 {
+		w.Duration = 10 * time.Second
+	}
+	return w
+}
+
+// check says what is wrong with a workload whose defaults are filled in.
+func (w *Workload) check() error {
+	in := func(name string, v, low, high int) error {
+		if v < low || v > high {
+			return fmt.Errorf("%s is %d, it must be from %d to %d", name, v, low, high)
+		}
+		return nil
+	}
+	err := errors.Join(
+		in("topics", w.Topics, 1, maxTopics), in("queues", w.Queues, 1, maxQueues), in("topics times queues", w.Topics*w.Queues, 1, maxQueues),
+		in("connections", w.Conns, 1, maxConns), in("window", w.Window, 1, maxInFlight), in("connections times window", w.Conns*w.Window, 1, maxInFlight),
+		in("batch", w.Batch, 1, 10_000), in("largest body", w.Sizes.Largest(), 1, maxBody), in("property", w.Property, 0, 30_000),
+	)
+	if w.Rate < 0 || w.Rate > 1e8 {
+		err = errors.Join(err, fmt.Errorf("rate is %g, it must be from 0 to 100000000", w.Rate))
+	}
+	if w.Encoding != "json" && w.Encoding != "binary" {
+		err = errors.Join(err, fmt.Errorf("encoding is %q, it must be json or binary", w.Encoding))
+	}
+	if w.WarmUp < 0 || w.Duration < time.Millisecond || w.Duration+w.WarmUp > 7*24*time.Hour {
+		err = errors.Join(err, fmt.Errorf("warm-up %s and duration %s: at most a week in all", w.WarmUp, w.Duration))
+	}
+	return err
+}
+
+func (w *Workload) encoding() remoting.Encoding {
+	if w.Encoding == "binary" {
+		return remoting.Binary
+	}
+	return remoting.JSON
+}
+
+// topic is the name of topic i.
+func (w *Workload) topic(i int) string {
+	if w.Topics == 1 {
+		return w.Topic
+	}
+	return w.Topic + "-" + strconv.Itoa(i)
+}
