@@ -7,6 +7,7 @@ import (
 	"ringmq/netpoll"
 	"ringmq/netpoll/remoting"
 	"ringmq/store"
+	"ringmq/store/record"
 )
 
 // onLoop serves a request on its connection's loop and sees to its answer. It must not block.
@@ -173,6 +174,7 @@ type loopState struct {
 
 	send       remoting.SendHeader
 	message    store.Message
+	known      record.Known // of the properties of the send at hand
 	properties []byte
 	delayed    []byte
 	places     []store.Placed

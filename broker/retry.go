@@ -37,7 +37,8 @@ func (b *Broker) retried(c *netpoll.Conn, req *remoting.Command, l *loopState) (
 	if _, there := b.topics.Get(m.Topic); !there || b.settling.has(m.Topic) && !c.State().(*connState).sends.urgent {
 		return b.await(c, dlq), false
 	}
-	h.Properties = setProperty(append([]byte(nil), h.Properties...), record.PropertyDelay, "-1")
+	asked, _ := record.Property(h.Properties, record.PropertyDelay)
+	h.Properties = setProperty(append([]byte(nil), h.Properties...), asked, record.PropertyDelay, "-1")
 	return netpoll.Done, true
 }
 

@@ -113,26 +113,28 @@ func (b *Broker) refuse(c *netpoll.Conn, req *remoting.Command, code int32, rema
 	return netpoll.Done
 }
 
-// stored builds the properties a message is stored with: the producer's, and what the broker adds. A name stands once: a message
-// that was received and is sent again brings some of them along.
-func (b *Broker) stored(dst, properties []byte) []byte {
+// stored builds the properties a message is stored with: the producer's, of which known is known, and what the broker adds. A
+// name stands once: a message that was received and is sent again brings some of them along. uniq is the message's unique key.
+func (b *Broker) stored(dst, properties []byte, known *record.Known) (all, uniq []byte) {
 	dst = append(dst, properties...)
-	if _, ok := record.Property(properties, "POP_CK"); ok {
-		dst = record.DeleteProperty(dst[:0], dst, "POP_CK")
+	if known.PopCheck != nil {
+		dst = record.DeleteProperty(dst[:0], dst, record.PropertyPopCheck)
 	}
-	dst = setProperty(dst, "MSG_REGION", b.region)
-	dst = setProperty(dst, "TRACE_ON", "true")
-	dst = setProperty(dst, "CLUSTER", b.cluster)
-	if _, ok := record.Property(dst, record.PropertyUniqKey); !ok {
-		dst = append(dst, "UNIQ_KEY\x01"...)
-		dst = append(b.uniqKeys.Append(dst), 2)
+	dst = setProperty(dst, known.Region, record.PropertyRegion, b.region)
+	dst = setProperty(dst, known.Trace, record.PropertyTrace, "true")
+	dst = setProperty(dst, known.Cluster, record.PropertyCluster, b.cluster)
+	if known.UniqKey != nil {
+		return dst, known.UniqKey
 	}
-	return dst
+	dst = append(dst, record.PropertyUniqKey+"\x01"...)
+	at := len(dst)
+	dst = append(b.uniqKeys.Append(dst), 2)
+	return dst, dst[at : len(dst)-1]
 }
 
-// setProperty gives a property a value, in place.
-func setProperty(properties []byte, name, value string) []byte {
-	if old, ok := record.Property(properties, name); ok {
+// setProperty gives a property a value, in place; old is the one that counts so far, nil if there is none.
+func setProperty(properties, old []byte, name, value string) []byte {
+	if old != nil {
 		if string(old) == value {
 			return properties
 		}
@@ -156,20 +158,21 @@ func (b *Broker) sendOne(c *netpoll.Conn, req *remoting.Command, l *loopState, t
 			return v
 		}
 	}
-	properties := h.Properties
-	if topic.Attributes["cleanup.policy"] == "COMPACTION" {
-		if _, ok := record.Property(properties, record.PropertyKeys); !ok {
-			return b.refuse(c, req, remoting.RespMessageIllegal, "Required message key is missing")
-		}
+	known := &l.known
+	known.Scan(h.Properties)
+	if known.Keys == nil && topic.Attributes["cleanup.policy"] == "COMPACTION" {
+		return b.refuse(c, req, remoting.RespMessageIllegal, "Required message key is missing")
 	}
-	if v, ok := record.Property(properties, "TRAN_MSG"); ok && isTrue(v) && !(m.ReconsumeTimes > 0 && delay.Level(properties, b.maxLevel) > 0) {
+	level := delay.Level(known.Delay, b.maxLevel)
+	if isTrue(known.Transaction) && !(m.ReconsumeTimes > 0 && level > 0) {
 		return b.refuse(c, req, remoting.RespNoPermission, b.forbidden("sending transaction message"))
 	}
-	l.properties = b.stored(l.properties[:0], properties)
+	var uniq []byte
+	l.properties, uniq = b.stored(l.properties[:0], h.Properties, known)
 	m.Properties = l.properties
-	if level := delay.Level(m.Properties, b.maxLevel); level > 0 {
+	if level > 0 {
 		l.delayed = delay.Transform(m, level, l.delayed[:0])
-	} else if isTimer(m.Properties) {
+	} else if known.TimerWhen != nil {
 		return b.refuse(c, req, remoting.RespSystemError, "accurate timer message is not enabled, timerWheelEnable is false")
 	}
 	p, err := b.store.Append(m)
@@ -180,7 +183,6 @@ func (b *Broker) sendOne(c *netpoll.Conn, req *remoting.Command, l *loopState, t
 	if req.IsOneway() {
 		return netpoll.Done
 	}
-	uniq, _ := record.Property(l.properties, "UNIQ_KEY")
 	from := len(l.parked.frames)
 	r := remoting.BeginReply(l.parked.frames, req.Encoding, req.Opaque, remoting.RespSuccess)
 	r.Str("MSG_REGION", b.region)
@@ -191,13 +193,13 @@ func (b *Broker) sendOne(c *netpoll.Conn, req *remoting.Command, l *loopState, t
 	r.Int("queueOffset", p.QueueOffset)
 	r.Bytes("transactionId", uniq)
 	l.parked.frames = r.End()
-	l.answerWhenSafe(c, p.End, from, h.Properties)
+	l.answerWhenSafe(c, p.End, from, known)
 	return netpoll.Done
 }
 
 // answerWhenSafe parks an answer, or sends it at once for a message that says it need not wait.
-func (l *loopState) answerWhenSafe(c *netpoll.Conn, end int64, from int, properties []byte) {
-	if v, ok := record.Property(properties, "WAIT"); ok && string(v) == "false" {
+func (l *loopState) answerWhenSafe(c *netpoll.Conn, end int64, from int, known *record.Known) {
+	if string(known.Wait) == "false" {
 		c.PutOut(append(c.Out(), l.parked.frames[from:]...))
 		l.parked.frames = l.parked.frames[:from]
 		return
@@ -206,19 +208,6 @@ func (l *loopState) answerWhenSafe(c *netpoll.Conn, end int64, from int, propert
 }
 
 func isTrue(v []byte) bool { return bytes.EqualFold(v, []byte("true")) }
-
-// isTimer says that a message asks for an arbitrary time, which needs the timer wheel.
-func isTimer(properties []byte) bool {
-	if !bytes.Contains(properties, []byte("TIMER_")) {
-		return false
-	}
-	for _, name := range [...]string{"TIMER_DELAY_SEC", "TIMER_DELAY_MS", "TIMER_DELIVER_MS"} {
-		if _, ok := record.Property(properties, name); ok {
-			return true
-		}
-	}
-	return false
-}
 
 // notAvailable is why nothing is stored at the moment, with how full the disks are.
 func (b *Broker) notAvailable() string {
@@ -263,13 +252,13 @@ func (b *Broker) sendBatch(c *netpoll.Conn, req *remoting.Command, l *loopState,
 	if isRetry(h.Topic) || len(h.Topic) > 127 {
 		return b.refuse(c, req, remoting.RespMessageIllegal, "batch request does not support retry group "+string(h.Topic))
 	}
-	if delay.Level(h.Properties, b.maxLevel) > 0 {
+	known := &l.known
+	known.Scan(h.Properties)
+	if delay.Level(known.Delay, b.maxLevel) > 0 {
 		return b.refuse(c, req, remoting.RespMessageIllegal, b.illegal())
 	}
-	if keepsBatches(topic) {
-		if uniq, ok := record.Property(h.Properties, record.PropertyUniqKey); ok {
-			return b.sendInner(c, req, l, uniq)
-		}
+	if known.UniqKey != nil && keepsBatches(topic) {
+		return b.sendInner(c, req, l)
 	}
 	places, err := b.store.AppendBatch(&l.message, req.Body, l.places[:0])
 	if errors.Is(err, store.ErrMalformed) {
@@ -302,18 +291,19 @@ func (b *Broker) sendBatch(c *netpoll.Conn, req *remoting.Command, l *loopState,
 	r.Bytes("msgId", l.properties)
 	r.Int("queueId", int64(h.QueueID))
 	r.Int("queueOffset", places[0].QueueOffset)
-	if uniq, ok := record.Property(h.Properties, record.PropertyUniqKey); ok {
-		r.Bytes("transactionId", uniq)
+	if known.UniqKey != nil {
+		r.Bytes("transactionId", known.UniqKey)
 	}
 	l.parked.frames = r.End()
-	l.answerWhenSafe(c, places[len(places)-1].End, from, h.Properties)
+	l.answerWhenSafe(c, places[len(places)-1].End, from, known)
 	return netpoll.Done
 }
 
 // sendInner stores a batch as one record, in a topic that keeps batches as they are.
-func (b *Broker) sendInner(c *netpoll.Conn, req *remoting.Command, l *loopState, uniq []byte) netpoll.Verdict {
+func (b *Broker) sendInner(c *netpoll.Conn, req *remoting.Command, l *loopState) netpoll.Verdict {
 	h := &l.send
-	l.properties = b.stored(l.properties[:0], h.Properties)
+	uniq := l.known.UniqKey
+	l.properties, _ = b.stored(l.properties[:0], h.Properties, &l.known)
 	l.message.Properties = l.properties
 	p, count, err := b.store.AppendInner(&l.message, req.Body)
 	if errors.Is(err, store.ErrMalformed) {
@@ -338,6 +328,6 @@ func (b *Broker) sendInner(c *netpoll.Conn, req *remoting.Command, l *loopState,
 	r.Bytes("transactionId", uniq)
 	r.Bytes("batchUniqId", uniq)
 	l.parked.frames = r.End()
-	l.answerWhenSafe(c, p.End, from, h.Properties)
+	l.answerWhenSafe(c, p.End, from, &l.known)
 	return netpoll.Done
 }

@@ -32,7 +32,7 @@ func (s *Store) Append(m *Message) (Placed, error) {
 // place gives a record its queue offset and its place in the log, and advances the queue by count; inner: it is an inner
 // batch, whose base offset goes into its properties.
 func (s *Store) place(r *record.Record, count int64, inner bool) (Placed, error) {
-	size, withCRC, err := s.sizeOf(r)
+	plan, size, err := s.sizeOf(r)
 	if err != nil {
 		return Placed{}, err
 	}
@@ -54,7 +54,7 @@ func (s *Store) place(r *record.Record, count int64, inner bool) (Placed, error)
 	if inner {
 		putInnerBase(r.Properties, r.QueueOffset)
 	}
-	encode(slot.Buf, r, withCRC)
+	encode(slot.Buf, r, plan)
 	s.log.Publish(slot)
 	s.puts.messages.Add(count)
 	s.puts.bytes.Add(int64(size))
@@ -137,25 +137,25 @@ func unmapped(a netip.AddrPort) netip.AddrPort {
 	return a
 }
 
-// sizeOf says how large a record will be, and whether it will carry the checksum property.
-func (s *Store) sizeOf(r *record.Record) (size int, withCRC bool, err error) {
-	properties, withCRC := record.PropertiesPlan(r.Properties, s.o.AppendPropCRC)
-	if properties > record.MaxPropertiesBytes {
-		return 0, false, ErrTooLarge
+// sizeOf says how large a record will be, and how its properties will be stored.
+func (s *Store) sizeOf(r *record.Record) (plan record.Plan, size int, err error) {
+	plan = record.PlanProperties(r.Properties, s.o.AppendPropCRC)
+	if plan.Bytes > record.MaxPropertiesBytes {
+		return plan, 0, ErrTooLarge
 	}
-	size = r.Size(s.o.AppendPropCRC)
+	size = r.SizeAs(plan)
 	if size > s.o.MaxMessageBytes+recordOverheadBytes {
-		return 0, false, ErrTooLarge
+		return plan, 0, ErrTooLarge
 	}
-	return size, withCRC, nil
+	return plan, size, nil
 }
 
 // encode writes a placed record into buf, which it fills.
-func encode(buf []byte, r *record.Record, withCRC bool) {
-	if b := record.Append(buf[:0], r, withCRC); len(b) != len(buf) {
+func encode(buf []byte, r *record.Record, plan record.Plan) {
+	if b := record.AppendAs(buf[:0], r, plan); len(b) != len(buf) {
 		panic("store: a record's size was computed wrongly")
 	}
-	if withCRC {
+	if plan.CRC {
 		record.SealCRC(buf)
 	}
 }

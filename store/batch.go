@@ -39,8 +39,7 @@ func (s *Store) AppendBatch(envelope *Message, items []byte, dst []Placed) ([]Pl
 		r.Flag, r.Body, r.Properties = item.Flag, item.Body, item.Properties
 		r.BodyCRC = uint32(p.StoreTimestamp)
 		r.PhysicalOffset, r.QueueOffset, r.StoreTimestamp = slot.Offset+int64(at), next+int64(i), slot.StoreTimestamp
-		_, withCRC := record.PropertiesPlan(r.Properties, s.o.AppendPropCRC)
-		encode(slot.Buf[at:at+int(p.Size)], &r, withCRC)
+		encode(slot.Buf[at:at+int(p.Size)], &r, record.PlanProperties(r.Properties, s.o.AppendPropCRC))
 		at += int(p.Size)
 		p.PhysicalOffset, p.QueueOffset, p.StoreTimestamp = r.PhysicalOffset, r.QueueOffset, r.StoreTimestamp
 		p.End = slot.Offset + int64(total)
@@ -60,7 +59,7 @@ func (s *Store) measure(r *record.Record, items []byte, dst []Placed) (_ []Place
 	first := len(dst)
 	for it.Next(&item) {
 		r.Body, r.Properties = item.Body, item.Properties
-		size, _, err := s.sizeOf(r)
+		_, size, err := s.sizeOf(r)
 		if err != nil {
 			return dst, 0, err
 		}

@@ -27,6 +27,7 @@ type dispatcher struct {
 
 	indexLive bool // the index has every record before at
 	arrival   Arrival
+	known     record.Known // of the record at hand
 
 	mu   sync.Mutex
 	last place // of the last record dispatched
@@ -141,7 +142,8 @@ func (d *dispatcher) step(visible int64) bool {
 
 // deliver puts one record into its queue and the index and tells the listeners.
 func (d *dispatcher) deliver(r *record.Record) bool {
-	e, err := d.s.enqueue(r)
+	d.known.Scan(r.Properties)
+	e, err := d.s.enqueue(r, &d.known)
 	for err != nil {
 		if d.blocked.CompareAndSwap(false, true) {
 			d.s.logger.Error("dispatch: a queue takes no entries; producers are refused until it does", "topic", string(r.Topic), "queue", r.QueueID, "error", err)
@@ -153,11 +155,11 @@ func (d *dispatcher) deliver(r *record.Record) bool {
 			fn()
 		case <-time.After(100 * time.Millisecond):
 		}
-		e, err = d.s.enqueue(r)
+		e, err = d.s.enqueue(r, &d.known)
 	}
 	d.blocked.Store(false)
 	if d.indexLive {
-		if err := d.s.indexRecord(r); err != nil {
+		if err := d.s.indexRecord(r, &d.known); err != nil {
 			d.indexLive = false
 			d.s.indexing.fellBehind(err)
 		}
@@ -214,14 +216,14 @@ type entry struct {
 	u      record.QueueUnit
 }
 
-// enqueue puts a record's entry into its queue. Prepared and rolled back records have none, and those of a topic deleted
+// enqueue puts a record's entry into its queue; k is what is known of its properties. Prepared and rolled back records have none, and those of a topic deleted
 // since.
-func (s *Store) enqueue(r *record.Record) (entry, error) {
+func (s *Store) enqueue(r *record.Record, k *record.Known) (entry, error) {
 	kind := r.SysFlag & record.SysFlagTransaction
 	if kind == record.SysFlagPrepared || kind == record.SysFlagRollback || s.graves.holds(r.Topic, r.PhysicalOffset) {
 		return entry{}, nil
 	}
-	u := record.QueueUnit{Offset: r.PhysicalOffset, Size: r.TotalSize, TagsCode: s.tagsCode(r)}
+	u := record.QueueUnit{Offset: r.PhysicalOffset, Size: r.TotalSize, TagsCode: s.tagsCode(r, k)}
 	if r.SysFlag&record.SysFlagInnerBatch != 0 || s.batches.takes(r.Topic) {
 		return s.putBatch(r, u)
 	}
@@ -248,19 +250,13 @@ func fitsQueue(q *queue.Queue, r *record.Record) bool {
 
 // tagsCode is what the queue entry says about a record: the hash of its tags, or, for a message waiting for its delay
 // level, the time at which it is due.
-func (s *Store) tagsCode(r *record.Record) int64 {
+func (s *Store) tagsCode(r *record.Record, k *record.Known) int64 {
 	if string(r.Topic) == DelayTopic {
-		if v, ok := record.Property(r.Properties, "DELAY"); ok {
-			if level := parseDecimal(v); level > 0 {
-				return r.StoreTimestamp + s.delayMs(level)
-			}
+		if level := parseDecimal(k.Delay); level > 0 {
+			return r.StoreTimestamp + s.delayMs(level)
 		}
 	}
-	tags, ok := record.Property(r.Properties, "TAGS")
-	if !ok {
-		return 0
-	}
-	return record.TagsCode(tags)
+	return record.TagsCode(k.Tags)
 }
 
 // delayMs is the delay of a level, capped at the highest; a second for a level that is not there.

@@ -17,6 +17,7 @@ type indexer struct {
 	live   atomic.Bool   // handed over
 	ready  bool          // recovered: the index takes keys
 	behind chan struct{} // the dispatcher gave the index back
+	known  record.Known  // of the record at hand
 }
 
 const (
@@ -136,7 +137,8 @@ func (x *indexer) advance(scan *scanner, to, limit int64) error {
 		}
 		var r record.Record
 		if raw != nil && r.Parse(raw) == nil && r.PhysicalOffset == at {
-			if err := x.s.indexRecord(&r); err != nil {
+			x.known.Scan(r.Properties)
+			if err := x.s.indexRecord(&r, &x.known); err != nil {
 				return err
 			}
 		}
@@ -152,17 +154,16 @@ func (x *indexer) nextWhole(scan *scanner, at, limit int64) int64 {
 }
 
 // indexRecord adds the keys of a record to the index: its unique key, then the words of KEYS.
-func (s *Store) indexRecord(r *record.Record) error {
+func (s *Store) indexRecord(r *record.Record, k *record.Known) error {
 	if r.SysFlag&record.SysFlagTransaction == record.SysFlagRollback {
 		return nil
 	}
-	if key, ok := record.Property(r.Properties, "UNIQ_KEY"); ok && len(key) > 0 {
-		if err := s.index.Put(r.Topic, key, r.PhysicalOffset, r.StoreTimestamp); err != nil {
+	if len(k.UniqKey) > 0 {
+		if err := s.index.Put(r.Topic, k.UniqKey, r.PhysicalOffset, r.StoreTimestamp); err != nil {
 			return err
 		}
 	}
-	keys, ok := record.Property(r.Properties, "KEYS")
-	for ok && len(keys) > 0 {
+	for keys := k.Keys; len(keys) > 0; {
 		var key []byte
 		key, keys, _ = bytes.Cut(keys, []byte{' '})
 		if len(key) == 0 {

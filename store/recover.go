@@ -122,11 +122,13 @@ func (s *Store) walkFrom(from int64) (commitlog.Result, error) {
 }
 
 func (s *Store) visitor() commitlog.Visitor {
+	known := new(record.Known)
 	return commitlog.Visitor{
 		Record: func(r *record.Record, raw []byte) error {
 			s.dispatch.note(place{from: r.PhysicalOffset, to: r.PhysicalOffset + int64(r.TotalSize), storeTime: r.StoreTimestamp})
 			s.recovered.last = s.dispatch.last
-			_, err := s.enqueue(r)
+			known.Scan(r.Properties)
+			_, err := s.enqueue(r, known)
 			return err
 		},
 	}

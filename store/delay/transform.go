@@ -12,13 +12,13 @@ const (
 	realQueue = record.PropertyRealQueue
 )
 
-// Level is the delay level a properties string asks for, capped at maxLevel; 0 when it asks for none.
-func Level(properties []byte, maxLevel int) int {
-	v, ok := record.Property(properties, record.PropertyDelay)
-	if !ok {
+// Level is the delay level that a message asks for by the value of its DELAY property, capped at maxLevel; 0 when it asks for
+// none.
+func Level(value []byte, maxLevel int) int {
+	if len(value) == 0 {
 		return 0
 	}
-	n, err := strconv.ParseInt(string(v), 10, 32)
+	n, err := strconv.ParseInt(string(value), 10, 32)
 	if err != nil {
 		return 0
 	}

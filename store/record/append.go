@@ -5,7 +5,7 @@ import (
 	"net/netip"
 )
 
-// Sizes is what the size of a record depends on. PropertiesBytes are the stored ones: see PropertiesPlan.
+// Sizes is what the size of a record depends on. PropertiesBytes are the stored ones: see PlanProperties.
 type Sizes struct {
 	BodyBytes, TopicBytes, PropertiesBytes int
 	BornHostV6, StoreHostV6                bool
@@ -29,8 +29,12 @@ func Size(s Sizes) int {
 
 // Size returns how many bytes Append(dst, r, appendCRC) adds.
 func (r *Record) Size(appendCRC bool) int {
-	properties, _ := PropertiesPlan(r.Properties, appendCRC)
-	return Size(Sizes{BodyBytes: len(r.Body), TopicBytes: len(r.Topic), PropertiesBytes: properties,
+	return r.SizeAs(PlanProperties(r.Properties, appendCRC))
+}
+
+// SizeAs is Size with the properties planned.
+func (r *Record) SizeAs(p Plan) int {
+	return Size(Sizes{BodyBytes: len(r.Body), TopicBytes: len(r.Topic), PropertiesBytes: p.Bytes,
 		BornHostV6: wide(r.BornHost, r.SysFlag&SysFlagBornHostV6), StoreHostV6: wide(r.StoreHost, r.SysFlag&SysFlagStoreHostV6),
 		V2: r.Magic == MagicV2})
 }
@@ -42,10 +46,14 @@ func (r *Record) Size(appendCRC bool) int {
 // With appendCRC, and if the properties stay within MaxPropertiesBytes, room for the checksum property is reserved at
 // the end; SealCRC fills it once the record has its place. Without it the properties are copied as they are.
 //
-// Properties or a topic too long for their length fields are the caller's fault and panic: check PropertiesPlan first.
+// Properties or a topic too long for their length fields are the caller's fault and panic: check PlanProperties first.
 func Append(dst []byte, r *Record, appendCRC bool) []byte {
-	propertiesBytes, withCRC := PropertiesPlan(r.Properties, appendCRC)
-	if propertiesBytes > MaxPropertiesBytes {
+	return AppendAs(dst, r, PlanProperties(r.Properties, appendCRC))
+}
+
+// AppendAs is Append with the properties planned: p is what PlanProperties said of r.Properties.
+func AppendAs(dst []byte, r *Record, p Plan) []byte {
+	if p.Bytes > MaxPropertiesBytes {
 		panic(ErrProperties)
 	}
 	if len(r.Topic) > maxTopicBytes {
@@ -90,8 +98,8 @@ func Append(dst []byte, r *Record, appendCRC bool) []byte {
 		dst = append(dst, byte(len(r.Topic)))
 	}
 	dst = append(dst, r.Topic...)
-	dst = be.AppendUint16(dst, uint16(propertiesBytes))
-	dst = appendStoredProperties(dst, r.Properties, withCRC)
+	dst = be.AppendUint16(dst, uint16(p.Bytes))
+	dst = appendStoredProperties(dst, r.Properties, p)
 	be.PutUint32(dst[start:], uint32(len(dst)-start))
 	return dst
 }

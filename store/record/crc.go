@@ -16,13 +16,20 @@ const (
 	crcDigitsBack = crcDigits + 1 // from the end of the record to the first digit
 )
 
-// PropertiesPlan says how many bytes the properties will take on disk and whether the checksum property is among them:
-// not if it is not asked for, nor if the properties fit into MaxPropertiesBytes only without it. A checksum property that
-// came with them is not counted. More than MaxPropertiesBytes cannot be stored.
-func PropertiesPlan(properties []byte, appendCRC bool) (storedBytes int, withCRC bool) {
+// Plan is how properties will be stored.
+type Plan struct {
+	Bytes   int  // on disk; more than MaxPropertiesBytes cannot be stored
+	CRC     bool // the checksum property is among them
+	foreign bool // one came with them, of another record: it is left out
+}
+
+// PlanProperties plans how properties are stored: with the checksum property if it is asked for, but not if they fit into
+// MaxPropertiesBytes only without it. A checksum property that came with them is not counted.
+func PlanProperties(properties []byte, appendCRC bool) Plan {
 	n := len(properties)
 	open := n > 0 && properties[n-1] != separatorPair
-	if findProperty(properties, crcName) >= 0 {
+	foreign := findProperty(properties, crcName) >= 0
+	if foreign {
 		n, open = 0, false
 		for rest := properties; len(rest) > 0; {
 			var pair []byte
@@ -33,28 +40,25 @@ func PropertiesPlan(properties []byte, appendCRC bool) (storedBytes int, withCRC
 			}
 		}
 	}
-	if !appendCRC {
-		return n, false
-	}
 	with := n + CRCBytes
 	if open {
 		with++
 	}
-	if with > MaxPropertiesBytes {
-		return n, false
+	if !appendCRC || with > MaxPropertiesBytes {
+		return Plan{Bytes: n, foreign: foreign}
 	}
-	return with, true
+	return Plan{Bytes: with, CRC: true, foreign: foreign}
 }
 
-// appendStoredProperties writes what PropertiesPlan counted.
-func appendStoredProperties(dst, properties []byte, withCRC bool) []byte {
+// appendStoredProperties writes what was planned.
+func appendStoredProperties(dst, properties []byte, p Plan) []byte {
 	start := len(dst)
-	if findProperty(properties, crcName) < 0 {
+	if !p.foreign {
 		dst = append(dst, properties...)
 	} else {
 		dst = DeleteProperty(dst, properties, crcName)
 	}
-	if !withCRC {
+	if !p.CRC {
 		return dst
 	}
 	if len(dst) > start && dst[len(dst)-1] != separatorPair {

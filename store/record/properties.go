@@ -8,19 +8,27 @@ const (
 	separatorPair byte = 0x02
 )
 
-// Names of properties that the store itself looks at.
+// Names of properties that brokers and stores look at.
 const (
-	PropertyKeys       = "KEYS"
-	PropertyTags       = "TAGS"
-	PropertyUniqKey    = "UNIQ_KEY"
-	PropertyWait       = "WAIT"
-	PropertyDelay      = "DELAY"
-	PropertyInnerNum   = "INNER_NUM"
-	PropertyInnerBase  = "INNER_BASE"
-	PropertyCRC        = crcName
-	PropertyRealTopic  = "REAL_TOPIC"
-	PropertyRealQueue  = "REAL_QID"
-	PropertyTransGroup = "PGROUP"
+	PropertyKeys           = "KEYS"
+	PropertyTags           = "TAGS"
+	PropertyUniqKey        = "UNIQ_KEY"
+	PropertyWait           = "WAIT"
+	PropertyDelay          = "DELAY"
+	PropertyInnerNum       = "INNER_NUM"
+	PropertyInnerBase      = "INNER_BASE"
+	PropertyCRC            = crcName
+	PropertyRealTopic      = "REAL_TOPIC"
+	PropertyRealQueue      = "REAL_QID"
+	PropertyTransGroup     = "PGROUP"
+	PropertyRegion         = "MSG_REGION"
+	PropertyTrace          = "TRACE_ON"
+	PropertyCluster        = "CLUSTER"
+	PropertyTransaction    = "TRAN_MSG"
+	PropertyPopCheck       = "POP_CK"
+	PropertyTimerDelaySec  = "TIMER_DELAY_SEC"
+	PropertyTimerDelayMs   = "TIMER_DELAY_MS"
+	PropertyTimerDeliverMs = "TIMER_DELIVER_MS"
 )
 
 // Property returns the value of name, aliasing properties. As in Java's reader a pair without a name, without 0x01 or

@@ -33,6 +33,7 @@ func FuzzParse(f *testing.F) {
 func FuzzProperties(f *testing.F) {
 	f.Add([]byte("a\x011\x02__CRC32#\x010\x02b\x01"), "a")
 	f.Add([]byte("\x01\x02\x02\x01"), "")
+	f.Add([]byte("TAGS\x01A\x02TAGS\x01\x02KEYS\x02KEYS\x01k\x01\x02\x00TAGS\x01x\x02DELAY\x00\x013\x02WAIT\x01false"), "TAGS")
 	f.Fuzz(func(t *testing.T, p []byte, name string) {
 		if strings.ContainsAny(name, "\x01\x02") {
 			return
@@ -47,12 +48,25 @@ func FuzzProperties(f *testing.F) {
 		if v, ok := record.Property(p, name); name != "" && (ok != found || string(v) != last) {
 			t.Errorf("Property %q %v, EachProperty %q %v", v, ok, last, found)
 		}
+		var k record.Known
+		k.Scan(p)
+		for name, got := range map[string][]byte{
+			record.PropertyKeys: k.Keys, record.PropertyTags: k.Tags, record.PropertyUniqKey: k.UniqKey, record.PropertyWait: k.Wait,
+			record.PropertyDelay: k.Delay, record.PropertyTransaction: k.Transaction, record.PropertyRegion: k.Region, record.PropertyTrace: k.Trace,
+			record.PropertyCluster: k.Cluster, record.PropertyPopCheck: k.PopCheck, record.PropertyInnerNum: k.InnerNum,
+			record.PropertyInnerBase: k.InnerBase, record.PropertyRealTopic: k.RealTopic, record.PropertyRealQueue: k.RealQueue, record.PropertyCRC: k.Checksum,
+		} {
+			if v, ok := record.Property(p, name); ok != (got != nil) || !bytes.Equal(v, got) {
+				t.Errorf("Known %s %q, Property %q %v", name, got, v, ok)
+			}
+		}
 		rest := record.DeleteProperty(nil, p, name)
 		if v, ok := record.Property(rest, name); ok {
 			t.Errorf("%q still there", v)
 		}
 		for _, ask := range []bool{false, true} {
-			n, with := record.PropertiesPlan(p, ask)
+			plan := record.PlanProperties(p, ask)
+			n, with := plan.Bytes, plan.CRC
 			if n > record.MaxPropertiesBytes {
 				continue
 			}

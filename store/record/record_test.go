@@ -116,8 +116,8 @@ func TestCRCProperty(t *testing.T) {
 		{"a longer name", []byte("x__CRC32#\x010\x02"), false, 12, false},
 		{"name in a value", []byte("a\x01__CRC32#\x02"), false, 11, false},
 	} {
-		if stored, with := record.PropertiesPlan(c.props, c.ask); stored != c.stored || with != c.with {
-			t.Errorf("%s: %d %v, want %d %v", c.name, stored, with, c.stored, c.with)
+		if p := record.PlanProperties(c.props, c.ask); p.Bytes != c.stored || p.CRC != c.with {
+			t.Errorf("%s: %+v, want %d %v", c.name, p, c.stored, c.with)
 			continue
 		}
 		if c.stored > record.MaxPropertiesBytes {

@@ -1,0 +1,88 @@
+package record
+
+// Known are the properties of one message that brokers and stores look at, found in one walk. A nil value: the property is
+// not there, or does not count (see Property). All alias the properties they were found in.
+type Known struct {
+	Keys, Tags, UniqKey, Wait, Delay, Transaction       []byte
+	Region, Trace, Cluster, PopCheck, TimerWhen         []byte
+	InnerNum, InnerBase, RealTopic, RealQueue, Checksum []byte
+
+	HasChecksum bool // a pair of that name is there, with or without a value
+}
+
+// Scan finds them. It does not allocate.
+func (k *Known) Scan(properties []byte) {
+	*k = Known{}
+	for at := 0; at < len(properties); {
+		name := at
+		for at < len(properties) && properties[at] > separatorPair {
+			at++
+		}
+		if at == len(properties) || properties[at] != separatorName {
+			// A pair without 0x01, or a byte below it in the name: the general rules.
+			at = k.odd(properties, name)
+			continue
+		}
+		value := at + 1
+		end := value
+		for end < len(properties) && properties[end] != separatorPair {
+			end++
+		}
+		if p := k.place(properties[name:at]); p != nil && end > value {
+			*p = properties[value:end:end]
+		}
+		at = end + 1
+	}
+}
+
+// odd takes one pair by the general rules, and returns where the next begins.
+func (k *Known) odd(properties []byte, from int) int {
+	pair, rest := cutPair(properties[from:])
+	EachProperty(pair, func(name, value []byte) bool {
+		if p := k.place(name); p != nil {
+			*p = value
+		}
+		return true
+	})
+	return len(properties) - len(rest)
+}
+
+// place is where the value of a name goes; nil for names that nobody looks at.
+func (k *Known) place(name []byte) *[]byte {
+	switch string(name) {
+	case PropertyUniqKey:
+		return &k.UniqKey
+	case PropertyWait:
+		return &k.Wait
+	case PropertyTags:
+		return &k.Tags
+	case PropertyKeys:
+		return &k.Keys
+	case PropertyRegion:
+		return &k.Region
+	case PropertyTrace:
+		return &k.Trace
+	case PropertyCluster:
+		return &k.Cluster
+	case PropertyDelay:
+		return &k.Delay
+	case PropertyTransaction:
+		return &k.Transaction
+	case PropertyPopCheck:
+		return &k.PopCheck
+	case PropertyTimerDelaySec, PropertyTimerDelayMs, PropertyTimerDeliverMs:
+		return &k.TimerWhen
+	case PropertyInnerNum:
+		return &k.InnerNum
+	case PropertyInnerBase:
+		return &k.InnerBase
+	case PropertyRealTopic:
+		return &k.RealTopic
+	case PropertyRealQueue:
+		return &k.RealQueue
+	case crcName:
+		k.HasChecksum = true
+		return &k.Checksum
+	}
+	return nil
+}
