@@ -186,6 +186,7 @@ func (c *Conn) close(err error) {
 	c.s.conns.Add(-1)
 	c.count(0, 0)
 	c.endTurn()
+	c.polled = false
 	c.ease(slowReader | overBudget)
 	if c.paused != 0 {
 		c.s.paused.Add(-1)

@@ -22,16 +22,18 @@ func (l *Log) Reserve(size int) (Slot, error) {
 	if int64(size)+blankBytes > l.o.SegmentBytes || int64(size) > l.tail.max {
 		return Slot{}, ErrTooLarge
 	}
+	now := l.o.Clock()
 	l.mu.Lock()
 	if err := l.place(int64(size)); err != nil {
 		l.mu.Unlock()
 		return Slot{}, err
 	}
-	now := l.o.Clock()
 	if now >= l.stamp {
-		l.stamp = now
-	} else if l.stamp-now > clockStepMs {
-		l.logger.Warn("commit log: the clock went back, store timestamps stand still", "backMs", l.stamp-now)
+		l.stamp, l.steppedBack = now, false
+	} else if back := l.stamp - now; back > clockStepMs && !l.steppedBack {
+		// Said once for a step, and not under the lock.
+		l.steppedBack = true
+		go l.logger.Warn("commit log: the clock went back, store timestamps stand still", "backMs", back)
 	}
 	return Slot{Offset: l.reserved, StoreTimestamp: l.stamp, Buf: l.tail.slot(l.reserved, size)}, nil
 }

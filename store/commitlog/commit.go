@@ -54,6 +54,9 @@ func (c *committer) commit() bool {
 	if from >= to {
 		return false
 	}
+	if !l.boundUnsynced(to) {
+		return false
+	}
 	l.zero.await(to)
 	if err := c.write(from, to); err != nil {
 		l.fail(err)
@@ -67,7 +70,7 @@ func (c *committer) commit() bool {
 	l.written.advance(after)
 	if l.o.SyncFlush {
 		l.durable.advance(after)
-	} else if after-l.durable.Load() > unsyncedBytes/2 {
+	} else if after-l.durable.Load() > l.o.UnsyncedBytes/2 {
 		poke(l.syncNow)
 	}
 	// Only after the advance: whoever found no room before it has left word by now, or sees it.
@@ -78,6 +81,16 @@ func (c *committer) commit() bool {
 		l.tellRoom()
 	}
 	return true
+}
+
+// boundUnsynced has a write up to an offset wait until the syncer is near enough: recovery relies on the bound. false: the log
+// has failed or is closing.
+func (l *Log) boundUnsynced(to int64) bool {
+	if l.o.SyncFlush || to-l.durable.Load() <= l.o.UnsyncedBytes {
+		return true
+	}
+	poke(l.syncNow)
+	return l.durable.Wait(l.ctx, to-l.o.UnsyncedBytes) == nil
 }
 
 // write brings [from, to), which lies in one segment, to the file.

@@ -19,18 +19,20 @@ type Log struct {
 	segments atomic.Pointer[[]*segment] // sorted, contiguous; replaced whole
 
 	// append lock: everything that orders records
-	mu        sync.Mutex
-	reserved  int64
-	stamp     int64 // last storeTimestamp given, ms
-	end       int64 // of the segment that reserved lies in
-	rolls     []roll
-	room      []func()
-	closed    bool
-	started   bool
-	failed    error
-	noSpace   bool
-	published int64
-	work      chan struct{} // one token: there is something to write
+	mu          sync.Mutex
+	reserved    int64
+	stamp       int64 // last storeTimestamp given, ms
+	end         int64 // of the segment that reserved lies in
+	rolls       []roll
+	room        []func()
+	closed      bool
+	started     bool
+	failed      error // once set it stays; failure has it for those without the lock
+	noSpace     bool
+	published   int64
+	steppedBack bool // the clock is behind by more than clockStepMs, and that was said
+	failure     atomic.Pointer[error]
+	work        chan struct{} // one token: there is something to write
 
 	written Watermark
 	durable Watermark
@@ -42,8 +44,10 @@ type Log struct {
 	zero  zeroClaim
 
 	unzeroedRolls atomic.Int64
-	syncNow       chan struct{} // one token: much is unsynced
-	stop          chan struct{} // closed: background work ends
+	syncNow       chan struct{}   // one token: much is unsynced
+	stop          chan struct{}   // closed: background work ends
+	ctx           context.Context // done with stop
+	cancel        context.CancelFunc
 	done          sync.WaitGroup
 	closeOnce     sync.Once
 	closeErr      error
@@ -61,7 +65,13 @@ func Open(o Options) (*Log, error) {
 	if err != nil {
 		return nil, err
 	}
+	if o.UnsyncedBytes == 0 {
+		o.UnsyncedBytes = defaultUnsyncedBytes
+	}
+	// A batch, which may be as large as the tail, must be able to wait for what was written before it.
+	o.UnsyncedBytes = max(o.UnsyncedBytes, t.size)
 	l := &Log{o: o, logger: o.Logger, tail: t, work: make(chan struct{}, 1), syncNow: make(chan struct{}, 1), stop: make(chan struct{})}
+	l.ctx, l.cancel = context.WithCancel(context.Background())
 	l.maker = maker{l: l, wake: make(chan struct{}, 1)}
 	l.zero.free.L = &l.zero.mu
 	list, err := l.loadSegments()
@@ -121,11 +131,12 @@ func (l *Log) Visible() *Watermark {
 	return &l.written
 }
 
-// Err returns why the log takes nothing more, nil while it does.
+// Err returns why the log takes nothing more, nil while it does. It takes no lock.
 func (l *Log) Err() error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.failed
+	if err := l.failure.Load(); err != nil {
+		return *err
+	}
+	return nil
 }
 
 // UnzeroedRolls counts the segments that were needed before they had been zeroed.
@@ -137,6 +148,8 @@ func (l *Log) fail(err error) {
 	first := l.failed == nil
 	if first {
 		l.failed = fmt.Errorf("%w: %w", ErrFailed, err)
+		failed := l.failed
+		l.failure.Store(&failed)
 	}
 	err = l.failed
 	l.mu.Unlock()
@@ -161,10 +174,12 @@ func (l *Log) close(ctx context.Context) error {
 	started, target := l.started, l.reserved
 	l.mu.Unlock()
 	l.tellRoom()
+	defer l.cancel()
 	var err error
 	if started {
 		err = l.drain(ctx, target)
 		close(l.stop)
+		l.cancel()
 		l.done.Wait()
 		if err == nil {
 			err = l.saveMark(mark{Durable: target, Clean: true}, true)

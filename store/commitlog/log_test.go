@@ -388,6 +388,79 @@ func TestAStalledDiskFillsTheTailAndNoMore(t *testing.T) {
 	}
 }
 
+func TestAsyncFlushLeavesNoMoreUnsyncedThanItsBound(t *testing.T) {
+	const bound = 16384 // the tail's size, which is the least
+	fs, l := faultyLog(t, func(o *Options) { o.SegmentBytes, o.SyncFlush, o.UnsyncedBytes = 1<<20, false, bound })
+	gate := make(chan struct{})
+	fs.OnOp(func(_ int, kind, _ string) {
+		if kind == "datasync" {
+			<-gate
+		}
+	})
+	var end int64
+	var err error
+	for n := 0; err == nil; n++ {
+		r := message(n)
+		var slot Slot
+		if slot, err = l.Reserve(r.Size(true)); err == nil {
+			r.PhysicalOffset, r.StoreTimestamp = slot.Offset, slot.StoreTimestamp
+			record.Append(slot.Buf[:0], &r, true)
+			l.Publish(slot)
+			end = slot.Offset + int64(len(slot.Buf))
+		}
+		if ahead := l.Written().Load() - l.Durable().Load(); ahead > bound {
+			t.Fatalf("%d bytes are written and not synced", ahead)
+		}
+	}
+	if !errors.Is(err, ErrFull) {
+		t.Fatal(err)
+	}
+	close(gate)
+	if err := l.Written().Wait(context.Background(), end); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestAClockThatWentBackIsSaidOnce(t *testing.T) {
+	var lines, now atomic.Int64
+	now.Store(1_700_000_000_000)
+	_, l := faultyLog(t, func(o *Options) {
+		o.Clock, o.Logger = now.Load, slog.New(counter{slog.DiscardHandler, &lines})
+	})
+	stamp := func() int64 {
+		slot, err := l.Reserve(100)
+		if err != nil {
+			t.Fatal(err)
+		}
+		l.Abandon(slot)
+		return slot.StoreTimestamp
+	}
+	first := stamp()
+	for _, back := range []int64{-3_600_000, 3_600_000, -3_600_000} {
+		now.Add(back)
+		for range 50 {
+			if s := stamp(); s < first {
+				t.Fatalf("%d comes behind %d", s, first)
+			}
+		}
+	}
+	for deadline := time.Now().Add(10 * time.Second); lines.Load() < 2 && time.Now().Before(deadline); {
+		time.Sleep(time.Millisecond)
+	}
+	if n := lines.Load(); n != 2 {
+		t.Fatalf("%d lines about two steps", n)
+	}
+}
+
+// counter counts warnings.
+type counter struct {
+	slog.Handler
+	n *atomic.Int64
+}
+
+func (c counter) Enabled(_ context.Context, level slog.Level) bool { return level >= slog.LevelWarn }
+func (c counter) Handle(context.Context, slog.Record) error        { c.n.Add(1); return nil }
+
 func TestOneOwnerPerOffset(t *testing.T) {
 	_, l := faultyLog(t, nil)
 	done := make(chan map[int64]int64)

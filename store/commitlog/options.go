@@ -9,16 +9,17 @@ import (
 
 // Options of a Log.
 type Options struct {
-	Dir          string // of the segments; nothing else is ever put there
-	StateDir     string // of what is ours alone: the mark and segments in the making
-	FS           disk.FS
-	Ring         disk.Ring // used by the committer only; closed by the caller after the Log
-	SegmentBytes int64
-	TailBytes    int          // append buffer and cache of the newest bytes; half of it bounds a record
-	SyncFlush    bool         // Visible waits for the sync
-	Clock        func() int64 // ms since 1970
-	Spares       int          // above 0: the next segment is zeroed ahead; 0: only allocated
-	Logger       *slog.Logger
+	Dir           string // of the segments; nothing else is ever put there
+	StateDir      string // of what is ours alone: the mark and segments in the making
+	FS            disk.FS
+	Ring          disk.Ring // used by the committer only; closed by the caller after the Log
+	SegmentBytes  int64
+	TailBytes     int          // append buffer and cache of the newest bytes; half of it bounds a record
+	SyncFlush     bool         // Visible waits for the sync
+	Clock         func() int64 // ms since 1970
+	UnsyncedBytes int64        // most that ASYNC_FLUSH leaves to the kernel without a sync; 0: 64 MiB
+	Spares        int          // above 0: the next segment is zeroed ahead; 0: only allocated
+	Logger        *slog.Logger
 }
 
 // Errors of appending and reading.
@@ -33,7 +34,8 @@ var (
 
 const (
 	blankBytes = 8 // size and magic that end a segment
-	// unsyncedBytes bounds what ASYNC_FLUSH leaves to the kernel without a sync; with the tail it bounds how far behind the
-	// last record a crash can have left anything.
-	unsyncedBytes = 64 << 20
+	// maxRecordBytes bounds what a size found on disk makes a walk read at once. A log may have been written under a larger
+	// maxMessageSize than the one of today.
+	maxRecordBytes       = 64 << 20
+	defaultUnsyncedBytes = 64 << 20
 )

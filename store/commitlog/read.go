@@ -1,7 +1,6 @@
 package commitlog
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -66,17 +65,7 @@ func (l *Log) FirstRecord(start int64) (storedMs int64, ok bool) {
 	if _, magic := record.Header(head[:]); magic != record.MagicV1 && magic != record.MagicV2 {
 		return 0, false
 	}
-	return storeTimestamp(head[:]), true
-}
-
-// storeTimestamp reads the one field out of a record's fixed part: it lies behind the born host, whose size a flag tells.
-func storeTimestamp(head []byte) int64 {
-	const sysFlagAt, bornHostAt, v4, v6 = 36, 48, 8, 20
-	at := bornHostAt + v4
-	if int32(binary.BigEndian.Uint32(head[sysFlagAt:]))&record.SysFlagBornHostV6 != 0 {
-		at = bornHostAt + v6
-	}
-	return int64(binary.BigEndian.Uint64(head[at:]))
+	return record.StoreTimestampOf(head[:]), true
 }
 
 // DeleteOldest gives up the first segment, never the last, and returns how many bytes that freed. The file becomes the next

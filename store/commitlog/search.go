@@ -76,8 +76,8 @@ func (w *walk) searchEnd(at int64) int64 {
 	return max(m.Durable, at) + w.l.reach()
 }
 
-// reach bounds how far behind the durable mark written bytes can lie.
-func (l *Log) reach() int64 { return 2*unsyncedBytes + 2*l.tail.size }
+// reach bounds how far behind the durable mark written bytes can lie: see boundUnsynced.
+func (l *Log) reach() int64 { return 2*l.o.UnsyncedBytes + 2*l.tail.size }
 
 // candidate returns the next offset at or behind p, before limit, four bytes before a record's or a blank's magic number;
 // limit if there is none.

@@ -179,7 +179,7 @@ func (w *walk) look(at, end int64) (lookKind, int64) {
 	switch {
 	case magic == record.MagicBlank && n == end-at:
 		return isBlank, n
-	case magic != record.MagicV1 && magic != record.MagicV2, n < record.MinRecordBytes, n > end-at:
+	case magic != record.MagicV1 && magic != record.MagicV2, n < record.MinRecordBytes, n > min(end-at, maxRecordBytes):
 		return isNothing, 0
 	}
 	raw := w.rd.bytes(at, int(n))

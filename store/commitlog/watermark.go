@@ -10,8 +10,10 @@ import (
 type Watermark struct {
 	value atomic.Int64
 
+	failure atomic.Pointer[error]
+
 	mu          sync.Mutex
-	err         error
+	err         error // what failure has
 	waiters     []waiter
 	subscribers []*subscriber
 }
@@ -28,11 +30,12 @@ type subscriber struct {
 // Load returns the value.
 func (w *Watermark) Load() int64 { return w.value.Load() }
 
-// Err returns why the watermark will grow no more, nil while it may.
+// Err returns why the watermark will grow no more, nil while it may. It takes no lock.
 func (w *Watermark) Err() error {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.err
+	if err := w.failure.Load(); err != nil {
+		return *err
+	}
+	return nil
 }
 
 // Wait blocks until the value has reached v, the watermark has failed or ctx is done.
@@ -110,6 +113,7 @@ func (w *Watermark) fail(err error) {
 		return
 	}
 	w.err = err
+	w.failure.Store(&err)
 	w.tell(w.value.Load())
 }
 
