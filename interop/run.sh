@@ -78,7 +78,7 @@ for part in $parts; do
   echo "== $part"
   case $part in
     java | go | admin) "part_$part" "$log" ;;
-    store) store_exchange >"$log" 2>&1 ;;
+    store) { store_exchange; store_recycled; } >"$log" 2>&1 ;;
     *) echo "interop: no part named $part"; exit 2 ;;
   esac
   if [ $part = admin ]; then cat "$log"; else grep -E '^(PASS|FAIL)' "$log"; fi

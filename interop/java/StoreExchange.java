@@ -15,8 +15,8 @@ import org.apache.rocketmq.tools.admin.DefaultMQAdminExt;
 
 /**
  * StoreExchange fills a broker with messages and writes down what was acknowledged ("fill"), or reads another broker, opened on
- * a copy of that store directory, and checks that it serves every one of them ("check").
- * Arguments: fill|check namesrv broker list-file.
+ * a copy of that store directory, and checks that it serves every one of them ("check"), or writes down how far its queues reach
+ * ("max"). Arguments: fill|check|max namesrv broker list-file.
  */
 @SuppressWarnings("deprecation")
 public final class StoreExchange {
@@ -27,6 +27,8 @@ public final class StoreExchange {
         try {
             if (args[0].equals("fill")) {
                 fill(args[1], args[2], Path.of(args[3]));
+            } else if (args[0].equals("max")) {
+                max(args[1], Path.of(args[3]));
             } else {
                 check(args[1], args[2], Path.of(args[3]));
             }
@@ -81,6 +83,25 @@ public final class StoreExchange {
         }
         Files.write(list, lines);
         p.shutdown();
+        admin.shutdown();
+    }
+
+    /** Writes down how far every queue of RecycledTopic reaches. */
+    private static void max(String namesrv, Path list) throws Exception {
+        String topic = "RecycledTopic";
+        DefaultMQAdminExt admin = admin(namesrv);
+        Env.until(30_000, "route of the topic", () -> {
+            try {
+                return !admin.examineTopicRouteInfo(topic).getQueueDatas().isEmpty();
+            } catch (Exception e) {
+                return false;
+            }
+        });
+        List<String> lines = new ArrayList<>();
+        for (int q = 0; q < QUEUES; q++) {
+            lines.add(q + " " + admin.maxOffset(new MessageQueue(topic, "broker-a", q)));
+        }
+        Files.write(list, lines);
         admin.shutdown();
     }
 
