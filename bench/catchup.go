@@ -77,8 +77,8 @@ func catchup(ctx context.Context, w Workload, onTick func(Second), pages string)
 	if failed := <-ended; failed != nil {
 		err = failed // the cause, where reading failed too
 	}
-	if err == nil {
-		err = ctx.Err()
+	if err == nil && out.Kind == "" {
+		err = ctx.Err() // ended before there was anything to tell
 	}
 	if err != nil {
 		return nil, err
@@ -94,7 +94,11 @@ func (out *CatchupReport) prepare(ctx context.Context, w *Workload) error {
 		}
 	}
 	if w.BacklogBytes == 0 {
-		return nil
+		from, err := spans(ctx, w)
+		if err == nil && held(from) == 0 {
+			err = fmt.Errorf("topic %s holds no message: there is no backlog", w.topic(0))
+		}
+		return err
 	}
 	began := time.Now()
 	_, err := fill(ctx, w, max(1, int(float64(w.BacklogBytes)/w.Sizes.mean())))
@@ -108,9 +112,7 @@ func (out *CatchupReport) drain(ctx context.Context, w *Workload, during *meter,
 	if err != nil {
 		return err
 	}
-	if out.Backlog = held(from); out.Backlog == 0 {
-		return fmt.Errorf("topic %s holds no message: there is no backlog", w.topic(0))
-	}
+	out.Backlog = held(from)
 	if w.DropCache {
 		if err := dropPages(pages); err != nil {
 			return err

@@ -74,49 +74,54 @@ func (c *checker) visit(queue int, r *record.Record) {
 		c.v.Gaps += max(1, r.QueueOffset-cq.next)
 	}
 	cq.next = r.QueueOffset + 1
-	want, wanted := c.expected(cq, r.QueueOffset)
 	n, ours, whole := readNumber(r.Body, c.l.run)
-	if !ours && !wanted {
+	good := ours && whole && n.queue == queue && n.conn < c.l.conns && n.serial < c.l.sent && r.VerifyBody() == nil
+	wanted := c.reach(cq, r.QueueOffset, n, good)
+	switch {
+	case !ours && !wanted:
 		c.v.Foreign++
 		return
-	}
-	c.v.Read++
-	if !ours || !whole || n.queue != queue || n.conn >= c.l.conns || n.serial >= c.l.sent || r.VerifyBody() != nil {
+	case !good:
+		c.v.Read++
 		c.v.Corrupt++
 		return
 	}
+	c.v.Read++
 	switch fresh, late := cq.mark(n); {
 	case !fresh:
 		c.v.Duplicated++
+		return
 	case late:
 		c.v.OutOfOrder++
 	}
-	switch {
-	case !wanted:
+	if !wanted {
 		c.v.Unacknowledged++
-	case want.conn != n.conn || want.serial != n.serial:
-		cq.miss(want.conn, want.serial, 1)
 	}
 }
 
-// expected is the acknowledged message of an offset; those before it were not there.
-func (c *checker) expected(cq *checkedQueue, offset int64) (receipt, bool) {
+// reach goes through the receipts up to and with offset, and says whether there is one for it. What they acknowledge and is
+// not there is missing; n is what is, if it is good.
+func (c *checker) reach(cq *checkedQueue, offset int64, n number, good bool) (wanted bool) {
 	for cq.at < len(cq.receipts) {
 		r := cq.receipts[cq.at]
-		place := r.offset + int64(cq.within)
+		serial, place := r.serial+uint64(cq.within), r.offset+int64(cq.within)
 		if place > offset {
 			break
 		}
-		want := receipt{place, r.serial + uint64(cq.within), r.conn}
-		if place == offset {
-			cq.skip(c.l.batch, 1)
-			return want, true
+		count := 1
+		switch {
+		case place < offset:
+			count = int(min(offset-place, int64(c.l.batch-cq.within)))
+			cq.miss(r.conn, serial, count)
+		case good && (r.conn != n.conn || serial != n.serial):
+			cq.miss(r.conn, serial, 1)
+			fallthrough
+		default:
+			wanted = true
 		}
-		n := int(min(offset-place, int64(c.l.batch-cq.within)))
-		cq.miss(want.conn, want.serial, n)
-		cq.skip(c.l.batch, n)
+		cq.skip(c.l.batch, count)
 	}
-	return receipt{}, false
+	return wanted
 }
 
 // skip goes on by n messages of a receipt.

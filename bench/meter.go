@@ -220,7 +220,8 @@ func (m *meter) report(kind string, generators int) *Report {
 		}
 	}
 	r.Generator = used(m.self0, m.self1, took, r.Messages)
-	if share := r.Generator.Cores / float64(generators); share > saturated {
+	if share := r.Generator.Cores / float64(generators); share > saturated && took >= time.Second { // times of processors are too coarse for less
+
 		r.Warnings = append(r.Warnings, fmt.Sprintf("the generator used %.0f %% of a processor: it, not the broker, may have been the limit", 100*share))
 	}
 	return r

@@ -135,7 +135,7 @@ func (p *producer) run(ctx context.Context) error {
 		wait := idleWait
 		if p.pace != nil {
 			p.g.mu.Lock()
-			wait = p.launch(start)
+			wait = min(p.launch(start), idleWait)
 			p.g.mu.Unlock()
 		} else if p.w.Oneway { // no answer makes room: the socket does
 			p.g.mu.Lock()
@@ -228,8 +228,8 @@ func (p *producer) rejected(code int32) error {
 	return nil
 }
 
-// maxRefused is how many refusals a fixed number of messages may meet.
-const maxRefused = 10_000
+// maxRefused is how many refusals a fixed number of messages may meet: a broker that is busy for a moment is no failure.
+const maxRefused = 2000
 
 // more says whether there is anything to send.
 func (p *producer) more() bool { return !p.ending && p.left != 0 }

@@ -1,0 +1,122 @@
+package bench
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"ringmq/netpoll/remoting"
+)
+
+func TestConsumeDrains(t *testing.T) {
+	t.Parallel()
+	for _, enc := range encodings {
+		b := startFake(t)
+		b.groups = map[string]bool{} // none is made by itself
+		w := brief(b, func(w *Workload) {
+			w.Encoding, w.Fill, w.Drain, w.FillMessages, w.Topics, w.Window, w.PullMessages = enc, true, true, 1000, 3, 2, 7
+		})
+		r, err := Consume(t.Context(), w, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.Messages < 1000 || r.Messages > 1000+fillBatch || r.Bytes != 100*r.Messages || r.Requests < r.Messages/7 || r.Latency.P50 <= 0 || len(r.Errors)+len(r.Warnings) > 0 {
+			t.Errorf("%s: %+v", enc, r)
+		}
+		if !b.groups["ringmq-bench"] {
+			t.Error("no group was made")
+		}
+	}
+}
+
+// TestConsumeWaits: at the end of the queues pulls are held, and what comes then is counted without a latency.
+func TestConsumeWaits(t *testing.T) {
+	t.Parallel()
+	b := startFake(t)
+	w := brief(b, func(w *Workload) { w.Fill, w.FillMessages, w.Duration = true, 100, 300*time.Millisecond })
+	ended := make(chan error, 1)
+	go func() {
+		_, err := Produce(t.Context(), brief(b, func(w *Workload) { w.Rate, w.Duration = 1000, 400*time.Millisecond }), nil)
+		ended <- err
+	}()
+	r, err := Consume(t.Context(), w, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := <-ended; err != nil {
+		t.Fatal(err)
+	}
+	if r.Messages < 200 || r.Requests >= r.Messages || len(r.Warnings) != 1 || !strings.Contains(r.Warnings[0], "had to wait") {
+		t.Errorf("%d messages, %d requests, warnings %v", r.Messages, r.Requests, r.Warnings)
+	}
+	if b.wrong.pulls > 2000 {
+		t.Errorf("%d pulls: they are not held", b.wrong.pulls)
+	}
+}
+
+// TestConsumeGoesOn: refused pulls are counted and asked again; an offset that is gone is left behind.
+func TestConsumeGoesOn(t *testing.T) {
+	t.Parallel()
+	b := startFake(t)
+	w := brief(b, func(w *Workload) { w.Fill, w.Drain, w.FillMessages = true, true, 500 })
+	b.wrong.pull = func(n int) int32 {
+		if n == 3 {
+			return remoting.RespSystemBusy
+		}
+		return 0
+	}
+	r, err := Consume(t.Context(), w, nil)
+	if err != nil || r.Messages < 500 || r.Errors["pull: code 2"] != 1 {
+		t.Errorf("%v, %+v", err, r)
+	}
+}
+
+func TestConsumeRefuses(t *testing.T) {
+	t.Parallel()
+	b := startFake(t)
+	if _, err := Consume(t.Context(), brief(b, nil), nil); err == nil || !strings.Contains(err.Error(), "code 17") {
+		t.Errorf("no topic: %v", err)
+	}
+	if err := createTopics(t.Context(), plain(func(w *Workload) { w.Addr = b.addr() })); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Consume(t.Context(), brief(b, nil), nil); err == nil || !strings.Contains(err.Error(), "no message") {
+		t.Errorf("an empty topic: %v", err)
+	}
+	if _, err := Consume(t.Context(), brief(b, func(w *Workload) { w.Drain, w.WarmUp = true, time.Second }), nil); err == nil {
+		t.Error("a drain with a warm-up")
+	}
+}
+
+// TestFillGivesUp: a broker that refuses everything ends a fill.
+func TestFillGivesUp(t *testing.T) {
+	t.Parallel()
+	b := startFake(t)
+	b.wrong.refuse = func(int) int32 { return 14 }
+	_, err := Consume(t.Context(), brief(b, func(w *Workload) { w.Fill = true }), nil)
+	if err == nil || !strings.Contains(err.Error(), "code 14") {
+		t.Error(err)
+	}
+}
+
+// TestProduceCountsItsBodies: sizes that vary are counted as they were, and one-way sends go on and on.
+func TestProduceCountsItsBodies(t *testing.T) {
+	t.Parallel()
+	for _, oneway := range []bool{false, true} {
+		b := startFake(t)
+		sizes, err := ParseSizes("10,30")
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := Produce(t.Context(), brief(b, func(w *Workload) { w.Sizes, w.Oneway, w.Duration = sizes, oneway, 200*time.Millisecond }), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if mean := float64(r.Bytes) / float64(r.Messages); r.Messages < 500 || mean < 17 || mean > 23 {
+			t.Errorf("oneway %v: %d messages, %g bytes each", oneway, r.Messages, mean)
+		}
+		if min := int64(3 << 20 / 300); oneway && r.Messages < min {
+			t.Errorf("%d one-way messages, less than the %d of the first buffers", r.Messages, min)
+		}
+	}
+}
