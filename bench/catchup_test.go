@@ -10,7 +10,7 @@ import (
 
 func TestCatchup(t *testing.T) {
 	t.Parallel()
-	b := startFake(t)
+	b := startFake(t, fakeWrong{})
 	pages := filepath.Join(t.TempDir(), "drop_caches")
 	if err := os.WriteFile(pages, nil, 0o600); err != nil {
 		t.Fatal(err)
@@ -35,7 +35,7 @@ func TestCatchup(t *testing.T) {
 
 func TestCatchupRefuses(t *testing.T) {
 	t.Parallel()
-	b := startFake(t)
+	b := startFake(t, fakeWrong{})
 	none := filepath.Join(t.TempDir(), "none", "drop_caches")
 	for want, change := range map[string]func(*Workload){
 		"page cache": func(w *Workload) { w.Rate, w.DropCache = 1, true },

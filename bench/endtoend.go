@@ -64,10 +64,11 @@ func EndToEnd(ctx context.Context, w Workload, onTick func(Second)) (*EndToEndRe
 	go func() {
 		err := c.run(reading)
 		cancel()
+		stop()
 		ended <- err
 	}()
 	err = delivered.beside(ctx, p.run, sent.run)
-	for until := time.Now().Add(undeliveredAfter); err == nil && t.missing() > 0 && time.Now().Before(until) && wait(ctx, idleWait); {
+	for until := time.Now().Add(undeliveredAfter); err == nil && t.missing() > 0 && time.Now().Before(until) && wait(reading, idleWait); {
 	}
 	stop()
 	if failed := <-ended; err == nil {

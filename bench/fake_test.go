@@ -2,6 +2,7 @@ package bench
 
 import (
 	"bufio"
+	"context"
 	"encoding/binary"
 	"io"
 	"net"
@@ -20,13 +21,16 @@ import (
 type fakeBroker struct {
 	ln net.Listener
 
-	mu     sync.Mutex
-	topics map[string][]*fakeQueue
-	groups map[string]bool // nil: any group is known
-	held   []*fakePull
-	sends  int
-	wrong  fakeWrong
-	conns  []net.Conn
+	mu       sync.Mutex
+	topics   map[string][]*fakeQueue
+	groups   map[string]bool // nil: any group is known
+	held     []*fakePull
+	sends    int
+	pulls    int
+	enough   func() // called once, with the send of number enoughAt
+	enoughAt int
+	wrong    fakeWrong
+	conns    []net.Conn
 }
 
 // fakeWrong says by the number of a send request, from 0, what goes wrong with it; nil: nothing does.
@@ -41,7 +45,7 @@ type fakeWrong struct {
 	hangUp    func(n int) bool  // the connection ends
 	delay     time.Duration     // of every answer to a send
 	pull      func(n int) int32 // code of a pull
-	pulls     int
+	groupless bool              // consumer groups have to be made
 }
 
 func is(f func(int) bool, n int) bool { return f != nil && f(n) }
@@ -71,13 +75,17 @@ type fakeConn struct {
 	mu   sync.Mutex
 }
 
-func startFake(t testing.TB) *fakeBroker {
+// startFake starts one that does wrong as told from the beginning.
+func startFake(t testing.TB, wrong fakeWrong) *fakeBroker {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &fakeBroker{ln: ln, topics: map[string][]*fakeQueue{}}
+	b := &fakeBroker{ln: ln, topics: map[string][]*fakeQueue{}, wrong: wrong}
+	if wrong.groupless {
+		b.groups = map[string]bool{}
+	}
 	var all sync.WaitGroup
 	all.Go(func() {
 		for {
@@ -105,6 +113,16 @@ func startFake(t testing.TB) *fakeBroker {
 		all.Wait()
 	})
 	return b
+}
+
+// until is a context that ends when n sends have come, so that tests do not depend on time.
+func (b *fakeBroker) until(t testing.TB, n int) context.Context {
+	ctx, stop := context.WithCancel(t.Context())
+	t.Cleanup(stop)
+	b.mu.Lock()
+	b.enough, b.enoughAt = stop, b.sends+n
+	b.mu.Unlock()
+	return ctx
 }
 
 func (b *fakeBroker) addr() string { return b.ln.Addr().String() }
@@ -199,6 +217,9 @@ func (c *fakeConn) send(req *remoting.Command) {
 	b, w := c.b, &c.b.wrong
 	n := b.sends
 	b.sends++
+	if b.enough != nil && n == b.enoughAt {
+		b.enough()
+	}
 	if is(w.hangUp, n) {
 		_ = c.conn.Close()
 		return
@@ -308,8 +329,8 @@ func (b *fakeBroker) arrived() {
 
 func (c *fakeConn) pull(req *remoting.Command, mayHold bool) {
 	b := c.b
-	n := b.wrong.pulls
-	b.wrong.pulls++
+	n := b.pulls
+	b.pulls++
 	if b.wrong.pull != nil {
 		if code := b.wrong.pull(n); code != 0 {
 			c.answer(req, code, nil)

@@ -90,8 +90,10 @@ func newProducer(ctx context.Context, w *Workload, g *gauge) (*producer, error) 
 	}
 	p := &producer{w: w, g: g, ls: ls, stencil: map[int]*stencil{}, enc: w.encoding(), runID: rand.Uint64(), left: -1, rng: rand.New(rand.NewPCG(1, 2))}
 	p.pool = make([]byte, poolBytes+w.Sizes.Largest())
-	for i := range p.pool {
-		p.pool[i] = byte(' ' + p.rng.IntN(95))
+	for i := 0; i < len(p.pool); i += 8 {
+		for n, b := p.rng.Uint64(), p.pool[i:min(i+8, len(p.pool))]; len(b) > 0; n, b = n>>8, b[1:] {
+			b[0] = byte(' ' + n&0xFF*95>>8)
+		}
 	}
 	if w.Batch > 1 {
 		p.item = newItemStencil(w)

@@ -10,7 +10,7 @@ import (
 
 func TestSoak(t *testing.T) {
 	t.Parallel()
-	b := startFake(t)
+	b := startFake(t, fakeWrong{})
 	s := soak{interval: 100 * time.Millisecond, peak: 100 * time.Millisecond}
 	w := brief(b, func(w *Workload) { w.PeakShare, w.Duration, w.PID = 0.1, 400*time.Millisecond, os.Getpid() })
 	r, err := s.run(t.Context(), w, nil)
@@ -28,8 +28,7 @@ func TestSoak(t *testing.T) {
 // TestSoakFails: what was rejected, and what memory did, is told.
 func TestSoakFails(t *testing.T) {
 	t.Parallel()
-	b := startFake(t)
-	b.wrong.refuse = func(n int) int32 { return int32(n%2) * 2 }
+	b := startFake(t, fakeWrong{refuse: func(n int) int32 { return int32(n%2) * 2 }})
 	s := soak{interval: 100 * time.Millisecond}
 	r, err := s.run(t.Context(), brief(b, func(w *Workload) { w.Rate, w.Duration = 500, 200*time.Millisecond }), nil)
 	if err != nil {

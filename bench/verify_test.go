@@ -12,7 +12,7 @@ import (
 
 // brief is a workload against b that is over soon.
 func brief(b *fakeBroker, change func(*Workload)) Workload {
-	w := Workload{Addr: b.addr(), Conns: 2, Window: 4, Queues: 4, Sizes: FixedSize(100), Duration: 25 * time.Millisecond}
+	w := Workload{Addr: b.addr(), Conns: 2, Window: 4, Queues: 4, Sizes: FixedSize(100), Duration: 20 * time.Millisecond}
 	if change != nil {
 		change(&w)
 	}
@@ -47,9 +47,8 @@ func TestVerify(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			b := startFake(t)
-			b.wrong = c.wrong
-			r, err := Verify(t.Context(), brief(b, func(w *Workload) { w.Batch = c.batch }), nil)
+			b := startFake(t, c.wrong)
+			r, err := Verify(b.until(t, 60), brief(b, func(w *Workload) { w.Batch, w.Duration = c.batch, time.Minute }), nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -73,9 +72,8 @@ func TestVerify(t *testing.T) {
 // TestVerifyOrder: two messages that change places on one connection are noticed.
 func TestVerifyOrder(t *testing.T) {
 	t.Parallel()
-	b := startFake(t)
-	b.wrong.swap = on(5)
-	r, err := Verify(t.Context(), brief(b, func(w *Workload) { w.Conns, w.Queues = 1, 1 }), nil)
+	b := startFake(t, fakeWrong{swap: on(5)})
+	r, err := Verify(b.until(t, 60), brief(b, func(w *Workload) { w.Conns, w.Queues, w.Duration = 1, 1, time.Minute }), nil)
 	if err != nil || r.OutOfOrder != 1 || r.Lost+r.Moved+r.Duplicated != 0 || len(r.Failures) != 1 {
 		t.Errorf("%v, %+v", err, r.Verdict)
 	}
@@ -84,10 +82,9 @@ func TestVerifyOrder(t *testing.T) {
 // TestVerifyAfterACrash: the ledger of a run whose broker went away is checked later, and what the crash lost is found.
 func TestVerifyAfterACrash(t *testing.T) {
 	t.Parallel()
-	b := startFake(t)
-	b.wrong.hangUp = on(300)
+	b := startFake(t, fakeWrong{hangUp: on(300)})
 	name := filepath.Join(t.TempDir(), "ledger")
-	r, err := Verify(t.Context(), brief(b, func(w *Workload) { w.Ledger, w.Duration = name, 10*time.Second }), nil)
+	r, err := Verify(t.Context(), brief(b, func(w *Workload) { w.Ledger, w.Duration = name, time.Minute }), nil)
 	if err != nil || !r.Unchecked || r.Acknowledged == 0 {
 		t.Fatalf("%v, %+v", err, r)
 	}
@@ -110,14 +107,14 @@ func TestVerifyAfterACrash(t *testing.T) {
 // TestVerifyMovedAndForeign: what lies elsewhere than acknowledged is not lost, and messages of others do not matter.
 func TestVerifyMovedAndForeign(t *testing.T) {
 	t.Parallel()
-	b := startFake(t)
+	b := startFake(t, fakeWrong{})
 	w := brief(b, func(w *Workload) { w.FillMessages = 64; w.Fill, w.Drain = true, true })
 	if _, err := Consume(t.Context(), w, nil); err != nil {
 		t.Fatal(err)
 	}
 	name := filepath.Join(t.TempDir(), "ledger")
-	w = brief(b, func(w *Workload) { w.Ledger = name })
-	if r, err := Verify(t.Context(), w, nil); err != nil || len(r.Failures) > 0 || r.Foreign != 0 {
+	w = brief(b, func(w *Workload) { w.Ledger, w.Duration = name, time.Minute })
+	if r, err := Verify(b.until(t, 60), w, nil); err != nil || len(r.Failures) > 0 || r.Foreign != 0 {
 		t.Fatalf("%v, %+v", err, r)
 	}
 	l, err := readLedger(name)
