@@ -24,7 +24,6 @@ type Verdict struct {
 // checker compares what is read with a ledger. One goroutine.
 type checker struct {
 	l      *ledger
-	g      *gauge // nil: nobody counts
 	queues []checkedQueue
 	v      Verdict
 }
@@ -52,8 +51,8 @@ type seenSerials struct {
 }
 
 // newChecker checks what a reader that begins at from will show.
-func newChecker(l *ledger, g *gauge, from []span) (*checker, error) {
-	c := &checker{l: l, g: g, queues: make([]checkedQueue, len(l.pages)), v: Verdict{Acknowledged: l.entries()}}
+func newChecker(l *ledger, from []span) (*checker, error) {
+	c := &checker{l: l, queues: make([]checkedQueue, len(l.pages)), v: Verdict{Acknowledged: l.entries(), Failures: []string{}}}
 	for q := range c.queues {
 		receipts, err := l.receipts(q)
 		if err != nil {
@@ -66,9 +65,6 @@ func newChecker(l *ledger, g *gauge, from []span) (*checker, error) {
 
 // visit checks one message.
 func (c *checker) visit(queue int, r *record.Record) {
-	if c.g != nil {
-		c.g.count(1, len(r.Body))
-	}
 	cq := &c.queues[queue]
 	if r.QueueOffset != cq.next {
 		c.v.Gaps += max(1, r.QueueOffset-cq.next)

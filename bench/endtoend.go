@@ -53,7 +53,8 @@ func EndToEnd(ctx context.Context, w Workload, onTick func(Second)) (*EndToEndRe
 	}
 	defer p.ls.Close()
 	t := &timed{p: p, c: c, run: rand.Uint64(), ahead: c.ls.Born().Sub(p.ls.Born())}
-	p.follow, p.settle, c.visit = t, undeliveredAfter, t.visit
+	p.follow, p.settle = t, undeliveredAfter
+	c.visit, c.visitCounts = t.visit, true
 
 	// The consumers outlive the producer by what is on its way.
 	ended := make(chan error, 1)

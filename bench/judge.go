@@ -8,6 +8,7 @@ import (
 
 // judge says what of a soak must not be.
 func (s *soak) judge() {
+	s.out.Failures = []string{}
 	fail := func(format string, a ...any) { s.out.Failures = append(s.out.Failures, fmt.Sprintf(format, a...)) }
 	errorsOf := func(what string, all map[string]int64) {
 		for _, why := range slices.Sorted(maps.Keys(all)) {

@@ -37,8 +37,9 @@ type puller struct {
 	open   int     // queues not finished with
 	lag    int64   // messages between where it reads and the end of the queues, as last told
 
-	// visit, if not nil, gets every message, valid until it returns, and counts it.
-	visit func(queue int, r *record.Record)
+	// visit, if not nil, gets every message, valid until it returns. With visitCounts it counts them too.
+	visit       func(queue int, r *record.Record)
+	visitCounts bool
 
 	caughtUp bool  // the end of some queue was reached
 	rounds   int64 // times that a queue was begun again
@@ -306,7 +307,7 @@ func (p *puller) found(q int) {
 		}
 	}
 	switch {
-	case p.visit != nil:
+	case p.visitCounts:
 	case pq.held: // how long it took says when the message came, not how fast the broker is
 		p.g.count(messages, size)
 	default:

@@ -128,7 +128,7 @@ func readBack(ctx context.Context, w *Workload, l *ledger, onTick func(Second)) 
 		return nil, err
 	}
 	defer p.ls.Close()
-	c, err := newChecker(l, p.g, from)
+	c, err := newChecker(l, from)
 	if err != nil {
 		return nil, err
 	}
