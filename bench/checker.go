@@ -50,17 +50,34 @@ type seenSerials struct {
 	top  uint64 // one more than the highest
 }
 
-// newChecker checks what a reader that begins at from will show.
-func newChecker(l *ledger, from []span) (*checker, error) {
+// newChecker decodes the ledger. begin has to follow.
+func newChecker(l *ledger) (*checker, error) {
 	c := &checker{l: l, queues: make([]checkedQueue, len(l.pages)), v: Verdict{Acknowledged: l.entries(), Failures: []string{}}}
 	for q := range c.queues {
 		receipts, err := l.receipts(q)
 		if err != nil {
 			return nil, err
 		}
-		c.queues[q] = checkedQueue{receipts: receipts, next: from[q].low, seen: make([]*seenSerials, l.conns)}
+		c.queues[q] = checkedQueue{receipts: receipts, seen: make([]*seenSerials, l.conns)}
 	}
 	return c, nil
+}
+
+// shown says whether the queues reach as far as the acknowledgements.
+func (c *checker) shown(all []span) bool {
+	for q, s := range all {
+		if n := len(c.queues[q].receipts); n > 0 && s.high < c.queues[q].receipts[n-1].offset+int64(c.l.batch) {
+			return false
+		}
+	}
+	return true
+}
+
+// begin says where the reader begins.
+func (c *checker) begin(from []span) {
+	for q, s := range from {
+		c.queues[q].next = s.low
+	}
 }
 
 // visit checks one message.

@@ -23,17 +23,12 @@ func Consume(ctx context.Context, w Workload, onTick func(Second)) (*Report, err
 	if w.Drain && w.WarmUp > 0 {
 		return nil, errors.New("drain counts from the first message: it has no warm-up")
 	}
-	if w.Fill {
-		if !w.Existing {
-			if err := createTopics(ctx, &w); err != nil {
-				return nil, err
-			}
-		}
-		if _, err := fill(ctx, &w, w.FillMessages); err != nil {
+	if w.Fill && !w.Existing {
+		if err := createTopics(ctx, &w); err != nil {
 			return nil, err
 		}
 	}
-	from, err := spans(ctx, &w)
+	from, err := toRead(ctx, &w)
 	if err != nil {
 		return nil, err
 	}
@@ -59,6 +54,14 @@ func Consume(ctx context.Context, w Workload, onTick func(Second)) (*Report, err
 		r.Warnings = append(r.Warnings, "the consumers came to the end of a queue and had to wait: there were too few messages for the time")
 	}
 	return r, nil
+}
+
+// toRead is what there is to consume, with Fill after filling.
+func toRead(ctx context.Context, w *Workload) ([]span, error) {
+	if w.Fill {
+		return fill(ctx, w, w.FillMessages)
+	}
+	return spans(ctx, w)
 }
 
 // warn says which queues could not be read.

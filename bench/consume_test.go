@@ -113,3 +113,13 @@ func TestProduceCountsItsBodies(t *testing.T) {
 		}
 	}
 }
+
+// TestConsumeWaitsForTheQueues: what was acknowledged but is not shown yet is read too.
+func TestConsumeWaitsForTheQueues(t *testing.T) {
+	t.Parallel()
+	b := startFake(t, fakeWrong{blind: 20}) // 8 questions before the messages, 8 after them, and some more
+	r, err := Consume(t.Context(), brief(b, func(w *Workload) { w.Fill, w.Drain, w.FillMessages, w.visible = true, true, 200, time.Minute }), nil)
+	if err != nil || r.Messages < 200 {
+		t.Errorf("%v, %+v", err, r)
+	}
+}

@@ -27,6 +27,7 @@ type fakeBroker struct {
 	held     []*fakePull
 	sends    int
 	pulls    int
+	asked    int    // for offsets
 	enough   func() // called once, with the send of number enoughAt
 	enoughAt int
 	wrong    fakeWrong
@@ -45,6 +46,7 @@ type fakeWrong struct {
 	hangUp    func(n int) bool  // the connection ends
 	delay     time.Duration     // of every answer to a send
 	pull      func(n int) int32 // code of a pull
+	blind     int               // so many questions for offsets are answered as if nothing was there
 	groupless bool              // consumer groups have to be made
 }
 
@@ -174,7 +176,7 @@ func (c *fakeConn) handle(req *remoting.Command) {
 			return
 		}
 		n := q.next
-		if req.Code == remoting.CodeGetMinOffset {
+		if b.asked++; req.Code == remoting.CodeGetMinOffset || b.asked <= b.wrong.blind {
 			n = q.min
 		}
 		c.answer(req, 0, nil, "offset", strconv.FormatInt(n, 10))

@@ -12,8 +12,12 @@ const (
 	fillInFlight   = 32 << 20 // bytes in flight on all connections together
 )
 
-// fill sends messages as fast as the broker takes them, all of them with success, and returns how many and their bytes.
-func fill(ctx context.Context, w *Workload, messages int) (sent tally, err error) {
+// fill sends messages as fast as the broker takes them, all of them with success, and returns what the queues hold then.
+func fill(ctx context.Context, w *Workload, messages int) ([]span, error) {
+	before, err := spans(ctx, w)
+	if err != nil {
+		return nil, err
+	}
 	own := *w
 	own.Rate, own.Oneway, own.PID = 0, false, 0
 	if own.Batch == 1 {
@@ -24,12 +28,16 @@ func fill(ctx context.Context, w *Workload, messages int) (sent tally, err error
 	m := newMeter(&own, nil)
 	p, err := newProducer(ctx, &own, m.gauge())
 	if err != nil {
-		return tally{}, err
+		return nil, err
 	}
 	defer p.ls.Close()
 	p.left = messages
 	if err := p.run(ctx); err != nil {
-		return tally{}, fmt.Errorf("fill: %w", err)
+		return nil, fmt.Errorf("fill: %w", err)
 	}
-	return m.drain(nil, nil), ctx.Err()
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	sent := m.drain(nil, nil).messages
+	return spansWith(ctx, w, func(now []span) bool { return ends(now) >= ends(before)+sent })
 }

@@ -52,6 +52,32 @@ func spans(ctx context.Context, w *Workload) ([]span, error) {
 	return out, nil
 }
 
+// spansWith asks until the queues hold what they must; a broker may acknowledge a message before its queue shows it. It gives up,
+// with what there is, when no queue has grown for so long as w.visible.
+func spansWith(ctx context.Context, w *Workload, enough func([]span) bool) ([]span, error) {
+	last, grown := int64(-1), time.Now()
+	for {
+		all, err := spans(ctx, w)
+		if err != nil || enough(all) {
+			return all, err
+		}
+		if n := ends(all); n != last {
+			last, grown = n, time.Now()
+		}
+		if time.Since(grown) >= w.visible || !wait(ctx, idleWait) {
+			return all, ctx.Err()
+		}
+	}
+}
+
+// ends is the sum of the queues' ends, which grows by one with every message.
+func ends(all []span) (n int64) {
+	for _, s := range all {
+		n += s.high
+	}
+	return n
+}
+
 // queueOf says which queue of which topic a queue number means. Topics take turns.
 func (w *Workload) queueOf(number int) (topic, queue int) {
 	return number % w.Topics, number / w.Topics

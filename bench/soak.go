@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
+
+	"ringmq/netpoll"
 )
 
 // SoakReport is what one run of Soak found. The Report inside is of the sends.
@@ -47,8 +49,8 @@ const (
 )
 
 // Soak loads a broker evenly for a long time: sends at Rate or a share of the peak, consumers that follow, and one reader that
-// reads everything from the beginning again and again. It fails when a send was rejected, memory grows, or the consumers fall
-// behind. A warm-up is counted like the rest. onTick, if not nil, is called once a counted second of the sends.
+// reads everything from the beginning again and again. It fails when a send was rejected, memory grows, the consumers fall
+// behind, or a connection ends, which ends the run too; Failures says so. A warm-up is counted like the rest. onTick, if not nil, is called once a counted second of the sends.
 func Soak(ctx context.Context, w Workload, onTick func(Second)) (*SoakReport, error) {
 	s := soak{interval: soakInterval, peak: soakPeak}
 	return s.run(ctx, w, onTick)
@@ -106,7 +108,8 @@ func (s *soak) run(ctx context.Context, w Workload, onTick func(Second)) (*SoakR
 	s.send.settle = answersWait
 	s.began = time.Now()
 	s.last = s.began
-	if err := sends.beside(ctx, s.hot.run, s.cold.run, s.send.run); err != nil {
+	err = sends.beside(ctx, s.hot.run, s.cold.run, s.send.run)
+	if err != nil && !errors.Is(err, netpoll.ErrClosed) {
 		return nil, err
 	}
 	if took := sends.ended.Sub(s.last); took >= s.interval/2 || len(s.out.Intervals) == 0 {
@@ -115,6 +118,9 @@ func (s *soak) run(ctx context.Context, w Workload, onTick func(Second)) (*SoakR
 	s.out.Report = *sends.report("soak", 3)
 	s.out.ColdRounds = s.cold.rounds
 	s.judge()
+	if err != nil { // days of figures are not thrown away
+		s.out.Failures = append(s.out.Failures, "it ended early: "+err.Error())
+	}
 	return &s.out, nil
 }
 

@@ -101,3 +101,14 @@ func TestJudgeMemory(t *testing.T) {
 		t.Errorf("%v", s.out.Failures)
 	}
 }
+
+// TestSoakEndsWithItsConnections: what was measured until then is reported.
+func TestSoakEndsWithItsConnections(t *testing.T) {
+	t.Parallel()
+	b := startFake(t, fakeWrong{hangUp: on(100)})
+	s := soak{interval: time.Second}
+	r, err := s.run(t.Context(), brief(b, func(w *Workload) { w.Rate, w.Duration = 1000, time.Minute }), nil)
+	if err != nil || r.Messages == 0 || len(r.Failures) != 1 || !strings.Contains(r.Failures[0], "ended early") || len(r.Intervals) != 1 {
+		t.Errorf("%v, %+v", err, r)
+	}
+}

@@ -112,7 +112,11 @@ func verifyLater(ctx context.Context, w Workload, onTick func(Second)) (*VerifyR
 
 // readBack reads the queues of a ledger and checks them.
 func readBack(ctx context.Context, w *Workload, l *ledger, onTick func(Second)) (*VerifyReport, error) {
-	from, err := spans(ctx, w)
+	c, err := newChecker(l)
+	if err != nil {
+		return nil, err
+	}
+	from, err := spansWith(ctx, w, c.shown)
 	if err != nil {
 		return nil, err
 	}
@@ -128,10 +132,7 @@ func readBack(ctx context.Context, w *Workload, l *ledger, onTick func(Second)) 
 		return nil, err
 	}
 	defer p.ls.Close()
-	c, err := newChecker(l, from)
-	if err != nil {
-		return nil, err
-	}
+	c.begin(from)
 	p.visit = c.visit
 	if err := m.beside(ctx, p.run); err != nil {
 		return nil, err

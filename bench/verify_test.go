@@ -12,7 +12,7 @@ import (
 
 // brief is a workload against b that is over soon.
 func brief(b *fakeBroker, change func(*Workload)) Workload {
-	w := Workload{Addr: b.addr(), Conns: 2, Window: 4, Queues: 4, Sizes: FixedSize(100), Duration: 20 * time.Millisecond}
+	w := Workload{Addr: b.addr(), Conns: 2, Window: 4, Queues: 4, Sizes: FixedSize(100), Duration: 20 * time.Millisecond, visible: 50 * time.Millisecond}
 	if change != nil {
 		change(&w)
 	}
@@ -88,7 +88,7 @@ func TestVerifyAfterACrash(t *testing.T) {
 	if err != nil || !r.Unchecked || r.Acknowledged == 0 {
 		t.Fatalf("%v, %+v", err, r)
 	}
-	check := Workload{Addr: b.addr(), Conns: 2, Ledger: name, Check: true}
+	check := Workload{Addr: b.addr(), visible: 50 * time.Millisecond, Conns: 2, Ledger: name, Check: true}
 	later, err := Verify(t.Context(), check, nil)
 	if err != nil || len(later.Failures) > 0 || later.Acknowledged != r.Acknowledged || later.Read < r.Acknowledged {
 		t.Fatalf("%v, %+v", err, later.Verdict)
@@ -136,7 +136,7 @@ func TestVerifyMovedAndForeign(t *testing.T) {
 	if err := l.save(name); err != nil {
 		t.Fatal(err)
 	}
-	r, err := Verify(t.Context(), Workload{Addr: b.addr(), Ledger: name, Check: true}, nil)
+	r, err := Verify(t.Context(), Workload{Addr: b.addr(), visible: 50 * time.Millisecond, Ledger: name, Check: true}, nil)
 	if err != nil || r.Moved != int64(len(first)) || r.Lost != 0 || r.Foreign != 64 || !strings.Contains(strings.Join(r.Failures, ";"), "not at their") {
 		t.Errorf("%v, %+v, %d receipts", err, r.Verdict, len(first))
 	}

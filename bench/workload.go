@@ -43,6 +43,8 @@ type Workload struct {
 	DropCache     bool    // Catchup: empty the machine's page cache before the consumers begin; needs root
 	PeakShare     float64 // Soak: Rate is this share of what a closed loop reaches
 	GrowthMiBHour float64 // Soak: MiB an hour by which the broker's memory may grow; 20
+
+	visible time.Duration // how long an acknowledged message may take until its queue shows it; 3 s
 }
 
 // Limits of a workload.
@@ -83,6 +85,9 @@ func (w Workload) withDefaults() Workload {
 	}
 	if w.Duration == 0 {
 		w.Duration = 10 * time.Second
+	}
+	if w.visible == 0 {
+		w.visible = 3 * time.Second
 	}
 	if w.GrowthMiBHour == 0 {
 		w.GrowthMiBHour = 20
