@@ -60,7 +60,7 @@ func newStencil(w *Workload, topic string, digits int) *stencil {
 	} else {
 		s.opaque = bytes.Index(s.frame, []byte(strconv.Itoa(firstOpaque)))
 	}
-	s.queue = s.field("e", queue, req.Encoding)
+	s.queue = fieldAt(s.frame, "e", queue, req.Encoding)
 	s.born = bytes.Index(s.frame, []byte(markBorn))
 	if !batch {
 		s.unique = bytes.Index(s.frame, []byte(markUnique))
@@ -69,15 +69,6 @@ func newStencil(w *Workload, topic string, digits int) *stencil {
 		}
 	}
 	return s
-}
-
-// field finds a field's value.
-func (s *stencil) field(key, value string, enc remoting.Encoding) int {
-	mark := `"` + key + `":"` + value
-	if enc == remoting.Binary {
-		mark = string(binary.BigEndian.AppendUint32(append([]byte{0, byte(len(key))}, key...), uint32(len(value)))) + value
-	}
-	return bytes.Index(s.frame, []byte(mark)) + len(mark) - len(value)
 }
 
 // messageProperties are those of one message, numbers left open.

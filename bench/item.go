@@ -13,7 +13,10 @@ type itemStencil struct {
 	key        int
 }
 
-const itemBytes = 22
+const (
+	itemBytes  = 22
+	itemBodyAt = 20
+)
 
 func newItemStencil(w *Workload) *itemStencil {
 	s := &itemStencil{properties: []byte(messageProperties(w)), key: -1}

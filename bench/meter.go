@@ -14,7 +14,9 @@ import (
 // meter takes them over.
 type meter struct {
 	w      *Workload
-	onTick func(Second) // nil: nobody watches
+	length time.Duration                        // counted
+	onTick func(Second)                         // nil: nobody watches
+	look   func(*hdrhistogram.Histogram, tally) // nil, or gets every part of the counted time
 
 	mu     sync.Mutex
 	gauges []*gauge
@@ -24,8 +26,12 @@ type meter struct {
 	errors  map[string]int64
 	series  []Second
 	began   time.Time // of the counted time
+	ended   time.Time
 	broker0 Usage
+	broker1 Usage
+	gone    bool // the broker's process had ended
 	self0   Usage
+	self1   Usage
 }
 
 // tally is what is added up.
@@ -47,16 +53,21 @@ type gauge struct {
 }
 
 func newMeter(w *Workload, onTick func(Second)) *meter {
-	return &meter{w: w, onTick: onTick, total: newHistogram(), errors: map[string]int64{}}
+	return &meter{w: w, length: w.Duration, onTick: onTick, total: newHistogram(), errors: map[string]int64{}}
 }
 
 // gauge makes one more.
 func (m *meter) gauge() *gauge {
 	g := &gauge{hist: newHistogram(), errors: map[string]int64{}}
+	m.watch(g)
+	return g
+}
+
+// watch takes over a gauge that another meter has read before; from now on that one must not.
+func (m *meter) watch(g *gauge) {
 	m.mu.Lock()
 	m.gauges = append(m.gauges, g)
 	m.mu.Unlock()
-	return g
 }
 
 // done counts a request that was answered with success.
@@ -67,20 +78,44 @@ func (g *gauge) done(latency time.Duration, messages, bytes int) {
 	g.sum.bytes += int64(bytes)
 }
 
+// count counts messages whose request says nothing about how fast the broker is.
+func (g *gauge) count(messages, bytes int) {
+	g.sum.messages += int64(messages)
+	g.sum.bytes += int64(bytes)
+}
+
 // failed counts one that was not.
 func (g *gauge) failed(why string) {
 	g.sum.errors++
 	g.errors[why]++
 }
 
-// run keeps the time: warm-up, then a look every second, until the counted time or ctx has ended. Then it calls stop.
-func (m *meter) run(ctx context.Context, stop func()) error {
+// beside runs generators until the counted time is over, ctx has ended or one of them has. It returns after all of them have.
+func (m *meter) beside(ctx context.Context, generators ...func(context.Context) error) error {
+	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	if !wait(ctx, m.w.WarmUp) {
-		return ctx.Err()
+	ended := make(chan error, len(generators))
+	for _, generator := range generators {
+		go func() {
+			err := generator(ctx)
+			stop()
+			ended <- err
+		}()
 	}
+	err := m.run(ctx)
+	stop()
+	for range generators {
+		if failed := <-ended; err == nil {
+			err = failed
+		}
+	}
+	return err
+}
+
+// run keeps the time: warm-up, then a look every second, until the counted time or ctx has ended. That ctx has is no error.
+func (m *meter) run(ctx context.Context) (err error) {
+	wait(ctx, m.w.WarmUp)
 	m.drain(nil, nil)
-	var err error
 	if m.w.PID != 0 {
 		if m.broker0, err = usage(m.w.PID); err != nil {
 			return err
@@ -88,29 +123,40 @@ func (m *meter) run(ctx context.Context, stop func()) error {
 	}
 	m.self0, _ = usage(os.Getpid())
 	m.began = time.Now()
-	last, lastAt := m.broker0, m.began
-	for end := m.began.Add(m.w.Duration); ; {
-		left := time.Until(end)
-		if left <= 0 || !wait(ctx, min(left, m.began.Add(time.Duration(len(m.series)+1)*time.Second).Sub(time.Now()))) {
-			return ctx.Err()
-		}
-		hist, errors := newHistogram(), m.errors
-		second := m.drain(hist, errors)
-		m.sum.add(second)
+	last, lastAt, part := m.broker0, m.began, m.began
+	for more, n := true, 1; more; n++ {
+		until := m.began.Add(min(m.length, time.Duration(n)*time.Second))
+		more = wait(ctx, time.Until(until)) && until.Sub(m.began) < m.length
+		hist := newHistogram()
+		sum := m.drain(hist, m.errors)
+		m.sum.add(sum)
 		m.total.Merge(hist)
-		s := Second{Messages: second.messages, Errors: second.errors, Latency: latencyOf(hist)}
+		m.ended = time.Now()
+		if m.look != nil {
+			m.look(hist, sum)
+		}
+		if m.ended.Sub(part) < time.Second/2 && len(m.series) > 0 {
+			break // a rest is counted, but says nothing as a second
+		}
+		s := Second{Messages: sum.messages, Errors: sum.errors, Latency: latencyOf(hist)}
 		if m.w.PID != 0 {
 			if now, err := usage(m.w.PID); err == nil {
-				at := time.Now()
-				s.BrokerCPU, s.BrokerBytes = (now.CPU-last.CPU).Seconds()/at.Sub(lastAt).Seconds(), now.ResidentBytes
-				last, lastAt = now, at
+				s.BrokerCPU, s.BrokerBytes = (now.CPU-last.CPU).Seconds()/max(m.ended.Sub(lastAt), 1).Seconds(), now.ResidentBytes
+				last, lastAt = now, m.ended
 			}
 		}
+		part = m.ended
 		m.series = append(m.series, s)
 		if m.onTick != nil {
 			m.onTick(s)
 		}
 	}
+	m.self1, _ = usage(os.Getpid())
+	if m.w.PID != 0 {
+		m.broker1, err = usage(m.w.PID)
+		m.gone = err != nil
+	}
+	return nil
 }
 
 // wait waits; false when ctx ended first.
@@ -156,7 +202,7 @@ const saturated = 0.9
 
 // report sums up, after run. generators is how many goroutines made the load.
 func (m *meter) report(kind string, generators int) *Report {
-	took := time.Since(m.began)
+	took := max(m.ended.Sub(m.began), 1)
 	r := &Report{
 		Kind: kind, Started: m.began, Workload: *m.w, Seconds: took.Seconds(), Messages: m.sum.messages, Requests: m.sum.requests, Bytes: m.sum.bytes,
 		Latency: latencyOf(m.total), Series: m.series, Curve: curve(m.total),
@@ -166,16 +212,16 @@ func (m *meter) report(kind string, generators int) *Report {
 		r.Errors = m.errors
 	}
 	if m.w.PID != 0 {
-		if now, err := usage(m.w.PID); err != nil {
+		if m.gone {
 			r.Warnings = append(r.Warnings, "the broker's process ended during the run")
 		} else {
-			u := used(m.broker0, now, took, r.Messages)
+			u := used(m.broker0, m.broker1, took, r.Messages)
 			r.Broker = &u
 		}
 	}
-	self, _ := usage(os.Getpid())
-	r.Generator = used(m.self0, self, took, r.Messages)
-	if share := r.Generator.Cores / float64(generators); share > saturated {
+	r.Generator = used(m.self0, m.self1, took, r.Messages)
+	if share := r.Generator.Cores / float64(generators); share > saturated && took >= time.Second { // times of processors are too coarse for less
+
 		r.Warnings = append(r.Warnings, fmt.Sprintf("the generator used %.0f %% of a processor: it, not the broker, may have been the limit", 100*share))
 	}
 	return r

@@ -29,23 +29,20 @@ func Produce(ctx context.Context, w Workload, onTick func(Second)) (*Report, err
 		return nil, err
 	}
 	defer p.ls.Close()
-	ctx, stop := context.WithCancel(ctx)
-	defer stop()
-	failed := make(chan error, 1)
-	go func() {
-		failed <- p.run(ctx)
-		stop()
-	}()
-	err = m.run(ctx, func() {})
-	report := m.report("produce", 1)
-	stop()
-	if runErr := <-failed; runErr != nil {
-		return nil, runErr
-	}
-	if err != nil && ctx.Err() == nil {
+	if err := m.beside(ctx, p.run); err != nil {
 		return nil, err
 	}
-	return report, nil
+	return m.report("produce", 1), nil
+}
+
+// follower is told what a producer sends and what comes back, so that it can tell its messages when they are read. The
+// producer's goroutine calls it.
+type follower interface {
+	// begin comes before the bodies of a request; at is when it is sent, or should have been, on the clock of the producer's lines.
+	begin(line int, slot int32, queue int, at time.Duration)
+	// write may overwrite the beginning of each body.
+	write(body []byte)
+	answered(line int, slot, code int32, frame []byte) error
 }
 
 // producer drives all connections of a workload from one goroutine. Nothing is allocated per message.
@@ -67,6 +64,13 @@ type producer struct {
 	serial uint64
 	runID  uint64
 	bornMs int64
+
+	follow   follower      // nil: nobody
+	left     int           // messages to send; below 0: without end
+	refused  int           // requests of those
+	inFlight int           // requests
+	settle   time.Duration // at the end, answers are waited for so long
+	ending   bool          // nothing is sent any more
 }
 
 // sendLine is one connection's requests in flight.
@@ -74,6 +78,7 @@ type sendLine struct {
 	line *netpoll.Line
 	free []int32         // slots not in flight
 	sent []time.Duration // by slot: when its request was sent, or should have been
+	size []int           // by slot: bytes of its bodies
 }
 
 const poolBytes = 1 << 20
@@ -83,10 +88,12 @@ func newProducer(ctx context.Context, w *Workload, g *gauge) (*producer, error) 
 	if err != nil {
 		return nil, err
 	}
-	p := &producer{w: w, g: g, ls: ls, stencil: map[int]*stencil{}, enc: w.encoding(), runID: rand.Uint64(), rng: rand.New(rand.NewPCG(1, 2))}
+	p := &producer{w: w, g: g, ls: ls, stencil: map[int]*stencil{}, enc: w.encoding(), runID: rand.Uint64(), left: -1, rng: rand.New(rand.NewPCG(1, 2))}
 	p.pool = make([]byte, poolBytes+w.Sizes.Largest())
-	for i := range p.pool {
-		p.pool[i] = byte(' ' + p.rng.IntN(95))
+	for i := 0; i < len(p.pool); i += 8 {
+		for n, b := p.rng.Uint64(), p.pool[i:min(i+8, len(p.pool))]; len(b) > 0; n, b = n>>8, b[1:] {
+			b[0] = byte(' ' + n&0xFF*95>>8)
+		}
 	}
 	if w.Batch > 1 {
 		p.item = newItemStencil(w)
@@ -100,8 +107,9 @@ func newProducer(ctx context.Context, w *Workload, g *gauge) (*producer, error) 
 			ls.Close()
 			return nil, err
 		}
-		l := &sendLine{line: line, sent: make([]time.Duration, w.Window), free: make([]int32, w.Window)}
+		l := &sendLine{line: line, sent: make([]time.Duration, w.Window), size: make([]int, w.Window), free: make([]int32, w.Window)}
 		for i := range l.free {
+			l.sent[i] = -1
 			l.free[i] = int32(w.Window - 1 - i)
 		}
 		p.lines = append(p.lines, l)
@@ -125,14 +133,27 @@ func (p *producer) run(ctx context.Context) error {
 		}
 		p.g.mu.Unlock()
 	}
-	for ctx.Err() == nil {
+	for ctx.Err() == nil && (p.left != 0 || p.inFlight > 0) {
 		wait := idleWait
 		if p.pace != nil {
 			p.g.mu.Lock()
-			wait = p.launch(start)
+			wait = min(p.launch(start), idleWait)
 			p.g.mu.Unlock()
+		} else if p.w.Oneway { // no answer makes room: the socket does
+			p.g.mu.Lock()
+			for _, l := range p.lines {
+				p.fill(l, start)
+			}
+			p.g.mu.Unlock()
+			wait = onewayWait
 		}
 		if err := p.poll(wait); err != nil {
+			return err
+		}
+	}
+	p.ending = true
+	for until := p.ls.Now() + p.settle; p.inFlight > 0 && p.ls.Now() < until; {
+		if err := p.poll(idleWait); err != nil {
 			return err
 		}
 	}
@@ -178,10 +199,16 @@ func (p *producer) answered(l *sendLine, frame []byte) error {
 	}
 	now := p.ls.ReadAt()
 	if code == remoting.RespSuccess {
-		p.g.done(now-l.sent[slot], p.w.Batch, p.w.Batch*p.w.Sizes.Largest())
-	} else {
-		p.g.failed("code " + strconv.Itoa(int(code)))
+		p.g.done(now-l.sent[slot], p.w.Batch, l.size[slot])
+	} else if err := p.rejected(code); err != nil {
+		return err
 	}
+	if p.follow != nil {
+		if err := p.follow.answered(l.line.Index(), slot, code, frame); err != nil {
+			return err
+		}
+	}
+	p.inFlight--
 	l.sent[slot] = -1
 	l.free = append(l.free, slot)
 	if p.pace == nil {
@@ -190,9 +217,28 @@ func (p *producer) answered(l *sendLine, frame []byte) error {
 	return nil
 }
 
+// rejected counts a request that failed; of a fixed number of messages it has to be sent again.
+func (p *producer) rejected(code int32) error {
+	p.g.failed("code " + strconv.Itoa(int(code)))
+	if p.left < 0 {
+		return nil
+	}
+	p.left += p.w.Batch
+	if p.refused++; p.refused > maxRefused {
+		return fmt.Errorf("bench: %d sends were refused, the last one with code %d", p.refused, code)
+	}
+	return nil
+}
+
+// maxRefused is how many refusals a fixed number of messages may meet: a broker that is busy for a moment is no failure.
+const maxRefused = 2000
+
+// more says whether there is anything to send.
+func (p *producer) more() bool { return !p.ending && p.left != 0 }
+
 // fill sends on one connection until its window is full.
 func (p *producer) fill(l *sendLine, at time.Duration) {
-	for len(l.free) > 0 {
+	for len(l.free) > 0 && p.more() {
 		p.send(l, at)
 		if p.w.Oneway && l.line.Unsent() > onewayUnsent {
 			return
@@ -200,7 +246,10 @@ func (p *producer) fill(l *sendLine, at time.Duration) {
 	}
 }
 
-const onewayUnsent = 1 << 20
+const (
+	onewayUnsent = 1 << 20
+	onewayWait   = 100 * time.Microsecond
+)
 
 // launch sends what is due, and returns how long it is until the next. What finds no free slot waits, and its latency counts
 // from when it was due.
@@ -239,27 +288,47 @@ func (p *producer) send(l *sendLine, at time.Duration) {
 	if !p.w.Oneway {
 		l.free = l.free[:len(l.free)-1]
 	}
-	l.sent[slot] = at
+	l.sent[slot], l.size[slot] = at, 0
 	all := p.w.Topics * p.w.Queues
-	topic, queue := p.queue%p.w.Topics, p.queue/p.w.Topics
+	index := p.queue
+	topic, queue := index%p.w.Topics, index/p.w.Topics
 	p.queue = (p.queue + 1) % all
+	if p.follow != nil {
+		p.follow.begin(l.line.Index(), slot, index, at)
+	}
 	r := request{opaque: slot, queue: queue, bornMs: p.bornMs, serial: p.serial, run: p.runID}
-	p.serial += uint64(p.w.Batch)
 	s := p.stencilFor(topic, queue)
 	out := l.line.Out()
 	if p.item == nil {
 		body := p.body()
+		l.size[slot] = len(body)
 		out = append(s.append(out, &r, p.enc, len(body)), body...)
+		p.wrote(out[len(out)-len(body):])
 	} else {
 		p.batch = p.batch[:0]
 		for i := range p.w.Batch {
-			p.batch = p.item.append(p.batch, p.body(), p.runID, r.serial+uint64(i))
+			body, at := p.body(), len(p.batch)+itemBodyAt
+			p.batch = p.item.append(p.batch, body, p.runID, r.serial+uint64(i))
+			p.wrote(p.batch[at : at+len(body)])
+			l.size[slot] += len(body)
 		}
 		out = append(s.append(out, &r, p.enc, len(p.batch)), p.batch...)
 	}
+	p.serial += uint64(p.w.Batch)
 	l.line.PutOut(out)
+	if p.left > 0 {
+		p.left = max(0, p.left-p.w.Batch)
+	}
 	if p.w.Oneway {
-		p.g.done(1, p.w.Batch, p.w.Batch*p.w.Sizes.Largest())
+		p.g.done(1, p.w.Batch, l.size[slot])
+	} else {
+		p.inFlight++
+	}
+}
+
+func (p *producer) wrote(body []byte) {
+	if p.follow != nil {
+		p.follow.write(body)
 	}
 }
 

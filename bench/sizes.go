@@ -77,6 +77,25 @@ func (s Sizes) Largest() int {
 	return n
 }
 
+// smallest is the smallest size that can come.
+func (s Sizes) smallest() int {
+	n := s.parts[0].low
+	for _, p := range s.parts {
+		n = min(n, p.low)
+	}
+	return n
+}
+
+// mean is the size to be expected.
+func (s Sizes) mean() float64 {
+	sum, below := 0.0, 0.0
+	for _, p := range s.parts {
+		sum += (p.until - below) * float64(p.low+p.high) / 2
+		below = p.until
+	}
+	return sum
+}
+
 // next draws a size.
 func (s *Sizes) next(rng *rand.Rand) int {
 	p := &s.parts[0]

@@ -32,6 +32,19 @@ type Workload struct {
 	WarmUp   time.Duration // before counting
 	Duration time.Duration // counted; 10 s
 	PID      int           // the broker's process, on this machine, for its CPU, memory and disk figures; 0: none
+
+	PullMessages  int     // at most, for one pull; 32
+	Drain         bool    // Consume: until the end of every queue, however long it takes, and not for Duration
+	Fill          bool    // Consume: send FillMessages first
+	FillMessages  int     // 100,000
+	Ledger        string  // Verify: file of what was acknowledged
+	Check         bool    // Verify: send nothing, check what Ledger says
+	BacklogBytes  int64   // Catchup: of bodies that lie there when the consumers begin; 1 GiB, or with Existing what is there
+	DropCache     bool    // Catchup: empty the machine's page cache before the consumers begin; needs root
+	PeakShare     float64 // Soak: Rate is this share of what a closed loop reaches
+	GrowthMiBHour float64 // Soak: MiB an hour by which the broker's memory may grow; 20
+
+	visible time.Duration // how long an acknowledged message may take until its queue shows it; 3 s
 }
 
 // Limits of a workload.
@@ -41,6 +54,7 @@ const (
 	maxConns    = 10_000
 	maxInFlight = 1 << 20
 	maxBody     = 4 << 20
+	maxBatch    = 10_000
 )
 
 // withDefaults fills in what was left open.
@@ -55,6 +69,8 @@ func (w Workload) withDefaults() Workload {
 	def(&w.Conns, 4)
 	def(&w.Window, 64)
 	def(&w.Batch, 1)
+	def(&w.PullMessages, 32)
+	def(&w.FillMessages, 100_000)
 	if w.Group == "" {
 		w.Group = "ringmq-bench"
 	}
@@ -70,6 +86,12 @@ func (w Workload) withDefaults() Workload {
 	if w.Duration == 0 {
 		w.Duration = 10 * time.Second
 	}
+	if w.visible == 0 {
+		w.visible = 3 * time.Second
+	}
+	if w.GrowthMiBHour == 0 {
+		w.GrowthMiBHour = 20
+	}
 	return w
 }
 
@@ -84,7 +106,8 @@ func (w *Workload) check() error {
 	err := errors.Join(
 		in("topics", w.Topics, 1, maxTopics), in("queues", w.Queues, 1, maxQueues), in("topics times queues", w.Topics*w.Queues, 1, maxQueues),
 		in("connections", w.Conns, 1, maxConns), in("window", w.Window, 1, maxInFlight), in("connections times window", w.Conns*w.Window, 1, maxInFlight),
-		in("batch", w.Batch, 1, 10_000), in("largest body", w.Sizes.Largest(), 1, maxBody), in("property", w.Property, 0, 30_000),
+		in("batch", w.Batch, 1, maxBatch), in("largest body", w.Sizes.Largest(), 1, maxBody), in("property", w.Property, 0, 30_000),
+		in("messages a pull", w.PullMessages, 1, 100_000), in("messages to fill", w.FillMessages, 1, 1<<40),
 	)
 	if w.Rate < 0 || w.Rate > 1e8 {
 		err = errors.Join(err, fmt.Errorf("rate is %g, it must be from 0 to 100000000", w.Rate))
@@ -94,6 +117,12 @@ func (w *Workload) check() error {
 	}
 	if w.WarmUp < 0 || w.Duration < time.Millisecond || w.Duration+w.WarmUp > 7*24*time.Hour {
 		err = errors.Join(err, fmt.Errorf("warm-up %s and duration %s: at most a week in all", w.WarmUp, w.Duration))
+	}
+	if w.BacklogBytes < 0 || w.BacklogBytes > 1<<50 {
+		err = errors.Join(err, fmt.Errorf("backlog is %d bytes, it must be from 0 to a PiB", w.BacklogBytes))
+	}
+	if w.PeakShare < 0 || w.PeakShare > 10 || w.GrowthMiBHour < 0 {
+		err = errors.Join(err, fmt.Errorf("share of the peak is %g, it must be from 0 to 10; growth is %g MiB an hour, it must not be below 0", w.PeakShare, w.GrowthMiBHour))
 	}
 	return err
 }

@@ -97,6 +97,9 @@ func (ls *Lines) Close() {
 	_ = unix.Close(ls.epoll)
 }
 
+// Born is when the set was made: where its clock begins.
+func (ls *Lines) Born() time.Time { return ls.born }
+
 // Now is the time since the set was made, monotonic.
 func (ls *Lines) Now() time.Duration { return time.Since(ls.born) }
 

@@ -1,0 +1,142 @@
+package bench
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// CatchupReport is what one run of Catchup measured. The Report inside is of the drain: its messages, its pulls' latency.
+type CatchupReport struct {
+	Report
+	Before         Report  // sends beside nothing, for Duration
+	During         Report  // sends beside the drain
+	P99Ratio       float64 // of the latter's to the former's
+	Backlog        int64   // messages
+	MiBPerSecond   float64 // of bodies, drained
+	CacheDropped   bool
+	DrainedInFull  bool    // all that was there when the drain began
+	BacklogSeconds float64 `json:",omitempty"` // it took to send
+}
+
+// Catchup measures what cold readers cost producers. It sends BacklogBytes at full speed, measures the latency of sends at Rate
+// for Duration, and then goes on sending at that rate while consumers read the backlog from its beginning as fast as they can.
+// onTick, if not nil, is called once a counted second of the sends.
+//
+// Without DropCache the backlog is cold only where it is larger than the memory.
+func Catchup(ctx context.Context, w Workload, onTick func(Second)) (*CatchupReport, error) {
+	return catchup(ctx, w, onTick, pageCacheFile)
+}
+
+func catchup(ctx context.Context, w Workload, onTick func(Second), pages string) (*CatchupReport, error) {
+	w = w.withDefaults()
+	if w.BacklogBytes == 0 && !w.Existing {
+		w.BacklogBytes = 1 << 30
+	}
+	err := w.check()
+	if w.Rate <= 0 || w.Oneway {
+		err = errors.Join(err, errors.New("a rate is needed for the sends beside the consumers, and answers"))
+	}
+	if w.DropCache {
+		err = errors.Join(err, mayDropPages(pages))
+	}
+	if err != nil {
+		return nil, err
+	}
+	out := &CatchupReport{CacheDropped: w.DropCache}
+	if err := out.prepare(ctx, &w); err != nil {
+		return nil, err
+	}
+	// The producer runs through both phases; each has a meter of its own, one after the other, on the same gauge.
+	before, during := newMeter(&w, onTick), newMeter(&w, onTick)
+	p, err := newProducer(ctx, &w, before.gauge())
+	if err != nil {
+		return nil, err
+	}
+	defer p.ls.Close()
+	during.watch(p.g)
+	during.length = longest
+	own := w
+	own.WarmUp = 0
+	during.w = &own
+	sending, stop := context.WithCancel(ctx)
+	defer stop()
+	ended := make(chan error, 1)
+	go func() {
+		err := p.run(sending)
+		stop()
+		ended <- err
+	}()
+	err = before.run(sending)
+	if err == nil && sending.Err() == nil {
+		out.Before = *before.report("produce", 1)
+		err = out.drain(sending, &own, during, pages)
+	}
+	stop()
+	if failed := <-ended; failed != nil {
+		err = failed // the cause, where reading failed too
+	}
+	if err == nil && out.Kind == "" {
+		err = ctx.Err() // ended before there was anything to tell
+	}
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// prepare has the backlog there.
+func (out *CatchupReport) prepare(ctx context.Context, w *Workload) error {
+	if !w.Existing {
+		if err := createTopics(ctx, w); err != nil {
+			return err
+		}
+	}
+	if w.BacklogBytes == 0 {
+		from, err := spans(ctx, w)
+		if err == nil && held(from) == 0 {
+			err = fmt.Errorf("topic %s holds no message: there is no backlog", w.topic(0))
+		}
+		return err
+	}
+	began := time.Now()
+	_, err := fill(ctx, w, max(1, int(float64(w.BacklogBytes)/w.Sizes.mean())))
+	out.BacklogSeconds = time.Since(began).Seconds()
+	return err
+}
+
+// drain reads what is there now, while sends go on.
+func (out *CatchupReport) drain(ctx context.Context, w *Workload, during *meter, pages string) error {
+	from, err := spans(ctx, w)
+	if err != nil {
+		return err
+	}
+	out.Backlog = held(from)
+	if w.DropCache {
+		if err := dropPages(pages); err != nil {
+			return err
+		}
+	}
+	reading := newMeter(w, nil)
+	reading.length = longest
+	c, err := newPuller(ctx, w, reading.gauge(), leave, from)
+	if err != nil {
+		return err
+	}
+	defer c.ls.Close()
+	if err := reading.beside(ctx, c.run, during.run); err != nil {
+		return err
+	}
+	out.Report, out.During = *reading.report("catchup", 2), *during.report("produce", 2)
+	out.DrainedInFull = c.open == 0 && c.stuck == 0
+	out.MiBPerSecond = float64(out.Bytes) / (1 << 20) / out.Seconds
+	if p99 := out.Before.Latency.P99; p99 > 0 {
+		out.P99Ratio = out.During.Latency.P99 / p99
+	}
+	c.warn(&out.Report)
+	if out.Seconds < 1 {
+		out.Warnings = append(out.Warnings, fmt.Sprintf("the drain took %.2f s only: a larger backlog says more", out.Seconds))
+	}
+	return nil
+}

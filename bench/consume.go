@@ -1,0 +1,80 @@
+package bench
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// longest is how long a run without a set end may take.
+const longest = 7 * 24 * time.Hour
+
+// Consume pulls everything there is in the workload's topics, from the beginning of every queue, and reports how it went. It
+// ends after Duration or, with Drain, when it has read what was there when it began. Latency is that of pulls that found
+// messages at once. onTick, if not nil, is called once a counted second.
+//
+// The topics have to be there unless Fill is set.
+func Consume(ctx context.Context, w Workload, onTick func(Second)) (*Report, error) {
+	w = w.withDefaults()
+	if err := w.check(); err != nil {
+		return nil, err
+	}
+	if w.Drain && w.WarmUp > 0 {
+		return nil, errors.New("drain counts from the first message: it has no warm-up")
+	}
+	if w.Fill && !w.Existing {
+		if err := createTopics(ctx, &w); err != nil {
+			return nil, err
+		}
+	}
+	from, err := toRead(ctx, &w)
+	if err != nil {
+		return nil, err
+	}
+	if held(from) == 0 {
+		return nil, fmt.Errorf("topic %s holds no message: fill it first", w.topic(0))
+	}
+	m := newMeter(&w, onTick)
+	end := follow
+	if w.Drain {
+		end, m.length = leave, longest
+	}
+	p, err := newPuller(ctx, &w, m.gauge(), end, from)
+	if err != nil {
+		return nil, err
+	}
+	defer p.ls.Close()
+	if err := m.beside(ctx, p.run); err != nil {
+		return nil, err
+	}
+	r := m.report("consume", 1)
+	p.warn(r)
+	if !w.Drain && p.caughtUp {
+		r.Warnings = append(r.Warnings, "the consumers came to the end of a queue and had to wait: there were too few messages for the time")
+	}
+	return r, nil
+}
+
+// toRead is what there is to consume, with Fill after filling.
+func toRead(ctx context.Context, w *Workload) ([]span, error) {
+	if w.Fill {
+		return fill(ctx, w, w.FillMessages)
+	}
+	return spans(ctx, w)
+}
+
+// warn says which queues could not be read.
+func (p *puller) warn(r *Report) {
+	if p.stuck > 0 {
+		r.Warnings = append(r.Warnings, fmt.Sprintf("%d queues could not be read to the end that the broker gives for them", p.stuck))
+	}
+}
+
+// held is how many offsets spans have.
+func held(all []span) (n int64) {
+	for _, s := range all {
+		n += s.high - s.low
+	}
+	return n
+}

@@ -1,0 +1,128 @@
+package bench
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"ringmq/netpoll/remoting"
+)
+
+func TestConsumeDrains(t *testing.T) {
+	t.Parallel()
+	for _, enc := range encodings {
+		b := startFake(t, fakeWrong{groupless: true})
+		w := brief(b, func(w *Workload) {
+			w.Encoding, w.Fill, w.Drain, w.FillMessages, w.Topics, w.Window, w.PullMessages = enc, true, true, 1000, 3, 2, 7
+		})
+		r, err := Consume(t.Context(), w, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.Messages < 1000 || r.Messages > 1000+fillBatch || r.Bytes != 100*r.Messages || r.Requests < r.Messages/7 || r.Latency.P50 <= 0 || len(r.Errors)+len(r.Warnings) > 0 {
+			t.Errorf("%s: %+v", enc, r)
+		}
+	}
+}
+
+// TestConsumeWaits: at the end of the queues pulls are held, and what comes then is counted without a latency.
+func TestConsumeWaits(t *testing.T) {
+	t.Parallel()
+	b := startFake(t, fakeWrong{})
+	w := brief(b, func(w *Workload) { w.Fill, w.FillMessages, w.Duration = true, 100, 300*time.Millisecond })
+	ended := make(chan error, 1)
+	go func() {
+		_, err := Produce(b.until(t, 500), brief(b, func(w *Workload) { w.Rate, w.Duration = 1000, time.Minute }), nil)
+		ended <- err
+	}()
+	r, err := Consume(t.Context(), w, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := <-ended; err != nil {
+		t.Fatal(err)
+	}
+	if r.Messages <= 128 || r.Requests >= r.Messages || len(r.Warnings) != 1 || !strings.Contains(r.Warnings[0], "had to wait") {
+		t.Errorf("%d messages, %d requests, warnings %v", r.Messages, r.Requests, r.Warnings)
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.pulls > 2000 {
+		t.Errorf("%d pulls: they are not held", b.pulls)
+	}
+}
+
+// TestConsumeGoesOn: refused pulls are counted and asked again; an offset that is gone is left behind.
+func TestConsumeGoesOn(t *testing.T) {
+	t.Parallel()
+	b := startFake(t, fakeWrong{pull: func(n int) int32 {
+		if n == 3 {
+			return remoting.RespSystemBusy
+		}
+		return 0
+	}})
+	w := brief(b, func(w *Workload) { w.Fill, w.Drain, w.FillMessages = true, true, 500 })
+	r, err := Consume(t.Context(), w, nil)
+	if err != nil || r.Messages < 500 || r.Errors["pull: code 2"] != 1 {
+		t.Errorf("%v, %+v", err, r)
+	}
+}
+
+func TestConsumeRefuses(t *testing.T) {
+	t.Parallel()
+	b := startFake(t, fakeWrong{})
+	if _, err := Consume(t.Context(), brief(b, nil), nil); err == nil || !strings.Contains(err.Error(), "code 17") {
+		t.Errorf("no topic: %v", err)
+	}
+	if err := createTopics(t.Context(), plain(func(w *Workload) { w.Addr = b.addr() })); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Consume(t.Context(), brief(b, nil), nil); err == nil || !strings.Contains(err.Error(), "no message") {
+		t.Errorf("an empty topic: %v", err)
+	}
+	if _, err := Consume(t.Context(), brief(b, func(w *Workload) { w.Drain, w.WarmUp = true, time.Second }), nil); err == nil {
+		t.Error("a drain with a warm-up")
+	}
+}
+
+// TestFillGivesUp: a broker that refuses everything ends a fill.
+func TestFillGivesUp(t *testing.T) {
+	t.Parallel()
+	b := startFake(t, fakeWrong{refuse: func(int) int32 { return 14 }})
+	_, err := Consume(t.Context(), brief(b, func(w *Workload) { w.Fill, w.Batch = true, 2 }), nil)
+	if err == nil || !strings.Contains(err.Error(), "code 14") {
+		t.Error(err)
+	}
+}
+
+// TestProduceCountsItsBodies: sizes that vary are counted as they were, and one-way sends, here 2.7 MB of frames, go on and on.
+func TestProduceCountsItsBodies(t *testing.T) {
+	t.Parallel()
+	for _, oneway := range []bool{false, true} {
+		b, n := startFake(t, fakeWrong{}), 1500
+		if oneway {
+			n = 9000
+		}
+		sizes, err := ParseSizes("10,30")
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := Produce(b.until(t, n), brief(b, func(w *Workload) { w.Sizes, w.Oneway, w.Duration = sizes, oneway, time.Minute }), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if mean := float64(r.Bytes) / float64(r.Messages); int(r.Messages) < n-n/10 || mean < 17 || mean > 23 {
+			t.Errorf("oneway %v: %d messages, %g bytes each", oneway, r.Messages, mean)
+		}
+	}
+}
+
+// TestConsumeWaitsForTheQueues: what was acknowledged but is not shown yet is read too.
+func TestConsumeWaitsForTheQueues(t *testing.T) {
+	t.Parallel()
+	b := startFake(t, fakeWrong{blind: 20}) // 8 questions before the messages, 8 after them, and some more
+	r, err := Consume(t.Context(), brief(b, func(w *Workload) { w.Fill, w.Drain, w.FillMessages, w.visible = true, true, 200, time.Minute }), nil)
+	if err != nil || r.Messages < 200 {
+		t.Errorf("%v, %+v", err, r)
+	}
+}

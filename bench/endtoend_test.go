@@ -1,0 +1,46 @@
+package bench
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestEndToEnd(t *testing.T) {
+	t.Parallel()
+	b := startFake(t, fakeWrong{delay: 100 * time.Millisecond}) // of the answers: what is delivered does not wait for them
+	r, err := EndToEnd(b.until(t, 300), brief(b, func(w *Workload) { w.Rate, w.Window, w.Duration = 1000, 128, time.Minute }), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Messages < 100 || r.Messages > 310 || r.Undelivered != 0 || len(r.Errors)+len(r.SendErrors) > 0 || r.Kind != "endtoend" {
+		t.Errorf("%d messages, %d undelivered, %v %v", r.Messages, r.Undelivered, r.Errors, r.SendErrors)
+	}
+	if r.Latency.P50 <= 0 || r.SendLatency.P50 < 99 || r.Latency.P50 > r.SendLatency.P50-50 {
+		t.Errorf("delivered after %g ms, acknowledged after %g", r.Latency.P50, r.SendLatency.P50)
+	}
+}
+
+// TestEndToEndCountsFromTheIntendedTime: what a full window makes wait is charged for it.
+func TestEndToEndCountsFromTheIntendedTime(t *testing.T) {
+	t.Parallel()
+	b := startFake(t, fakeWrong{delay: 20 * time.Millisecond})
+	r, err := EndToEnd(b.until(t, 20), brief(b, func(w *Workload) { w.Conns, w.Window, w.Rate, w.Duration = 1, 1, 1000, time.Minute }), nil)
+	if err != nil || r.Latency.P90 < 100 || r.SendLatency.P90 < 100 {
+		t.Errorf("%v: 50 of 1000 messages a second were taken, and the latency is %+v, of sends %+v", err, r.Latency, r.SendLatency)
+	}
+}
+
+func TestEndToEndRefuses(t *testing.T) {
+	t.Parallel()
+	b := startFake(t, fakeWrong{})
+	for want, change := range map[string]func(*Workload){
+		"rate":     func(*Workload) {},
+		"at least": func(w *Workload) { w.Rate, w.Sizes = 1, FixedSize(timedBytes-1) },
+		"answers":  func(w *Workload) { w.Rate, w.Oneway = 1, true },
+	} {
+		if _, err := EndToEnd(t.Context(), brief(b, change), nil); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", want, err)
+		}
+	}
+}

@@ -1,0 +1,43 @@
+package bench
+
+import (
+	"context"
+	"fmt"
+)
+
+// A fill sends in batches of about this many bytes, or this many messages.
+const (
+	fillBatchBytes = 128 << 10
+	fillBatch      = 64
+	fillInFlight   = 32 << 20 // bytes in flight on all connections together
+)
+
+// fill sends messages as fast as the broker takes them, all of them with success, and returns what the queues hold then.
+func fill(ctx context.Context, w *Workload, messages int) ([]span, error) {
+	before, err := spans(ctx, w)
+	if err != nil {
+		return nil, err
+	}
+	own := *w
+	own.Rate, own.Oneway, own.PID = 0, false, 0
+	if own.Batch == 1 {
+		own.Batch = min(max(1, fillBatchBytes/own.Sizes.Largest()), fillBatch)
+	}
+	own.Conns = min(own.Conns, 16)
+	own.Window = min(own.Window, max(1, fillInFlight/(own.Conns*own.Batch*own.Sizes.Largest())))
+	m := newMeter(&own, nil)
+	p, err := newProducer(ctx, &own, m.gauge())
+	if err != nil {
+		return nil, err
+	}
+	defer p.ls.Close()
+	p.left = messages
+	if err := p.run(ctx); err != nil {
+		return nil, fmt.Errorf("fill: %w", err)
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	sent := m.drain(nil, nil).messages
+	return spansWith(ctx, w, func(now []span) bool { return ends(now) >= ends(before)+sent })
+}

@@ -1,0 +1,194 @@
+package bench
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
+
+	"ringmq/netpoll"
+)
+
+// SoakReport is what one run of Soak found. The Report inside is of the sends.
+type SoakReport struct {
+	Report
+	Rate       float64 // messages a second that were to be sent
+	Peak       float64 `json:",omitempty"` // of the closed loop before, with PeakShare
+	Intervals  []Interval
+	Hot        int64 // messages that the consumers that follow read
+	Cold       int64 // and the one that reads again and again
+	ColdRounds int64 // times that it came to the end of a queue and began again
+
+	// Growth of the broker's memory that is no file's, over the second half; 0 without PID.
+	GrowthMiBHour float64
+	MaxOverMin    float64
+	Failures      []string // empty: passed
+}
+
+// Interval is 10 s of a soak.
+type Interval struct {
+	AtSeconds      float64 // its end
+	PerSecond      float64 // messages acknowledged
+	Rejected       int64
+	P99            float64 // of sends, ms
+	Lag            int64   // messages acknowledged that the hot consumers have not read
+	ColdPerSecond  float64
+	ResidentBytes  int64
+	AnonymousBytes int64
+}
+
+const (
+	soakInterval = 10 * time.Second
+	soakPeak     = 10 * time.Second
+	// Memory grows when it does by more than GrowthMiBHour and this ratio, so that a short run's noise is no failure.
+	soakRatio = 1.1
+	// lagSeconds is how far the hot consumers may be behind at the end.
+	lagSeconds = 5
+)
+
+// Soak loads a broker evenly for a long time: sends at Rate or a share of the peak, consumers that follow, and one reader that
+// reads everything from the beginning again and again. It fails when a send was rejected, memory grows, the consumers fall
+// behind, or a connection ends, which ends the run too; Failures says so. A warm-up is counted like the rest. onTick, if not nil, is called once a counted second of the sends.
+func Soak(ctx context.Context, w Workload, onTick func(Second)) (*SoakReport, error) {
+	s := soak{interval: soakInterval, peak: soakPeak}
+	return s.run(ctx, w, onTick)
+}
+
+// soak is one run of Soak.
+type soak struct {
+	interval time.Duration
+	peak     time.Duration // that the peak is measured for
+
+	w    Workload
+	out  SoakReport
+	send *producer
+	hot  *puller
+	cold *puller
+
+	// What follows belongs to the goroutine of the sends' meter.
+	hots  *meter // its gauge is emptied together with that of the sends
+	colds *meter
+	hist  *hdrhistogram.Histogram // of the interval
+	sum   tally
+	cold0 int64 // cold messages before the interval
+	acked int64
+	last  time.Time
+	began time.Time
+}
+
+func (s *soak) run(ctx context.Context, w Workload, onTick func(Second)) (*SoakReport, error) {
+	s.w, s.hist = w.withDefaults(), newHistogram()
+	err := s.w.check()
+	if (s.w.Rate > 0) == (s.w.PeakShare > 0) || s.w.Oneway {
+		err = errors.Join(err, errors.New("either a rate or a share of the peak is needed, and answers"))
+	}
+	if err != nil {
+		return nil, err
+	}
+	if !s.w.Existing {
+		if err := createTopics(ctx, &s.w); err != nil {
+			return nil, err
+		}
+	}
+	if err := s.findRate(ctx); err != nil {
+		return nil, err
+	}
+	s.w.WarmUp = 0 // all is counted, so that lag is what was sent less what was read
+	sends := newMeter(&s.w, onTick)
+	sends.look = s.look
+	s.hots, s.colds = newMeter(&s.w, nil), newMeter(&s.w, nil)
+	if err := s.connect(ctx, sends.gauge()); err != nil {
+		return nil, err
+	}
+	defer s.send.ls.Close()
+	defer s.hot.ls.Close()
+	defer s.cold.ls.Close()
+	s.send.settle = answersWait
+	s.began = time.Now()
+	s.last = s.began
+	err = sends.beside(ctx, s.hot.run, s.cold.run, s.send.run)
+	if err != nil && !errors.Is(err, netpoll.ErrClosed) {
+		return nil, err
+	}
+	if took := sends.ended.Sub(s.last); took >= s.interval/2 || len(s.out.Intervals) == 0 {
+		s.close(sends.ended)
+	}
+	s.out.Report = *sends.report("soak", 3)
+	s.out.ColdRounds = s.cold.rounds
+	s.judge()
+	if err != nil { // days of figures are not thrown away
+		s.out.Failures = append(s.out.Failures, "it ended early: "+err.Error())
+	}
+	return &s.out, nil
+}
+
+// findRate measures the peak where the rate depends on it.
+func (s *soak) findRate(ctx context.Context) error {
+	if s.w.PeakShare > 0 {
+		own := s.w
+		own.Existing, own.WarmUp, own.Duration = true, 0, s.peak
+		r, err := Produce(ctx, own, nil)
+		if err != nil {
+			return err
+		}
+		if r.Messages == 0 {
+			return fmt.Errorf("no send succeeded in %s: there is no peak to take a share of", s.peak)
+		}
+		s.out.Peak = r.PerSecond
+		s.w.Rate = s.w.PeakShare * r.PerSecond
+	}
+	s.out.Rate = s.w.Rate
+	return nil
+}
+
+func (s *soak) connect(ctx context.Context, send *gauge) error {
+	from, err := spans(ctx, &s.w)
+	if err != nil {
+		return err
+	}
+	if s.hot, err = newPuller(ctx, &s.w, s.hots.gauge(), follow, atEnds(from)); err != nil {
+		return err
+	}
+	one := s.w
+	one.Conns = 1
+	if s.cold, err = newPuller(ctx, &one, s.colds.gauge(), restart, from); err != nil {
+		s.hot.ls.Close()
+		return err
+	}
+	if s.send, err = newProducer(ctx, &s.w, send); err != nil {
+		s.hot.ls.Close()
+		s.cold.ls.Close()
+	}
+	return err
+}
+
+// look takes a second of the sends, and closes the interval when it is over.
+func (s *soak) look(hist *hdrhistogram.Histogram, sum tally) {
+	s.out.Hot += s.hots.drain(nil, s.hots.errors).messages
+	s.out.Cold += s.colds.drain(nil, s.colds.errors).messages
+	s.hist.Merge(hist)
+	s.sum.add(sum)
+	s.acked += sum.messages
+	// Looks come once a second: one that is a little early closes the interval all the same.
+	if now := time.Now(); now.Sub(s.last) >= s.interval-s.interval/20 {
+		s.close(now)
+	}
+}
+
+func (s *soak) close(now time.Time) {
+	seconds := max(now.Sub(s.last), 1).Seconds()
+	i := Interval{
+		AtSeconds: now.Sub(s.began).Seconds(), PerSecond: float64(s.sum.messages) / seconds, Rejected: s.sum.errors, P99: latencyOf(s.hist).P99,
+		Lag: max(0, s.acked-s.out.Hot), ColdPerSecond: float64(s.out.Cold-s.cold0) / seconds,
+	}
+	if s.w.PID != 0 {
+		if u, err := usage(s.w.PID); err == nil {
+			i.ResidentBytes, i.AnonymousBytes = u.ResidentBytes, u.AnonymousBytes
+		}
+	}
+	s.out.Intervals = append(s.out.Intervals, i)
+	s.hist.Reset()
+	s.sum, s.cold0, s.last = tally{}, s.out.Cold, now
+}

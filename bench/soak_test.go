@@ -1,0 +1,114 @@
+package bench
+
+import (
+	"math"
+	"os"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestSoak(t *testing.T) {
+	t.Parallel()
+	b := startFake(t, fakeWrong{})
+	s := soak{interval: 100 * time.Millisecond, peak: 100 * time.Millisecond}
+	w := brief(b, func(w *Workload) { w.PeakShare, w.Duration, w.PID = 0.1, 400*time.Millisecond, os.Getpid() })
+	r, err := s.run(t.Context(), w, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(r.Failures) > 0 || r.Messages == 0 || r.Hot < r.Messages/2 || r.Cold == 0 || r.Peak <= 0 || r.Rate != 0.1*r.Peak {
+		t.Errorf("failures %v, %d messages, %d hot, %d cold, peak %g, rate %g", r.Failures, r.Messages, r.Hot, r.Cold, r.Peak, r.Rate)
+	}
+	if i := r.Intervals[0]; i.AtSeconds < .3 || i.PerSecond <= 0 || i.P99 <= 0 || i.AnonymousBytes <= 0 || i.ResidentBytes < i.AnonymousBytes {
+		t.Errorf("%+v", i)
+	}
+}
+
+// TestSoakFails: what was rejected, and what memory did, is told.
+func TestSoakFails(t *testing.T) {
+	t.Parallel()
+	b := startFake(t, fakeWrong{refuse: func(n int) int32 { return int32(n%2) * 2 }})
+	s := soak{interval: 100 * time.Millisecond}
+	r, err := s.run(t.Context(), brief(b, func(w *Workload) { w.Rate, w.Duration = 500, 200*time.Millisecond }), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(r.Failures) != 1 || !strings.Contains(r.Failures[0], "sends rejected: code 2") || r.Intervals[0].Rejected == 0 {
+		t.Errorf("failures %v, %+v", r.Failures, r.Intervals)
+	}
+	if len(r.Warnings) != 1 {
+		t.Errorf("warnings %v", r.Warnings)
+	}
+}
+
+func TestSoakRefuses(t *testing.T) {
+	t.Parallel()
+	for _, w := range []Workload{{}, {Rate: 1, PeakShare: 1}, {Rate: 1, Oneway: true}} {
+		if _, err := Soak(t.Context(), w, nil); err == nil {
+			t.Errorf("%+v", w)
+		}
+	}
+}
+
+func TestGrowth(t *testing.T) {
+	t.Parallel()
+	intervals := func(mib ...float64) (all []Interval) {
+		for i, m := range mib {
+			all = append(all, Interval{AtSeconds: float64(i) * 360, AnonymousBytes: int64(m * (1 << 20))})
+		}
+		return all
+	}
+	for _, c := range []struct {
+		all                 []Interval
+		mibHour, maxOverMin float64
+	}{
+		{intervals(10, 500, 100, 110, 120, 130), 100, 130.0 / 110}, // the first half does not count
+		{intervals(50, 50, 50, 50), 0, 1},
+		{intervals(7, 60), 0, 1},
+		{intervals(0, 0), 0, 0},
+	} {
+		mibHour, maxOverMin := growth(c.all)
+		if math.Abs(mibHour-c.mibHour) > 1e-6 || math.Abs(maxOverMin-c.maxOverMin) > 1e-6 {
+			t.Errorf("%v MiB an hour, ratio %v of %+v", mibHour, maxOverMin, c.all)
+		}
+	}
+}
+
+// TestJudgeMemory: growth fails when it is both fast and large.
+func TestJudgeMemory(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		mib  [4]float64
+		fail bool
+	}{
+		{[4]float64{1, 1, 100, 200}, true},
+		{[4]float64{1, 1, 100, 101}, false}, // fast in a short time, but not large
+		{[4]float64{1, 1, 200, 100}, false},
+	} {
+		s := soak{w: *plain(func(w *Workload) { w.PID = 1 }), hots: newMeter(plain(nil), nil), colds: newMeter(plain(nil), nil)}
+		s.out.Messages, s.out.Rate = 1, 100
+		for i, m := range c.mib {
+			s.out.Intervals = append(s.out.Intervals, Interval{AtSeconds: float64(10 * i), AnonymousBytes: int64(m * (1 << 20))})
+		}
+		if s.judge(); (len(s.out.Failures) > 0) != c.fail {
+			t.Errorf("%v: %v", c.mib, s.out.Failures)
+		}
+	}
+	s := soak{w: *plain(nil), hots: newMeter(plain(nil), nil), colds: newMeter(plain(nil), nil)}
+	s.out.Messages, s.out.Rate, s.out.Intervals = 1, 100, []Interval{{Lag: 1000}}
+	if s.judge(); len(s.out.Failures) != 1 || !strings.Contains(s.out.Failures[0], "behind") {
+		t.Errorf("%v", s.out.Failures)
+	}
+}
+
+// TestSoakEndsWithItsConnections: what was measured until then is reported.
+func TestSoakEndsWithItsConnections(t *testing.T) {
+	t.Parallel()
+	b := startFake(t, fakeWrong{hangUp: on(100)})
+	s := soak{interval: time.Second}
+	r, err := s.run(t.Context(), brief(b, func(w *Workload) { w.Rate, w.Duration = 1000, time.Minute }), nil)
+	if err != nil || r.Messages == 0 || len(r.Failures) != 1 || !strings.Contains(r.Failures[0], "ended early") || len(r.Intervals) != 1 {
+		t.Errorf("%v, %+v", err, r)
+	}
+}

@@ -1,0 +1,147 @@
+package bench
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"ringmq/netpoll"
+)
+
+// VerifyReport is what one run of Verify found. The Report inside is of the sending, or with Check of the reading.
+type VerifyReport struct {
+	Report
+	Verdict
+	Unchecked   bool    // the broker went away: the ledger is written, and Check can follow
+	ReadSeconds float64 // of the check
+}
+
+// answersWait is how long answers are waited for when the time is over.
+const answersWait = 10 * time.Second
+
+// Verify sends numbered messages for Duration, keeps what the broker acknowledged, reads everything back, and checks that each
+// acknowledged message is there once, whole, at its offset, and in its order. onTick, if not nil, is called once a counted
+// second of the sending.
+//
+// With Ledger the acknowledgements are written to that file, also when the broker goes away meanwhile. With Check nothing is
+// sent: the messages of the file are read and checked, after a restart or a kill.
+//
+// Order holds between messages of one connection to one queue. A broker that hands the requests of one connection to several
+// threads, as the stock one does, keeps it only with a Window of 1.
+func Verify(ctx context.Context, w Workload, onTick func(Second)) (*VerifyReport, error) {
+	w = w.withDefaults()
+	if w.Check {
+		return verifyLater(ctx, w, onTick)
+	}
+	if err := w.checkNumbered(); err != nil {
+		return nil, err
+	}
+	if !w.Existing {
+		if err := createTopics(ctx, &w); err != nil {
+			return nil, err
+		}
+	}
+	from, err := spans(ctx, &w)
+	if err != nil {
+		return nil, err
+	}
+	m := newMeter(&w, onTick)
+	p, err := newProducer(ctx, &w, m.gauge())
+	if err != nil {
+		return nil, err
+	}
+	defer p.ls.Close()
+	l := newLedger(&w, rand.Uint64(), from)
+	p.follow, p.settle = newNumberer(&w, l), answersWait
+	err = m.beside(ctx, p.run)
+	if w.Ledger != "" {
+		if saveErr := l.save(w.Ledger); saveErr != nil {
+			return nil, errors.Join(err, saveErr)
+		}
+	}
+	if err != nil && (w.Ledger == "" || !errors.Is(err, netpoll.ErrClosed)) {
+		return nil, err
+	}
+	r := &VerifyReport{Report: *m.report("verify", 1), Verdict: Verdict{Acknowledged: l.entries()}}
+	if err != nil {
+		r.Unchecked = true
+		r.Warnings = append(r.Warnings, "nothing was checked: "+err.Error())
+		return r, nil
+	}
+	if ctx.Err() != nil { // whoever ended the sending early still wants to know
+		ctx = context.WithoutCancel(ctx)
+	}
+	reading, err := readBack(ctx, &w, l, nil)
+	if err != nil {
+		return nil, err
+	}
+	r.Verdict, r.ReadSeconds = reading.Verdict, reading.Seconds
+	r.Warnings = append(r.Warnings, reading.Warnings...)
+	return r, nil
+}
+
+// checkNumbered is check for a workload whose messages carry numbers.
+func (w *Workload) checkNumbered() error {
+	err := w.check()
+	if w.Oneway {
+		err = errors.Join(err, errors.New("verify needs answers"))
+	}
+	if n := w.Sizes.smallest(); n < numberedBytes {
+		err = errors.Join(err, fmt.Errorf("the smallest body is %d bytes, it must be at least %d for the number in it", n, numberedBytes))
+	}
+	if w.Conns*w.Topics*w.Queues > maxPairs {
+		err = errors.Join(err, fmt.Errorf("connections times queues: at most %d", maxPairs))
+	}
+	return err
+}
+
+// verifyLater checks a ledger of an earlier run.
+func verifyLater(ctx context.Context, w Workload, onTick func(Second)) (*VerifyReport, error) {
+	l, err := readLedger(w.Ledger)
+	if err != nil {
+		return nil, fmt.Errorf("check: %w", err)
+	}
+	w.Topic, w.Topics, w.Queues, w.Batch = l.topic, l.topics, l.queues, l.batch
+	if err := w.check(); err != nil {
+		return nil, err
+	}
+	return readBack(ctx, &w, l, onTick)
+}
+
+// readBack reads the queues of a ledger and checks them.
+func readBack(ctx context.Context, w *Workload, l *ledger, onTick func(Second)) (*VerifyReport, error) {
+	c, err := newChecker(l)
+	if err != nil {
+		return nil, err
+	}
+	from, err := spansWith(ctx, w, c.shown)
+	if err != nil {
+		return nil, err
+	}
+	for q := range from {
+		from[q].low = max(from[q].low, min(l.pages[q].from, from[q].high))
+	}
+	own := *w
+	own.WarmUp = 0
+	m := newMeter(&own, onTick)
+	m.length = longest
+	p, err := newPuller(ctx, &own, m.gauge(), leave, from)
+	if err != nil {
+		return nil, err
+	}
+	defer p.ls.Close()
+	c.begin(from)
+	p.visit = c.visit
+	if err := m.beside(ctx, p.run); err != nil {
+		return nil, err
+	}
+	if ctx.Err() != nil {
+		return nil, fmt.Errorf("check: %w", ctx.Err())
+	}
+	r := &VerifyReport{Report: *m.report("verify", 1), Verdict: c.verdict(from)}
+	r.ReadSeconds = r.Seconds
+	p.warn(&r.Report)
+	return r, nil
+}

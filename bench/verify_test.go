@@ -1,0 +1,161 @@
+package bench
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// brief is a workload against b that is over soon.
+func brief(b *fakeBroker, change func(*Workload)) Workload {
+	w := Workload{Addr: b.addr(), Conns: 2, Window: 4, Queues: 4, Sizes: FixedSize(100), Duration: 20 * time.Millisecond, visible: 50 * time.Millisecond}
+	if change != nil {
+		change(&w)
+	}
+	return w
+}
+
+func on(which int) func(int) bool { return func(n int) bool { return n == which } }
+
+// TestVerify: each thing that a broker can do wrong is found, and nothing else is.
+func TestVerify(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name  string
+		wrong fakeWrong
+		batch int
+		want  Verdict // but for what is always counted
+	}{
+		{"nothing", fakeWrong{}, 1, Verdict{}},
+		{"nothing, in batches", fakeWrong{}, 5, Verdict{}},
+		{"lost", fakeWrong{drop: on(9)}, 1, Verdict{Lost: 1}},
+		{"lost, its offset used up", fakeWrong{hole: on(9)}, 1, Verdict{Lost: 1, Gaps: 1}},
+		{"twice", fakeWrong{duplicate: on(9)}, 1, Verdict{Duplicated: 1}},
+		{"corrupt", fakeWrong{corrupt: on(9)}, 1, Verdict{Corrupt: 1}},
+		{"a batch corrupt", fakeWrong{corrupt: on(9)}, 3, Verdict{Corrupt: 3}},
+		{"refused", fakeWrong{refuse: func(n int) int32 { return int32(min(n, 1)) * int32(n%2) }}, 1, Verdict{}},
+		{"answered with a code, but there", fakeWrong{doubtful: func(n int) int32 {
+			if n == 9 {
+				return 10
+			}
+			return 0
+		}}, 1, Verdict{Unacknowledged: 1}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			b := startFake(t, c.wrong)
+			r, err := Verify(b.until(t, 60), brief(b, func(w *Workload) { w.Batch, w.Duration = c.batch, time.Minute }), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := r.Verdict
+			if got.Acknowledged < 20 || got.Read == 0 {
+				t.Errorf("%d acknowledged, %d read", got.Acknowledged, got.Read)
+			}
+			bad := c.want.Lost + c.want.Duplicated + c.want.Corrupt + c.want.Gaps
+			if (len(got.Failures) > 0) != (bad > 0) {
+				t.Errorf("failures %v", got.Failures)
+			}
+			got.Acknowledged, got.Read, got.Failures = 0, 0, nil
+			if got.Lost != c.want.Lost || got.Duplicated != c.want.Duplicated || got.Corrupt != c.want.Corrupt || got.Gaps != c.want.Gaps ||
+				got.Unacknowledged != c.want.Unacknowledged || got.OutOfOrder != 0 || got.Moved != 0 || got.Foreign != 0 {
+				t.Errorf("%+v, want %+v", got, c.want)
+			}
+		})
+	}
+}
+
+// TestVerifyOrder: two messages that change places on one connection are noticed.
+func TestVerifyOrder(t *testing.T) {
+	t.Parallel()
+	b := startFake(t, fakeWrong{swap: on(5)})
+	r, err := Verify(b.until(t, 60), brief(b, func(w *Workload) { w.Conns, w.Queues, w.Duration = 1, 1, time.Minute }), nil)
+	if err != nil || r.OutOfOrder != 1 || r.Lost+r.Moved+r.Duplicated != 0 || len(r.Failures) != 1 {
+		t.Errorf("%v, %+v", err, r.Verdict)
+	}
+}
+
+// TestVerifyAfterACrash: the ledger of a run whose broker went away is checked later, and what the crash lost is found.
+func TestVerifyAfterACrash(t *testing.T) {
+	t.Parallel()
+	b := startFake(t, fakeWrong{hangUp: on(300)})
+	name := filepath.Join(t.TempDir(), "ledger")
+	r, err := Verify(t.Context(), brief(b, func(w *Workload) { w.Ledger, w.Duration = name, time.Minute }), nil)
+	if err != nil || !r.Unchecked || r.Acknowledged == 0 {
+		t.Fatalf("%v, %+v", err, r)
+	}
+	check := Workload{Addr: b.addr(), visible: 50 * time.Millisecond, Conns: 2, Ledger: name, Check: true}
+	later, err := Verify(t.Context(), check, nil)
+	if err != nil || len(later.Failures) > 0 || later.Acknowledged != r.Acknowledged || later.Read < r.Acknowledged {
+		t.Fatalf("%v, %+v", err, later.Verdict)
+	}
+	b.mu.Lock()
+	q := b.topics["RingmqBench"][2]
+	q.messages = q.messages[:len(q.messages)-7]
+	q.next -= 7
+	b.mu.Unlock()
+	later, err = Verify(t.Context(), check, nil)
+	if err != nil || later.Lost == 0 || later.Lost > 7 || len(later.Failures) != 1 {
+		t.Errorf("%v, %+v", err, later.Verdict)
+	}
+}
+
+// TestVerifyMovedAndForeign: what lies elsewhere than acknowledged is not lost, and messages of others do not matter.
+func TestVerifyMovedAndForeign(t *testing.T) {
+	t.Parallel()
+	b := startFake(t, fakeWrong{})
+	w := brief(b, func(w *Workload) { w.FillMessages = 64; w.Fill, w.Drain = true, true })
+	if _, err := Consume(t.Context(), w, nil); err != nil {
+		t.Fatal(err)
+	}
+	name := filepath.Join(t.TempDir(), "ledger")
+	w = brief(b, func(w *Workload) { w.Ledger, w.Duration = name, time.Minute })
+	if r, err := Verify(b.until(t, 60), w, nil); err != nil || len(r.Failures) > 0 || r.Foreign != 0 {
+		t.Fatalf("%v, %+v", err, r)
+	}
+	l, err := readLedger(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for q := range l.pages {
+		l.pages[q].from = 0
+	}
+	l.last = make([]uint64, l.conns*len(l.pages))
+	first, err := l.receipts(0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.pages[0] = ledgerPage{}
+	for _, r := range first {
+		l.enter(r.conn, 0, r.serial, r.offset+1)
+	}
+	if err := l.save(name); err != nil {
+		t.Fatal(err)
+	}
+	r, err := Verify(t.Context(), Workload{Addr: b.addr(), visible: 50 * time.Millisecond, Ledger: name, Check: true}, nil)
+	if err != nil || r.Moved != int64(len(first)) || r.Lost != 0 || r.Foreign != 64 || !strings.Contains(strings.Join(r.Failures, ";"), "not at their") {
+		t.Errorf("%v, %+v, %d receipts", err, r.Verdict, len(first))
+	}
+}
+
+func TestVerifyRefuses(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]func(*Workload){
+		"small bodies": func(w *Workload) { w.Sizes = FixedSize(numberedBytes - 1) },
+		"one-way":      func(w *Workload) { w.Oneway = true },
+		"pairs":        func(w *Workload) { w.Conns, w.Window, w.Queues = 1000, 1, 10_000 },
+	} {
+		w := Workload{Addr: "127.0.0.1:1"}
+		change(&w)
+		if _, err := Verify(context.Background(), w, nil); err == nil || strings.Contains(err.Error(), "connection refused") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := Verify(context.Background(), Workload{Check: true, Ledger: filepath.Join(t.TempDir(), "none")}, nil); !errors.Is(err, fs.ErrNotExist) {
+		t.Error(err)
+	}
+}
