@@ -91,9 +91,11 @@ func (m *meter) run(ctx context.Context, stop func()) error {
 	last, lastAt := m.broker0, m.began
 	for end := m.began.Add(m.w.Duration); ; {
 		left := time.Until(end)
-		if left <= 0 || !wait(ctx, min(left, m.began.Add(time.Duration(len(m.series)+1)*time.Second).Sub(time.Now()))) {
+		if left <= 0 {
 			return ctx.Err()
 		}
+		// A second that ctx cuts short is counted like the others.
+		cut := !wait(ctx, min(left, time.Until(m.began.Add(time.Duration(len(m.series)+1)*time.Second))))
 		hist, errors := newHistogram(), m.errors
 		second := m.drain(hist, errors)
 		m.sum.add(second)
@@ -109,6 +111,9 @@ func (m *meter) run(ctx context.Context, stop func()) error {
 		m.series = append(m.series, s)
 		if m.onTick != nil {
 			m.onTick(s)
+		}
+		if cut {
+			return ctx.Err()
 		}
 	}
 }

@@ -1,0 +1,91 @@
+package bench
+
+import (
+	"fmt"
+	"io"
+	"strings"
+)
+
+// Text writes the result for a terminal.
+func (r *Result) Text(w io.Writer) error {
+	if r.B == nil && len(r.A.Reports) == 1 {
+		return r.A.Reports[0].Text(w)
+	}
+	fmt.Fprintf(w, "%s\n", r.Title)
+	fmt.Fprintf(w, "  %s\n", describe(&r.A.Reports[0].Workload))
+	if r.Note != "" {
+		fmt.Fprintf(w, "  %s\n", r.Note)
+	}
+	fmt.Fprintln(w)
+	t := &table{}
+	for _, line := range r.cells() {
+		t.add(line...)
+	}
+	if err := t.write(w, "  "); err != nil {
+		return err
+	}
+	fmt.Fprintln(w)
+	for _, s := range r.Words() {
+		for i, line := range wrap(s, 110) {
+			fmt.Fprintf(w, "  %s%s\n", []string{"- ", "  "}[min(i, 1)], line)
+		}
+	}
+	return nil
+}
+
+// cells are the rows of the result's table, the heading first.
+func (r *Result) cells() [][]string {
+	single := r.B == nil
+	head := []string{"", r.A.Name, "min..max"}
+	if !single {
+		head = append(head, r.B.Name, "min..max", "ratio", "agree")
+	}
+	out := [][]string{head}
+	for _, row := range r.rows() {
+		line := append([]string{row.Name}, row.A.cells(row.m)...)
+		if !single {
+			line = append(append(line, row.B.cells(row.m)...), Ratio(row.Ratio), row.agreement())
+		}
+		out = append(out, line)
+	}
+	return out
+}
+
+func (row *Row) agreement() string {
+	if row.Of == 0 {
+		return "-"
+	}
+	return fmt.Sprintf("%d of %d", row.Agree, row.Of)
+}
+
+// cells are a spread's median and extremes; of a single run there are none.
+func (s Spread) cells(m *metric) []string {
+	switch s.N {
+	case 0:
+		return []string{"-", ""}
+	case 1:
+		return []string{m.text(s.Median), ""}
+	}
+	low, high := m.text(s.Min), m.text(s.Max)
+	// The unit is told once where both ends have it.
+	if i := strings.LastIndexByte(low, ' '); i > 0 && strings.HasSuffix(high, low[i:]) {
+		low = low[:i]
+	}
+	return []string{m.text(s.Median), low + ".." + high}
+}
+
+// wrap breaks a text into lines of up to width characters.
+func wrap(s string, width int) (out []string) {
+	line := ""
+	for _, word := range strings.Fields(s) {
+		if line != "" && len(line)+1+len(word) > width {
+			out = append(out, line)
+			line = ""
+		}
+		if line != "" {
+			line += " "
+		}
+		line += word
+	}
+	return append(out, line)
+}
