@@ -28,11 +28,12 @@ type curveLine struct {
 type axis struct {
 	name     string
 	log      bool // values of 0 and less are left out
-	binary   bool // marks of a logarithmic axis are powers of two
+	binary   bool // marks are powers of two, or stand that far apart
 	low      float64
 	high     float64
 	marks    []mark
 	fromZero bool
+	seconds  bool // ends where the values end, and marks are whole numbers
 }
 
 type mark struct {
@@ -83,14 +84,31 @@ func (a *axis) fit(values []float64, text func(float64) string) {
 		high = low + 1
 	}
 	step := niceStep((high - low) / marksWanted)
-	a.low, a.high = math.Floor(low/step)*step, math.Ceil(high/step)*step
-	for i := 0; ; i++ {
-		v := a.low + float64(i)*step
-		if v > a.high+step/2 {
-			return
-		}
-		a.marks = append(a.marks, mark{v, text(v)})
+	switch {
+	case a.seconds:
+		step = max(step, 1)
+	case a.binary:
+		step = math.Pow(2, math.Ceil(math.Log2((high-low)/marksWanted)))
 	}
+	first, last := math.Floor(low/step), math.Ceil(high/step)
+	a.low, a.high = first*step, last*step
+	if a.seconds {
+		a.low, a.high = low, high
+	}
+	for i := first; i <= last; i++ {
+		if v := i * step; v >= a.low && v <= a.high {
+			a.marks = append(a.marks, mark{v, short(text(v))})
+		}
+	}
+}
+
+// short leaves out decimals that are all 0.
+func short(s string) string {
+	number, unit, _ := strings.Cut(s, " ")
+	if strings.Contains(number, ".") {
+		number = strings.TrimRight(strings.TrimRight(number, "0"), ".")
+	}
+	return strings.TrimSpace(number + " " + unit)
 }
 
 // fitLog spans whole steps of 1, 2, 5, or powers of two, and marks all of them, or every third where there are many.
@@ -114,8 +132,8 @@ func (a *axis) fitLog(low, high float64, text func(float64) string) {
 	}
 	a.low, a.high = steps[first], steps[last]
 	for i := first; i <= last; i++ {
-		if last-first <= 7 || i%3 == 0 {
-			a.marks = append(a.marks, mark{steps[i], text(steps[i])})
+		if last-first <= 10 || i%3 == 0 {
+			a.marks = append(a.marks, mark{steps[i], short(text(steps[i]))})
 		}
 	}
 }

@@ -45,20 +45,22 @@ func (r *Result) drawn() (out []drawn) {
 
 // overTime draws one value a second of every report.
 func (r *Result) overTime(title string, y axis, text func(float64) string, of func(*Report, int) float64) *chart {
-	c := &chart{title: title, x: axis{name: "seconds", fromZero: true}, y: y}
+	c := &chart{title: title, x: axis{name: "seconds", seconds: true}, y: y}
 	var xs, ys []float64
-	some := false
 	for _, d := range r.drawn() {
 		l := curveLine{name: d.name, class: d.class, faint: d.faint}
+		measured := false
 		for i := range d.report.Series {
 			v := of(d.report, i)
-			some = some || v > 0
+			measured = measured || v > 0
 			l.x, l.y = append(l.x, math.Min(float64(i+1), math.Max(d.report.Seconds, float64(i)))), append(l.y, v)
 		}
-		xs, ys = append(xs, l.x...), append(ys, l.y...)
-		c.lines = append(c.lines, l)
+		if measured {
+			xs, ys = append(xs, l.x...), append(ys, l.y...)
+			c.lines = append(c.lines, l)
+		}
 	}
-	if !some {
+	if len(c.lines) == 0 {
 		return nil
 	}
 	c.x.fit(xs, Count)
@@ -82,12 +84,25 @@ func (r *Result) cpuChart() *chart {
 }
 
 func (r *Result) memoryChart() *chart {
-	return r.overTime("Broker memory, resident", axis{log: true, binary: true}, Bytes, func(report *Report, i int) float64 { return float64(report.Series[i].BrokerBytes) })
+	y := axis{fromZero: true, binary: true}
+	low, high := math.Inf(1), 0.0
+	for _, d := range r.drawn() {
+		for _, s := range d.report.Series {
+			if b := float64(s.BrokerBytes); b > 0 {
+				low, high = math.Min(low, b), math.Max(high, b)
+			}
+		}
+	}
+	// One target may use many times the other's.
+	if high > 8*low {
+		y = axis{log: true, binary: true}
+	}
+	return r.overTime("Broker memory, resident", y, Bytes, func(report *Report, i int) float64 { return float64(report.Series[i].BrokerBytes) })
 }
 
 // secondsChart draws percentiles over time: of one target five, of two the median and p99, each target in its colour.
 func (r *Result) secondsChart() *chart {
-	c := &chart{title: "Latency over time", x: axis{name: "seconds", fromZero: true}, y: axis{log: true}}
+	c := &chart{title: "Latency over time", x: axis{name: "seconds", seconds: true}, y: axis{log: true}}
 	var xs, ys []float64
 	for _, d := range r.drawn() {
 		if d.faint {

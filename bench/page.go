@@ -46,7 +46,7 @@ type section struct {
 	Rows                                     [][]string
 	Charts                                   []chartView
 	Facts                                    [][2]string
-	Runs                                     [][]string // the heading first; none for a single run
+	Runs                                     [][]string // the heading first
 }
 
 type chartView struct {
@@ -98,7 +98,7 @@ func (r *Result) facts() (out [][2]string) {
 
 // runs is a table of every run, in the order of the rounds.
 func (r *Result) runs() [][]string {
-	out := [][]string{{"run", "messages", "a second", "CPU a message", "cores", "resident", "generator cores", "p50", "p99", "p99.9", "max", "errors"}}
+	out := [][]string{{"run", "messages", "a second", "CPU a message", "cores", "memory", "generator", "p50", "p99", "p99.9", "max", "errors"}}
 	for _, s := range r.sets() {
 		for i, report := range s.Reports {
 			line := []string{fmt.Sprintf("%s %d", s.Name, i+1), Count(float64(report.Messages)), metrics[0].text(spreadOf(valuesOf(&Set{Reports: s.Reports[i : i+1]}, &metrics[0])).Median)}

@@ -35,16 +35,35 @@ func (r *Result) Text(w io.Writer) error {
 
 // cells are the rows of the result's table, the heading first.
 func (r *Result) cells() [][]string {
-	single := r.B == nil
-	head := []string{"", r.A.Name, "min..max"}
-	if !single {
-		head = append(head, r.B.Name, "min..max", "ratio", "agree")
+	head := []string{""}
+	for _, s := range r.sets() {
+		head = append(head, s.Name)
+		if len(s.Reports) > 1 {
+			head = append(head, "min..max")
+		}
+	}
+	if r.B != nil {
+		head = append(head, "ratio")
+	}
+	if r.Rounds {
+		head = append(head, "agree")
 	}
 	out := [][]string{head}
 	for _, row := range r.rows() {
-		line := append([]string{row.Name}, row.A.cells(row.m)...)
-		if !single {
-			line = append(append(line, row.B.cells(row.m)...), Ratio(row.Ratio), row.agreement())
+		line := []string{row.Name}
+		for i, s := range r.sets() {
+			spread := []Spread{row.A, row.B}[i]
+			median, ends := spread.cells(row.m)
+			line = append(line, median)
+			if len(s.Reports) > 1 {
+				line = append(line, ends)
+			}
+		}
+		if r.B != nil {
+			line = append(line, Ratio(row.Ratio))
+		}
+		if r.Rounds {
+			line = append(line, row.agreement())
 		}
 		out = append(out, line)
 	}
@@ -59,19 +78,19 @@ func (row *Row) agreement() string {
 }
 
 // cells are a spread's median and extremes; of a single run there are none.
-func (s Spread) cells(m *metric) []string {
+func (s Spread) cells(m *metric) (median, ends string) {
 	switch s.N {
 	case 0:
-		return []string{"-", ""}
+		return "-", ""
 	case 1:
-		return []string{m.text(s.Median), ""}
+		return m.text(s.Median), ""
 	}
 	low, high := m.text(s.Min), m.text(s.Max)
 	// The unit is told once where both ends have it.
 	if i := strings.LastIndexByte(low, ' '); i > 0 && strings.HasSuffix(high, low[i:]) {
 		low = low[:i]
 	}
-	return []string{m.text(s.Median), low + ".." + high}
+	return m.text(s.Median), low + ".." + high
 }
 
 // wrap breaks a text into lines of up to width characters.

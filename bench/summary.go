@@ -42,7 +42,9 @@ func summary(results []*Result) (out []summaryRow) {
 }
 
 func pair(row *Row) string {
-	return row.A.cells(row.m)[0] + " / " + row.B.cells(row.m)[0]
+	a, _ := row.A.cells(row.m)
+	b, _ := row.B.cells(row.m)
+	return a + " / " + b
 }
 
 // spreads writes how far the rounds lie apart, in percent of the median: the one number that says whether to trust it.

@@ -29,55 +29,60 @@ func (r *Result) Words() (out []string) {
 
 // sentence says how one metric compares and how far that can be trusted.
 func (r *Result) sentence(row *Row) []string {
-	a, b := r.A.Name, r.B.Name
 	rate := r.A.Reports[0].Workload.Rate
 	if row.m.short == "throughput" && rate > 0 {
 		return r.kept(row, rate)
 	}
-	better := row.better()
-	values := fmt.Sprintf("%s against %s", row.m.text(row.A.Median), row.m.text(row.B.Median))
-	ratio := row.Ratio
-	if better < 0 {
-		a, b = b, a
-		values = fmt.Sprintf("%s against %s", row.m.text(row.B.Median), row.m.text(row.A.Median))
-		ratio = 1 / ratio
+	more, less := r.A.Name, r.B.Name
+	high, low := row.A.Median, row.B.Median
+	if low > high {
+		more, less, high, low = less, more, low, high
 	}
-	if !row.m.higher {
-		ratio = 1 / ratio
-	}
-	if better == 0 || ratio < 1.005 {
+	values := fmt.Sprintf("%s against %s", row.m.text(high), row.m.text(low))
+	if high < 1.005*low {
 		return []string{fmt.Sprintf("%s: no difference (%s).", capital(row.m.short), values)}
 	}
-	times := fmt.Sprintf("%s times", threeDigits(ratio))
+	if row.doubtful() {
+		s := fmt.Sprintf("%s: no difference that these runs can tell (%s, spreads overlap", capital(row.m.short), values)
+		if row.Of > 0 {
+			s += fmt.Sprintf(", %d of %d rounds agree", row.Agree, row.Of)
+		}
+		return []string{s + ")."}
+	}
+	times := threeDigits(high/low) + " times"
 	var s string
 	switch row.m.short {
 	case "throughput":
-		s = fmt.Sprintf("%s moved %s as many messages a second as %s: %s.", a, times, b, values)
+		s = fmt.Sprintf("%s moved %s as many messages a second as %s: %s.", more, times, less, values)
 	case "CPU":
-		s = fmt.Sprintf("A message cost the broker %s less processor time with %s than with %s: %s.", times, a, b, values)
+		s = fmt.Sprintf("A message cost %s %s as much processor time as %s: %s.", more, times, less, values)
 	case "memory":
-		s = fmt.Sprintf("%s held %s less memory than %s: %s.", a, times, b, values)
+		s = fmt.Sprintf("%s held %s as much memory as %s: %s.", more, times, less, values)
 	default:
-		s = fmt.Sprintf("%s of %s was %s lower than that of %s: %s.", capital(row.m.short), a, times, b, values)
+		s = fmt.Sprintf("%s of %s was %s that of %s: %s.", capital(row.m.short), more, times, less, values)
 	}
 	return []string{s + row.trust()}
+}
+
+// doubtful says that the rounds contradict each other too much for the medians to mean anything.
+func (row *Row) doubtful() bool {
+	const few = 2
+	return row.A.N >= few && row.B.N >= few && !row.apart() && (row.Of == 0 || row.Agree*5 < row.Of*4)
 }
 
 // trust says whether the rounds bear a difference out.
 func (row *Row) trust() string {
 	switch {
 	case row.A.N < 2 || row.B.N < 2:
-		return " One run each: chance is not excluded."
-	case row.apart() && row.Of > 0 && row.Agree == row.Of:
+		return " One run is not enough to exclude chance."
+	case row.apart() && row.Of > 0:
 		return fmt.Sprintf(" All %d rounds agree and the spreads do not touch.", row.Of)
 	case row.apart():
 		return " The spreads do not touch."
-	case row.Of > 0 && row.Agree == row.Of:
+	case row.Agree == row.Of:
 		return fmt.Sprintf(" All %d rounds agree, but the spreads overlap.", row.Of)
-	case row.Of > 0:
-		return fmt.Sprintf(" Only %d of %d rounds agree: take it for no difference.", row.Agree, row.Of)
 	}
-	return " The spreads overlap: take it for no difference."
+	return fmt.Sprintf(" %d of %d rounds agree and the spreads overlap: likely, not certain.", row.Agree, row.Of)
 }
 
 // kept says who kept up with an open loop. There the rate is given, so that only falling short tells anything.
@@ -108,9 +113,13 @@ func (r *Result) doubts() (out []string) {
 	for _, set := range r.sets() {
 		failed, requests := int64(0), int64(0)
 		limited := 0
+		why := map[string]int64{}
 		for _, report := range set.Reports {
 			failed += report.ErrorCount()
 			requests += report.Requests
+			for code, n := range report.Errors {
+				why[code] += n
+			}
 			if share := report.Generator.Cores; share > saturated {
 				limited++
 			}
@@ -125,8 +134,8 @@ func (r *Result) doubts() (out []string) {
 				limited, plural(len(set.Reports), "run"), set.Name, 100*saturated))
 		}
 		if failed > 0 {
-			add(fmt.Sprintf("%s failed %s (%.2g %% of all): figures of a broker that refuses work are no figures.",
-				set.Name, plural(int(failed), "request"), 100*float64(failed)/math.Max(float64(failed+requests), 1)))
+			add(fmt.Sprintf("%s failed %s (%.2g %% of all; %s): figures of a broker that refuses work are no figures.",
+				set.Name, plural(int(failed), "request"), 100*float64(failed)/math.Max(float64(failed+requests), 1), joined(sortedKeys(why))))
 		}
 	}
 	return out
