@@ -17,8 +17,8 @@ import (
 const room = 1 << 20
 
 // serve starts a server on a port that the kernel chooses, with a file of the smallest size, and returns its address, its log
-// and the file's name.
-func serve(t *testing.T, synced bool) (string, *log, string) {
+// and the file's name. committed is called after every write.
+func serve(t *testing.T, synced bool, committed func(*log)) (string, *log, string) {
 	t.Helper()
 	name := filepath.Join(t.TempDir(), "log")
 	l, err := openLog(name, 4*room, room, synced)
@@ -32,7 +32,12 @@ func serve(t *testing.T, synced bool) (string, *log, string) {
 	}
 	h.start(s)
 	ended := make(chan error, 1)
-	go func() { ended <- l.commit(h.committed) }()
+	go func() {
+		ended <- l.commit(func() {
+			h.committed()
+			committed(l)
+		})
+	}()
 	t.Cleanup(func() {
 		l.stop()
 		if err := <-ended; err != nil {
@@ -48,8 +53,13 @@ func serve(t *testing.T, synced bool) (string, *log, string) {
 // room for, so connections are held and go on.
 func TestSends(t *testing.T) {
 	for _, encoding := range []string{"json", "binary"} {
-		addr, l, name := serve(t, encoding == "binary")
-		r, err := bench.Produce(t.Context(), bench.Workload{Addr: addr, Existing: true, Encoding: encoding, Sizes: bench.FixedSize(10_000), Tag: "witness", Duration: 100 * time.Millisecond}, nil)
+		ctx, enough := context.WithCancel(t.Context())
+		addr, l, name := serve(t, encoding == "binary", func(l *log) {
+			if l.durable.Load() > 6*room {
+				enough()
+			}
+		})
+		r, err := bench.Produce(ctx, bench.Workload{Addr: addr, Existing: true, Encoding: encoding, Sizes: bench.FixedSize(10_000), Tag: "witness", Duration: time.Minute}, nil)
 		if err != nil {
 			t.Fatalf("%s: %v", encoding, err)
 		}
