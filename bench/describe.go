@@ -65,5 +65,8 @@ func setting(name string, v any) string {
 		}
 		return Count(f)
 	}
+	if v == "" {
+		return "none"
+	}
 	return fmt.Sprint(v)
 }

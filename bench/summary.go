@@ -53,9 +53,13 @@ func spreads(row *Row) string {
 		if s.N < 2 || s.Median == 0 {
 			return "-"
 		}
-		return fmt.Sprintf("%.0f %%", math.Max(s.Max-s.Median, s.Median-s.Min)/s.Median*100)
+		return fmt.Sprintf("±%.0f %%", math.Max(s.Max-s.Median, s.Median-s.Min)/s.Median*100)
 	}
-	return "±" + text(row.A) + " / ±" + text(row.B)
+	a, b := text(row.A), text(row.B)
+	if a == b && a == "-" {
+		return a
+	}
+	return a + " / " + b
 }
 
 // Markdown writes a table of several results, a line each, their interpretation and the machine.

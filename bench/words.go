@@ -130,7 +130,7 @@ func (r *Result) doubts() (out []string) {
 			}
 		}
 		if limited > 0 {
-			add(fmt.Sprintf("In %d of %s of %s the generator used over %.0f %% of a processor: it, not the broker, may have been the limit, and the broker could do more.",
+			add(fmt.Sprintf("In %d of the %s of %s the generator used over %.0f %% of a processor: it, not the broker, may have been the limit, and the broker could do more.",
 				limited, plural(len(set.Reports), "run"), set.Name, 100*saturated))
 		}
 		if failed > 0 {
