@@ -50,12 +50,12 @@ setsid bash -c 'tail --pid="$1" -f /dev/null; for f in "$2"/ours.pid "$2"/produc
 start_both() { # start_both ASYNC|SYNC: with empty stores; the JVM is warmed
   local big="mappedFileSizeCommitLog=1073741824 maxHashSlotNum=5000000 maxIndexNum=20000000"
   # shellcheck disable=SC2086
-  ours_start bench flushDiskType=SYNC_FLUSH $big || { tail -5 "$work/ours.log" >&2; exit 1; }
+  ours_start bench flushDiskType=SYNC_FLUSH $big || wait_tcp $broker_port 300 || { tail -5 "$work/ours.log" >&2; exit 1; }
   stock_conf "$work/stock-bench"
   printf '%s\n' $big "flushDiskType=$1_FLUSH" >>"$work/stock/broker.conf"
   export NAMESRV=127.0.0.1:$stock_ns
   NAME=interop-ns HEAP="-Xms256m -Xmx256m" "$rmq" start namesrv "$work/stock/namesrv.conf" >/dev/null || exit 1
-  NAME=interop-broker HEAP="-Xms4g -Xmx4g" "$rmq" start broker "$work/stock/broker.conf" >/dev/null || exit 1
+  NAME=interop-broker HEAP="-Xms4g -Xmx4g" "$rmq" start broker "$work/stock/broker.conf" >/dev/null || wait_tcp $stock_port 600 || exit 1
   "$bin" bench produce -b 127.0.0.1:$stock_port --topic Warm --warm-up 0s --duration ${warm}s >/dev/null || exit 1
 }
 
