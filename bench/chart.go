@@ -95,8 +95,8 @@ func (a *axis) fit(values []float64, text func(float64) string) {
 	if a.seconds {
 		a.low, a.high = low, high
 	}
-	for i := first; i <= last; i++ {
-		if v := i * step; v >= a.low && v <= a.high {
+	for i := 0.0; i <= 2*marksWanted && first+i <= last; i++ {
+		if v := (first + i) * step; v >= a.low && v <= a.high {
 			a.marks = append(a.marks, mark{v, short(text(v))})
 		}
 	}
@@ -174,14 +174,15 @@ func (c *chart) svg() string {
 
 // path draws one line; a line of one value is a dot.
 func (c *chart) path(b *strings.Builder, l *curveLine) {
-	d, points := "", 0
+	var d strings.Builder
+	points := 0
 	x, y := 0.0, 0.0
-	for i := range l.x {
+	for _, i := range thinned(l.y) {
 		if c.y.log && l.y[i] <= 0 {
 			continue
 		}
 		x, y = marginLeft+c.x.place(l.x[i])*plotWide, plotBottom-c.y.place(l.y[i])*plotHigh
-		d += fmt.Sprintf("%s%.1f %.1f", []string{"M", "L"}[min(points, 1)], x, y)
+		fmt.Fprintf(&d, "%s%.1f %.1f", []string{"M", "L"}[min(points, 1)], x, y)
 		points++
 	}
 	class := l.class
@@ -195,7 +196,34 @@ func (c *chart) path(b *strings.Builder, l *curveLine) {
 	if points == 0 {
 		return
 	}
-	fmt.Fprintf(b, `<path class="%s" d="%s"%s/>`, class, d, dashAttribute(l.dash))
+	fmt.Fprintf(b, `<path class="%s" d="%s"%s/>`, class, d.String(), dashAttribute(l.dash))
+}
+
+// drawnPoints is about how many points of a line are drawn; more cannot be seen apart.
+const drawnPoints = 640
+
+// thinned chooses which values of a long line are drawn: the lowest and the highest of every stretch, so that no peak is lost.
+func thinned(y []float64) (keep []int) {
+	stretch := (2*len(y) + drawnPoints - 1) / drawnPoints
+	if stretch < 3 {
+		stretch = 1
+	}
+	for from := 0; from < len(y); from += stretch {
+		low, high := from, from
+		for i := from; i < min(from+stretch, len(y)); i++ {
+			if y[i] < y[low] {
+				low = i
+			}
+			if y[i] > y[high] {
+				high = i
+			}
+		}
+		keep = append(keep, min(low, high))
+		if low != high {
+			keep = append(keep, max(low, high))
+		}
+	}
+	return keep
 }
 
 func dashAttribute(dash int) string {

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -230,6 +231,26 @@ func TestAxes(t *testing.T) {
 		}
 		if joined := strings.Join(got, " "); joined != c.want {
 			t.Errorf("%s: %s, not %s", c.name, joined, c.want)
+		}
+	}
+}
+
+// TestThinned: a long line keeps its peaks and its ends' order, and a short one all of it.
+func TestThinned(t *testing.T) {
+	for _, n := range []int{0, 1, 5, 640, 641, 1000, 86_400} {
+		y := make([]float64, n)
+		for i := range y {
+			y[i] = float64(i % 7)
+		}
+		if n > 0 {
+			y[n/2], y[n/3] = 1000, -1000
+		}
+		keep := thinned(y)
+		if n <= drawnPoints && len(keep) != n || len(keep) > 2*drawnPoints || !slices.IsSorted(keep) {
+			t.Errorf("%d: %d are kept", n, len(keep))
+		}
+		if n > 1 && (!slices.Contains(keep, n/2) || !slices.Contains(keep, n/3)) {
+			t.Errorf("%d: the peaks are lost", n)
 		}
 	}
 }

@@ -74,25 +74,26 @@ cpu() { awk -v hz="$(getconf CLK_TCK)" '{printf "%.2f", ($14+$15)/hz}' "/proc/$1
 rss() { awk '/VmRSS/{print $2*1024}' "/proc/$1/status"; }
 
 java_report() { # java_report NAME NAMESRV-PORT PID: a report as `ringmq bench` writes it, from what the client prints every 10 s
-  local windows=$(((seconds + 9) / 10)) n=-1 sum=0 failed=0 slowest=0 mean=0 line cpu0=0 cpu1
+  local windows=$(((seconds + 9) / 10)) n=-1 sum=0 failed=0 before=0 slowest=0 mean=0 line cpu0=0 cpu1
   local want='Send TPS: *([0-9]+).*Max RT[^0-9]*([0-9]+).*Average RT[^0-9]*([0-9.]+).*Send Failed: *([0-9]+).*Response Failed: *([0-9]+)'
   exec 7< <(exec timeout $((windows * 10 + 40)) "$rmq" bench Producer -t BenchTopic -w 64 -s 1024 -n "127.0.0.1:$2" 2>&1)
   producer=$!; echo "$producer" >"$work/producer.pid"
   while [ $n -lt $windows ] && read -r -u 7 line; do
     [[ $line =~ $want ]] || continue
     n=$((n + 1))
+    # Failures are counted from the client's start on.
+    failed=$((BASH_REMATCH[4] + BASH_REMATCH[5]))
     # The first window is the client's own warming up.
-    [ $n -gt 0 ] || { cpu0=$(cpu "$3"); continue; }
+    [ $n -gt 0 ] || { cpu0=$(cpu "$3"); before=$failed; continue; }
     sum=$((sum + BASH_REMATCH[1] * 10))
     [ "${BASH_REMATCH[2]}" -le $slowest ] || slowest=${BASH_REMATCH[2]}
     mean=$(awk -v m="$mean" -v x="${BASH_REMATCH[3]}" -v n=$n 'BEGIN{printf "%.3f", m+(x-m)/n}')
-    failed=$((BASH_REMATCH[4] + BASH_REMATCH[5]))
   done
   cpu1=$(cpu "$3")
   kill "$producer" 2>/dev/null; wait "$producer" 2>/dev/null; producer=''; rm -f "$work/producer.pid"
   exec 7<&-
   [ $n -ge 1 ] || { echo "versus: stock's Producer printed no figures" >&2; return 1; }
-  awk -v name="$1" -v port="$2" -v sum=$sum -v s=$((n * 10)) -v c0="$cpu0" -v c1="$cpu1" -v rss="$(rss "$3")" -v mean="$mean" -v max=$slowest -v failed=$failed \
+  awk -v name="$1" -v port="$2" -v sum=$sum -v s=$((n * 10)) -v c0="$cpu0" -v c1="$cpu1" -v rss="$(rss "$3")" -v mean="$mean" -v max=$slowest -v failed=$((failed - before)) \
     -v now="$(date -u +%FT%TZ)" 'BEGIN {
     printf "{\"Kind\":\"stock Producer\",\"Name\":\"%s\",\"Started\":\"%s\",\"Seconds\":%d,\"Messages\":%d,\"Requests\":%d,\"Bytes\":%d,\"PerSecond\":%.0f,", name, now, s, sum, sum, sum*1024, sum/s
     printf "\"Workload\":{\"Addr\":\"127.0.0.1:%s\",\"Topic\":\"BenchTopic\",\"Topics\":1,\"Queues\":4,\"Conns\":1,\"Window\":64,\"Encoding\":\"json\",\"Sizes\":\"1024\"},", port
