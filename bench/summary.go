@@ -24,7 +24,7 @@ func summary(results []*Result) (out []summaryRow) {
 			continue
 		}
 		s := summaryRow{ID: fmt.Sprintf("r%d", i+1), Title: r.Title, A: r.A.Name, B: r.B.Name, Command: r.Command, Agree: "-", Detail: describe(&r.A.Reports[0].Workload),
-			Rate: "-", RateRatio: "-", CPU: "-", CPURatio: "-", P99: "-", P99Ratio: "-"}
+			Rate: "-", RateRatio: "-", CPU: "-", CPURatio: "-", P99: "-", P99Ratio: "-", RateSpread: "-", P99Spread: "-"}
 		for _, row := range r.rows() {
 			both, ratio := pair(&row), Ratio(row.Ratio)
 			switch row.Name {

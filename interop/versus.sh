@@ -67,7 +67,8 @@ stop_both() {
 run_bench() { # run_bench FILE TITLE FLAGS...: in turns by the generator itself
   local file=$1 title=$2; shift 2
   "$bin" bench versus "ours=127.0.0.1:$broker_port,pid=$(cat "$work/ours.pid")" "stock=127.0.0.1:$stock_port,pid=$(cat "$RMQ_HOME/run/interop-broker.pid")" \
-    --rounds "$rounds" --duration "${seconds}s" --title "$title" --json "$file" "$@" || exit 1
+    --rounds "$rounds" --duration "${seconds}s" --title "$title" --json "$file" "$@" \
+    --command "ringmq bench versus ours=HOST:PORT,pid=auto stock=HOST:PORT,pid=auto --rounds $rounds --duration ${seconds}s $*" || exit 1
 }
 
 cpu() { awk -v hz="$(getconf CLK_TCK)" '{printf "%.2f", ($14+$15)/hz}' "/proc/$1/stat"; }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -85,17 +86,20 @@ func examples(lines string) string {
 
 // addGroups gives a command its flags, and a help that shows them group by group.
 func (o *benchOptions) addGroups(cmd *cobra.Command, names []string) {
-	var sets []*pflag.FlagSet
+	type titled struct {
+		title string
+		*pflag.FlagSet
+	}
+	var sets []titled
 	for _, g := range flagGroups {
-		for _, name := range names {
-			if g.name == name {
-				set := pflag.NewFlagSet(g.title, pflag.ContinueOnError)
-				set.SortFlags = false
-				g.add(o, set)
-				sets = append(sets, set)
-				cmd.Flags().AddFlagSet(set)
-			}
+		if !slices.Contains(names, g.name) {
+			continue
 		}
+		set := pflag.NewFlagSet(g.name, pflag.ContinueOnError)
+		set.SortFlags = false
+		g.add(o, set)
+		sets = append(sets, titled{g.title, set})
+		cmd.Flags().AddFlagSet(set)
 	}
 	cmd.SetUsageFunc(func(cmd *cobra.Command) error {
 		w := cmd.OutOrStderr()
@@ -103,8 +107,16 @@ func (o *benchOptions) addGroups(cmd *cobra.Command, names []string) {
 		if cmd.Example != "" {
 			fmt.Fprintf(w, "\nExamples:\n%s\n", cmd.Example)
 		}
-		for _, set := range sets {
-			fmt.Fprintf(w, "\n%s:\n%s", set.Name(), set.FlagUsages())
+		own := pflag.NewFlagSet("", pflag.ContinueOnError)
+		cmd.Flags().VisitAll(func(f *pflag.Flag) {
+			if !slices.ContainsFunc(sets, func(s titled) bool { return s.Lookup(f.Name) != nil }) {
+				own.AddFlag(f)
+			}
+		})
+		for _, set := range append([]titled{{"Of this command", own}}, sets...) {
+			if usage := set.FlagUsages(); usage != "" {
+				fmt.Fprintf(w, "\n%s:\n%s", set.title, usage)
+			}
 		}
 		return nil
 	})

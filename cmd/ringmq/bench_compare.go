@@ -16,7 +16,6 @@ import (
 func newBenchCompare() *cobra.Command {
 	o := &benchOptions{}
 	inTurns := false
-	command := ""
 	cmd := &cobra.Command{
 		Use: "compare A.json [B.json]", Short: "Compare saved reports", Args: cobra.RangeArgs(1, 2),
 		Long: "Compares the reports in two files that --json wrote and says in words what the figures mean. A file may hold several\n" +
@@ -31,16 +30,12 @@ func newBenchCompare() *cobra.Command {
 			if inTurns {
 				result.Rounds = true
 			}
-			if command != "" {
-				result.Command = command
-			}
 			o.call(result)
 			return o.deliver(cmd.OutOrStdout(), result, result)
 		},
 	}
 	o.addGroups(cmd, []string{"output", "naming"})
 	cmd.Flags().BoolVar(&inTurns, "in-turns", false, "the reports were made in turns: those of one place belong together")
-	cmd.Flags().StringVar(&command, "command", "", "how the reports were made, to be told with them")
 	return cmd
 }
 

@@ -26,6 +26,7 @@ type benchOptions struct {
 	htmlFile     string
 	title        string
 	note         string
+	command      string
 	failOnErrors bool
 }
 
@@ -78,6 +79,7 @@ var flagGroups = []flagGroup{
 	{"naming", "Naming", func(o *benchOptions, f *pflag.FlagSet) {
 		f.StringVar(&o.title, "title", "", "`text` above the result")
 		f.StringVar(&o.note, "note", "", "`text` that a reader of the result must know")
+		f.StringVar(&o.command, "command", "", "`text` that says how the result was made, instead of this command line")
 	}},
 }
 

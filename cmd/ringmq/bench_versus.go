@@ -32,15 +32,8 @@ func newBenchVersus() *cobra.Command {
 		}
 	}
 	o.addGroups(cmd, groups)
-	usage := cmd.UsageFunc()
-	cmd.Flags().StringVar(&kind, "workload", kind, "what is run, a subcommand's name")
+	cmd.Flags().StringVar(&kind, "workload", kind, "`name` of the subcommand that is run")
 	cmd.Flags().IntVar(&rounds, "rounds", rounds, "how often each broker is measured")
-	cmd.SetUsageFunc(func(cmd *cobra.Command) error {
-		err := usage(cmd)
-		fmt.Fprintf(cmd.OutOrStderr(), "\nVersus:\n      --workload name            what is run, a subcommand of bench (default \"%s\")\n"+
-			"      --rounds int               how often each broker is measured (default %d)\n", workloads[0].name, 5)
-		return err
-	})
 	return cmd
 }
 
@@ -82,6 +75,9 @@ func (o *benchOptions) versus(cmd *cobra.Command, args []string, kind string, ro
 
 // call gives a result the names that the flags want.
 func (o *benchOptions) call(r *bench.Result) {
+	if o.command != "" {
+		r.Command = o.command
+	}
 	if o.title != "" {
 		r.Title = o.title
 	}
