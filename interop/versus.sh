@@ -114,24 +114,27 @@ run_java() { # run_java FILE TITLE
     --note "Latency comes from the client, in whole milliseconds; it tells no percentiles." --json "$1" "$work/ours.json" "$work/stock.json" || exit 1
 }
 
-results=()
-for flush in ${FLUSH:-ASYNC SYNC}; do
-  start_both "$flush"
-  while IFS='|' read -r name what how flags; do
-    [ -n "$name" ] || continue
-    [ "$only" = "  " ] || [[ $only == *" $name "* ]] || continue
-    if [ "$(du -sm "$work" | cut -f1)" -gt $full ]; then stop_both; start_both "$flush"; fi
-    file=$folder/$name-$flush.json
-    echo "== $name, stock with ${flush}_FLUSH"
-    # shellcheck disable=SC2086
-    "run_$how" "$file" "$what; stock ${flush}_FLUSH" $flags </dev/null
-    results+=("$file")
-  done <<<"$rows"
-  stop_both
-done
-[ ${#results[@]} -gt 0 ] || { echo "versus: no such row:$only" >&2; exit 1; }
+measure() { # every row of the table, the names of their files into results
+  results=()
+  for flush in ${FLUSH:-ASYNC SYNC}; do
+    start_both "$flush"
+    while IFS='|' read -r name what how flags; do
+      [ -n "$name" ] || continue
+      [ "$only" = "  " ] || [[ $only == *" $name "* ]] || continue
+      if [ "$(du -sm "$work" | cut -f1)" -gt $full ]; then stop_both; start_both "$flush"; fi
+      file=$folder/$name-$flush.json
+      echo "== $name, stock with ${flush}_FLUSH"
+      # shellcheck disable=SC2086
+      "run_$how" "$file" "$what; stock ${flush}_FLUSH" $flags </dev/null
+      results+=("$file")
+    done <<<"$rows"
+    stop_both
+  done
+  [ ${#results[@]} -gt 0 ] || { echo "versus: no such row:$only" >&2; exit 1; }
+}
 
-cat >"$work/intro.md" <<M
+write_up() {
+  cat >"$work/intro.md" <<M
 \`make versus ROUNDS=$rounds SECONDS=$seconds\` made this page at commit $(git -C "$root" describe --always --dirty 2>/dev/null), $(date -u +%F). The first target is ours, which always runs
 SYNC_FLUSH: what it acknowledges is on disk. The second is Apache RocketMQ 5.3.3 with a heap of 4 GiB, warmed for $warm s, with
 ASYNC_FLUSH (its default: an acknowledged message may be lost when the machine fails) and with SYNC_FLUSH. Bodies have 1024 bytes,
@@ -143,5 +146,9 @@ caller waits. The open loop is given its rate, so there only latency and process
 should have left, whatever the broker does. A ratio of latency or CPU below 1 is in our favour, of messages above 1. Take a difference for real
 when all rounds agree and it is larger than the spread. Figures of one machine say nothing about another: run it on yours.
 M
-"$bin" bench page --title "Beside the stock broker" --intro "$work/intro.md" --markdown "$doc" --html "$folder/benchmarks.html" "${results[@]}" || exit 1
-echo "versus: wrote $doc and $folder/benchmarks.html"
+  "$bin" bench page --title "Beside the stock broker" --intro "$work/intro.md" --markdown "$doc" --html "$folder/benchmarks.html" "${results[@]}" || exit 1
+  echo "versus: wrote $doc and $folder/benchmarks.html"
+}
+
+# In one line that bash reads whole, so that this file may be edited while it runs.
+measure; write_up; exit
