@@ -66,8 +66,8 @@ func threeDigits(n float64) string {
 	return strconv.FormatFloat(n, 'f', 2, 64)
 }
 
-// Micros writes a time given in microseconds.
-func Micros(us float64) string { return threeDigits(us) + " us" }
+// Micros writes a time given in microseconds, as Millis does.
+func Micros(us float64) string { return Millis(us / 1000) }
 
 // Ratio writes how many times one number is another.
 func Ratio(r float64) string {
