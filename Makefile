@@ -33,7 +33,7 @@ fuzz: ## every fuzz target for FUZZTIME each
 	  for t in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\).*/\1/p' $$f); do \
 	    echo "$$(dirname $$f) $$t"; go test -run '^$$' -fuzz "^$$t$$" -fuzztime $(FUZZTIME) ./$$(dirname $$f) || exit 1; done; done
 
-ROUNDS ?= 200
+crash: ROUNDS ?= 200
 crash: build ## a real process killed at random moments, ROUNDS times; nothing acknowledged may be lost
 	go run ./interop/crash -bin bin/ringmq -rounds $(ROUNDS)
 
@@ -44,8 +44,11 @@ powerloss: build ## power cuts on loop-mounted ext4 and xfs (needs root), POWER_
 interop: build ## the stock Java client, client-go and mqadmin against bin/ringmq (Java 17, Maven)
 	interop/run.sh
 
-versus: build ## figures beside the stock broker, printed as ratios
-	interop/versus.sh
+versus: ROUNDS ?= 5
+versus: SECONDS ?= 10
+versus: OUT ?= benchmarks
+versus: build ## figures beside the stock broker into docs/benchmarks.md: ROUNDS of SECONDS each, JSON and HTML into OUT
+	interop/versus.sh $(ROUNDS) $(SECONDS) $(OUT)
 
 clean: ## remove what was built
 	rm -rf bin

@@ -42,6 +42,7 @@ var rooms = []room{
 	{"namesrv", []string{"netpoll", "netpoll/remoting", "netpoll/remoting/settings"}, nil},
 	{"broker", []string{"netpoll", "netpoll/remoting", "netpoll/remoting/settings", "store", "store/record", "store/commitlog", "store/delay", "replica", "broker/"}, nil},
 	{"tuning", []string{"store/disk"}, nil},
+	{"bench/ceiling", []string{"netpoll", "netpoll/remoting"}, nil},
 	{"bench", []string{"netpoll", "netpoll/remoting", "store/record"}, nil},
 	{"cmd", []string{"netpoll/", "store/", "store", "netpoll", "replica", "namesrv", "broker", "broker/", "tuning", "bench"}, nil},
 	{"interop", []string{"netpoll", "netpoll/remoting", "store/record", "interop/"}, []string{xsys}},

@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -64,7 +65,7 @@ func spansWith(ctx context.Context, w *Workload, enough func([]span) bool) ([]sp
 		if n := ends(all); n != last {
 			last, grown = n, time.Now()
 		}
-		if time.Since(grown) >= w.visible || !wait(ctx, idleWait) {
+		if time.Since(grown) >= cmp.Or(w.visible, defaultVisible) || !wait(ctx, idleWait) {
 			return all, ctx.Err()
 		}
 	}
@@ -129,3 +130,6 @@ func call(ctx context.Context, c *netpoll.Client, req *remoting.Command) (*remot
 	defer cancel()
 	return c.Call(ctx, req)
 }
+
+// defaultVisible is how long an acknowledged message may take until its queue shows it.
+const defaultVisible = 3 * time.Second

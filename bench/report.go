@@ -6,10 +6,12 @@ import (
 	"github.com/HdrHistogram/hdrhistogram-go"
 )
 
-// Report is what one run measured. Times are milliseconds, sizes bytes, unless a name says otherwise.
+// Report is what one run measured. Times are milliseconds, sizes bytes, unless a name says otherwise; the durations of the
+// workload are nanoseconds. As JSON its members have the names of the fields, and these stay.
 type Report struct {
 	Kind      string // produce, consume, ...
 	Name      string // of the target, as the user calls it
+	Host      *Host  `json:",omitempty"` // where the generator ran
 	Started   time.Time
 	Workload  Workload
 	Seconds   float64 // counted
@@ -24,6 +26,14 @@ type Report struct {
 	Generator Used
 	Warnings  []string `json:",omitempty"`
 	Curve     []Point  // latency by percentile
+}
+
+// ErrorCount is how many requests failed.
+func (r *Report) ErrorCount() (n int64) {
+	for _, count := range r.Errors {
+		n += count
+	}
+	return n
 }
 
 // Latency of requests in milliseconds: from sending, or in an open loop from when they should have been sent, to the answer.

@@ -62,8 +62,12 @@ func (s Sizes) String() string { return s.text }
 // MarshalText writes what ParseSizes reads.
 func (s Sizes) MarshalText() ([]byte, error) { return []byte(s.text), nil }
 
-// UnmarshalText reads what MarshalText wrote.
+// UnmarshalText reads what MarshalText wrote, of the zero value too: not every workload has sizes.
 func (s *Sizes) UnmarshalText(b []byte) (err error) {
+	if len(b) == 0 {
+		*s = Sizes{}
+		return nil
+	}
 	*s, err = ParseSizes(string(b))
 	return err
 }

@@ -33,16 +33,16 @@ type Workload struct {
 	Duration time.Duration // counted; 10 s
 	PID      int           // the broker's process, on this machine, for its CPU, memory and disk figures; 0: none
 
-	PullMessages  int     // at most, for one pull; 32
-	Drain         bool    // Consume: until the end of every queue, however long it takes, and not for Duration
-	Fill          bool    // Consume: send FillMessages first
-	FillMessages  int     // 100,000
-	Ledger        string  // Verify: file of what was acknowledged
-	Check         bool    // Verify: send nothing, check what Ledger says
-	BacklogBytes  int64   // Catchup: of bodies that lie there when the consumers begin; 1 GiB, or with Existing what is there
-	DropCache     bool    // Catchup: empty the machine's page cache before the consumers begin; needs root
-	PeakShare     float64 // Soak: Rate is this share of what a closed loop reaches
-	GrowthMiBHour float64 // Soak: MiB an hour by which the broker's memory may grow; 20
+	PullMessages  int     `json:",omitempty"` // at most, for one pull; 32
+	Drain         bool    `json:",omitempty"` // Consume: until the end of every queue, however long it takes, and not for Duration
+	Fill          bool    `json:",omitempty"` // Consume: send FillMessages first
+	FillMessages  int     `json:",omitempty"` // 100,000
+	Ledger        string  `json:",omitempty"` // Verify: file of what was acknowledged
+	Check         bool    `json:",omitempty"` // Verify: send nothing, check what Ledger says
+	BacklogBytes  int64   `json:",omitempty"` // Catchup: of bodies that lie there when the consumers begin; 1 GiB, or with Existing what is there
+	DropCache     bool    `json:",omitempty"` // Catchup: empty the machine's page cache before the consumers begin; needs root
+	PeakShare     float64 `json:",omitempty"` // Soak: Rate is this share of what a closed loop reaches
+	GrowthMiBHour float64 `json:",omitempty"` // Soak: MiB an hour by which the broker's memory may grow; 20
 
 	visible time.Duration // how long an acknowledged message may take until its queue shows it; 3 s
 }
@@ -85,9 +85,6 @@ func (w Workload) withDefaults() Workload {
 	}
 	if w.Duration == 0 {
 		w.Duration = 10 * time.Second
-	}
-	if w.visible == 0 {
-		w.visible = 3 * time.Second
 	}
 	if w.GrowthMiBHour == 0 {
 		w.GrowthMiBHour = 20

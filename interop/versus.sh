@@ -1,78 +1,154 @@
 #!/usr/bin/env bash
-# Loads bin/ringmq and the stock broker (heap 4 GiB) on this machine in turns, with stock's own benchmark producer (64 threads) and
-# with interop/load (4 connections, 64 in flight on each, JSON headers), 1 KiB bodies, and prints messages a second, broker CPU per
-# message, resident memory and time to ready, and their medians.
-#   interop/versus.sh [ROUNDS] [SECONDS]     3 rounds of 25 s by default
+# Measures bin/ringmq beside the stock broker (heap 4 GiB) on this machine and writes docs/benchmarks.md.
+#   interop/versus.sh [ROUNDS [SECONDS [FOLDER [ROW...]]]]     5 rounds of 10 s, every row, JSON and HTML into ./benchmarks
+# ours runs SYNC_FLUSH, as it does by default; stock runs ASYNC_FLUSH, its default, and then SYNC_FLUSH (FLUSH="ASYNC SYNC"). Both run
+# at the same time and are loaded in turns. DOC is the Markdown file to write. It needs Java 17 and Maven, and 30 GiB of disk.
 set -uo pipefail
+rounds=${1:-5} seconds=${2:-10} folder=${3:-benchmarks}
+only=" ${*:4} "
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(dirname "$here")
-bin=$root/bin/ringmq
-rounds=${1:-3} seconds=${2:-25}
-work=$(mktemp -d "${TMPDIR:-/tmp}/ringmq-versus-XXXXXX")
+bin=${RINGMQ:-$root/bin/ringmq}
+doc=${DOC:-$root/docs/benchmarks.md}
 rmq=$here/stock/rmq
-export RMQ_HOME=${RMQ_HOME:-$HOME/.cache/stock-rmq}
+jars=${RMQ_HOME:-$HOME/.cache/stock-rmq}
+warm=20             # seconds; a cold JVM looks many times worse than it is
+full=$((20 * 1024)) # MiB that the stores may hold before both brokers start afresh
+
+# name|what it is|how it runs|flags. How: bench for `ringmq bench versus`, java for stock's own benchmark client.
+rows='
+4x64|4 connections, 64 in flight on each|bench|--connections 4 --window 64
+64x1|64 connections, 1 in flight on each|bench|--connections 64 --window 1
+1x1|1 connection, 1 in flight|bench|--connections 1 --window 1
+batch16|4 connections, 64 batches of 16 in flight|bench|--connections 4 --window 64 --batch 16
+open20k|open loop, 20,000 messages/s|bench|--rate 20000 --connections 4 --window 1024
+java64|stock'"'"'s Java Producer, 64 threads|java|
+'
+
+work=$(mktemp -d "${TMPDIR:-/tmp}/ringmq-versus-XXXXXX") || exit 1
+RMQ_HOME=$jars "$rmq" install || exit 1
+# A home of its own, so that its logs and pids are not those of another stock broker that runs here.
+export RMQ_HOME=$work/stock-home RMQ_DATA=$work/stock-data
+mkdir -p "$RMQ_HOME/run" "$folder" && folder=$(cd "$folder" && pwd)
+cp -r "$jars/conf" "$RMQ_HOME/"; ln -s "$jars/lib" "$jars/lib-bench" "$RMQ_HOME/"
 . "$here/lib.sh"
-trap 'ours_stop; stock_stop; rm -rf "$work"' EXIT
-"$rmq" install
-(cd "$root" && go build -o "$work/load" ./interop/load) || exit 1
+ns_port=${PORTS:-42100}; broker_port=$((ns_port + 11)) stock_ns=$((ns_port + 20)) stock_port=$((ns_port + 31))
+
+cleanup() {
+  local f
+  [ -n "${producer:-}" ] && kill "$producer" 2>/dev/null
+  for f in "$work"/ours.pid "$RMQ_HOME"/run/*.pid; do [ -f "$f" ] && kill "$(cat "$f")" 2>/dev/null; done
+  ours_stop; stock_stop
+  rm -rf "$work"
+}
+trap cleanup EXIT
+trap 'exit 130' INT TERM HUP
+# Should this shell be killed so that no trap runs, another one ends what it started.
+setsid bash -c 'tail --pid="$1" -f /dev/null; for f in "$2"/ours.pid "$2"/producer.pid "$2"/stock-home/run/*.pid; do
+  [ -f "$f" ] && kill -9 "$(cat "$f")"; done; rm -rf "$2"' watch $$ "$work" >/dev/null 2>&1 </dev/null &
+
+start_both() { # start_both ASYNC|SYNC: with empty stores; the JVM is warmed
+  local big="mappedFileSizeCommitLog=1073741824 maxHashSlotNum=5000000 maxIndexNum=20000000"
+  # shellcheck disable=SC2086
+  ours_start bench flushDiskType=SYNC_FLUSH $big || wait_tcp $broker_port 300 || { tail -5 "$work/ours.log" >&2; exit 1; }
+  stock_conf "$work/stock-bench"
+  printf '%s\n' $big "flushDiskType=$1_FLUSH" >>"$work/stock/broker.conf"
+  export NAMESRV=127.0.0.1:$stock_ns
+  NAME=interop-ns HEAP="-Xms256m -Xmx256m" "$rmq" start namesrv "$work/stock/namesrv.conf" >/dev/null || exit 1
+  NAME=interop-broker HEAP="-Xms4g -Xmx4g" "$rmq" start broker "$work/stock/broker.conf" >/dev/null || wait_tcp $stock_port 600 || exit 1
+  "$bin" bench produce -b 127.0.0.1:$stock_port --topic Warm --warm-up 0s --duration ${warm}s >/dev/null || exit 1
+}
+
+stop_both() {
+  ours_stop; stock_stop
+  rm -rf "$work"/ours-bench "$work"/stock-bench "$RMQ_DATA"
+}
+
+run_bench() { # run_bench FILE TITLE FLAGS...: in turns by the generator itself
+  local file=$1 title=$2; shift 2
+  "$bin" bench versus "ours=127.0.0.1:$broker_port,pid=$(cat "$work/ours.pid")" "stock=127.0.0.1:$stock_port,pid=$(cat "$RMQ_HOME/run/interop-broker.pid")" \
+    --rounds "$rounds" --duration "${seconds}s" --title "$title" --json "$file" "$@" \
+    --command "ringmq bench versus ours=HOST:PORT,pid=auto stock=HOST:PORT,pid=auto --rounds $rounds --duration ${seconds}s $*" || exit 1
+}
 
 cpu() { awk -v hz="$(getconf CLK_TCK)" '{printf "%.2f", ($14+$15)/hz}' "/proc/$1/stat"; }
-rss() { awk '/VmRSS/{print int($2/1024)}' "/proc/$1/status"; }
+rss() { awk '/VmRSS/{print $2*1024}' "/proc/$1/status"; }
 
-line() { # line NAME MSG/S CPU-US PID: into $work/results
-  printf '%-26s %8.0f msg/s  %7.2f broker CPU us/msg  %5d MiB resident\n' "$1" "$2" "$3" "$(rss "$4")" | tee -a "$work/results"
+java_report() { # java_report NAME NAMESRV-PORT PID: a report as `ringmq bench` writes it, from what the client prints every 10 s
+  local windows=$(((seconds + 9) / 10)) n=-1 sum=0 failed=0 before=0 slowest=0 mean=0 line cpu0=0 cpu1
+  local want='Send TPS: *([0-9]+).*Max RT[^0-9]*([0-9]+).*Average RT[^0-9]*([0-9.]+).*Send Failed: *([0-9]+).*Response Failed: *([0-9]+)'
+  exec 7< <(exec timeout $((windows * 10 + 40)) "$rmq" bench Producer -t BenchTopic -w 64 -s 1024 -n "127.0.0.1:$2" 2>&1)
+  producer=$!; echo "$producer" >"$work/producer.pid"
+  while [ $n -lt $windows ] && read -r -u 7 line; do
+    [[ $line =~ $want ]] || continue
+    n=$((n + 1))
+    # Failures are counted from the client's start on.
+    failed=$((BASH_REMATCH[4] + BASH_REMATCH[5]))
+    # The first window is the client's own warming up.
+    [ $n -gt 0 ] || { cpu0=$(cpu "$3"); before=$failed; continue; }
+    sum=$((sum + BASH_REMATCH[1] * 10))
+    [ "${BASH_REMATCH[2]}" -le $slowest ] || slowest=${BASH_REMATCH[2]}
+    mean=$(awk -v m="$mean" -v x="${BASH_REMATCH[3]}" -v n=$n 'BEGIN{printf "%.3f", m+(x-m)/n}')
+  done
+  cpu1=$(cpu "$3")
+  kill "$producer" 2>/dev/null; wait "$producer" 2>/dev/null; producer=''; rm -f "$work/producer.pid"
+  exec 7<&-
+  [ $n -ge 1 ] || { echo "versus: stock's Producer printed no figures" >&2; return 1; }
+  awk -v name="$1" -v port="$2" -v sum=$sum -v s=$((n * 10)) -v c0="$cpu0" -v c1="$cpu1" -v rss="$(rss "$3")" -v mean="$mean" -v max=$slowest -v failed=$((failed - before)) \
+    -v now="$(date -u +%FT%TZ)" 'BEGIN {
+    printf "{\"Kind\":\"stock Producer\",\"Name\":\"%s\",\"Started\":\"%s\",\"Seconds\":%d,\"Messages\":%d,\"Requests\":%d,\"Bytes\":%d,\"PerSecond\":%.0f,", name, now, s, sum, sum, sum*1024, sum/s
+    printf "\"Workload\":{\"Addr\":\"127.0.0.1:%s\",\"Topic\":\"BenchTopic\",\"Topics\":1,\"Queues\":4,\"Conns\":1,\"Window\":64,\"Encoding\":\"json\",\"Sizes\":\"1024\"},", port
+    printf "\"Latency\":{\"Mean\":%s,\"Max\":%d},", mean, max
+    if (failed > 0) printf "\"Errors\":{\"failed\":%d},", failed
+    printf "\"Broker\":{\"CPUSeconds\":%.2f,\"CPUPerMessageUs\":%.3f,\"Cores\":%.3f,\"ResidentBytes\":%d}}\n", c1-c0, sum ? (c1-c0)*1e6/sum : 0, (c1-c0)/s, rss }'
 }
 
-java_load() { # java_load NAME NAMESRV-PORT PID: stock's benchmark producer
-  local before after out=$work/bench.out
-  before=$(cpu "$3")
-  timeout "$seconds" "$rmq" bench Producer -t BenchTopic -w 64 -s 1024 -n "127.0.0.1:$2" >"$out" 2>&1
-  after=$(cpu "$3")
-  # The first printed window is the client's own warming up.
-  local tps sent
-  tps=$(sed -n 's/.*Send TPS: *\([0-9]*\).*/\1/p' "$out" | tail -n +2 | sort -n | awk '{a[NR]=$1} END{print NR ? a[int((NR+1)/2)] : 0}')
-  sent=$(sed -n 's/.*Send TPS: *\([0-9]*\).*/\1/p' "$out" | awk '{s+=$1*10} END{print s+0}')
-  line "$1" "$tps" "$(awk -v s="$sent" -v c="$before" -v d="$after" 'BEGIN{print s ? (d-c)*1e6/s : 0}')" "$3"
+run_java() { # run_java FILE TITLE
+  local i
+  rm -f "$work/ours.json" "$work/stock.json"
+  for i in $(seq "$rounds"); do
+    java_report ours $ns_port "$(cat "$work/ours.pid")" >>"$work/ours.json" || exit 1
+    java_report stock $stock_ns "$(cat "$RMQ_HOME/run/interop-broker.pid")" >>"$work/stock.json" || exit 1
+  done
+  "$bin" bench compare --in-turns --title "$2" --command "interop/stock/rmq bench Producer -t BenchTopic -w 64 -s 1024 -n NAMESRV" \
+    --note "Latency comes from the client, in whole milliseconds; it tells no percentiles." --json "$1" "$work/ours.json" "$work/stock.json" || exit 1
 }
 
-window_load() { # window_load NAME BROKER-PORT PID: interop/load; 10 s warm a JVM a second time
-  local out
-  out=$("$work/load" -addr "127.0.0.1:$2" -pid "$3" -warm 10s -time "${seconds}s") || return
-  echo "  $1: $out"
-  # shellcheck disable=SC2086
-  set -- "$1" "$3" $out
-  line "$1" "$3" "$5" "$2"
+measure() { # every row of the table, the names of their files into results
+  results=()
+  for flush in ${FLUSH:-ASYNC SYNC}; do
+    start_both "$flush"
+    while IFS='|' read -r name what how flags; do
+      [ -n "$name" ] || continue
+      [ "$only" = "  " ] || [[ $only == *" $name "* ]] || continue
+      if [ "$(du -sm "$work" | cut -f1)" -gt $full ]; then stop_both; start_both "$flush"; fi
+      file=$folder/$name-$flush.json
+      echo "== $name, stock with ${flush}_FLUSH"
+      # shellcheck disable=SC2086
+      "run_$how" "$file" "$what; stock ${flush}_FLUSH" $flags </dev/null
+      results+=("$file")
+    done <<<"$rows"
+    stop_both
+  done
+  [ ${#results[@]} -gt 0 ] || { echo "versus: no such row:$only" >&2; exit 1; }
 }
 
-both() { # both NAME NAMESRV-PORT BROKER-PORT PID
-  java_load "$1/producer" "$2" "$4"
-  window_load "$1/window" "$3" "$4"
+write_up() {
+  cat >"$work/intro.md" <<M
+\`make versus ROUNDS=$rounds SECONDS=$seconds\` made this page at commit $(git -C "$root" describe --always --dirty 2>/dev/null), $(date -u +%F). The first target is ours, which always runs
+SYNC_FLUSH: what it acknowledges is on disk. The second is Apache RocketMQ 5.3.3 with a heap of 4 GiB, warmed for $warm s, with
+ASYNC_FLUSH (its default: an acknowledged message may be lost when the machine fails) and with SYNC_FLUSH. Bodies have 1024 bytes,
+headers are JSON. Both brokers and the generator share this one machine and are loaded in turns, $rounds times for $seconds s each.
+
+**How to read it.** The rows with many requests in flight are closed loops: they find the most that can be moved, and their latency is
+that of a broker kept busy, so compare throughput and processor time there. The row with one request in flight shows what a single
+caller waits. The open loop is given its rate, so there only latency and processor time differ; latency counts from when a request
+should have left, whatever the broker does. A ratio of latency or CPU below 1 is in our favour, of messages above 1. Take a difference for real
+when all rounds agree and it is larger than the spread. Figures of one machine say nothing about another: run it on yours.
+M
+  "$bin" bench page --title "Beside the stock broker" --intro "$work/intro.md" --markdown "$doc" --html "$folder/benchmarks.html" "${results[@]}" || exit 1
+  echo "versus: wrote $doc and $folder/benchmarks.html"
 }
 
-ours() { # ours FLUSH
-  local t0 t1
-  t0=$(date +%s%N); ours_start "$1" flushDiskType="$1" mappedFileSizeCommitLog=1073741824; t1=$(date +%s%N)
-  [ -n "${told:-}" ] || { echo "ringmq is ready after $(((t1 - t0) / 1000000)) ms"; told=1; }
-  both "ours-$1" $ns_port $broker_port "$(cat "$work/ours.pid")"; ours_stop; rm -rf "$work/ours-$1"
-}
-stock() { # stock FLUSH
-  stock_conf "$work/stock-$1"
-  sed -i "s/^mappedFileSizeCommitLog.*/mappedFileSizeCommitLog=1073741824/" "$work/stock/broker.conf"
-  echo "flushDiskType=$1" >>"$work/stock/broker.conf"
-  export NAMESRV=127.0.0.1:$stock_ns
-  NAME=interop-ns HEAP="-Xms256m -Xmx256m" "$rmq" start namesrv "$work/stock/namesrv.conf" >/dev/null
-  NAME=interop-broker HEAP="-Xms4g -Xmx4g" "$rmq" start broker "$work/stock/broker.conf" >/dev/null
-  # A cold JVM looks many times worse than it is: one run to warm it, not counted.
-  timeout 20 "$rmq" bench Producer -t BenchTopic -w 64 -s 1024 -n "127.0.0.1:$stock_ns" >/dev/null 2>&1
-  both "stock-$1" $stock_ns $stock_port "$(cat "$RMQ_HOME/run/interop-broker.pid")"; stock_stop; rm -rf "$work/stock-$1"
-}
-
-for _ in $(seq "$rounds"); do
-  ours SYNC_FLUSH; stock ASYNC_FLUSH; stock SYNC_FLUSH
-done
-echo "medians:"
-for n in {ours-SYNC_FLUSH,stock-ASYNC_FLUSH,stock-SYNC_FLUSH}/{producer,window}; do
-  for col in 2 4 8; do
-    awk -v n="$n" -v c=$col '$1==n{print $c}' "$work/results" | sort -n | awk '{a[NR]=$1} END{printf "%s ", a[int((NR+1)/2)]}'
-  done | awk -v n="$n" '{printf "%-26s %8d msg/s %8.2f broker CPU us/msg %6d MiB\n", n, $1, $2, $3; }'
-done
+# In one line that bash reads whole, so that this file may be edited while it runs.
+measure; write_up; exit

@@ -1,60 +1,138 @@
 package main
 
 import (
-	"context"
-	"encoding/json"
-	"os"
-	"os/signal"
-	"syscall"
-	"time"
+	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"ringmq/bench"
 )
 
+// workload is a subcommand that loads a broker. A new one needs a row in workloads and no more.
+type workload struct {
+	name    string
+	short   string
+	long    string   // what it does and how to read what it prints; every workload's help goes on with loops
+	example string   // without "ringmq bench", a line each
+	groups  []string // of flags, by their names in flagGroups
+	run     bench.Run
+}
+
+var workloads = []workload{
+	{
+		name: "produce", short: "Send messages and measure throughput, latency and what the broker uses",
+		long: "Sends messages to one broker over a few connections and measures how many are acknowledged, how long each request\n" +
+			"takes, and, given the broker's process, its CPU, memory and disk. The topics are made first, unless --existing.",
+		example: `produce                                               a closed loop against 127.0.0.1:10911
+produce --pid auto --duration 30s --html run.html    with the broker's CPU and memory, and a page of charts
+produce --connections 1 --window 1                   what one caller that waits for every answer sees
+produce --rate 20000 --poisson                       an open loop: latency at a load that does not yield
+produce -n 10.0.0.5:9876 --size 100-2000 --batch 16  the broker found through its name server; mixed sizes
+produce --size 256:70,4096:25,65536:5                70 % small messages, 25 % larger, 5 % large ones`,
+		groups: []string{"target", "load", "messages", "topics", "time", "output"},
+		run:    bench.Produce,
+	},
+}
+
+const loopsHelp = `Closed and open loops. Without --rate the loop is closed: each connection keeps --window requests in flight and sends the
+next when one is answered. That finds the most a broker can do, but a broker that stalls is then also asked less, so the
+stall shows up as one slow request per place in the window and the rest is never sent: coordinated omission. With --rate
+the loop is open: every request has a time at which it should leave, whatever the answers do, and its latency counts from
+that time. To know what users will see, find the maximum in a closed loop, then run an open loop at half of it.
+
+Percentiles. p99 = 2 ms says that one request in a hundred took longer than 2 ms. A page that makes 100 requests meets
+the p99 in most of its views, so p99 and p99.9 tell more than the mean. A percentile is only told when at least ten
+requests lie beyond it; max is one request, and chance. Compare latency at the same --rate, or at the same window.
+
+The broker's process. --pid auto finds the process that listens on the broker's port, if it runs on this machine under
+the same user (or you are root). Otherwise: pgrep -f 'ringmq broker', or jps for a stock broker, and --pid NUMBER.
+If the generator itself used a whole processor a warning says so: then it was the limit, and not the broker.
+
+Ctrl-C ends a run early and prints what was counted until then; a second one ends it at once.`
+
 func newBench() *cobra.Command {
-	cmd := &cobra.Command{Use: "bench", Short: "Load a broker and measure it"}
-	cmd.AddCommand(newBenchProduce())
+	cmd := &cobra.Command{
+		Use: "bench", Short: "Load a broker, ours or stock, and measure it",
+		Long: "Loads a broker that speaks RocketMQ's protocol, ours or stock, and measures it. Try first:\n\n" +
+			"  ringmq standalone                                    in one terminal\n" +
+			"  ringmq bench produce --pid auto --html run.html      in another\n\n" +
+			"produce and its like run one workload against one broker; versus runs it against two in turns and says who did better\n" +
+			"and how far to trust it; compare does that for reports saved with --json; page gathers saved results in one document.",
+	}
+	for i := range workloads {
+		cmd.AddCommand(workloads[i].command())
+	}
+	cmd.AddCommand(newBenchVersus(), newBenchCompare(), newBenchPage())
 	return cmd
 }
 
-func newBenchProduce() *cobra.Command {
-	var w bench.Workload
-	sizes := "1024"
+func (wl *workload) command() *cobra.Command {
+	o := &benchOptions{}
 	cmd := &cobra.Command{
-		Use: "produce", Short: "Send messages", Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			var err error
-			if w.Sizes, err = bench.ParseSizes(sizes); err != nil {
-				return err
-			}
-			ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-			defer stop()
-			r, err := bench.Produce(ctx, w, nil)
-			if err != nil {
-				return err
-			}
-			r.Series, r.Curve = nil, nil
-			e := json.NewEncoder(cmd.OutOrStdout())
-			e.SetIndent("", " ")
-			return e.Encode(r)
-		},
+		Use: wl.name, Short: wl.short, Long: wl.long + "\n\n" + loopsHelp, Example: examples(wl.example), Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return o.single(cmd, wl) },
 	}
-	f := cmd.Flags()
-	f.StringVarP(&w.Addr, "broker", "b", "127.0.0.1:10911", "address of the broker")
-	f.IntVar(&w.Conns, "connections", 4, "connections")
-	f.IntVar(&w.Window, "window", 64, "requests in flight on each connection")
-	f.Float64Var(&w.Rate, "rate", 0, "messages a second in an open loop; 0: a closed loop")
-	f.BoolVar(&w.Poisson, "poisson", false, "random intervals in an open loop")
-	f.StringVar(&sizes, "size", sizes, "bytes of a body")
-	f.IntVar(&w.Batch, "batch", 1, "messages a request")
-	f.IntVar(&w.Topics, "topics", 1, "topics")
-	f.IntVar(&w.Queues, "queues", 8, "queues of each topic")
-	f.BoolVar(&w.Existing, "existing", false, "make no topics, they are there")
-	f.StringVar(&w.Encoding, "encoding", "json", "encoding of headers, json or binary")
-	f.DurationVar(&w.WarmUp, "warm-up", 2*time.Second, "time before counting")
-	f.DurationVar(&w.Duration, "duration", 10*time.Second, "time counted")
-	f.IntVar(&w.PID, "pid", 0, "process of the broker on this machine")
+	o.addGroups(cmd, wl.groups)
 	return cmd
+}
+
+// examples puts the program's name in front of every line.
+func examples(lines string) string {
+	return "  ringmq bench " + strings.ReplaceAll(lines, "\n", "\n  ringmq bench ")
+}
+
+// addGroups gives a command its flags, and a help that shows them group by group.
+func (o *benchOptions) addGroups(cmd *cobra.Command, names []string) {
+	type titled struct {
+		title string
+		*pflag.FlagSet
+	}
+	var sets []titled
+	for _, g := range flagGroups {
+		if !slices.Contains(names, g.name) {
+			continue
+		}
+		set := pflag.NewFlagSet(g.name, pflag.ContinueOnError)
+		set.SortFlags = false
+		g.add(o, set)
+		sets = append(sets, titled{g.title, set})
+		cmd.Flags().AddFlagSet(set)
+	}
+	cmd.SetUsageFunc(func(cmd *cobra.Command) error {
+		w := cmd.OutOrStderr()
+		fmt.Fprintf(w, "Usage:\n  %s\n", cmd.UseLine())
+		if cmd.Example != "" {
+			fmt.Fprintf(w, "\nExamples:\n%s\n", cmd.Example)
+		}
+		own := pflag.NewFlagSet("", pflag.ContinueOnError)
+		cmd.Flags().VisitAll(func(f *pflag.Flag) {
+			if !slices.ContainsFunc(sets, func(s titled) bool { return s.Lookup(f.Name) != nil }) {
+				own.AddFlag(f)
+			}
+		})
+		for _, set := range append([]titled{{"Of this command", own}}, sets...) {
+			if usage := set.FlagUsages(); usage != "" {
+				fmt.Fprintf(w, "\n%s:\n%s", set.title, usage)
+			}
+		}
+		return nil
+	})
+	if cmd.Flags().Lookup("broker") != nil {
+		cmd.MarkFlagsMutuallyExclusive("broker", "namesrv")
+	}
+}
+
+// workloadNamed finds a workload.
+func workloadNamed(name string) (*workload, error) {
+	var names []string
+	for i := range workloads {
+		if workloads[i].name == name {
+			return &workloads[i], nil
+		}
+		names = append(names, workloads[i].name)
+	}
+	return nil, fmt.Errorf("workload %q: one of %s", name, strings.Join(names, ", "))
 }

@@ -1,0 +1,148 @@
+package bench
+
+import (
+	"math"
+	"sort"
+)
+
+// Spread is a figure over the rounds of one target.
+type Spread struct {
+	Median, Min, Max float64
+	N                int // 0: it was not measured
+}
+
+// spreadOf sums up values; of an even number the median is the mean of the middle two.
+func spreadOf(values []float64) Spread {
+	n := len(values)
+	if n == 0 {
+		return Spread{}
+	}
+	v := append([]float64(nil), values...)
+	sort.Float64s(v)
+	return Spread{Median: (v[(n-1)/2] + v[n/2]) / 2, Min: v[0], Max: v[n-1], N: n}
+}
+
+// metric is a figure of a report that two targets are compared by.
+type metric struct {
+	name   string
+	short  string // in words: "A did 2x as many ..."
+	higher bool   // more is better
+	text   func(float64) string
+	of     func(*Report) (float64, bool)
+}
+
+// metrics in the order in which they are told.
+var metrics = append([]metric{
+	{"messages a second", "throughput", true, Count, func(r *Report) (float64, bool) { return math.Round(r.PerSecond), true }},
+	{"broker CPU a message", "CPU", false, Micros, func(r *Report) (float64, bool) {
+		return broker(r, func(u *Used) float64 { return u.CPUPerMessageUs })
+	}},
+	{"broker memory", "memory", false, Bytes, func(r *Report) (float64, bool) {
+		return broker(r, func(u *Used) float64 { return float64(u.ResidentBytes) })
+	}},
+	{"latency mean", "mean latency", false, Millis, func(r *Report) (float64, bool) {
+		return r.Latency.Mean, r.Latency.Mean > 0 && !r.Workload.Oneway
+	}},
+}, percentileMetrics()...)
+
+func percentileMetrics() (out []metric) {
+	for i := range percentiles {
+		p := &percentiles[i]
+		out = append(out, metric{"latency " + p.name, p.name, false, Millis, p.known})
+	}
+	return out
+}
+
+func broker(r *Report, of func(*Used) float64) (float64, bool) {
+	if r.Broker == nil {
+		return 0, false
+	}
+	v := of(r.Broker)
+	return v, v > 0
+}
+
+// Row is one metric of both targets.
+type Row struct {
+	Name  string
+	A, B  Spread
+	Ratio float64 // of the medians, A to B; NaN when one was not measured or is 0
+	Agree int     // rounds in which the target with the better median was better
+	Of    int     // rounds that were compared one by one; 0: none
+
+	m *metric
+}
+
+// better says which target has the better median: 1 the first, -1 the second, 0 neither.
+func (r *Row) better() int {
+	if r.A.N == 0 || r.B.N == 0 {
+		return 0
+	}
+	return r.m.prefer(r.A.Median, r.B.Median)
+}
+
+func (m *metric) prefer(a, b float64) int {
+	if a == b {
+		return 0
+	}
+	if (a > b) == m.higher {
+		return 1
+	}
+	return -1
+}
+
+// apart says that every round of one target was better than every round of the other.
+func (r *Row) apart() bool { return r.A.Min > r.B.Max || r.B.Min > r.A.Max }
+
+// rows compares the sets metric by metric; what neither measured is left out.
+func (r *Result) rows() (out []Row) {
+	for i := range metrics {
+		m := &metrics[i]
+		row := Row{Name: m.name, Ratio: math.NaN(), m: m, A: spreadOf(valuesOf(&r.A, m))}
+		if r.B != nil {
+			row.B = spreadOf(valuesOf(r.B, m))
+			if row.A.N > 0 && row.B.Median > 0 {
+				row.Ratio = row.A.Median / row.B.Median
+			}
+			row.Agree, row.Of = r.agreement(&row)
+		}
+		if row.A.N+row.B.N > 0 {
+			out = append(out, row)
+		}
+	}
+	return out
+}
+
+func valuesOf(s *Set, m *metric) (out []float64) {
+	for _, r := range s.Reports {
+		if v, ok := m.of(r); ok {
+			out = append(out, v)
+		}
+	}
+	return out
+}
+
+// agreement counts the rounds that agree with the medians on who is better.
+func (r *Result) agreement(row *Row) (agree, of int) {
+	if !r.Rounds {
+		return 0, 0
+	}
+	for i := range min(len(r.A.Reports), len(r.B.Reports)) {
+		a, okA := row.m.of(r.A.Reports[i])
+		b, okB := row.m.of(r.B.Reports[i])
+		if !okA || !okB {
+			continue
+		}
+		of++
+		if better := row.better(); better != 0 && row.m.prefer(a, b) == better {
+			agree++
+		}
+	}
+	return agree, of
+}
+
+// middle is the report of a set whose throughput is the median, of an even number the lower one.
+func (s *Set) middle() *Report {
+	sorted := append([]*Report(nil), s.Reports...)
+	sort.SliceStable(sorted, func(i, j int) bool { return sorted[i].PerSecond < sorted[j].PerSecond })
+	return sorted[(len(sorted)-1)/2]
+}

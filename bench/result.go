@@ -1,0 +1,136 @@
+package bench
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+)
+
+// Set is the reports of one target under one workload, in the order in which they were made.
+type Set struct {
+	Name    string
+	Reports []*Report
+}
+
+// Result is a workload run against one target or two, as often as there are reports. It is what is rendered.
+type Result struct {
+	Title   string
+	Command string `json:",omitempty"` // that made it
+	Note    string `json:",omitempty"` // what a reader must know
+	Rounds  bool   // the reports of both sets were made in turns, so that those of one round belong together
+	A       Set
+	B       *Set `json:",omitempty"` // nil: one target
+}
+
+// Single is a result of one report.
+func Single(r *Report) *Result {
+	return &Result{Title: r.Kind + " " + r.Name, A: Set{r.Name, []*Report{r}}}
+}
+
+// WriteJSON writes a *Report or a *Result as ReadSets reads it.
+func WriteJSON(w io.Writer, v any) error {
+	b, err := json.MarshalIndent(v, "", " ")
+	if err != nil {
+		return err
+	}
+	_, err = w.Write(append(b, '\n'))
+	return err
+}
+
+// ReadResult reads what WriteJSON wrote: a *Result as it is, and reports, one behind the other, as a set.
+func ReadResult(r io.Reader) (*Result, error) {
+	d := json.NewDecoder(bufio.NewReader(r))
+	out := &Result{}
+	for {
+		var raw json.RawMessage
+		switch err := d.Decode(&raw); {
+		case errors.Is(err, io.EOF) && len(out.A.Reports) > 0:
+			out.A.Name = out.A.Reports[0].Name
+			out.Title = out.A.Reports[0].Kind + " " + out.A.Name
+			return out, nil
+		case errors.Is(err, io.EOF):
+			return nil, errors.New("no report in it")
+		case err != nil:
+			return nil, err
+		}
+		result, err := readOne(raw, out)
+		if err != nil || result != nil {
+			return result, err
+		}
+	}
+}
+
+// readOne reads one document; reports are added to out, a result is returned.
+func readOne(raw json.RawMessage, out *Result) (*Result, error) {
+	if bytes.HasPrefix(bytes.TrimSpace(raw), []byte("[")) {
+		var reports []*Report
+		if err := json.Unmarshal(raw, &reports); err != nil {
+			return nil, err
+		}
+		for _, r := range reports {
+			if r == nil || r.Kind == "" {
+				return nil, errors.New("it holds what is no report")
+			}
+		}
+		out.A.Reports = append(out.A.Reports, reports...)
+		return nil, nil
+	}
+	var probe struct {
+		Kind string
+		A    *struct{ Reports []struct{ Kind string } }
+	}
+	if err := json.Unmarshal(raw, &probe); err != nil {
+		return nil, err
+	}
+	switch {
+	case probe.Kind != "":
+		r := &Report{}
+		if err := json.Unmarshal(raw, r); err != nil {
+			return nil, err
+		}
+		out.A.Reports = append(out.A.Reports, r)
+		return nil, nil
+	case probe.A != nil && len(out.A.Reports) == 0:
+		result := &Result{}
+		if err := json.Unmarshal(raw, result); err != nil {
+			return nil, err
+		}
+		return result, result.check()
+	}
+	return nil, errors.New("it holds neither a report nor a result")
+}
+
+func (r *Result) check() error {
+	for _, s := range r.sets() {
+		if len(s.Reports) == 0 {
+			return fmt.Errorf("no report of %q", s.Name)
+		}
+		for _, report := range s.Reports {
+			if report == nil || report.Kind == "" {
+				return fmt.Errorf("what is no report of %q", s.Name)
+			}
+		}
+	}
+	return nil
+}
+
+// ErrorCount is how many requests failed in all runs.
+func (r *Result) ErrorCount() (n int64) {
+	for _, s := range r.sets() {
+		for _, report := range s.Reports {
+			n += report.ErrorCount()
+		}
+	}
+	return n
+}
+
+// sets are the one or two that there are.
+func (r *Result) sets() []*Set {
+	if r.B == nil {
+		return []*Set{&r.A}
+	}
+	return []*Set{&r.A, r.B}
+}

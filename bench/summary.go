@@ -1,0 +1,118 @@
+package bench
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"strings"
+)
+
+// summaryRow is one result in a line of a table of several.
+type summaryRow struct {
+	ID, Title, A, B        string
+	Rate, RateRatio        string
+	CPU, CPURatio          string
+	P99, P99Ratio          string
+	RateSpread, P99Spread  string
+	Agree, Command, Detail string
+}
+
+// summary has a line for every result of two targets.
+func summary(results []*Result) (out []summaryRow) {
+	for i, r := range results {
+		if r.B == nil {
+			continue
+		}
+		s := summaryRow{ID: fmt.Sprintf("r%d", i+1), Title: r.Title, A: r.A.Name, B: r.B.Name, Command: r.Command, Agree: "-", Detail: describe(&r.A.Reports[0].Workload),
+			Rate: "-", RateRatio: "-", CPU: "-", CPURatio: "-", P99: "-", P99Ratio: "-", RateSpread: "-", P99Spread: "-"}
+		for _, row := range r.rows() {
+			both, ratio := pair(&row), Ratio(row.Ratio)
+			switch row.Name {
+			case "messages a second":
+				s.Rate, s.RateRatio, s.RateSpread, s.Agree = both, ratio, spreads(&row), row.agreement()
+			case "broker CPU a message":
+				s.CPU, s.CPURatio = both, ratio
+			case "latency p99":
+				s.P99, s.P99Ratio, s.P99Spread = both, ratio, spreads(&row)
+			}
+		}
+		out = append(out, s)
+	}
+	return out
+}
+
+func pair(row *Row) string {
+	a, _ := row.A.cells(row.m)
+	b, _ := row.B.cells(row.m)
+	return a + " / " + b
+}
+
+// spreads writes how far the rounds lie apart, in percent of the median: the one number that says whether to trust it.
+func spreads(row *Row) string {
+	text := func(s Spread) string {
+		if s.N < 2 || s.Median == 0 {
+			return "-"
+		}
+		return fmt.Sprintf("±%.0f %%", math.Max(s.Max-s.Median, s.Median-s.Min)/s.Median*100)
+	}
+	a, b := text(row.A), text(row.B)
+	if a == b && a == "-" {
+		return a
+	}
+	return a + " / " + b
+}
+
+// Markdown writes a table of several results, a line each, their interpretation and the machine.
+func Markdown(w io.Writer, title, intro string, results []*Result) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "# %s\n\n", title)
+	if intro != "" {
+		fmt.Fprintf(&b, "%s\n\n", strings.TrimSpace(intro))
+	}
+	fmt.Fprintf(&b, "Every cell holds the median of the first target, then that of the second; a ratio is the first divided by the second.\n"+
+		"Spread is how far the farthest round lies from the median. Agree is how many rounds have the same winner as the medians.\n\n")
+	b.WriteString("| row | messages/s | ratio | spread | agree | broker CPU a message | ratio | p99 | ratio | spread |\n")
+	b.WriteString("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n")
+	for _, s := range summary(results) {
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s | %s | %s | %s | %s |\n", cell(s.Title), s.Rate, bold(s.RateRatio), s.RateSpread, s.Agree, s.CPU, bold(s.CPURatio), s.P99, bold(s.P99Ratio), s.P99Spread)
+	}
+	b.WriteString("\n## What each row is\n")
+	for _, r := range results {
+		fmt.Fprintf(&b, "\n### %s\n\n", r.Title)
+		if r.Note != "" {
+			fmt.Fprintf(&b, "%s\n\n", r.Note)
+		}
+		if r.Command != "" {
+			fmt.Fprintf(&b, "    %s\n\n", r.Command)
+		}
+		for _, s := range r.Words() {
+			fmt.Fprintf(&b, "- %s\n", s)
+		}
+	}
+	if h := hostOf(results); h != "" {
+		fmt.Fprintf(&b, "\n## The machine\n\nEverything, generator included, ran on one: %s.\n", h)
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func hostOf(results []*Result) string {
+	for _, r := range results {
+		for _, report := range r.A.Reports {
+			if report.Host != nil {
+				return report.Host.String()
+			}
+		}
+	}
+	return ""
+}
+
+// cell keeps a text from ending its cell.
+func cell(s string) string { return strings.ReplaceAll(s, "|", "\\|") }
+
+func bold(s string) string {
+	if s == "-" {
+		return s
+	}
+	return "**" + s + "**"
+}

@@ -1,0 +1,157 @@
+package bench
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"sort"
+	"strings"
+	"time"
+)
+
+// percentile is one of those that are told.
+type percentile struct {
+	name string
+	of   func(*Latency) float64
+	rest float64 // share of the requests that are slower
+}
+
+var percentiles = []percentile{
+	{"p50", func(l *Latency) float64 { return l.P50 }, 0.5},
+	{"p90", func(l *Latency) float64 { return l.P90 }, 0.1},
+	{"p99", func(l *Latency) float64 { return l.P99 }, 0.01},
+	{"p99.9", func(l *Latency) float64 { return l.P999 }, 0.001},
+	{"p99.99", func(l *Latency) float64 { return l.P9999 }, 0.0001},
+	{"max", func(l *Latency) float64 { return l.Max }, 0},
+}
+
+// known returns a percentile of a report; ok is false when too few requests were answered to tell it: fewer than ten slower
+// ones are chance.
+func (p *percentile) known(r *Report) (ms float64, ok bool) {
+	if r.Workload.Oneway || r.Requests == 0 {
+		return 0, false
+	}
+	ms = p.of(&r.Latency)
+	if p.rest > 0 && float64(r.Requests)*p.rest < 10 {
+		return 0, false
+	}
+	return ms, ms > 0
+}
+
+// Text writes the report for a terminal.
+func (r *Report) Text(w io.Writer) error {
+	head := fmt.Sprintf("%s %s", r.Kind, r.Workload.Addr)
+	if r.Name != "" && r.Name != r.Workload.Addr {
+		head = fmt.Sprintf("%s %s (%s)", r.Kind, r.Name, r.Workload.Addr)
+	}
+	fmt.Fprintf(w, "%s, %.1f s counted after %s of warm-up, from %s\n", head, r.Seconds, r.Workload.WarmUp, r.Started.Format(time.DateTime))
+	fmt.Fprintf(w, "  %s\n", describe(&r.Workload))
+	if r.Host != nil {
+		fmt.Fprintf(w, "  on %s\n", r.Host)
+	}
+	fmt.Fprintln(w)
+	for _, t := range []*table{r.countTable(), r.latencyTable(), r.usedTable()} {
+		if len(t.rows) == 0 {
+			continue
+		}
+		if err := t.write(w, "  "); err != nil {
+			return err
+		}
+		fmt.Fprintln(w)
+	}
+	for _, why := range sortedKeys(r.Errors) {
+		fmt.Fprintf(w, "  error: %s: %s\n", why, plural(int(r.Errors[why]), "time"))
+	}
+	for _, warning := range r.Warnings {
+		fmt.Fprintf(w, "  warning: %s\n", warning)
+	}
+	return nil
+}
+
+func (r *Report) countTable() *table {
+	t := &table{}
+	a := func(n float64) string { return Count(math.Round(n)) }
+	t.add("messages", a(float64(r.Messages)), a(r.PerSecond)+"/s", Bytes(float64(r.Bytes)/math.Max(r.Seconds, 1e-9))+"/s")
+	if r.Requests != r.Messages {
+		t.add("requests", a(float64(r.Requests)), a(float64(r.Requests)/math.Max(r.Seconds, 1e-9))+"/s")
+	}
+	if low, high, ok := r.extremes(); ok {
+		t.add("slowest, fastest second", "", a(low)+"/s", a(high)+"/s")
+	}
+	t.add("errors", a(float64(r.ErrorCount())))
+	return t
+}
+
+// rates are the messages a second of every second; the last one may be shorter.
+func (r *Report) rates() []float64 {
+	out := make([]float64, len(r.Series))
+	for i := range r.Series {
+		length := 1.0
+		if i == len(r.Series)-1 {
+			length = math.Min(1, math.Max(r.Seconds-float64(i), 0.05))
+		}
+		out[i] = float64(r.Series[i].Messages) / length
+	}
+	return out
+}
+
+func (r *Report) extremes() (low, high float64, ok bool) {
+	rates := r.rates()
+	if len(rates) < 2 {
+		return 0, 0, false
+	}
+	sort.Float64s(rates)
+	return rates[0], rates[len(rates)-1], true
+}
+
+func (r *Report) latencyTable() *table {
+	t := &table{}
+	if r.Workload.Oneway || r.Requests == 0 || r.Latency.Max == 0 {
+		return t
+	}
+	names, values := []string{"latency", "mean"}, []string{"", Millis(r.Latency.Mean)}
+	for i := range percentiles {
+		p := &percentiles[i]
+		ms, ok := p.known(r)
+		names = append(names, p.name)
+		if !ok {
+			values = append(values, "-")
+		} else {
+			values = append(values, Millis(ms))
+		}
+	}
+	t.add(names...)
+	t.add(values...)
+	return t
+}
+
+func (r *Report) usedTable() *table {
+	t := &table{}
+	t.add("", "cores", "CPU a message", "resident", "anonymous", "peak", "disk written", "disk read", "threads")
+	row := func(name string, u *Used) {
+		t.add(name, fmt.Sprintf("%.2f", u.Cores), Micros(u.CPUPerMessageUs), Bytes(float64(u.ResidentBytes)), Bytes(float64(u.AnonymousBytes)), Bytes(float64(u.PeakBytes)),
+			Bytes(float64(u.DiskWriteBytes)), Bytes(float64(u.DiskReadBytes)), Count(float64(u.Threads)))
+	}
+	if r.Broker != nil {
+		row("broker", r.Broker)
+	}
+	row("generator", &r.Generator)
+	return t
+}
+
+func sortedKeys(m map[string]int64) []string {
+	var out []string
+	for k := range m {
+		out = append(out, k)
+	}
+	sort.Strings(out)
+	return out
+}
+
+// joined joins with commas and an "and".
+func joined(parts []string) string {
+	if len(parts) < 2 {
+		return strings.Join(parts, "")
+	}
+	return strings.Join(parts[:len(parts)-1], ", ") + " and " + parts[len(parts)-1]
+}

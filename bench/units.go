@@ -1,0 +1,86 @@
+package bench
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+)
+
+// Count writes a number with its thousands apart, and with as many decimals as make three digits.
+func Count(n float64) string {
+	abs := math.Abs(n)
+	switch {
+	case n == math.Trunc(n) || abs >= 100:
+		return thousands(strconv.FormatFloat(math.Round(n), 'f', 0, 64))
+	case abs >= 10:
+		return strconv.FormatFloat(n, 'f', 1, 64)
+	}
+	return strconv.FormatFloat(n, 'f', 2, 64)
+}
+
+func thousands(digits string) string {
+	sign := ""
+	if strings.HasPrefix(digits, "-") {
+		sign, digits = "-", digits[1:]
+	}
+	for i := len(digits) - 3; i > 0; i -= 3 {
+		digits = digits[:i] + "," + digits[i:]
+	}
+	return sign + digits
+}
+
+// Bytes writes a size in the largest unit that leaves a whole number before the point.
+func Bytes(n float64) string {
+	units := []string{"B", "KiB", "MiB", "GiB", "TiB"}
+	i := 0
+	for math.Abs(n) >= 1024 && i < len(units)-1 {
+		n, i = n/1024, i+1
+	}
+	if i == 0 {
+		return fmt.Sprintf("%.0f B", n)
+	}
+	return threeDigits(n) + " " + units[i]
+}
+
+// Millis writes a time given in milliseconds in us, ms or s.
+func Millis(ms float64) string {
+	switch {
+	case ms == 0:
+		return "0"
+	case ms < 0.9995:
+		return threeDigits(ms*1000) + " us"
+	case ms < 999.5:
+		return threeDigits(ms) + " ms"
+	}
+	return threeDigits(ms/1000) + " s"
+}
+
+func threeDigits(n float64) string {
+	switch abs := math.Abs(n); {
+	case abs >= 99.95:
+		return strconv.FormatFloat(n, 'f', 0, 64)
+	case abs >= 9.995:
+		return strconv.FormatFloat(n, 'f', 1, 64)
+	}
+	return strconv.FormatFloat(n, 'f', 2, 64)
+}
+
+// Micros writes a time given in microseconds, as Millis does.
+func Micros(us float64) string { return Millis(us / 1000) }
+
+// Ratio writes how many times one number is another.
+func Ratio(r float64) string {
+	if math.IsNaN(r) || math.IsInf(r, 0) {
+		return "-"
+	}
+	return threeDigits(r) + "x"
+}
+
+// plural is a number and what it counts; one has no s.
+func plural(n int, noun string) string {
+	if n != 1 {
+		noun += "s"
+	}
+	return Count(float64(n)) + " " + noun
+}

@@ -1,0 +1,173 @@
+package bench
+
+import (
+	"fmt"
+	"math"
+	"slices"
+)
+
+// Words interprets the result, a sentence or two for every thing that can be said.
+func (r *Result) Words() (out []string) {
+	if r.B == nil {
+		return append(r.A.Reports[0].words(), r.doubts()...)
+	}
+	a, b := r.A.Reports[0], r.B.Reports[0]
+	if a.Kind != b.Kind {
+		out = append(out, fmt.Sprintf("These are different workloads, %s and %s: the figures say nothing about each other.", a.Kind, b.Kind))
+	}
+	if d := differences(&a.Workload, &b.Workload); len(d) > 0 {
+		out = append(out, "The workloads differ in "+joined(d)+": part of the difference is theirs.")
+	}
+	rows := r.rows()
+	for _, name := range []string{"messages a second", "broker CPU a message", "broker memory", "latency p50", "latency p99", "latency p99.9", "latency p99.99"} {
+		if i := slices.IndexFunc(rows, func(row Row) bool { return row.Name == name }); i >= 0 && rows[i].A.N > 0 && rows[i].B.N > 0 {
+			out = append(out, r.sentence(&rows[i])...)
+		}
+	}
+	return append(out, r.doubts()...)
+}
+
+// sentence says how one metric compares and how far that can be trusted.
+func (r *Result) sentence(row *Row) []string {
+	rate := r.A.Reports[0].Workload.Rate
+	if row.m.short == "throughput" && rate > 0 {
+		return r.kept(row, rate)
+	}
+	more, less := r.A.Name, r.B.Name
+	high, low := row.A.Median, row.B.Median
+	if low > high {
+		more, less, high, low = less, more, low, high
+	}
+	values := fmt.Sprintf("%s against %s", row.m.text(high), row.m.text(low))
+	if high < 1.005*low {
+		return []string{fmt.Sprintf("%s: no difference (%s).", capital(row.m.short), values)}
+	}
+	if row.doubtful() {
+		s := fmt.Sprintf("%s: no difference that these runs can tell (%s, spreads overlap", capital(row.m.short), values)
+		if row.Of > 0 {
+			s += fmt.Sprintf(", %d of %d rounds agree", row.Agree, row.Of)
+		}
+		return []string{s + ")."}
+	}
+	times := threeDigits(high/low) + " times"
+	var s string
+	switch row.m.short {
+	case "throughput":
+		s = fmt.Sprintf("%s moved %s as many messages a second as %s: %s.", more, times, less, values)
+	case "CPU":
+		s = fmt.Sprintf("A message cost %s %s as much processor time as %s: %s.", more, times, less, values)
+	case "memory":
+		s = fmt.Sprintf("%s held %s as much memory as %s: %s.", more, times, less, values)
+	default:
+		s = fmt.Sprintf("%s of %s was %s that of %s: %s.", capital(row.m.short), more, times, less, values)
+	}
+	return []string{s + row.trust()}
+}
+
+// doubtful says that the rounds contradict each other too much for the medians to mean anything.
+func (row *Row) doubtful() bool {
+	const few = 2
+	return row.A.N >= few && row.B.N >= few && !row.apart() && (row.Of == 0 || row.Agree*5 < row.Of*4)
+}
+
+// trust says whether the rounds bear a difference out.
+func (row *Row) trust() string {
+	switch {
+	case row.A.N < 2 || row.B.N < 2:
+		return " One run is not enough to exclude chance."
+	case row.apart() && row.Of > 0:
+		return fmt.Sprintf(" All %d rounds agree and the spreads do not touch.", row.Of)
+	case row.apart():
+		return " The spreads do not touch."
+	case row.Agree == row.Of:
+		return fmt.Sprintf(" All %d rounds agree, but the spreads overlap.", row.Of)
+	}
+	return fmt.Sprintf(" %d of %d rounds agree and the spreads overlap: likely, not certain.", row.Agree, row.Of)
+}
+
+// kept says who kept up with an open loop. There the rate is given, so that only falling short tells anything.
+func (r *Result) kept(row *Row, rate float64) (out []string) {
+	const share = 0.99
+	short := []string{}
+	for _, t := range []struct {
+		name string
+		s    Spread
+	}{{r.A.Name, row.A}, {r.B.Name, row.B}} {
+		if t.s.Median < share*rate {
+			short = append(short, fmt.Sprintf("%s reached %s", t.name, Count(t.s.Median)))
+		}
+	}
+	if len(short) == 0 {
+		return []string{fmt.Sprintf("Both kept the rate of %s messages a second: compare latency and processor time.", Count(rate))}
+	}
+	return []string{fmt.Sprintf("Of %s messages a second %s: beyond what a broker can do, latency only says how long the run was.", Count(rate), joined(short))}
+}
+
+// doubts are reasons to mistrust the figures.
+func (r *Result) doubts() (out []string) {
+	add := func(s string) {
+		if !slices.Contains(out, s) {
+			out = append(out, s)
+		}
+	}
+	for _, set := range r.sets() {
+		failed, requests := int64(0), int64(0)
+		limited := 0
+		why := map[string]int64{}
+		for _, report := range set.Reports {
+			failed += report.ErrorCount()
+			requests += report.Requests
+			for code, n := range report.Errors {
+				why[code] += n
+			}
+			if share := report.Generator.Cores; share > saturated {
+				limited++
+			}
+			for _, w := range report.Warnings {
+				if report.Generator.Cores <= saturated {
+					add(fmt.Sprintf("%s: %s.", set.Name, w))
+				}
+			}
+		}
+		if limited > 0 {
+			add(fmt.Sprintf("In %d of the %s of %s the generator used over %.0f %% of a processor: it, not the broker, may have been the limit, and the broker could do more.",
+				limited, plural(len(set.Reports), "run"), set.Name, 100*saturated))
+		}
+		if failed > 0 {
+			add(fmt.Sprintf("%s failed %s (%.2g %% of all; %s): figures of a broker that refuses work are no figures.",
+				set.Name, plural(int(failed), "request"), 100*float64(failed)/math.Max(float64(failed+requests), 1), joined(sortedKeys(why))))
+		}
+	}
+	return out
+}
+
+// words interprets one report by itself.
+func (r *Report) words() (out []string) {
+	if r.Workload.Oneway {
+		return []string{"Nothing was answered: the figures say what was handed to the kernel, not what the broker stored."}
+	}
+	if r.Requests == 0 {
+		return []string{"No request was answered with success."}
+	}
+	l := r.Latency
+	out = append(out, fmt.Sprintf("Half of the requests took up to %s, one in a hundred more than %s, the slowest of %s took %s.",
+		Millis(l.P50), Millis(l.P99), Count(float64(r.Requests)), Millis(l.Max)))
+	w := r.Workload
+	if w.Rate > 0 {
+		if r.PerSecond < 0.99*w.Rate {
+			out = append(out, fmt.Sprintf("The rate of %s messages a second was not kept, %s were reached: latency grows for as long as the run lasts.", Count(w.Rate), Count(math.Round(r.PerSecond))))
+		} else {
+			out = append(out, fmt.Sprintf("The rate of %s messages a second was kept.", Count(w.Rate)))
+		}
+	} else if n := w.Conns * w.Window; n > 1 {
+		out = append(out, fmt.Sprintf("%s were always under way, so latency is that of a broker kept busy: the mean is about %d divided by the requests a second.", plural(n, "request"), n))
+	}
+	return out
+}
+
+func capital(s string) string {
+	if s == "throughput" || s == "memory" || s == "mean latency" {
+		return string(s[0]-'a'+'A') + s[1:]
+	}
+	return s
+}

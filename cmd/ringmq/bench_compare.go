@@ -1,0 +1,128 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"ringmq/bench"
+)
+
+func newBenchCompare() *cobra.Command {
+	o := &benchOptions{}
+	inTurns := false
+	cmd := &cobra.Command{
+		Use: "compare A.json [B.json]", Short: "Compare saved reports", Args: cobra.RangeArgs(1, 2),
+		Long: "Compares the reports in two files that --json wrote and says in words what the figures mean. A file may hold several\n" +
+			"reports of one broker, one behind the other (cat run1.json run2.json >runs.json): then medians are compared, and the\n" +
+			"spread is told. A single file must be a saved versus, which is shown again.",
+		Example: examples("compare before.json after.json\ncompare ours.json stock.json --html compare.html\ncompare versus.json --html versus.html"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			result, err := compared(args)
+			if err != nil {
+				return err
+			}
+			if inTurns {
+				result.Rounds = true
+			}
+			o.call(result)
+			return o.deliver(cmd.OutOrStdout(), result, result)
+		},
+	}
+	o.addGroups(cmd, []string{"output", "naming"})
+	cmd.Flags().BoolVar(&inTurns, "in-turns", false, "the reports were made in turns: those of one place belong together")
+	return cmd
+}
+
+// compared reads one file with a result of two targets, or two with reports.
+func compared(files []string) (*bench.Result, error) {
+	var results []*bench.Result
+	for _, name := range files {
+		r, err := readResult(name)
+		if err != nil {
+			return nil, err
+		}
+		results = append(results, r)
+	}
+	a := results[0]
+	if len(results) == 1 {
+		if a.B == nil {
+			return nil, errors.New("one file, and it holds no comparison: give a second one to compare it with")
+		}
+		return a, nil
+	}
+	b := results[1]
+	if a.B != nil || b.B != nil {
+		return nil, errors.New("a file that holds a comparison cannot be compared with another: give files of reports")
+	}
+	if a.A.Name == b.A.Name {
+		a.A.Name, b.A.Name = fileLabel(files[0]), fileLabel(files[1])
+	}
+	return &bench.Result{Title: fmt.Sprintf("%s: %s and %s", a.A.Reports[0].Kind, a.A.Name, b.A.Name), A: a.A, B: &b.A}, nil
+}
+
+func fileLabel(name string) string {
+	return strings.TrimSuffix(filepath.Base(name), filepath.Ext(name))
+}
+
+func readResult(name string) (*bench.Result, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	r, err := bench.ReadResult(f)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return r, nil
+}
+
+func newBenchPage() *cobra.Command {
+	title, intro, html, markdown := "Benchmarks", "", "", ""
+	cmd := &cobra.Command{
+		Use: "page FILE.json...", Short: "Gather saved results in one document", Args: cobra.MinimumNArgs(1),
+		Long:    "Writes one document of what versus, compare and the workloads saved with --json: a table with a line for each comparison,\nthen each by itself.",
+		Example: examples("page --html all.html versus1.json versus2.json\npage --markdown benchmarks.md --title 'Ours and stock' rows/*.json"),
+		RunE: func(_ *cobra.Command, args []string) error {
+			if html == "" && markdown == "" {
+				return errors.New("give --html or --markdown, or both")
+			}
+			var results []*bench.Result
+			for _, name := range args {
+				r, err := readResult(name)
+				if err != nil {
+					return err
+				}
+				results = append(results, r)
+			}
+			var err error
+			if html != "" {
+				err = writeFile(html, (&bench.Page{Title: title, Results: results}).Write)
+			}
+			if markdown != "" {
+				text := []byte{}
+				if intro != "" {
+					b, readErr := os.ReadFile(intro)
+					if readErr != nil {
+						return readErr
+					}
+					text = b
+				}
+				err = errors.Join(err, writeFile(markdown, func(w io.Writer) error { return bench.Markdown(w, title, string(text), results) }))
+			}
+			return err
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&title, "title", title, "`text` at the top")
+	f.StringVar(&html, "html", "", "`file` of HTML to write")
+	f.StringVar(&markdown, "markdown", "", "`file` of Markdown to write")
+	f.StringVar(&intro, "intro", "", "`file` with Markdown to stand in front of the table")
+	return cmd
+}

@@ -1,0 +1,138 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"ringmq/bench"
+)
+
+// benchOptions is what the flags of bench's subcommands say. A command has those of its groups, the others keep their zero.
+type benchOptions struct {
+	w       bench.Workload
+	sizes   string
+	namesrv string
+	cluster string
+	pid     string
+	name    string
+
+	output       string
+	jsonFile     string
+	htmlFile     string
+	title        string
+	note         string
+	command      string
+	failOnErrors bool
+}
+
+// flagGroup is a part of the flags that several subcommands share.
+type flagGroup struct {
+	name, title string
+	add         func(o *benchOptions, f *pflag.FlagSet)
+}
+
+// flagGroups in the order in which help shows them.
+var flagGroups = []flagGroup{
+	{"target", "The broker", func(o *benchOptions, f *pflag.FlagSet) {
+		f.StringVarP(&o.w.Addr, "broker", "b", "127.0.0.1:10911", "`host:port` of the broker")
+		f.StringVarP(&o.namesrv, "namesrv", "n", "", "`host:port` of a name server that knows the broker, instead of --broker: the first master of the topic's route, or of the cluster")
+		f.StringVar(&o.cluster, "cluster", "", "with --namesrv: only a broker of this `cluster`")
+		f.StringVar(&o.pid, "pid", "", "the broker's process on this machine, a `number` or auto, for its CPU, memory and disk figures")
+		f.StringVar(&o.name, "name", "", "what to call the broker in what is printed and saved")
+	}},
+	{"load", "The load", func(o *benchOptions, f *pflag.FlagSet) {
+		f.IntVar(&o.w.Conns, "connections", 4, "connections")
+		f.IntVar(&o.w.Window, "window", 64, "requests in flight on each connection; with --rate the most that may be")
+		f.Float64Var(&o.w.Rate, "rate", 0, "messages a second, all connections together, in an open loop; 0: a closed loop")
+		f.BoolVar(&o.w.Poisson, "poisson", false, "with --rate: random intervals, as of many independent senders, instead of even ones")
+		f.StringVar(&o.w.Encoding, "encoding", "json", "of the headers: json, as Java clients send, or binary")
+	}},
+	{"messages", "The messages", func(o *benchOptions, f *pflag.FlagSet) {
+		f.StringVar(&o.sizes, "size", "1024", "bytes of a body: SIZE, LOW-HIGH, or several with weights, 256:70,4096:30")
+		f.IntVar(&o.w.Batch, "batch", 1, "messages in a request")
+		f.BoolVar(&o.w.Oneway, "oneway", false, "want no answers: what is counted was only handed to the kernel")
+		f.StringVar(&o.w.Tag, "tag", "", "tag of every message")
+		f.BoolVar(&o.w.Keys, "keys", false, "give every message a key of its own")
+		f.IntVar(&o.w.Property, "property", 0, "`bytes` of one more property")
+	}},
+	{"topics", "The topics", func(o *benchOptions, f *pflag.FlagSet) {
+		f.StringVar(&o.w.Topic, "topic", "RingmqBench", "`name` of the topic; of several topics the beginning of their names")
+		f.IntVar(&o.w.Topics, "topics", 1, "how many")
+		f.IntVar(&o.w.Queues, "queues", 8, "queues of each topic")
+		f.BoolVar(&o.w.Existing, "existing", false, "the topics are there: make none")
+	}},
+	{"time", "Time", func(o *benchOptions, f *pflag.FlagSet) {
+		f.DurationVar(&o.w.WarmUp, "warm-up", 2*time.Second, "before counting; a stock broker's JVM wants 20s after its start")
+		f.DurationVar(&o.w.Duration, "duration", 10*time.Second, "counted")
+	}},
+	{"output", "What comes out", func(o *benchOptions, f *pflag.FlagSet) {
+		f.StringVarP(&o.output, "output", "o", "table", "`form` of what is printed: table or json")
+		f.StringVar(&o.jsonFile, "json", "", "also write a `file` of JSON, which compare and page read")
+		f.StringVar(&o.htmlFile, "html", "", "also write a `file` of HTML with charts; it needs nothing else and can be mailed")
+		f.BoolVar(&o.failOnErrors, "fail-on-errors", false, "exit with code 1 when a request failed")
+	}},
+	{"naming", "Naming", func(o *benchOptions, f *pflag.FlagSet) {
+		f.StringVar(&o.title, "title", "", "`text` above the result")
+		f.StringVar(&o.note, "note", "", "`text` that a reader of the result must know")
+		f.StringVar(&o.command, "command", "", "`text` that says how the result was made, instead of this command line")
+	}},
+}
+
+// loaded is the workload that the flags describe, for a target that is not chosen yet.
+func (o *benchOptions) loaded() (bench.Workload, error) {
+	w := o.w
+	if o.sizes != "" {
+		var err error
+		if w.Sizes, err = bench.ParseSizes(o.sizes); err != nil {
+			return w, err
+		}
+	}
+	if o.output != "table" && o.output != "json" {
+		return w, fmt.Errorf("output %q: table or json", o.output)
+	}
+	if w.Poisson && w.Rate == 0 {
+		return w, fmt.Errorf("--poisson needs an open loop: give a --rate")
+	}
+	return w, nil
+}
+
+// chosen is the broker that the flags name.
+func (o *benchOptions) chosen(ctx context.Context, topic string) (t bench.Target, err error) {
+	t = bench.Target{Name: o.name, Addr: o.w.Addr}
+	if o.namesrv != "" {
+		if t.Addr, err = bench.FindBroker(ctx, o.namesrv, o.cluster, topic); err != nil {
+			return t, err
+		}
+	}
+	if t.Name == "" {
+		t.Name = t.Addr
+	}
+	t.PID, err = bench.ParsePID(ctx, o.pid, t.Addr)
+	return t, err
+}
+
+// foreign finds a flag that was given and means nothing to a workload.
+func (o *benchOptions) foreign(cmd *cobra.Command, wl *workload) error {
+	for _, g := range flagGroups {
+		if slices.Contains(wl.groups, g.name) {
+			continue
+		}
+		set := pflag.NewFlagSet("", pflag.ContinueOnError)
+		g.add(&benchOptions{}, set)
+		var err error
+		set.VisitAll(func(f *pflag.Flag) {
+			if g.name != "naming" && cmd.Flags().Changed(f.Name) {
+				err = fmt.Errorf("--%s means nothing to %s", f.Name, wl.name)
+			}
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

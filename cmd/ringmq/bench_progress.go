@@ -1,0 +1,73 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"time"
+
+	"golang.org/x/term"
+
+	"ringmq/bench"
+)
+
+// progress is one line on a terminal that says how a run goes. Where no terminal is it says nothing.
+type progress struct {
+	w        io.Writer
+	on       bool
+	columns  int
+	duration time.Duration
+	warmUp   time.Duration
+	label    string
+	seconds  int
+	errors   int64
+}
+
+func newProgress(w io.Writer, load *bench.Workload) *progress {
+	p := &progress{w: w, duration: load.Duration, warmUp: load.WarmUp, columns: 80}
+	f, ok := w.(*os.File)
+	if !ok || !term.IsTerminal(int(f.Fd())) {
+		return p
+	}
+	p.on = true
+	if n, _, err := term.GetSize(int(f.Fd())); err == nil && n > 0 {
+		p.columns = n
+	}
+	return p
+}
+
+// begin starts the line of a run; what it returns is told every counted second.
+func (p *progress) begin(label string) func(bench.Second) {
+	p.label, p.seconds, p.errors = label, 0, 0
+	if !p.on {
+		return nil
+	}
+	p.show(fmt.Sprintf("warming up for %s", p.warmUp))
+	return p.tick
+}
+
+func (p *progress) tick(s bench.Second) {
+	p.seconds++
+	p.errors += s.Errors
+	left := max(p.duration-time.Duration(p.seconds)*time.Second, 0)
+	line := fmt.Sprintf("%s/s  p50 %s  p99 %s", bench.Count(float64(s.Messages)), bench.Millis(s.Latency.P50), bench.Millis(s.Latency.P99))
+	if s.BrokerCPU > 0 {
+		line += fmt.Sprintf("  broker %.2f cores", s.BrokerCPU)
+	}
+	p.show(fmt.Sprintf("%s  errors %s  %.0f s left", line, bench.Count(float64(p.errors)), math.Ceil(left.Seconds())))
+}
+
+func (p *progress) show(line string) {
+	if p.label != "" {
+		line = p.label + "  " + line
+	}
+	fmt.Fprintf(p.w, "\r\x1b[K%.*s", p.columns-1, line)
+}
+
+// end takes the line away.
+func (p *progress) end() {
+	if p.on {
+		fmt.Fprint(p.w, "\r\x1b[K")
+	}
+}

@@ -1,0 +1,90 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"ringmq/bench"
+)
+
+func newBenchVersus() *cobra.Command {
+	o := &benchOptions{}
+	kind, rounds := workloads[0].name, 5
+	cmd := &cobra.Command{
+		Use: "versus TARGET TARGET", Short: "Run a workload against two brokers in turns and compare them", Args: cobra.ExactArgs(2),
+		Long: "Runs one workload against two brokers that are running, in turns, so that what changes on the machine meanwhile meets both,\n" +
+			"and prints medians, the spread of the rounds, ratios, and how many rounds agree on the winner. A target is\n" +
+			"name=host:port, with ,pid=NUMBER or ,pid=auto behind it for the CPU and memory of a broker on this machine.\n\n" +
+			"Trust a difference when all rounds agree and the spreads do not touch. When they do touch, run more rounds or longer ones:\n" +
+			"on a machine that others use too, one run says little.\n\n" + loopsHelp,
+		Example: examples("versus ours=127.0.0.1:10911,pid=auto stock=127.0.0.1:20911,pid=auto\n" +
+			"versus ours=127.0.0.1:10911,pid=auto stock=127.0.0.1:20911,pid=auto --rate 20000 --rounds 9 --html versus.html\n" +
+			"versus before=10.0.0.5:10911 after=10.0.0.6:10911 --connections 1 --window 1 --json versus.json"),
+		RunE: func(cmd *cobra.Command, args []string) error { return o.versus(cmd, args, kind, rounds) },
+	}
+	var groups []string
+	for _, g := range flagGroups {
+		used := slices.ContainsFunc(workloads, func(wl workload) bool { return slices.Contains(wl.groups, g.name) })
+		if g.name == "naming" || used && g.name != "target" {
+			groups = append(groups, g.name)
+		}
+	}
+	o.addGroups(cmd, groups)
+	cmd.Flags().StringVar(&kind, "workload", kind, "`name` of the subcommand that is run")
+	cmd.Flags().IntVar(&rounds, "rounds", rounds, "how often each broker is measured")
+	return cmd
+}
+
+func (o *benchOptions) versus(cmd *cobra.Command, args []string, kind string, rounds int) error {
+	wl, err := workloadNamed(kind)
+	if err != nil {
+		return err
+	}
+	if err := o.foreign(cmd, wl); err != nil {
+		return err
+	}
+	w, err := o.loaded()
+	if err != nil {
+		return err
+	}
+	if rounds < 1 {
+		return fmt.Errorf("--rounds is %d, it must be at least 1", rounds)
+	}
+	ctx, stop := untilSignal()
+	defer stop()
+	var targets [2]bench.Target
+	for i := range targets {
+		if targets[i], err = bench.ParseTarget(ctx, args[i]); err != nil {
+			return err
+		}
+	}
+	p := newProgress(cmd.ErrOrStderr(), &w)
+	result, err := bench.Versus(ctx, targets[0], targets[1], w, rounds, wl.run, func(round int, t bench.Target) func(bench.Second) {
+		return p.begin(fmt.Sprintf("round %d of %d, %s:", round+1, rounds, t.Name))
+	})
+	p.end()
+	if err != nil {
+		return err
+	}
+	result.Command = commandLine()
+	o.call(result)
+	return o.deliver(cmd.OutOrStdout(), result, result)
+}
+
+// call gives a result the names that the flags want.
+func (o *benchOptions) call(r *bench.Result) {
+	if o.command != "" {
+		r.Command = o.command
+	}
+	if o.title != "" {
+		r.Title = o.title
+	}
+	if o.note != "" {
+		if r.Note != "" {
+			r.Note += " "
+		}
+		r.Note += o.note
+	}
+}
