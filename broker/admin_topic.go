@@ -145,8 +145,9 @@ func (b *Broker) hasQueues(topic string) bool {
 
 // allTopics serves 21.
 func (b *Broker) allTopics(_ *netpoll.Conn, _ *remoting.Command) answer {
+	all, version := b.topics.Snapshot()
 	return jsonBody(remoting.TopicConfigTable{
-		DataVersion: b.topics.Version(), TopicConfigTable: b.topics.All(),
+		DataVersion: version, TopicConfigTable: all,
 		TopicQueueMappingDetailMap: map[string]any{}, TopicQueueMappingInfoMap: map[string]any{},
 	})
 }

@@ -177,11 +177,11 @@ func (b *Broker) isBatchTopic(topic []byte) bool {
 
 func keepsBatches(t *remoting.TopicConfig) bool { return t.Attributes["queue.type"] == "BatchCQ" }
 
-func (b *Broker) topicsChanged(names []string) {
+func (b *Broker) topicsChanged() {
 	if b.documents.ready(b.persister) {
 		b.persister.Mark(b.documents.topics, nil)
 	}
-	b.registrar.changed(names)
+	b.registrar.poke()
 }
 
 func (b *Broker) groupsChanged() {

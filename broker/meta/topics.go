@@ -14,9 +14,16 @@ type Topics struct {
 	mu      sync.Mutex // of writers, and of the version
 	table   *table[remoting.TopicConfig]
 	version remoting.DataVersion
+	recent  []alteration // the newest, one for every number of the version's counter
 	clock   func() time.Time
-	changed func(names []string) // called under no lock after a change; nil names: everything may have changed
+	changed func() // called under no lock after a change
 }
+
+// alteration says what one step of the version changed; no names: what cannot be said by topics, a deletion for example.
+type alteration struct{ names []string }
+
+// maxRecent bounds the alterations that are remembered.
+const maxRecent = 4096
 
 type topicsFile struct {
 	DataVersion      remoting.DataVersion             `json:"dataVersion"`
@@ -24,7 +31,7 @@ type topicsFile struct {
 }
 
 // NewTopics reads the document (nil: none yet). changed is told of every change.
-func NewTopics(doc []byte, clock func() time.Time, changed func(names []string)) (*Topics, error) {
+func NewTopics(doc []byte, clock func() time.Time, changed func()) (*Topics, error) {
 	var f topicsFile
 	if len(doc) > 0 {
 		if err := remoting.Unmarshal(doc, &f); err != nil {
@@ -71,6 +78,28 @@ func (t *Topics) Snapshot() (map[string]*remoting.TopicConfig, remoting.DataVers
 	return t.table.all(), t.version
 }
 
+// Since returns the topics that were altered after the version of a counter, with the version that they belong to: whoever has the
+// table as it was then and takes them in has the table of that version. whole: it is all topics, because what happened cannot be said
+// by some.
+func (t *Topics) Since(counter int64) (_ map[string]*remoting.TopicConfig, _ remoting.DataVersion, whole bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	some := map[string]*remoting.TopicConfig{}
+	missing := t.version.Counter - counter
+	if missing < 0 || missing > int64(len(t.recent)) {
+		return t.table.all(), t.version, true
+	}
+	for _, a := range t.recent[len(t.recent)-int(missing):] {
+		if a.names == nil {
+			return t.table.all(), t.version, true
+		}
+		for _, name := range a.names {
+			some[name] = t.table.lookup(name)
+		}
+	}
+	return some, t.version, false
+}
+
 // Len is how many topics there are.
 func (t *Topics) Len() int { return int(t.table.count.Load()) }
 
@@ -84,9 +113,9 @@ func (t *Topics) Version() remoting.DataVersion {
 // Touch raises the version although no topic changed, as stock does when the broker's permission changes.
 func (t *Topics) Touch() {
 	t.mu.Lock()
-	t.bump()
+	t.bump(nil)
 	t.mu.Unlock()
-	t.changed(nil)
+	t.changed()
 }
 
 // Put creates or replaces topics.
@@ -98,9 +127,9 @@ func (t *Topics) Put(all ...remoting.TopicConfig) {
 		t.table.set(c.TopicName, &c)
 		names[i] = c.TopicName
 	}
-	t.bump()
+	t.bump(names)
 	t.mu.Unlock()
-	t.changed(names)
+	t.changed()
 }
 
 // Alter creates or replaces a topic as an operator asks for it; attributes are changes as in AlterAttributes. Errors have
@@ -121,9 +150,9 @@ func (t *Topics) Alter(c remoting.TopicConfig, attributes string) (changed bool,
 		return false, nil
 	}
 	t.table.set(c.TopicName, &c)
-	t.bump()
+	t.bump([]string{c.TopicName})
 	t.mu.Unlock()
-	t.changed([]string{c.TopicName})
+	t.changed()
 	return true, nil
 }
 
@@ -138,9 +167,9 @@ func (t *Topics) Ensure(c remoting.TopicConfig) (_ *remoting.TopicConfig, create
 		return old, false
 	}
 	t.table.set(c.TopicName, &c)
-	t.bump()
+	t.bump([]string{c.TopicName})
 	t.mu.Unlock()
-	t.changed([]string{c.TopicName})
+	t.changed()
 	return &c, true
 }
 
@@ -152,15 +181,20 @@ func (t *Topics) Delete(name string) bool {
 		return false
 	}
 	t.table.set(name, nil)
-	t.bump()
+	t.bump(nil)
 	t.mu.Unlock()
-	t.changed(nil)
+	t.changed()
 	return true
 }
 
-func (t *Topics) bump() {
+// bump makes the next version. The last entry of recent is that of the version.
+func (t *Topics) bump(names []string) {
 	t.version.Counter++
 	t.version.Timestamp = t.clock().UnixMilli()
+	if len(t.recent) == maxRecent {
+		t.recent = append(t.recent[:0], t.recent[maxRecent/2:]...)
+	}
+	t.recent = append(t.recent, alteration{names})
 }
 
 // Document is the content of topics.json.
