@@ -80,8 +80,9 @@ type Broker struct {
 	mu    sync.Mutex
 	conns map[uint64]*netpoll.Conn
 
-	stop chan struct{}
-	done sync.WaitGroup
+	listening chan struct{} // closed when net and advertise are set: no connection is opened before
+	stop      chan struct{}
+	done      sync.WaitGroup
 }
 
 // documents are the persister's numbers.
@@ -89,7 +90,8 @@ type documents struct{ topics, groups, offsets int }
 
 // New opens the store and the tables; nothing listens yet. The store is locked until Shutdown.
 func New(o Options) (*Broker, error) {
-	b := &Broker{o: o, c: o.Config, logger: o.Logger, began: time.Now(), conns: map[uint64]*netpoll.Conn{}, stop: make(chan struct{})}
+	b := &Broker{o: o, c: o.Config, logger: o.Logger, began: time.Now(), conns: map[uint64]*netpoll.Conn{}, listening: make(chan struct{}), stop: make(chan struct{})}
+	b.makeLoops()
 	b.region, b.cluster, b.name = b.c.Text("regionId"), b.c.Text("brokerClusterName"), b.c.Text("brokerName")
 	addr, err := netip.ParseAddr(b.c.Text("brokerIP1"))
 	if err != nil {
@@ -200,7 +202,6 @@ func (b *Broker) Start() error {
 	fast := max(0, port-2)
 	host := b.c.Text("bindAddress")
 	b.workers = netpoll.NewWorkers(16, 4096)
-	b.makeLoops()
 	b.noteDiskUse()
 	n, err := netpoll.Serve(netpoll.Options{
 		Addrs: []string{net.JoinHostPort(host, strconv.Itoa(port)), net.JoinHostPort(host, strconv.Itoa(fast))},
@@ -213,6 +214,7 @@ func (b *Broker) Start() error {
 	}
 	b.net = n
 	b.advertise = netip.AddrPortFrom(b.advertise.Addr(), n.Addrs()[0].Port())
+	close(b.listening)
 	b.delay.Start()
 	b.done.Add(2)
 	go b.everySecond()

@@ -131,8 +131,9 @@ func (h *handlerSide) Serve(c *netpoll.Conn, req *remoting.Command) netpoll.Verd
 
 var busy = fail(remoting.RespSystemBusy, "[OVERLOAD]system busy, start flow control for a while")
 
-// Opened implements netpoll.Handler.
+// Opened implements netpoll.Handler. A connection that comes while Start has not yet noted where it listens waits that moment.
 func (h *handlerSide) Opened(c *netpoll.Conn) {
+	<-h.b.listening
 	c.SetState(&connState{})
 	h.b.mu.Lock()
 	h.b.conns[c.ID()] = c

@@ -36,3 +36,38 @@ func TestStartOnATakenPort(t *testing.T) {
 	r.startBroker() // the lock of the directory was given back
 	want(t, r.dial().call(sendTo("T", 0, "", "x")), 0, "")
 }
+
+// TestServedFromTheFirstMoment: a client that is there before the broker finds it whole. The race detector sees what was not set yet.
+func TestServedFromTheFirstMoment(t *testing.T) {
+	r := &rig{t: t, root: t.TempDir()}
+	r.startRoutes("127.0.0.1", 0)
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := free.Addr().String()
+	_ = free.Close()
+	answered := make(chan error, 1)
+	go func() {
+		for deadline := time.Now().Add(patience); ; {
+			c, err := net.Dial("tcp", addr)
+			if err != nil {
+				if time.Now().After(deadline) {
+					answered <- err
+					return
+				}
+				continue
+			}
+			defer func() { _ = c.Close() }()
+			w := &wire{t: t, conn: c, in: make([]byte, 1<<20)}
+			w.exchange(encoded(8, sendTo("BenchmarkTest", 0, "", "x")), 8)
+			answered <- nil
+			return
+		}
+	}()
+	_, port, _ := net.SplitHostPort(addr)
+	r.startBroker("listenPort=" + port)
+	if err := <-answered; err != nil {
+		t.Fatal(err)
+	}
+}
