@@ -57,7 +57,9 @@ type Broker struct {
 	uniqKeys  *record.UniqKeys
 
 	net       *netpoll.Server
-	workers   *netpoll.Workers
+	workers   *netpoll.Workers // for requests that answer when they are done
+	readers   *netpoll.Workers // for pulls that need the disk: nothing else may keep them waiting
+	pending   *netpoll.Budget  // of requests that wait: for workers, for a client's answer, for their topic
 	handlers  map[int32]handler
 	loops     []*loopState
 	holds     *holds
@@ -195,13 +197,21 @@ func (b *Broker) groupsChanged() {
 // ready is false while the tables are being read: what is made then is marked when the documents are registered.
 func (d documents) ready(p *meta.Persister) bool { return p != nil && d.offsets != 0 }
 
+// Bounds of requests that wait, all connections together. Pulls have their own: what others send must not keep them waiting.
+const (
+	maxPendingBytes = 64 << 20
+	maxReadingBytes = 16 << 20
+)
+
 // Start listens and registers. A broker that could not listen is closed. When it returns, requests are answered and the broker is in the route of every name server
 // that could be reached.
 func (b *Broker) Start() error {
 	port := b.c.Int("listenPort")
 	fast := max(0, port-2)
 	host := b.c.Text("bindAddress")
-	b.workers = netpoll.NewWorkers(16, 4096)
+	b.pending = netpoll.NewBudget(maxPendingBytes)
+	b.workers = netpoll.NewWorkers(16, 4096, b.pending)
+	b.readers = netpoll.NewWorkers(16, 4096, netpoll.NewBudget(maxReadingBytes))
 	b.noteDiskUse()
 	n, err := netpoll.Serve(netpoll.Options{
 		Addrs: []string{net.JoinHostPort(host, strconv.Itoa(port)), net.JoinHostPort(host, strconv.Itoa(fast))},
@@ -209,6 +219,7 @@ func (b *Broker) Start() error {
 	}, &handlerSide{b})
 	if err != nil {
 		b.workers.Close()
+		b.readers.Close()
 		b.persister.Close()
 		return errors.Join(fmt.Errorf("broker: %w", err), b.delay.Close(context.Background()), b.store.Close(context.Background()))
 	}
@@ -294,6 +305,7 @@ func (b *Broker) Shutdown(ctx context.Context) error {
 	b.done.Wait()
 	err = errors.Join(err, b.net.Shutdown(ctx))
 	b.workers.Close()
+	b.readers.Close()
 	b.persister.Mark(b.documents.offsets, nil)
 	b.persister.Close()
 	return errors.Join(err, b.store.Close(ctx))

@@ -116,11 +116,10 @@ func (h *handlerSide) Serve(c *netpoll.Conn, req *remoting.Command) netpoll.Verd
 	case hd.loop != nil:
 		return hd.loop(c, req)
 	}
-	own := req.Clone()
-	ok = b.workers.Try(func() {
+	ok = b.workers.TryClone(req, func(own *remoting.Command) {
 		a := hd.worker(c, own)
 		if !own.IsOneway() {
-			_ = c.Send(a.append(nil, own))
+			_ = c.Give(a.append(nil, own))
 		}
 	})
 	if !ok {

@@ -4,6 +4,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+	"unsafe"
 
 	"ringmq/netpoll"
 	"ringmq/netpoll/remoting"
@@ -14,6 +15,7 @@ import (
 type holds struct {
 	b     *Broker
 	count atomic.Int64
+	bytes *netpoll.Budget // of the pulls held
 	mu    sync.Mutex
 	byKey map[holdKey][]*heldPull
 }
@@ -36,6 +38,7 @@ type heldPull struct {
 	header remoting.PullHeader
 	answer pullAnswer
 	codes  []int32 // of the tags it wants; with answer.filters
+	bytes  int     // taken from holds.bytes
 	timer  *time.Timer
 	gone   bool // taken out of the table; guarded by holds.mu
 }
@@ -47,7 +50,9 @@ type readyPulls struct {
 	work []*heldPull
 }
 
-func newHolds(b *Broker) *holds { return &holds{b: b, byKey: map[holdKey][]*heldPull{}} }
+func newHolds(b *Broker) *holds {
+	return &holds{b: b, bytes: netpoll.NewBudget(maxHeldBytes), byKey: map[holdKey][]*heldPull{}}
+}
 
 // mayHold says whether and how long a pull may be held.
 func (b *Broker) mayHold(h *remoting.PullHeader) holdFor {
@@ -62,7 +67,16 @@ func (b *Broker) mayHold(h *remoting.PullHeader) holdFor {
 	return holdFor{allowed: true, timeout: timeout}
 }
 
-const maxHeldPerConn = 1 << 16
+// Bounds of what is held; a pull beyond them is answered at once, as one that found nothing and may not wait.
+const (
+	maxHeldPerConn = 1 << 16
+	maxHeldBytes   = 64 << 20 // all connections together
+)
+
+// heldBytes is about what a pull takes in memory while it waits.
+func heldBytes(h *remoting.PullHeader, codes []int32) int {
+	return int(unsafe.Sizeof(heldPull{})) + len(h.ConsumerGroup) + 2*len(h.Topic) + len(h.Subscription) + len(h.ExpressionType) + 4*len(codes)
+}
 
 // add holds a pull. On the connection's loop.
 func (hs *holds) add(c *netpoll.Conn, h *remoting.PullHeader, a *pullAnswer, hold holdFor, codes []int32) {
@@ -74,7 +88,8 @@ func (hs *holds) add(c *netpoll.Conn, h *remoting.PullHeader, a *pullAnswer, hol
 	if a.filters {
 		p.codes = append(p.codes, codes...)
 	}
-	if len(state.held) >= maxHeldPerConn {
+	p.bytes = heldBytes(h, p.codes)
+	if len(state.held) >= maxHeldPerConn || !hs.bytes.Take(p.bytes) {
 		hs.b.loop(c.Loop()).again(p)
 		return
 	}
@@ -107,6 +122,7 @@ func (hs *holds) take(p *heldPull) bool {
 	}
 	p.gone = true
 	hs.count.Add(-1)
+	hs.bytes.Give(p.bytes)
 	list := hs.byKey[p.key]
 	for i := range list {
 		if list[i] == p {

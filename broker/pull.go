@@ -164,7 +164,7 @@ func (b *Broker) pullCold(c *netpoll.Conn, l *loopState, a pullAnswer, hold hold
 	h := cloneHeader(&l.pull)
 	codes := append([]int32(nil), l.tags.codes...)
 	filter := &tagFilter{codes: codes}
-	ok := b.workers.Try(func() {
+	ok := b.readers.Try(heldBytes(&h, codes), func() {
 		w := store.Want{Topic: h.Topic, QueueID: h.QueueID, Offset: h.QueueOffset, MaxMessages: int(h.MaxMsgNums)}
 		if a.filters {
 			w.Match = filter.wanted
