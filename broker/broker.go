@@ -69,8 +69,9 @@ type Broker struct {
 	cluster   string
 	name      string
 	maxLevel  int
-	visible   func() int64 // how far the log is safe
-	failed    func() error // what ended the log
+	visible   func() int64         // how far the log is safe
+	failed    func() error         // what ended the log
+	uptime    func() time.Duration // since New, on the clock that nobody sets
 	syncLimit time.Duration
 	closing   atomic.Bool
 	diskUse   atomic.Pointer[string]
@@ -93,6 +94,7 @@ type documents struct{ topics, groups, offsets int }
 // New opens the store and the tables; nothing listens yet. The store is locked until Shutdown.
 func New(o Options) (*Broker, error) {
 	b := &Broker{o: o, c: o.Config, logger: o.Logger, began: time.Now(), conns: map[uint64]*netpoll.Conn{}, listening: make(chan struct{}), stop: make(chan struct{})}
+	b.uptime = func() time.Duration { return time.Since(b.began) }
 	b.makeLoops()
 	b.region, b.cluster, b.name = b.c.Text("regionId"), b.c.Text("brokerClusterName"), b.c.Text("brokerName")
 	addr, err := netip.ParseAddr(b.c.Text("brokerIP1"))
@@ -216,6 +218,7 @@ func (b *Broker) Start() error {
 	n, err := netpoll.Serve(netpoll.Options{
 		Addrs: []string{net.JoinHostPort(host, strconv.Itoa(port)), net.JoinHostPort(host, strconv.Itoa(fast))},
 		Loops: len(b.loops), Logger: b.logger, IdleTimeout: time.Duration(b.c.Int("serverChannelMaxIdleTimeSeconds")) * time.Second,
+		TurnEnded: func(loop int) { b.loop(loop).turnEnded() },
 	}, &handlerSide{b})
 	if err != nil {
 		b.workers.Close()

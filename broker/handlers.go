@@ -3,6 +3,7 @@ package broker
 import (
 	"strconv"
 	"sync/atomic"
+	"time"
 
 	"ringmq/netpoll"
 	"ringmq/netpoll/remoting"
@@ -171,6 +172,7 @@ type connState struct {
 type loopState struct {
 	b     *Broker
 	index int
+	turn  time.Duration // Broker.uptime in this turn; 0: nobody has asked yet
 
 	send       remoting.SendHeader
 	message    store.Message
@@ -187,6 +189,17 @@ type loopState struct {
 	records []byte
 	ready   readyPulls
 }
+
+// now is Broker.uptime, the same all through a turn.
+func (l *loopState) now() time.Duration {
+	if l.turn == 0 {
+		l.turn = max(l.b.uptime(), 1)
+	}
+	return l.turn
+}
+
+// turnEnded is called after every turn of the loop.
+func (l *loopState) turnEnded() { l.turn = 0 }
 
 // loop returns the state of a loop. The states are made before the first connection is served.
 func (b *Broker) loop(i int) *loopState { return b.loops[i] }

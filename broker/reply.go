@@ -20,7 +20,7 @@ type parkedAnswer struct {
 	end  int64 // of the record in the log
 	from int   // of the frame in frames
 	to   int
-	at   int64 // ms when it was parked
+	at   time.Duration // Broker.uptime when it was parked
 }
 
 // keptFrameBytes bounds the memory that stays with a loop after a burst of answers.
@@ -29,7 +29,7 @@ const keptFrameBytes = 4 << 20
 // park keeps the frame that was appended to p.frames from an offset on.
 func (l *loopState) park(c *netpoll.Conn, end int64, from int) {
 	p := &l.parked
-	p.queue = append(p.queue, parkedAnswer{c: c, end: end, from: from, to: len(p.frames), at: time.Now().UnixMilli()})
+	p.queue = append(p.queue, parkedAnswer{c: c, end: end, from: from, to: len(p.frames), at: l.now()})
 	l.waiting.Add(1)
 	// The log may have passed the record before anyone knew that an answer waits for it.
 	if l.b.visible() >= end {
@@ -49,10 +49,11 @@ func (b *Broker) wakeParked() {
 // release sends the answers that may go, and runs again the pulls whose queue has more.
 func (l *loopState) release() {
 	p := &l.parked
-	visible := l.b.visible()
+	// In this order: what the log has passed before it failed is safe.
 	failed := l.b.failed()
-	now := time.Now().UnixMilli()
-	limit := now - l.b.syncLimit.Milliseconds()
+	visible := l.b.visible()
+	now := l.now()
+	limit := now - l.b.syncLimit
 	for ; p.head < len(p.queue); p.head++ {
 		a := &p.queue[p.head]
 		switch frame := p.frames[a.from:a.to]; {
@@ -67,7 +68,7 @@ func (l *loopState) release() {
 			l.runReady()
 			return
 		}
-		l.b.store.NotePutTime(time.Duration(now-a.at) * time.Millisecond)
+		l.b.store.NotePutTime(now - a.at)
 		a.c = nil
 		l.waiting.Add(-1)
 	}
