@@ -152,7 +152,7 @@ func (b *Broker) openTables() error {
 	save := func(d store.Doc) func([]byte) error {
 		return func(doc []byte) error { return b.store.SaveDoc(d, doc) }
 	}
-	b.documents.topics = b.persister.Add("topics", b.topics.Document, save(store.DocTopics))
+	b.documents.topics = b.addTopicsDocument(save(store.DocTopics))
 	b.documents.groups = b.persister.Add("groups", b.groups.Document, save(store.DocGroups))
 	b.documents.offsets = b.persister.Add("consumer offsets", b.offsets.Document, save(store.DocConsumerOffsets))
 	b.system = meta.System{
@@ -169,6 +169,22 @@ func (b *Broker) openTables() error {
 	b.stats = stats.New(b.cluster, time.Now)
 	b.uniqKeys = record.NewUniqKeys(b.advertise.Addr(), os.Getpid(), rand.Uint32(), time.Now)
 	return nil
+}
+
+// addTopicsDocument has the topics written, and tells them how far they are on disk.
+func (b *Broker) addTopicsDocument(save func([]byte) error) int {
+	var counter int64 // of a version that the content at hand has; the persister's own
+	content := func() ([]byte, error) {
+		counter = b.topics.Version().Counter
+		return b.topics.Document()
+	}
+	return b.persister.Add("topics", content, func(doc []byte) error {
+		err := save(doc)
+		if err == nil {
+			b.topics.Saved(counter)
+		}
+		return err
+	})
 }
 
 // isBatchTopic says that a topic keeps batches as they are. Topics whose batches are there already are known to the store.

@@ -34,8 +34,15 @@ func (b *Broker) retried(c *netpoll.Conn, req *remoting.Command, l *loopState) (
 	}
 	dlq := remoting.NewTopicConfig(meta.DLQPrefix+string(group), 1, remoting.PermRead|remoting.PermWrite)
 	m.Topic, m.QueueID = []byte(dlq.TopicName), 0
-	if _, there := b.topics.Get(m.Topic); !there || b.settling.has(m.Topic) && !c.State().(*connState).sends.urgent {
+	state := topicWaits
+	if _, there := b.topics.Get(m.Topic); there {
+		state = b.mayStore(c, m.Topic)
+	}
+	switch state {
+	case topicWaits:
 		return b.await(c, dlq), false
+	case topicFailed:
+		return b.refuse(c, req, remoting.RespServiceNotAvailable, b.notAvailable()), false
 	}
 	asked, _ := record.Property(h.Properties, record.PropertyDelay)
 	h.Properties = setProperty(append([]byte(nil), h.Properties...), asked, record.PropertyDelay, "-1")
@@ -138,11 +145,17 @@ func (b *Broker) givenBack(req *remoting.Command, config *remoting.SubscriptionG
 		ReconsumeTimes: r.ReconsumeTimes + 1, Body: r.Body,
 	}
 	if r.ReconsumeTimes >= limit || level < 0 {
-		t := b.ensureTopic(remoting.NewTopicConfig(meta.DLQPrefix+config.GroupName, 1, rw))
+		t, err := b.ensureTopic(remoting.NewTopicConfig(meta.DLQPrefix+config.GroupName, 1, rw))
+		if err != nil {
+			return nil, err
+		}
 		m.Topic, m.Properties = []byte(t.TopicName), record.AppendProperty(properties, record.PropertyDelay, "0")
 		return m, nil
 	}
-	t := b.ensureTopic(remoting.NewTopicConfig(meta.RetryPrefix+config.GroupName, config.RetryQueueNums, rw))
+	t, err := b.ensureTopic(remoting.NewTopicConfig(meta.RetryPrefix+config.GroupName, config.RetryQueueNums, rw))
+	if err != nil {
+		return nil, err
+	}
 	if level == 0 {
 		level = 3 + r.ReconsumeTimes
 	}

@@ -38,8 +38,11 @@ func (b *Broker) trySend(c *netpoll.Conn, req *remoting.Command) netpoll.Verdict
 		}
 		return b.await(c, made)
 	}
-	if b.settling.has(h.Topic) && !c.State().(*connState).sends.urgent {
+	switch b.mayStore(c, h.Topic) {
+	case topicWaits:
 		return b.await(c, *topic)
+	case topicFailed:
+		return b.refuse(c, req, remoting.RespServiceNotAvailable, b.notAvailable())
 	}
 	queue := h.QueueID
 	if queue >= max(topic.ReadQueueNums, topic.WriteQueueNums) {
@@ -68,8 +71,16 @@ func (b *Broker) trySend(c *netpoll.Conn, req *remoting.Command) netpoll.Verdict
 
 // await has a send wait for its topic, which is made if it is not there.
 func (b *Broker) await(c *netpoll.Conn, t remoting.TopicConfig) netpoll.Verdict {
-	b.settle(t, func() { b.drainSoon(c) })
+	b.settle(t, func(error) { b.drainSoon(c) })
 	return awaitTopic
+}
+
+// mayStore is topicState for a send. One whose connection has ended is stored whatever the state: nobody is told that it was.
+func (b *Broker) mayStore(c *netpoll.Conn, topic []byte) topicState {
+	if c.State().(*connState).sends.urgent {
+		return topicSettled
+	}
+	return b.topicState(topic)
 }
 
 // admit checks what needs no topic.

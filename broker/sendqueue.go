@@ -58,7 +58,7 @@ func (b *Broker) prepare(h *remoting.SendHeader, req *remoting.Command) {
 		return
 	}
 	if made, allowed := b.template(h); allowed {
-		b.settle(made, func() {})
+		b.settle(made, func(error) {})
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"ringmq/netpoll/remoting"
@@ -14,7 +15,9 @@ type Topics struct {
 	mu      sync.Mutex // of writers, and of the version
 	table   *table[remoting.TopicConfig]
 	version remoting.DataVersion
-	recent  []alteration // the newest, one for every number of the version's counter
+	recent  []alteration     // the newest, one for every number of the version's counter
+	unsaved map[string]int64 // topics made that are in no document on disk -> counter of the version that has them
+	unsafe  atomic.Int64     // len(unsaved)
 	clock   func() time.Time
 	changed func() // called under no lock after a change
 }
@@ -124,7 +127,7 @@ func (t *Topics) Put(all ...remoting.TopicConfig) {
 	t.mu.Lock()
 	for i := range all {
 		c := all[i]
-		t.table.set(c.TopicName, &c)
+		t.put(&c)
 		names[i] = c.TopicName
 	}
 	t.bump(names)
@@ -149,7 +152,7 @@ func (t *Topics) Alter(c remoting.TopicConfig, attributes string) (changed bool,
 		t.mu.Unlock()
 		return false, nil
 	}
-	t.table.set(c.TopicName, &c)
+	t.put(&c)
 	t.bump([]string{c.TopicName})
 	t.mu.Unlock()
 	t.changed()
@@ -166,7 +169,7 @@ func (t *Topics) Ensure(c remoting.TopicConfig) (_ *remoting.TopicConfig, create
 		t.mu.Unlock()
 		return old, false
 	}
-	t.table.set(c.TopicName, &c)
+	t.put(&c)
 	t.bump([]string{c.TopicName})
 	t.mu.Unlock()
 	t.changed()
@@ -181,10 +184,44 @@ func (t *Topics) Delete(name string) bool {
 		return false
 	}
 	t.table.set(name, nil)
+	delete(t.unsaved, name)
+	t.unsafe.Store(int64(len(t.unsaved)))
 	t.bump(nil)
 	t.mu.Unlock()
 	t.changed()
 	return true
+}
+
+// put enters a topic; under mu, before bump. One that is new is unsaved before anyone can find it.
+func (t *Topics) put(c *remoting.TopicConfig) {
+	if t.table.lookup(c.TopicName) == nil {
+		if t.unsaved == nil {
+			t.unsaved = map[string]int64{}
+		}
+		t.unsaved[c.TopicName] = t.version.Counter + 1
+		t.unsafe.Store(int64(len(t.unsaved)))
+	}
+	t.table.set(c.TopicName, c)
+}
+
+// Unsaved says that a topic was made and a crash would forget it. Any goroutine; no allocation, and no lock while there is no such
+// topic.
+func (t *Topics) Unsaved(name []byte) bool {
+	if t.unsafe.Load() == 0 {
+		return false
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	_, ok := t.unsaved[string(name)]
+	return ok
+}
+
+// Saved says that the document of the version with this counter, or a later one, is on disk.
+func (t *Topics) Saved(counter int64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	maps.DeleteFunc(t.unsaved, func(_ string, made int64) bool { return made <= counter })
+	t.unsafe.Store(int64(len(t.unsaved)))
 }
 
 // bump makes the next version. The last entry of recent is that of the version.

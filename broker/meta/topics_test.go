@@ -58,6 +58,45 @@ func TestTopicsChange(t *testing.T) {
 	}
 }
 
+// TestTopicsUnsaved: a topic is unsaved from when it is made until a version that has it is on disk; altering it changes nothing.
+func TestTopicsUnsaved(t *testing.T) {
+	doc, _ := encode(topicsFile{TopicConfigTable: map[string]*remoting.TopicConfig{"Old": {}}})
+	topics, err := NewTopics(doc, clock, noTopics)
+	if err != nil {
+		t.Fatal(err)
+	}
+	check := func(want ...string) {
+		t.Helper()
+		var got []string
+		for _, name := range []string{"A", "B", "C", "Old"} {
+			if topics.Unsaved([]byte(name)) {
+				got = append(got, name)
+			}
+		}
+		if !slices.Equal(got, want) {
+			t.Fatal(got)
+		}
+	}
+	topics.Put(remoting.NewTopicConfig("A", 1, rw), remoting.NewTopicConfig("Old", 2, rw))
+	topics.Ensure(remoting.NewTopicConfig("B", 1, rw))
+	check("A", "B")
+	topics.Saved(1)
+	check("B")
+	if _, err := topics.Alter(remoting.NewTopicConfig("A", 2, rw), ""); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := topics.Alter(remoting.NewTopicConfig("C", 2, rw), ""); err != nil {
+		t.Fatal(err)
+	}
+	check("B", "C")
+	topics.Delete("B")
+	check("C")
+	topics.Saved(topics.Version().Counter)
+	check()
+	topics.Ensure(remoting.NewTopicConfig("B", 1, rw))
+	check("B")
+}
+
 // TestTopicsSince: what was altered after a version, taken in by whoever had it, gives the version that comes along.
 func TestTopicsSince(t *testing.T) {
 	topics, err := NewTopics(nil, clock, noTopics)
