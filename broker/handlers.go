@@ -73,7 +73,7 @@ func (b *Broker) table() map[int32]handler {
 		remoting.CodeCheckClientConfig:       {loop: b.quick(b.checkClientConfig)},
 		remoting.CodeLockBatchMq:             {loop: b.quick(b.lockQueues)},
 		remoting.CodeUnlockBatchMq:           {loop: b.quick(b.unlockQueues)},
-		remoting.CodeConsumerSendMsgBack:     {worker: b.sendBack},
+		remoting.CodeConsumerSendMsgBack:     {loop: b.sendBack},
 		remoting.CodeQueryMessage:            {worker: b.queryMessage},
 		remoting.CodeViewMessageById:         {worker: b.viewMessage},
 	}

@@ -20,6 +20,7 @@ type parkedAnswer struct {
 	end  int64 // of the record in the log
 	from int   // of the frame in frames
 	to   int
+	back bool          // the answer to a message given back, which says otherwise what went wrong
 	at   time.Duration // Broker.uptime when it was parked
 }
 
@@ -27,9 +28,9 @@ type parkedAnswer struct {
 const keptFrameBytes = 4 << 20
 
 // park keeps the frame that was appended to p.frames from an offset on.
-func (l *loopState) park(c *netpoll.Conn, end int64, from int) {
+func (l *loopState) park(c *netpoll.Conn, end int64, from int, back bool) {
 	p := &l.parked
-	p.queue = append(p.queue, parkedAnswer{c: c, end: end, from: from, to: len(p.frames), at: l.now()})
+	p.queue = append(p.queue, parkedAnswer{c: c, end: end, from: from, to: len(p.frames), at: l.now(), back: back})
 	l.waiting.Add(1)
 	// The log may have passed the record before anyone knew that an answer waits for it.
 	if l.b.visible() >= end {
@@ -60,9 +61,9 @@ func (l *loopState) release() {
 		case a.end <= visible:
 			a.send(frame)
 		case failed != nil:
-			a.send(recode(frame, remoting.RespSystemError, "store: "+failed.Error()))
+			a.send(a.lost(frame, failed))
 		case a.at < limit:
-			a.send(recode(frame, remoting.RespFlushDiskTimeout, ""))
+			a.send(a.late(frame))
 		default:
 			l.compact()
 			l.runReady()
@@ -83,6 +84,21 @@ func (a *parkedAnswer) send(frame []byte) {
 	if !a.c.IsClosed() {
 		a.c.PutOut(append(a.c.Out(), frame...))
 	}
+}
+
+// lost is the answer when the log has failed, late the one when it takes too long.
+func (a *parkedAnswer) lost(frame []byte, failed error) []byte {
+	if a.back {
+		return recode(frame, remoting.RespSystemError, "UNKNOWN_ERROR")
+	}
+	return recode(frame, remoting.RespSystemError, "store: "+failed.Error())
+}
+
+func (a *parkedAnswer) late(frame []byte) []byte {
+	if a.back {
+		return recode(frame, remoting.RespSystemError, "FLUSH_DISK_TIMEOUT")
+	}
+	return recode(frame, remoting.RespFlushDiskTimeout, "")
 }
 
 // compact moves what still waits to the front, once most has gone.

@@ -215,7 +215,7 @@ func (l *loopState) answerWhenSafe(c *netpoll.Conn, end int64, from int, known *
 		l.parked.frames = l.parked.frames[:from]
 		return
 	}
-	l.park(c, end, from)
+	l.park(c, end, from, false)
 }
 
 func isTrue(v []byte) bool { return bytes.EqualFold(v, []byte("true")) }

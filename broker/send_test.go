@@ -3,6 +3,7 @@ package broker
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"math"
 	"strconv"
 	"strings"
@@ -296,14 +297,7 @@ func TestLogTimeoutsFollowTheClockNobodySets(t *testing.T) {
 	want(t, c.call(sendTo("Stuck", 0, "", "first")), 0, "")
 	stuck.Store(true)
 	first := c.start(sendTo("Stuck", 0, "", "waits"))
-	loop := func() int64 {
-		n := int64(0)
-		for _, l := range r.broker.loops {
-			n += l.waiting.Load()
-		}
-		return n
-	}
-	until(t, "a parked answer", func() bool { return loop() == 1 })
+	r.parkedNow(1)
 	ahead.Store(int64(time.Hour) - int64(time.Minute))
 	r.broker.wakeParked()
 	select {
@@ -312,13 +306,25 @@ func TestLogTimeoutsFollowTheClockNobodySets(t *testing.T) {
 	case <-time.After(50 * time.Millisecond):
 	}
 	second := c.start(sendTo("Stuck", 0, "", "waits as long, from now"))
-	until(t, "two parked answers", func() bool { return loop() == 2 })
+	r.parkedNow(2)
 	ahead.Store(int64(time.Hour) + int64(time.Minute))
 	r.broker.wakeParked()
 	want(t, await(t, first), remoting.RespFlushDiskTimeout, "")
 	stuck.Store(false)
 	r.broker.wakeParked()
 	want(t, await(t, second), 0, "")
+}
+
+// parkedNow waits until so many answers wait for the log.
+func (r *rig) parkedNow(n int64) {
+	r.t.Helper()
+	until(r.t, fmt.Sprint(n, " answers parked"), func() bool {
+		all := int64(0)
+		for _, l := range r.broker.loops {
+			all += l.waiting.Load()
+		}
+		return all == n
+	})
 }
 
 func (b *Broker) visible0() int64 { return b.store.Visible().Load() }

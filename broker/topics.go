@@ -139,20 +139,6 @@ func (b *Broker) settled() error {
 	return <-done
 }
 
-// ensureTopic makes a topic unless it is there, and returns when it is settled. It blocks: never on a loop.
-func (b *Broker) ensureTopic(t remoting.TopicConfig) (*remoting.TopicConfig, error) {
-	if got, ok := b.topics.Lookup(t.TopicName); ok && b.topicState([]byte(t.TopicName)) == topicSettled {
-		return got, nil
-	}
-	done := make(chan error, 1)
-	b.settle(t, func(err error) { done <- err })
-	if err := <-done; err != nil {
-		return nil, err
-	}
-	got, _ := b.topics.Ensure(t)
-	return got, nil
-}
-
 // template is the configuration that a send to an unknown topic makes, as stock does; false when it may not be made.
 func (b *Broker) template(h *remoting.SendHeader) (t remoting.TopicConfig, ok bool) {
 	topic, from := string(h.Topic), string(h.DefaultTopic)
