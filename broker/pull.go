@@ -142,7 +142,7 @@ func (b *Broker) runPull(c *netpoll.Conn, l *loopState, a *pullAnswer, hold hold
 	h := &l.pull
 	if reset, ok := b.offsets.TakeReset(h.ConsumerGroup, h.Topic, h.QueueID); ok {
 		low, high := b.store.MinOffset(h.Topic, h.QueueID), b.store.MaxOffset(h.Topic, h.QueueID)
-		b.answerPull(c, h, a, nil, &store.Found{NextOffset: reset, Min: low, Max: high}, remoting.RespPullOffsetMoved, "OFFSET_RESET")
+		b.answerPull(c, a, nil, &store.Found{NextOffset: reset, Min: low, Max: high}, remoting.RespPullOffsetMoved, "OFFSET_RESET")
 		return
 	}
 	w := &l.want
@@ -208,7 +208,7 @@ func (b *Broker) finishPull(c *netpoll.Conn, h *remoting.PullHeader, a *pullAnsw
 		b.holds.add(c, h, a, hold, codes)
 		return
 	}
-	b.answerPull(c, h, a, records, f, code, f.Status.String())
+	b.answerPull(c, a, records, f, code, f.Status.String())
 	b.offsets.Pulled(h.ConsumerGroup, h.Topic, h.QueueID, f.NextOffset)
 	if f.Messages > 0 {
 		b.stats.Get(h.ConsumerGroup, h.Topic, int64(f.Messages), int64(f.Bytes))
@@ -234,7 +234,7 @@ func pullCode(s store.Status, asked int64) int32 {
 }
 
 // answerPull writes the answer. On the loop; no allocation when the output buffer is warm.
-func (b *Broker) answerPull(c *netpoll.Conn, _ *remoting.PullHeader, a *pullAnswer, records []byte, f *store.Found, code int32, remark string) {
+func (b *Broker) answerPull(c *netpoll.Conn, a *pullAnswer, records []byte, f *store.Found, code int32, remark string) {
 	if a.oneway {
 		return
 	}

@@ -11,8 +11,8 @@ import (
 
 // retried applies the rules of a send to %RETRY%group: a message that was consumed too often, or any while a member of the group
 // holds queues for itself, goes to the group's dead letters. It may change the loop's message. ok is false when the send is dealt
-// with, by the verdict.
-func (b *Broker) retried(c *netpoll.Conn, req *remoting.Command, l *loopState) (v netpoll.Verdict, ok bool) {
+// with, by the outcome.
+func (b *Broker) retried(c *netpoll.Conn, req *remoting.Command, l *loopState) (v outcome, ok bool) {
 	h, m := &l.send, &l.message
 	group := h.Topic[len(meta.RetryPrefix):]
 	config := b.groups.Find(group)
@@ -24,7 +24,7 @@ func (b *Broker) retried(c *netpoll.Conn, req *remoting.Command, l *loopState) (
 		limit = h.MaxReconsumeTimes
 	}
 	if h.ReconsumeTimes <= limit && !b.locks.Held(string(group)) {
-		return netpoll.Done, true
+		return sendDone, true
 	}
 	dlq := remoting.NewTopicConfig(meta.DLQPrefix+string(group), 1, remoting.PermRead|remoting.PermWrite)
 	m.Topic, m.QueueID = []byte(dlq.TopicName), 0
@@ -40,7 +40,7 @@ func (b *Broker) retried(c *netpoll.Conn, req *remoting.Command, l *loopState) (
 	}
 	asked, _ := record.Property(h.Properties, record.PropertyDelay)
 	h.Properties = setProperty(append([]byte(nil), h.Properties...), asked, record.PropertyDelay, "-1")
-	return netpoll.Done, true
+	return sendDone, true
 }
 
 // ownLimitSince is the version from which on clients send their own limit of retries.

@@ -53,7 +53,7 @@ func TestPropertiesOfTheBrokerStandOnce(t *testing.T) {
 	for _, p := range []string{"", "TAGS\x01A", "MSG_REGION\x01Elsewhere\x02TRACE_ON\x01true\x02CLUSTER\x01Other\x02UNIQ_KEY\x01U\x02POP_CK\x01x\x02K\x01v\x02", "XUNIQ_KEY\x01v\x02"} {
 		var known record.Known
 		known.Scan([]byte(p))
-		all, uniq := r.broker.stored(nil, []byte(p), &known)
+		all, uniq := r.broker.addProperties(nil, []byte(p), &known)
 		got := string(all)
 		if v, _ := record.Property(all, record.PropertyUniqKey); len(v) == 0 || string(v) != string(uniq) {
 			t.Errorf("%q: the unique key is %q, not %q", p, v, uniq)

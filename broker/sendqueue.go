@@ -25,9 +25,9 @@ func (b *Broker) send(c *netpoll.Conn, req *remoting.Command) netpoll.Verdict {
 	q := &c.State().(*connState).sends
 	if len(q.list) == 0 {
 		switch b.trySend(c, req) {
-		case netpoll.Done:
+		case sendDone:
 			return netpoll.Done
-		case netpoll.Hold:
+		case sendNoRoom:
 			b.store.Room(c.Resume)
 			return netpoll.Hold
 		}
@@ -67,14 +67,14 @@ func (b *Broker) drain(c *netpoll.Conn) {
 	q := &c.State().(*connState).sends
 	for len(q.list) > 0 {
 		switch v := b.trySend(c, q.list[0]); {
-		case v == netpoll.Done:
+		case v == sendDone:
 			b.popSend(q)
 		case q.urgent:
 			// Nobody comes back to these: they were not acknowledged, and nobody waits for an answer.
 			for len(q.list) > 0 {
 				b.popSend(q)
 			}
-		case v == netpoll.Hold:
+		case v == sendNoRoom:
 			b.store.Room(func() { b.drainSoon(c) })
 			return
 		default:

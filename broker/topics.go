@@ -7,13 +7,11 @@ import (
 	"time"
 
 	"ringmq/broker/meta"
-	"ringmq/netpoll"
 	"ringmq/netpoll/remoting"
 )
 
-// awaitTopic says, beside netpoll's verdicts, that a send has to wait until its topic is settled: on disk and known to the name
-// servers. Otherwise a crash could leave messages without their topic.
-const awaitTopic netpoll.Verdict = 0xff
+// A send waits until its topic is settled: on disk and known to the name servers. Otherwise a crash could leave messages without
+// their topic.
 
 // settling are the topics that sends wait for and that are not settled yet. Any goroutine.
 type settling struct {

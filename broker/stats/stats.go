@@ -57,7 +57,7 @@ func midnight(t time.Time) time.Time {
 }
 
 // Put counts messages stored in a topic: count messages of so many bytes together.
-func (s *Stats) Put(topic []byte, _ int32, count, bytes int64) {
+func (s *Stats) Put(topic []byte, count, bytes int64) {
 	e := s.topicPut.get(topic)
 	e.nums.add(count, 1)
 	e.size.add(bytes, 1)

@@ -29,7 +29,7 @@ func TestWindows(t *testing.T) {
 	if _, ok := s.Find(TopicPutNums, "T"); ok {
 		t.Fatal("nothing has been counted yet")
 	}
-	s.Put(topic, 0, 3, 300)
+	s.Put(topic, 3, 300)
 	s.Get(group, topic, 2, 200)
 	s.SendBack("g", "T")
 	second(1)
@@ -109,7 +109,7 @@ func TestCountingDoesNotAllocate(t *testing.T) {
 	s := New("c", time.Now)
 	topic, group := []byte("topic"), []byte("group")
 	fn := func() {
-		s.Put(topic, 0, 1, 100)
+		s.Put(topic, 1, 100)
 		s.Get(group, topic, 1, 100)
 		s.Miss()
 		s.NoteGetTime(time.Millisecond)
@@ -127,9 +127,9 @@ func TestRates(t *testing.T) {
 		t.Fatal(got["putTps"])
 	}
 	for i := range 700 {
-		s.Put([]byte("T"), 0, 10, 10)
+		s.Put([]byte("T"), 10, 10)
 		if i >= 690 {
-			s.Put([]byte("T"), 0, 20, 20)
+			s.Put([]byte("T"), 20, 20)
 		}
 		s.Get([]byte("g"), []byte("T"), 5, 5)
 		s.Miss()
@@ -145,11 +145,11 @@ func TestRates(t *testing.T) {
 func TestMornings(t *testing.T) {
 	now := noon
 	s := New("c", func() time.Time { return now })
-	s.Put([]byte("T"), 0, 5, 5)
-	s.Put([]byte("rmq_sys_x"), 0, 100, 100) // the system's own messages are no user's
+	s.Put([]byte("T"), 5, 5)
+	s.Put([]byte("rmq_sys_x"), 100, 100) // the system's own messages are no user's
 	now = noon.Add(12 * time.Hour)
 	s.Sample(now)
-	s.Put([]byte("T"), 0, 2, 2)
+	s.Put([]byte("T"), 2, 2)
 	s.Get([]byte("g"), []byte("T"), 1, 1)
 	got := s.Runtime(&Figures{Now: now})
 	if got["msgPutTotalTodayMorning"] != "5" || got["msgPutTotalYesterdayMorning"] != "0" || got["msgPutTotalTodayNow"] != "7" || got["msgGetTotalTodayNow"] != "1" {
