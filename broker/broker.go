@@ -60,7 +60,7 @@ type Broker struct {
 	workers   *netpoll.Workers // for requests that answer when they are done
 	readers   *netpoll.Workers // for pulls that need the disk: nothing else may keep them waiting
 	pending   *netpoll.Budget  // of requests that wait: for workers, for a client's answer, for their topic
-	handlers  map[int32]handler
+	handlers  *[maxCode]handler
 	loops     []*loopState
 	holds     *holds
 	registrar *registrar

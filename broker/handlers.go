@@ -53,9 +53,24 @@ func (a answer) append(dst []byte, req *remoting.Command) []byte {
 	return r.End()
 }
 
+// maxCode is the highest request code served, and some more.
+const maxCode = 1 << 10
+
+// handlerOf finds the handler of a code, nil if it is not served.
+func (b *Broker) handlerOf(code int32) *handler {
+	if uint32(code) >= maxCode {
+		return nil
+	}
+	hd := &b.handlers[code]
+	if hd.loop == nil && hd.worker == nil {
+		return nil
+	}
+	return hd
+}
+
 // table is the index of this package: request code to function.
-func (b *Broker) table() map[int32]handler {
-	t := map[int32]handler{
+func (b *Broker) table() *[maxCode]handler {
+	t := &[maxCode]handler{
 		remoting.CodeSendMessage:             {loop: b.send},
 		remoting.CodeSendMessageV2:           {loop: b.send},
 		remoting.CodeSendBatchMessage:        {loop: b.send},
@@ -109,15 +124,15 @@ const fastListener = 1
 // Serve implements netpoll.Handler.
 func (h *handlerSide) Serve(c *netpoll.Conn, req *remoting.Command) netpoll.Verdict {
 	b := h.b
-	hd, ok := b.handlers[req.Code]
+	hd := b.handlerOf(req.Code)
 	switch {
-	case !ok || hd.main && c.Listener() == fastListener:
+	case hd == nil || hd.main && c.Listener() == fastListener:
 		b.reply(c, req, fail(remoting.RespRequestCodeNotSupported, " request type "+strconv.Itoa(int(req.Code))+" not supported"))
 		return netpoll.Done
 	case hd.loop != nil:
 		return hd.loop(c, req)
 	}
-	ok = b.workers.TryClone(req, func(own *remoting.Command) {
+	ok := b.workers.TryClone(req, func(own *remoting.Command) {
 		a := hd.worker(c, own)
 		if !own.IsOneway() {
 			_ = c.Give(a.append(nil, own))
