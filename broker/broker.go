@@ -258,6 +258,7 @@ func (b *Broker) makeLoops() {
 	for i := range runtime.GOMAXPROCS(0) {
 		l := &loopState{b: b, index: i}
 		l.tags.match = l.tags.wanted
+		l.topics.b = b
 		b.loops = append(b.loops, l)
 	}
 }

@@ -164,10 +164,15 @@ func (h *handlerSide) Closed(c *netpoll.Conn, _ error) {
 	c.State().(*connState).sends.urgent = true
 	h.b.drain(c)
 	h.b.clientGone(c)
+	h.b.loop(c.Loop()).turnEnded() // netpoll ends no turn for this
 }
 
 // Woken implements netpoll.Handler.
-func (h *handlerSide) Woken(loop int) { h.b.loop(loop).release() }
+func (h *handlerSide) Woken(loop int) {
+	l := h.b.loop(loop)
+	l.woken = true
+	l.runReady()
+}
 
 // conn finds an open connection.
 func (b *Broker) conn(id uint64) *netpoll.Conn {
@@ -195,8 +200,11 @@ type loopState struct {
 	properties []byte
 	delayed    []byte
 	places     []store.Placed
+	topics     topicMemo
+	counted    []*knownTopic // with figures that are not counted yet
 	parked     parking
-	waiting    atomic.Int64 // parked answers; any goroutine reads it
+	woken      bool         // answers are to be looked at in this turn, whether the log is safe up to them or not
+	waiting    atomic.Int64 // parked answers, as of the end of the last turn; any goroutine reads it
 
 	pull    remoting.PullHeader
 	want    store.Want
@@ -214,7 +222,15 @@ func (l *loopState) now() time.Duration {
 }
 
 // turnEnded is called after every turn of the loop.
-func (l *loopState) turnEnded() { l.turn = 0 }
+func (l *loopState) turnEnded() {
+	for i, t := range l.counted {
+		t.puts.Flush()
+		l.counted[i] = nil
+	}
+	l.counted = l.counted[:0]
+	l.release()
+	l.turn, l.woken = 0, false
+}
 
 // loop returns the state of a loop. The states are made before the first connection is served.
 func (b *Broker) loop(i int) *loopState { return b.loops[i] }

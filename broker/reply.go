@@ -31,11 +31,6 @@ const keptFrameBytes = 4 << 20
 func (l *loopState) park(c *netpoll.Conn, end int64, from int, back bool) {
 	p := &l.parked
 	p.queue = append(p.queue, parkedAnswer{c: c, end: end, from: from, to: len(p.frames), at: l.now(), back: back})
-	l.waiting.Add(1)
-	// The log may have passed the record before anyone knew that an answer waits for it.
-	if l.b.visible() >= end {
-		l.b.net.Wake(l.index)
-	}
 }
 
 // wakeParked has every loop with waiting answers look whether they may go. Any goroutine.
@@ -47,8 +42,24 @@ func (b *Broker) wakeParked() {
 	}
 }
 
-// release sends the answers that may go, and runs again the pulls whose queue has more.
+// release sends the answers that may go, at the end of a turn.
 func (l *loopState) release() {
+	p := &l.parked
+	if p.head == len(p.queue) {
+		return
+	}
+	// Told before it looks: a log that passes a record after this look finds that somebody waits.
+	if n := int64(len(p.queue) - p.head); l.waiting.Load() != n {
+		l.waiting.Store(n)
+	}
+	if !l.woken && l.b.visible() < p.queue[p.head].end {
+		return
+	}
+	l.sendParked()
+	l.waiting.Store(int64(len(p.queue) - p.head))
+}
+
+func (l *loopState) sendParked() {
 	p := &l.parked
 	// In this order: what the log has passed before it failed is safe.
 	failed := l.b.failed()
@@ -66,18 +77,15 @@ func (l *loopState) release() {
 			a.send(a.late(frame))
 		default:
 			l.compact()
-			l.runReady()
 			return
 		}
 		l.b.store.NotePutTime(now - a.at)
 		a.c = nil
-		l.waiting.Add(-1)
 	}
 	p.queue, p.head, p.frames = p.queue[:0], 0, p.frames[:0]
 	if cap(p.frames) > keptFrameBytes {
 		p.queue, p.frames = nil, nil
 	}
-	l.runReady()
 }
 
 func (a *parkedAnswer) send(frame []byte) {

@@ -28,14 +28,12 @@ func (b *Broker) retried(c *netpoll.Conn, req *remoting.Command, l *loopState) (
 	}
 	dlq := remoting.NewTopicConfig(meta.DLQPrefix+string(group), 1, remoting.PermRead|remoting.PermWrite)
 	m.Topic, m.QueueID = []byte(dlq.TopicName), 0
-	state := topicWaits
-	if _, there := b.topics.Get(m.Topic); there {
-		state = b.mayStore(c, m.Topic)
-	}
-	switch state {
-	case topicWaits:
+	_, there := b.topics.Get(m.Topic)
+	urgent := c.State().(*connState).sends.urgent
+	switch state := b.topicState(m.Topic); {
+	case !there, state == topicWaits && !urgent:
 		return b.await(c, dlq), false
-	case topicFailed:
+	case state == topicFailed && !urgent:
 		return b.refuse(c, req, remoting.RespServiceNotAvailable, b.notAvailable()), false
 	}
 	asked, _ := record.Property(h.Properties, record.PropertyDelay)

@@ -36,24 +36,17 @@ func (b *Broker) trySend(c *netpoll.Conn, req *remoting.Command) outcome {
 	if err := h.Decode(req); err != nil {
 		return b.refuse(c, req, remoting.RespSystemError, err.Error())
 	}
-	if code, remark := b.admit(h); code != remoting.RespSuccess {
-		return b.refuse(c, req, code, remark)
-	}
-	topic, ok := b.topics.Get(h.Topic)
-	if !ok {
-		made, allowed := b.template(h)
-		if !allowed {
-			return b.refuse(c, req, remoting.RespTopicNotExist, "topic["+string(h.Topic)+"] not exist, apply first please!"+faq)
-		}
-		return b.await(c, made)
-	}
-	switch b.mayStore(c, h.Topic) {
-	case topicWaits:
-		return b.await(c, *topic)
-	case topicFailed:
+	if b.closing.Load() {
 		return b.refuse(c, req, remoting.RespServiceNotAvailable, b.notAvailable())
 	}
-	queue := h.QueueID
+	t := l.topics.find(h.Topic)
+	if t == nil {
+		var o outcome
+		if t, o = b.topicOfSend(c, req, l); t == nil {
+			return o
+		}
+	}
+	topic, queue := t.config, h.QueueID
 	if queue >= max(topic.ReadQueueNums, topic.WriteQueueNums) {
 		return b.refuse(c, req, remoting.RespInvalidParameter, fmt.Sprintf("request queueId[%d] is illegal, %s Producer: %s", queue, describeTopic(topic), c.RemoteAddr()))
 	}
@@ -66,16 +59,40 @@ func (b *Broker) trySend(c *netpoll.Conn, req *remoting.Command) outcome {
 	}
 	m := &l.message
 	*m = store.Message{
-		Topic: h.Topic, QueueID: queue, Flag: h.Flag, SysFlag: h.SysFlag, BornTimestamp: h.BornTimestamp, BornHost: c.RemoteAddr(),
+		Topic: h.Topic, QueueID: queue, Flag: h.Flag, SysFlag: h.SysFlag | t.sysFlag, BornTimestamp: h.BornTimestamp, BornHost: c.RemoteAddr(),
 		StoreHost: b.advertise, ReconsumeTimes: h.ReconsumeTimes, Body: req.Body,
 	}
-	if topic.TopicFilterType == "MULTI_TAG" {
-		m.SysFlag |= 0x2
-	}
 	if h.Batch {
-		return b.sendBatch(c, req, l, topic)
+		return b.sendBatch(c, req, l, t)
 	}
-	return b.sendOne(c, req, l, topic)
+	return b.sendOne(c, req, l, t)
+}
+
+// topicOfSend finds the topic of a send that the loop does not know, and says what comes of the send where there is none to store it
+// in.
+func (b *Broker) topicOfSend(c *netpoll.Conn, req *remoting.Command, l *loopState) (*knownTopic, outcome) {
+	h := &l.send
+	if code, remark := admit(h); code != remoting.RespSuccess {
+		return nil, b.refuse(c, req, code, remark)
+	}
+	topic, ok := b.topics.Get(h.Topic)
+	if !ok {
+		made, allowed := b.template(h)
+		if !allowed {
+			return nil, b.refuse(c, req, remoting.RespTopicNotExist, "topic["+string(h.Topic)+"] not exist, apply first please!"+faq)
+		}
+		return nil, b.await(c, made)
+	}
+	if c.State().(*connState).sends.urgent {
+		return newKnownTopic(b, topic), sendDone
+	}
+	switch b.topicState(h.Topic) {
+	case topicWaits:
+		return nil, b.await(c, *topic)
+	case topicFailed:
+		return nil, b.refuse(c, req, remoting.RespServiceNotAvailable, b.notAvailable())
+	}
+	return l.topics.add(topic), sendDone
 }
 
 // await has a send wait for its topic, which is made if it is not there.
@@ -84,19 +101,8 @@ func (b *Broker) await(c *netpoll.Conn, t remoting.TopicConfig) outcome {
 	return sendAwaitsTopic
 }
 
-// mayStore is topicState for a send. One whose connection has ended is stored whatever the state: nobody is told that it was.
-func (b *Broker) mayStore(c *netpoll.Conn, topic []byte) topicState {
-	if c.State().(*connState).sends.urgent {
-		return topicSettled
-	}
-	return b.topicState(topic)
-}
-
-// admit checks what needs no topic.
-func (b *Broker) admit(h *remoting.SendHeader) (int32, string) {
-	if b.closing.Load() {
-		return remoting.RespServiceNotAvailable, b.notAvailable()
-	}
+// admit checks the name of the topic.
+func admit(h *remoting.SendHeader) (int32, string) {
 	if remark := meta.CheckTopicName(h.Topic); remark != "" {
 		return remoting.RespInvalidParameter, remark
 	}
@@ -167,7 +173,7 @@ func setProperty(properties, old []byte, name, value string) []byte {
 }
 
 // sendOne stores a single message.
-func (b *Broker) sendOne(c *netpoll.Conn, req *remoting.Command, l *loopState, topic *remoting.TopicConfig) outcome {
+func (b *Broker) sendOne(c *netpoll.Conn, req *remoting.Command, l *loopState, t *knownTopic) outcome {
 	h, m := &l.send, &l.message
 	if len(m.Body) == 0 {
 		b.reply(c, req, fail(remoting.RespSystemError, "the message body is empty"))
@@ -180,7 +186,7 @@ func (b *Broker) sendOne(c *netpoll.Conn, req *remoting.Command, l *loopState, t
 	}
 	known := &l.known
 	known.Scan(h.Properties)
-	if known.Keys == nil && topic.Attributes["cleanup.policy"] == "COMPACTION" {
+	if known.Keys == nil && t.needsKey {
 		return b.refuse(c, req, remoting.RespMessageIllegal, "Required message key is missing")
 	}
 	level := delay.Level(known.Delay, b.maxLevel)
@@ -199,7 +205,7 @@ func (b *Broker) sendOne(c *netpoll.Conn, req *remoting.Command, l *loopState, t
 	if err != nil {
 		return b.notStored(c, req, err)
 	}
-	b.stats.Put(h.Topic, 1, int64(p.Size))
+	l.count(t, 1, int64(p.Size))
 	if !req.IsOneway() {
 		var id [64]byte
 		b.answerSend(c, req, l, &stored{ids: record.AppendOffsetID(id[:0], b.advertise, p.PhysicalOffset), queueOffset: p.QueueOffset, end: p.End, uniq: uniq})
@@ -281,7 +287,7 @@ func (b *Broker) illegal() string {
 }
 
 // sendBatch stores the items of a batch as messages of their own.
-func (b *Broker) sendBatch(c *netpoll.Conn, req *remoting.Command, l *loopState, topic *remoting.TopicConfig) outcome {
+func (b *Broker) sendBatch(c *netpoll.Conn, req *remoting.Command, l *loopState, t *knownTopic) outcome {
 	h := &l.send
 	if isRetry(h.Topic) || len(h.Topic) > 127 {
 		return b.refuse(c, req, remoting.RespMessageIllegal, "batch request does not support retry group "+string(h.Topic))
@@ -291,8 +297,8 @@ func (b *Broker) sendBatch(c *netpoll.Conn, req *remoting.Command, l *loopState,
 	if delay.Level(known.Delay, b.maxLevel) > 0 {
 		return b.refuse(c, req, remoting.RespMessageIllegal, b.illegal())
 	}
-	if known.UniqKey != nil && keepsBatches(topic) {
-		return b.sendInner(c, req, l)
+	if known.UniqKey != nil && t.batches {
+		return b.sendInner(c, req, l, t)
 	}
 	places, err := b.store.AppendBatch(&l.message, req.Body, l.places[:0])
 	if errors.Is(err, store.ErrMalformed) {
@@ -307,7 +313,7 @@ func (b *Broker) sendBatch(c *netpoll.Conn, req *remoting.Command, l *loopState,
 	for i := range places {
 		bytesIn += int64(places[i].Size)
 	}
-	b.stats.Put(h.Topic, int64(len(places)), bytesIn)
+	l.count(t, int64(len(places)), bytesIn)
 	if req.IsOneway() {
 		return sendDone
 	}
@@ -323,7 +329,7 @@ func (b *Broker) sendBatch(c *netpoll.Conn, req *remoting.Command, l *loopState,
 }
 
 // sendInner stores a batch as one record, in a topic that keeps batches as they are.
-func (b *Broker) sendInner(c *netpoll.Conn, req *remoting.Command, l *loopState) outcome {
+func (b *Broker) sendInner(c *netpoll.Conn, req *remoting.Command, l *loopState, t *knownTopic) outcome {
 	h := &l.send
 	uniq := l.known.UniqKey
 	l.properties, _ = b.addProperties(l.properties[:0], h.Properties, &l.known)
@@ -336,7 +342,7 @@ func (b *Broker) sendInner(c *netpoll.Conn, req *remoting.Command, l *loopState)
 	if err != nil {
 		return b.notStored(c, req, err)
 	}
-	b.stats.Put(h.Topic, int64(count), int64(p.Size))
+	l.count(t, int64(count), int64(p.Size))
 	if !req.IsOneway() {
 		var id [64]byte
 		b.answerSend(c, req, l, &stored{ids: record.AppendOffsetID(id[:0], b.advertise, p.PhysicalOffset), queueOffset: p.QueueOffset, end: p.End, uniq: uniq, inner: true})

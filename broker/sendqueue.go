@@ -51,7 +51,7 @@ func (b *Broker) prepare(h *remoting.SendHeader, req *remoting.Command) {
 	if h.Decode(req) != nil {
 		return
 	}
-	if code, _ := b.admit(h); code != remoting.RespSuccess {
+	if code, _ := admit(h); code != remoting.RespSuccess || b.closing.Load() {
 		return
 	}
 	if _, ok := b.topics.Get(h.Topic); ok {

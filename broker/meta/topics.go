@@ -18,6 +18,7 @@ type Topics struct {
 	recent  []alteration     // the newest, one for every number of the version's counter
 	unsaved map[string]int64 // topics made that are in no document on disk -> counter of the version that has them
 	unsafe  atomic.Int64     // len(unsaved)
+	edition atomic.Uint64
 	clock   func() time.Time
 	changed func() // called under no lock after a change
 }
@@ -112,6 +113,10 @@ func (t *Topics) Version() remoting.DataVersion {
 	defer t.mu.Unlock()
 	return t.version
 }
+
+// Edition changes with every change of the table, before the call that made the change returns: what was looked up after it was read
+// holds while it stays the same. Any goroutine, no lock.
+func (t *Topics) Edition() uint64 { return t.edition.Load() }
 
 // Touch raises the version although no topic changed, as stock does when the broker's permission changes.
 func (t *Topics) Touch() {
@@ -232,6 +237,7 @@ func (t *Topics) bump(names []string) {
 		t.recent = append(t.recent[:0], t.recent[maxRecent/2:]...)
 	}
 	t.recent = append(t.recent, alteration{names})
+	t.edition.Add(1)
 }
 
 // Document is the content of topics.json.
