@@ -66,6 +66,7 @@ type Broker struct {
 	registrar *registrar
 	advertise netip.AddrPort // as clients know this broker
 	region    string
+	opening   *remoting.Opening // of the answers to sends that were stored
 	cluster   string
 	name      string
 	maxLevel  int
@@ -97,6 +98,7 @@ func New(o Options) (*Broker, error) {
 	b.uptime = func() time.Duration { return time.Since(b.began) }
 	b.makeLoops()
 	b.region, b.cluster, b.name = b.c.Text("regionId"), b.c.Text("brokerClusterName"), b.c.Text("brokerName")
+	b.opening = remoting.NewOpening(remoting.RespSuccess, "MSG_REGION", b.region, "TRACE_ON", "true")
 	addr, err := netip.ParseAddr(b.c.Text("brokerIP1"))
 	if err != nil {
 		return nil, fmt.Errorf("brokerIP1: %w", err)

@@ -226,10 +226,8 @@ type stored struct {
 // need not wait. What the loop knows is of this send.
 func (b *Broker) answerSend(c *netpoll.Conn, req *remoting.Command, l *loopState, s *stored) {
 	from := len(l.parked.frames)
-	r := remoting.BeginReply(l.parked.frames, req.Encoding, req.Opaque, remoting.RespSuccess)
-	r.Str("MSG_REGION", b.region)
-	r.Str("TRACE_ON", "true")
-	r.Bytes("msgId", s.ids)
+	r := b.opening.Begin(l.parked.frames, req.Encoding, req.Opaque)
+	r.Plain("msgId", s.ids)
 	r.Int("queueId", int64(l.send.QueueID))
 	r.Int("queueOffset", s.queueOffset)
 	if s.uniq != nil {
