@@ -78,6 +78,7 @@ type Broker struct {
 	diskUse   atomic.Pointer[string]
 	warned    atomic.Int64 // the second in which a send that was not stored was logged last
 
+	inForce      configuration
 	configured   atomic.Int64 // changes by requests
 	configuredAt atomic.Int64 // ms of the last one
 
@@ -97,6 +98,7 @@ func New(o Options) (*Broker, error) {
 	b := &Broker{o: o, c: o.Config, logger: o.Logger, began: time.Now(), conns: map[uint64]*netpoll.Conn{}, listening: make(chan struct{}), stop: make(chan struct{})}
 	b.uptime = func() time.Duration { return time.Since(b.began) }
 	b.makeLoops()
+	b.inForce.read(b.c)
 	b.region, b.cluster, b.name = b.c.Text("regionId"), b.c.Text("brokerClusterName"), b.c.Text("brokerName")
 	b.opening = remoting.NewOpening(remoting.RespSuccess, "MSG_REGION", b.region, "TRACE_ON", "true")
 	addr, err := netip.ParseAddr(b.c.Text("brokerIP1"))
@@ -287,7 +289,7 @@ func (b *Broker) everySecond() {
 			b.stats.Sample(now)
 		}
 		b.wakeParked()
-		if n%5 == 0 || !b.c.Bool("longPollingEnable") {
+		if n%5 == 0 || !b.inForce.get().longPolling {
 			b.holds.checkAll()
 		}
 		if n%10 == 0 {

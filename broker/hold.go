@@ -61,8 +61,8 @@ func (b *Broker) mayHold(h *remoting.PullHeader) holdFor {
 	}
 	const longest = 10 * time.Minute
 	timeout := time.Duration(min(max(h.SuspendTimeoutMillis, 0), longest.Milliseconds())) * time.Millisecond
-	if !b.c.Bool("longPollingEnable") {
-		timeout = time.Duration(b.c.Int("shortPollingTimeMills")) * time.Millisecond
+	if f := b.inForce.get(); !f.longPolling {
+		timeout = f.shortPolling
 	}
 	return holdFor{allowed: true, timeout: timeout}
 }
@@ -180,7 +180,7 @@ func (p *heldPull) wants(tagsCode int64) bool {
 
 // checkAll runs pulls whose queue has grown by entries they do not want, so that their offset moves on.
 func (hs *holds) checkAll() {
-	short := !hs.b.c.Bool("longPollingEnable")
+	short := !hs.b.inForce.get().longPolling
 	hs.wakeIf(func(p *heldPull) bool {
 		return short || hs.b.store.MaxOffset(p.header.Topic, p.header.QueueID) > p.header.QueueOffset
 	})

@@ -65,7 +65,7 @@ func (b *Broker) mayPull(c *netpoll.Conn, l *loopState, a *pullAnswer, lite bool
 	if b.permission()&remoting.PermRead == 0 {
 		return remoting.RespNoPermission, b.forbidden("pulling message"), forbiddenBroker
 	}
-	if lite && !b.c.Bool("litePullMessageEnable") {
+	if lite && !b.inForce.get().litePull {
 		return remoting.RespNoPermission, "the broker[" + b.advertise.Addr().String() + "] for lite pull consumer is forbidden", forbiddenBroker
 	}
 	group := b.groups.Find(h.ConsumerGroup)
@@ -239,7 +239,7 @@ func (b *Broker) answerPull(c *netpoll.Conn, a *pullAnswer, records []byte, f *s
 		return
 	}
 	suggest := int64(0)
-	if b.c.Bool("slaveReadEnable") {
+	if b.inForce.get().slaveRead {
 		suggest = a.suggest
 		if f.SuggestSlave {
 			suggest = a.slowly

@@ -44,7 +44,7 @@ func (b *Broker) retried(c *netpoll.Conn, req *remoting.Command, l *loopState) (
 // ownLimitSince is the version from which on clients send their own limit of retries.
 const ownLimitSince = 121
 
-func (b *Broker) permission() int32 { return int32(b.c.Int("brokerPermission")) }
+func (b *Broker) permission() int32 { return b.inForce.get().permission }
 
 // isRetry says that a topic holds a group's retries.
 func isRetry(topic []byte) bool { return bytes.HasPrefix(topic, []byte(meta.RetryPrefix)) }
