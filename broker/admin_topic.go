@@ -125,7 +125,7 @@ func (b *Broker) deleteTopic(_ *netpoll.Conn, req *remoting.Command) answer {
 	b.offsets.DeleteTopic(name)
 	b.persister.Mark(b.documents.offsets, nil)
 	b.stats.DeleteTopic(name)
-	b.holds.wakeIf(func(p *heldPull) bool { return p.key.topic == name })
+	b.holds.wakeTopic(name)
 	if err := b.store.DeleteTopic(name); err != nil {
 		return fail(remoting.RespSystemError, err.Error())
 	}

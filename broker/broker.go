@@ -121,6 +121,7 @@ func New(o Options) (*Broker, error) {
 	visible.Subscribe(func(int64, error) { b.wakeParked() })
 	b.holds = newHolds(b)
 	b.store.OnArrive(b.holds.arrived)
+	b.store.OnRound(b.holds.roundEnded)
 	b.delay, err = delay.New(delay.Options{Store: b.store, Levels: so.DelayLevels, Logger: b.logger})
 	if err != nil {
 		b.persister.Close()

@@ -184,7 +184,8 @@ func (b *Broker) conn(id uint64) *netpoll.Conn {
 // connState is what the broker keeps with a connection; its loop's own.
 type connState struct {
 	sends sendQueue
-	held  map[*heldPull]struct{}
+	held  *heldPull // the first of those that wait or are on their way to the loop
+	helds int       // how many
 }
 
 // loopState is what requests of one loop share: scratch memory and the answers that wait for the log. Its loop's own, but for
@@ -206,11 +207,12 @@ type loopState struct {
 	woken      bool         // answers are to be looked at in this turn, whether the log is safe up to them or not
 	waiting    atomic.Int64 // parked answers, as of the end of the last turn; any goroutine reads it
 
-	pull    remoting.PullHeader
-	want    store.Want
-	tags    tagFilter
-	records []byte
-	ready   readyPulls
+	pull      remoting.PullHeader
+	want      store.Want
+	tags      tagFilter
+	records   []byte
+	ready     readyPulls
+	freeHelds []*heldPull
 }
 
 // now is Broker.uptime, the same all through a turn.

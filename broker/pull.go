@@ -161,7 +161,7 @@ func (b *Broker) runPull(c *netpoll.Conn, l *loopState, a *pullAnswer, hold hold
 
 // pullCold does on a worker what needs the disk.
 func (b *Broker) pullCold(c *netpoll.Conn, l *loopState, a pullAnswer, hold holdFor) {
-	h := cloneHeader(&l.pull)
+	h, _ := copyHeader(&l.pull, nil)
 	codes := append([]int32(nil), l.tags.codes...)
 	filter := &tagFilter{codes: codes}
 	ok := b.readers.Try(heldBytes(&h, codes), func() {
@@ -184,15 +184,6 @@ func (b *Broker) pullCold(c *netpoll.Conn, l *loopState, a pullAnswer, hold hold
 	if !ok {
 		c.PutOut(remoting.AppendReply(c.Out(), a.enc, a.opaque, busy.Code, busy.Remark))
 	}
-}
-
-// cloneHeader makes a header that outlives its frame.
-func cloneHeader(h *remoting.PullHeader) remoting.PullHeader {
-	own := *h
-	own.ConsumerGroup = append([]byte(nil), h.ConsumerGroup...)
-	own.Topic = append([]byte(nil), h.Topic...)
-	own.Subscription, own.ExpressionType = append([]byte(nil), h.Subscription...), append([]byte(nil), h.ExpressionType...)
-	return own
 }
 
 // finishPull turns the outcome of a read into an answer, or holds the pull. On the loop.
