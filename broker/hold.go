@@ -93,7 +93,7 @@ func (hs *holds) add(c *netpoll.Conn, h *remoting.PullHeader, a *pullAnswer, hol
 		return
 	}
 	state.link(p)
-	p.until = hs.b.uptime() + hold.timeout
+	p.until = l.now() + hold.timeout
 	hs.mu.Lock()
 	q := hs.byKey[holdKey{string(p.header.Topic), p.header.QueueID}]
 	if q == nil {
@@ -157,20 +157,28 @@ func (hs *holds) take(p *heldPull) bool {
 
 // expire runs the pulls whose time is over.
 func (hs *holds) expire() {
+	var over [64]*heldPull
+	for n := len(over); n == len(over); {
+		n = hs.takeExpired(over[:])
+		for _, p := range over[:n] {
+			hs.b.loop(p.c.Loop()).again(p)
+		}
+	}
+}
+
+// takeExpired takes as many pulls whose time is over as into holds, and sets the alarm for the next.
+func (hs *holds) takeExpired(into []*heldPull) (n int) {
 	now := hs.b.uptime()
-	var over []*heldPull
 	hs.mu.Lock()
-	for len(hs.deadline) > 0 && hs.deadline[0].until <= now {
-		over = append(over, hs.deadline[0])
-		hs.take(hs.deadline[0])
+	defer hs.mu.Unlock()
+	for ; n < len(into) && len(hs.deadline) > 0 && hs.deadline[0].until <= now; n++ {
+		into[n] = hs.deadline[0]
+		hs.take(into[n])
 	}
 	if len(hs.deadline) > 0 {
 		hs.alarm.Reset(hs.deadline[0].until - now)
 	}
-	hs.mu.Unlock()
-	for _, p := range over {
-		hs.b.loop(p.c.Loop()).again(p)
-	}
+	return n
 }
 
 // arrived is told of every visible queue entry, by the dispatcher. No allocation and no lock.

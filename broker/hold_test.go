@@ -85,7 +85,8 @@ func TestHoldingAllocatesNothing(t *testing.T) {
 	for range 20 {
 		turn()
 	}
-	if n := mallocs(30, pulls, turn); n > 2*none {
+	const wakes = 0.4 // of an allocation per pull: what it costs to wake the loop, for one pull or for many
+	if n := mallocs(30, pulls, turn); n > wakes {
 		t.Errorf("%.3f allocations per held pull", n)
 	}
 	if a := w.answer(); a.Code != remoting.RespPullNotFound {
