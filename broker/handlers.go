@@ -210,7 +210,8 @@ type loopState struct {
 	pull      remoting.PullHeader
 	want      store.Want
 	tags      tagFilter
-	records   []byte
+	head      []byte // of the newest answer with records
+	headRoom  int    // bytes of it
 	ready     readyPulls
 	freeHelds []*heldPull
 }

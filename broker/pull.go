@@ -2,6 +2,7 @@ package broker
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"ringmq/netpoll"
@@ -150,13 +151,38 @@ func (b *Broker) runPull(c *netpoll.Conn, l *loopState, a *pullAnswer, hold hold
 	if a.filters {
 		w.Match = l.tags.match
 	}
-	records, found, ok := b.store.ReadHot(w, l.records[:0])
-	if ok {
-		l.records = records
-		b.finishPull(c, h, a, records, &found, hold, l.tags.codes)
+	// The records are read to where they leave from, behind room for the head of the frame.
+	out := c.Out()
+	start := len(out)
+	out, found, ok := b.store.ReadHot(w, slices.Grow(out, l.headRoom)[:start+l.headRoom])
+	if ok && found.Messages > 0 && !a.oneway {
+		c.PutOut(l.putHead(a, &found, out, start))
+		b.notePull(h, &found)
 		return
 	}
-	b.pullCold(c, l, *a, hold)
+	c.PutOut(out[:start])
+	if !ok {
+		b.pullCold(c, l, *a, hold)
+		return
+	}
+	b.finishPull(c, h, a, nil, &found, hold, l.tags.codes)
+}
+
+// putHead puts the head of an answer before the records in out. The head before this one told how much room to leave: mostly they are
+// of one length. Otherwise the records move.
+func (l *loopState) putHead(a *pullAnswer, f *store.Found, out []byte, start int) []byte {
+	from := start + l.headRoom
+	n := len(out) - from
+	r := l.b.beginPull(l.head[:0], a, f, remoting.RespSuccess, f.Status.String())
+	l.head = r.EndHead(n)
+	if to := start + len(l.head); to != from {
+		out = slices.Grow(out, len(l.head))[:max(from, to)+n]
+		copy(out[to:], out[from:from+n])
+		out = out[:to+n]
+		l.headRoom = len(l.head)
+	}
+	copy(out[start:], l.head)
+	return out
 }
 
 // pullCold does on a worker what needs the disk.
@@ -200,6 +226,11 @@ func (b *Broker) finishPull(c *netpoll.Conn, h *remoting.PullHeader, a *pullAnsw
 		return
 	}
 	b.answerPull(c, a, records, f, code, f.Status.String())
+	b.notePull(h, f)
+}
+
+// notePull notes how far a group has come, and what it got.
+func (b *Broker) notePull(h *remoting.PullHeader, f *store.Found) {
 	b.offsets.Pulled(h.ConsumerGroup, h.Topic, h.QueueID, f.NextOffset)
 	if f.Messages > 0 {
 		b.stats.Get(h.ConsumerGroup, h.Topic, int64(f.Messages), int64(f.Bytes))
@@ -229,6 +260,15 @@ func (b *Broker) answerPull(c *netpoll.Conn, a *pullAnswer, records []byte, f *s
 	if a.oneway {
 		return
 	}
+	r := b.beginPull(c.Out(), a, f, code, remark)
+	if code == remoting.RespSuccess {
+		r.Body(records)
+	}
+	c.PutOut(r.End())
+}
+
+// beginPull writes the fields of an answer.
+func (b *Broker) beginPull(dst []byte, a *pullAnswer, f *store.Found, code int32, remark string) remoting.Builder {
 	suggest := int64(0)
 	if b.inForce.get().slaveRead {
 		suggest = a.suggest
@@ -236,7 +276,7 @@ func (b *Broker) answerPull(c *netpoll.Conn, a *pullAnswer, records []byte, f *s
 			suggest = a.slowly
 		}
 	}
-	r := remoting.BeginReply(c.Out(), a.enc, a.opaque, code)
+	r := remoting.BeginReply(dst, a.enc, a.opaque, code)
 	r.Remark(remark)
 	r.Int("groupSysFlag", int64(a.groupSys))
 	r.Int("maxOffset", f.Max)
@@ -244,8 +284,5 @@ func (b *Broker) answerPull(c *netpoll.Conn, a *pullAnswer, records []byte, f *s
 	r.Int("nextBeginOffset", f.NextOffset)
 	r.Int("suggestWhichBrokerId", suggest)
 	r.Int("topicSysFlag", int64(a.topicSys))
-	if code == remoting.RespSuccess {
-		r.Body(records)
-	}
-	c.PutOut(r.End())
+	return r
 }

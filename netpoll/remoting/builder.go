@@ -131,6 +131,19 @@ func (b *Builder) Body(p []byte) { b.body = p }
 
 // End completes the frame and returns dst with it.
 func (b *Builder) End() []byte {
+	b.closeHeader()
+	return closeFrame(b.buf, b.start, b.enc, b.body)
+}
+
+// EndHead completes all of a frame but its body, of which so many bytes are to follow, and returns dst with it.
+func (b *Builder) EndHead(bodyBytes int) []byte {
+	b.closeHeader()
+	head := closeFrame(b.buf, b.start, b.enc, nil)
+	binary.BigEndian.PutUint32(head[b.start:], uint32(len(head)-b.start-4+bodyBytes))
+	return head
+}
+
+func (b *Builder) closeHeader() {
 	if b.count == 0 {
 		b.open()
 	}
@@ -142,7 +155,6 @@ func (b *Builder) End() []byte {
 		}
 		b.buf = appendJSONRest(b.buf, FlagResponse, Java, b.opaque, b.remark != "", b.remark, Version)
 	}
-	return closeFrame(b.buf, b.start, b.enc, b.body)
 }
 
 // Opening is the beginning of answers that have a code, no remark and their first fields in common, made once in both encodings.

@@ -52,6 +52,11 @@ func TestOpening(t *testing.T) {
 			if string(out) != want {
 				t.Errorf("%q\n%q", out, want)
 			}
+			o := opening.Begin([]byte("before"), enc, opaque)
+			o.Plain("msgId", id)
+			if head := o.EndHead(len(body)); string(append(head, body...)) != want {
+				t.Errorf("%q\n%q", head, want)
+			}
 			if n := testing.AllocsPerRun(100, answer); n != 0 && !remoting.RaceEnabled {
 				t.Errorf("encoding %d: %v allocations per answer", enc, n)
 			}
