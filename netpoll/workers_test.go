@@ -33,8 +33,13 @@ func TestWorkersBytes(t *testing.T) {
 	w, other := NewWorkers(1, 3, budget), NewWorkers(1, 3, budget)
 	gate, bodies := make(chan struct{}), make(chan int, 3)
 	work := func(own *remoting.Command) { <-gate; bodies <- len(own.Body) }
-	if !w.TryClone(req, work) || !w.TryClone(req, work) || w.TryClone(req, work) || other.Try(11, func() {}) {
-		t.Fatal("two have room")
+	for n, want := range []bool{true, true, false} {
+		if w.TryClone(req, work) != want {
+			t.Fatal("two have room, not", n+1)
+		}
+	}
+	if other.Try(11, func() {}) {
+		t.Fatal("there is room for 10")
 	}
 	if !other.Try(10, func() { <-gate }) || budget.Held() != int64(2*one+10) {
 		t.Fatal(budget.Held())
@@ -42,8 +47,8 @@ func TestWorkersBytes(t *testing.T) {
 	close(gate)
 	w.Close()
 	other.Close()
-	if <-bodies != 600 || <-bodies != 600 || budget.Held() != 0 {
-		t.Fatal(budget.Held())
+	if first, second := <-bodies, <-bodies; first != 600 || second != 600 || budget.Held() != 0 {
+		t.Fatal(first, second, budget.Held())
 	}
 	if w.TryClone(req, work) || budget.Held() != 0 {
 		t.Fatal("closed")
