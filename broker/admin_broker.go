@@ -45,6 +45,7 @@ func (b *Broker) updateConfig(_ *netpoll.Conn, req *remoting.Command) answer {
 
 // applyConfig hands on what others read once.
 func (b *Broker) applyConfig(keys []string) {
+	b.inForce.read(b.c)
 	b.configured.Add(1)
 	b.configuredAt.Store(time.Now().UnixMilli())
 	b.store.SetRetention(b.c.Retention())

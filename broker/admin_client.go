@@ -26,14 +26,20 @@ func (b *Broker) relayTable() map[int32]onLoop {
 // prepares the request on a worker; nobody waits on a goroutine for the client.
 func (b *Broker) relayed(complete func(req *remoting.Command) error) onLoop {
 	return func(c *netpoll.Conn, req *remoting.Command) netpoll.Verdict {
+		bytes := netpoll.CloneBytes(req)
+		if !b.pending.Take(bytes) {
+			b.reply(c, req, busy)
+			return netpoll.Done
+		}
 		own := req.Clone()
 		respond := func(a answer) {
+			b.pending.Give(bytes)
 			if !own.IsOneway() {
-				_ = c.Send(a.append(nil, own))
+				_ = c.Give(a.append(nil, own))
 			}
 		}
-		if !b.workers.Try(func() { b.relay(own, complete, respond) }) {
-			b.reply(c, req, busy)
+		if !b.workers.Try(0, func() { b.relay(own, complete, respond) }) {
+			respond(busy)
 		}
 		return netpoll.Done
 	}

@@ -138,7 +138,7 @@ func (b *Broker) resetAtClients(r reset, forCpp bool) answer {
 	}
 	for _, client := range clients {
 		if c := b.conn(client.Conn); c != nil {
-			_ = c.Send(remoting.AppendCommand(nil, cmd))
+			_ = c.Give(remoting.AppendCommand(nil, cmd))
 		}
 	}
 	return answer{Remark: made.Remark, Body: body.AppendJSON(nil)}

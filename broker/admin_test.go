@@ -118,11 +118,7 @@ func TestDeletedTopicIsGone(t *testing.T) {
 	has(t, c.call(beat("c1", "G", "T", "*", 1)))
 	want(t, c.call(request(remoting.CodeUpdateConsumerOffset, "consumerGroup", "G", "topic", "T", "queueId", 0, "commitOffset", 1)), 0, "")
 	held := r.dial().start(pullOf("G", "T", 0, 1, "*", patience))
-	until(t, "held", func() bool {
-		r.broker.holds.mu.Lock()
-		defer r.broker.holds.mu.Unlock()
-		return len(r.broker.holds.byKey) == 1
-	})
+	r.heldNow(1)
 	want(t, c.call(request(remoting.CodeDeleteTopicInBroker, "topic", "T")), 0, "")
 	await(t, held)
 	want(t, c.call(pullOf("G", "T", 0, 1, "*", 0)), remoting.RespTopicNotExist, "topic[T] not exist, apply first please! \nSee https://rocketmq.apache.org/docs/bestPractice/06FAQ for further details.")

@@ -125,7 +125,7 @@ func (b *Broker) deleteTopic(_ *netpoll.Conn, req *remoting.Command) answer {
 	b.offsets.DeleteTopic(name)
 	b.persister.Mark(b.documents.offsets, nil)
 	b.stats.DeleteTopic(name)
-	b.holds.wakeIf(func(p *heldPull) bool { return p.key.topic == name })
+	b.holds.wakeTopic(name)
 	if err := b.store.DeleteTopic(name); err != nil {
 		return fail(remoting.RespSystemError, err.Error())
 	}
@@ -145,8 +145,9 @@ func (b *Broker) hasQueues(topic string) bool {
 
 // allTopics serves 21.
 func (b *Broker) allTopics(_ *netpoll.Conn, _ *remoting.Command) answer {
+	all, version := b.topics.Snapshot()
 	return jsonBody(remoting.TopicConfigTable{
-		DataVersion: b.topics.Version(), TopicConfigTable: b.topics.All(),
+		DataVersion: version, TopicConfigTable: all,
 		TopicQueueMappingDetailMap: map[string]any{}, TopicQueueMappingInfoMap: map[string]any{},
 	})
 }

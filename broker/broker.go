@@ -57,31 +57,37 @@ type Broker struct {
 	uniqKeys  *record.UniqKeys
 
 	net       *netpoll.Server
-	workers   *netpoll.Workers
-	handlers  map[int32]handler
+	workers   *netpoll.Workers // for requests that answer when they are done
+	readers   *netpoll.Workers // for pulls that need the disk: nothing else may keep them waiting
+	pending   *netpoll.Budget  // of requests that wait: for workers, for a client's answer, for their topic
+	handlers  *[maxCode]handler
 	loops     []*loopState
 	holds     *holds
 	registrar *registrar
 	advertise netip.AddrPort // as clients know this broker
 	region    string
+	opening   *remoting.Opening // of the answers to sends that were stored
 	cluster   string
 	name      string
 	maxLevel  int
-	visible   func() int64 // how far the log is safe
-	failed    func() error // what ended the log
+	visible   func() int64         // how far the log is safe
+	failed    func() error         // what ended the log
+	uptime    func() time.Duration // since New, on the clock that nobody sets
 	syncLimit time.Duration
 	closing   atomic.Bool
 	diskUse   atomic.Pointer[string]
 	warned    atomic.Int64 // the second in which a send that was not stored was logged last
 
+	inForce      configuration
 	configured   atomic.Int64 // changes by requests
 	configuredAt atomic.Int64 // ms of the last one
 
 	mu    sync.Mutex
 	conns map[uint64]*netpoll.Conn
 
-	stop chan struct{}
-	done sync.WaitGroup
+	listening chan struct{} // closed when net and advertise are set: no connection is opened before
+	stop      chan struct{}
+	done      sync.WaitGroup
 }
 
 // documents are the persister's numbers.
@@ -89,8 +95,12 @@ type documents struct{ topics, groups, offsets int }
 
 // New opens the store and the tables; nothing listens yet. The store is locked until Shutdown.
 func New(o Options) (*Broker, error) {
-	b := &Broker{o: o, c: o.Config, logger: o.Logger, began: time.Now(), conns: map[uint64]*netpoll.Conn{}, stop: make(chan struct{})}
+	b := &Broker{o: o, c: o.Config, logger: o.Logger, began: time.Now(), conns: map[uint64]*netpoll.Conn{}, listening: make(chan struct{}), stop: make(chan struct{})}
+	b.uptime = func() time.Duration { return time.Since(b.began) }
+	b.makeLoops()
+	b.inForce.read(b.c)
 	b.region, b.cluster, b.name = b.c.Text("regionId"), b.c.Text("brokerClusterName"), b.c.Text("brokerName")
+	b.opening = remoting.NewOpening(remoting.RespSuccess, "MSG_REGION", b.region, "TRACE_ON", "true")
 	addr, err := netip.ParseAddr(b.c.Text("brokerIP1"))
 	if err != nil {
 		return nil, fmt.Errorf("brokerIP1: %w", err)
@@ -111,6 +121,7 @@ func New(o Options) (*Broker, error) {
 	visible.Subscribe(func(int64, error) { b.wakeParked() })
 	b.holds = newHolds(b)
 	b.store.OnArrive(b.holds.arrived)
+	b.store.OnRound(b.holds.roundEnded)
 	b.delay, err = delay.New(delay.Options{Store: b.store, Levels: so.DelayLevels, Logger: b.logger})
 	if err != nil {
 		b.persister.Close()
@@ -146,7 +157,7 @@ func (b *Broker) openTables() error {
 	save := func(d store.Doc) func([]byte) error {
 		return func(doc []byte) error { return b.store.SaveDoc(d, doc) }
 	}
-	b.documents.topics = b.persister.Add("topics", b.topics.Document, save(store.DocTopics))
+	b.documents.topics = b.addTopicsDocument(save(store.DocTopics))
 	b.documents.groups = b.persister.Add("groups", b.groups.Document, save(store.DocGroups))
 	b.documents.offsets = b.persister.Add("consumer offsets", b.offsets.Document, save(store.DocConsumerOffsets))
 	b.system = meta.System{
@@ -165,6 +176,22 @@ func (b *Broker) openTables() error {
 	return nil
 }
 
+// addTopicsDocument has the topics written, and tells them how far they are on disk.
+func (b *Broker) addTopicsDocument(save func([]byte) error) int {
+	var counter int64 // of a version that the content at hand has; the persister's own
+	content := func() ([]byte, error) {
+		counter = b.topics.Version().Counter
+		return b.topics.Document()
+	}
+	return b.persister.Add("topics", content, func(doc []byte) error {
+		err := save(doc)
+		if err == nil {
+			b.topics.Saved(counter)
+		}
+		return err
+	})
+}
+
 // isBatchTopic says that a topic keeps batches as they are. Topics whose batches are there already are known to the store.
 func (b *Broker) isBatchTopic(topic []byte) bool {
 	topics := b.declared.Load()
@@ -177,11 +204,11 @@ func (b *Broker) isBatchTopic(topic []byte) bool {
 
 func keepsBatches(t *remoting.TopicConfig) bool { return t.Attributes["queue.type"] == "BatchCQ" }
 
-func (b *Broker) topicsChanged(names []string) {
+func (b *Broker) topicsChanged() {
 	if b.documents.ready(b.persister) {
 		b.persister.Mark(b.documents.topics, nil)
 	}
-	b.registrar.changed(names)
+	b.registrar.poke()
 }
 
 func (b *Broker) groupsChanged() {
@@ -193,26 +220,36 @@ func (b *Broker) groupsChanged() {
 // ready is false while the tables are being read: what is made then is marked when the documents are registered.
 func (d documents) ready(p *meta.Persister) bool { return p != nil && d.offsets != 0 }
 
+// Bounds of requests that wait, all connections together. Pulls have their own: what others send must not keep them waiting.
+const (
+	maxPendingBytes = 64 << 20
+	maxReadingBytes = 16 << 20
+)
+
 // Start listens and registers. A broker that could not listen is closed. When it returns, requests are answered and the broker is in the route of every name server
 // that could be reached.
 func (b *Broker) Start() error {
 	port := b.c.Int("listenPort")
 	fast := max(0, port-2)
 	host := b.c.Text("bindAddress")
-	b.workers = netpoll.NewWorkers(16, 4096)
-	b.makeLoops()
+	b.pending = netpoll.NewBudget(maxPendingBytes)
+	b.workers = netpoll.NewWorkers(16, 4096, b.pending)
+	b.readers = netpoll.NewWorkers(16, 4096, netpoll.NewBudget(maxReadingBytes))
 	b.noteDiskUse()
 	n, err := netpoll.Serve(netpoll.Options{
 		Addrs: []string{net.JoinHostPort(host, strconv.Itoa(port)), net.JoinHostPort(host, strconv.Itoa(fast))},
 		Loops: len(b.loops), Logger: b.logger, IdleTimeout: time.Duration(b.c.Int("serverChannelMaxIdleTimeSeconds")) * time.Second,
+		TurnEnded: func(loop int) { b.loop(loop).turnEnded() },
 	}, &handlerSide{b})
 	if err != nil {
 		b.workers.Close()
+		b.readers.Close()
 		b.persister.Close()
 		return errors.Join(fmt.Errorf("broker: %w", err), b.delay.Close(context.Background()), b.store.Close(context.Background()))
 	}
 	b.net = n
 	b.advertise = netip.AddrPortFrom(b.advertise.Addr(), n.Addrs()[0].Port())
+	close(b.listening)
 	b.delay.Start()
 	b.done.Add(2)
 	go b.everySecond()
@@ -226,6 +263,7 @@ func (b *Broker) makeLoops() {
 	for i := range runtime.GOMAXPROCS(0) {
 		l := &loopState{b: b, index: i}
 		l.tags.match = l.tags.wanted
+		l.topics.b = b
 		b.loops = append(b.loops, l)
 	}
 }
@@ -252,7 +290,7 @@ func (b *Broker) everySecond() {
 			b.stats.Sample(now)
 		}
 		b.wakeParked()
-		if n%5 == 0 || !b.c.Bool("longPollingEnable") {
+		if n%5 == 0 || !b.inForce.get().longPolling {
 			b.holds.checkAll()
 		}
 		if n%10 == 0 {
@@ -292,6 +330,7 @@ func (b *Broker) Shutdown(ctx context.Context) error {
 	b.done.Wait()
 	err = errors.Join(err, b.net.Shutdown(ctx))
 	b.workers.Close()
+	b.readers.Close()
 	b.persister.Mark(b.documents.offsets, nil)
 	b.persister.Close()
 	return errors.Join(err, b.store.Close(ctx))

@@ -62,14 +62,14 @@ func (b *Broker) notify(changes []member.Change) {
 			cmd := remoting.NewRequest(remoting.CodeNotifyConsumerIdsChanged)
 			cmd.Flag = remoting.FlagOneway
 			cmd.Set("consumerGroup", change.Group)
-			_ = c.Send(remoting.AppendCommand(nil, cmd))
+			_ = c.Give(remoting.AppendCommand(nil, cmd))
 		}
 	}
 }
 
 // unregisterClient serves 35.
 func (b *Broker) unregisterClient(c *netpoll.Conn, req *remoting.Command) answer {
-	b.notify(b.members.Unregister(c.ID(), req.Text("clientID"), req.Text("producerGroup"), req.Text("consumerGroup"), b.notifies))
+	b.notify(b.members.Unregister(c.ID(), req.Text("producerGroup"), req.Text("consumerGroup"), b.notifies))
 	return answer{}
 }
 

@@ -3,8 +3,9 @@
 //
 // A request is served on its connection's event loop if it needs no disk, and on a worker otherwise (handlers.go tells which).
 // A send is appended on the loop and its answer parked until the log's visible watermark has passed it (reply.go); a pull that
-// finds nothing is held until its queue has more (hold.go).
+// finds nothing is held until its queue has more (hold.go). What all loops share is touched when a loop's turn ends, not for every
+// message.
 //
-// Reading order: broker.go, handlers.go, sendqueue.go, send.go, topics.go, reply.go, pull.go, hold.go, offsets.go, client.go, lock.go, retry.go,
-// query.go, register.go, then the operators' requests in admin_*.go.
+// Reading order: broker.go, inforce.go, handlers.go, sendqueue.go, send.go, memo.go, topics.go, reply.go, pull.go, hold.go, held.go,
+// offsets.go, client.go, lock.go, retry.go, sendback.go, query.go, register.go, then the operators' requests in admin_*.go.
 package broker

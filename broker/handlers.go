@@ -3,6 +3,7 @@ package broker
 import (
 	"strconv"
 	"sync/atomic"
+	"time"
 
 	"ringmq/netpoll"
 	"ringmq/netpoll/remoting"
@@ -52,9 +53,24 @@ func (a answer) append(dst []byte, req *remoting.Command) []byte {
 	return r.End()
 }
 
+// maxCode is the highest request code served, and some more.
+const maxCode = 1 << 10
+
+// handlerOf finds the handler of a code, nil if it is not served.
+func (b *Broker) handlerOf(code int32) *handler {
+	if uint32(code) >= maxCode {
+		return nil
+	}
+	hd := &b.handlers[code]
+	if hd.loop == nil && hd.worker == nil {
+		return nil
+	}
+	return hd
+}
+
 // table is the index of this package: request code to function.
-func (b *Broker) table() map[int32]handler {
-	t := map[int32]handler{
+func (b *Broker) table() *[maxCode]handler {
+	t := &[maxCode]handler{
 		remoting.CodeSendMessage:             {loop: b.send},
 		remoting.CodeSendMessageV2:           {loop: b.send},
 		remoting.CodeSendBatchMessage:        {loop: b.send},
@@ -72,7 +88,7 @@ func (b *Broker) table() map[int32]handler {
 		remoting.CodeCheckClientConfig:       {loop: b.quick(b.checkClientConfig)},
 		remoting.CodeLockBatchMq:             {loop: b.quick(b.lockQueues)},
 		remoting.CodeUnlockBatchMq:           {loop: b.quick(b.unlockQueues)},
-		remoting.CodeConsumerSendMsgBack:     {worker: b.sendBack},
+		remoting.CodeConsumerSendMsgBack:     {loop: b.sendBack},
 		remoting.CodeQueryMessage:            {worker: b.queryMessage},
 		remoting.CodeViewMessageById:         {worker: b.viewMessage},
 	}
@@ -108,19 +124,18 @@ const fastListener = 1
 // Serve implements netpoll.Handler.
 func (h *handlerSide) Serve(c *netpoll.Conn, req *remoting.Command) netpoll.Verdict {
 	b := h.b
-	hd, ok := b.handlers[req.Code]
+	hd := b.handlerOf(req.Code)
 	switch {
-	case !ok || hd.main && c.Listener() == fastListener:
+	case hd == nil || hd.main && c.Listener() == fastListener:
 		b.reply(c, req, fail(remoting.RespRequestCodeNotSupported, " request type "+strconv.Itoa(int(req.Code))+" not supported"))
 		return netpoll.Done
 	case hd.loop != nil:
 		return hd.loop(c, req)
 	}
-	own := req.Clone()
-	ok = b.workers.Try(func() {
+	ok := b.workers.TryClone(req, func(own *remoting.Command) {
 		a := hd.worker(c, own)
 		if !own.IsOneway() {
-			_ = c.Send(a.append(nil, own))
+			_ = c.Give(a.append(nil, own))
 		}
 	})
 	if !ok {
@@ -131,8 +146,9 @@ func (h *handlerSide) Serve(c *netpoll.Conn, req *remoting.Command) netpoll.Verd
 
 var busy = fail(remoting.RespSystemBusy, "[OVERLOAD]system busy, start flow control for a while")
 
-// Opened implements netpoll.Handler.
+// Opened implements netpoll.Handler. A connection that comes while Start has not yet noted where it listens waits that moment.
 func (h *handlerSide) Opened(c *netpoll.Conn) {
+	<-h.b.listening
 	c.SetState(&connState{})
 	h.b.mu.Lock()
 	h.b.conns[c.ID()] = c
@@ -148,10 +164,15 @@ func (h *handlerSide) Closed(c *netpoll.Conn, _ error) {
 	c.State().(*connState).sends.urgent = true
 	h.b.drain(c)
 	h.b.clientGone(c)
+	h.b.loop(c.Loop()).turnEnded() // netpoll ends no turn for this
 }
 
 // Woken implements netpoll.Handler.
-func (h *handlerSide) Woken(loop int) { h.b.loop(loop).release() }
+func (h *handlerSide) Woken(loop int) {
+	l := h.b.loop(loop)
+	l.woken = true
+	l.runReady()
+}
 
 // conn finds an open connection.
 func (b *Broker) conn(id uint64) *netpoll.Conn {
@@ -163,7 +184,8 @@ func (b *Broker) conn(id uint64) *netpoll.Conn {
 // connState is what the broker keeps with a connection; its loop's own.
 type connState struct {
 	sends sendQueue
-	held  map[*heldPull]struct{}
+	held  *heldPull // the first of those that wait or are on their way to the loop
+	helds int       // how many
 }
 
 // loopState is what requests of one loop share: scratch memory and the answers that wait for the log. Its loop's own, but for
@@ -171,6 +193,7 @@ type connState struct {
 type loopState struct {
 	b     *Broker
 	index int
+	turn  time.Duration // Broker.uptime in this turn; 0: nobody has asked yet
 
 	send       remoting.SendHeader
 	message    store.Message
@@ -178,14 +201,38 @@ type loopState struct {
 	properties []byte
 	delayed    []byte
 	places     []store.Placed
+	topics     topicMemo
+	counted    []*knownTopic // with figures that are not counted yet
 	parked     parking
-	waiting    atomic.Int64 // parked answers; any goroutine reads it
+	woken      bool         // answers are to be looked at in this turn, whether the log is safe up to them or not
+	waiting    atomic.Int64 // parked answers, as of the end of the last turn; any goroutine reads it
 
-	pull    remoting.PullHeader
-	want    store.Want
-	tags    tagFilter
-	records []byte
-	ready   readyPulls
+	pull      remoting.PullHeader
+	want      store.Want
+	tags      tagFilter
+	head      []byte // of the newest answer with records
+	headRoom  int    // bytes of it
+	ready     readyPulls
+	freeHelds []*heldPull
+}
+
+// now is Broker.uptime, the same all through a turn.
+func (l *loopState) now() time.Duration {
+	if l.turn == 0 {
+		l.turn = max(l.b.uptime(), 1)
+	}
+	return l.turn
+}
+
+// turnEnded is called after every turn of the loop.
+func (l *loopState) turnEnded() {
+	for i, t := range l.counted {
+		t.puts.Flush()
+		l.counted[i] = nil
+	}
+	l.counted = l.counted[:0]
+	l.release()
+	l.turn, l.woken = 0, false
 }
 
 // loop returns the state of a loop. The states are made before the first connection is served.

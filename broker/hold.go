@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"container/heap"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -11,11 +12,22 @@ import (
 )
 
 // holds keeps pulls that found nothing until their queue has more, or their time is over. Any goroutine.
+//
+// What arrives is gathered, and pulls are woken once for all that became visible together: their answers are as large as they can be,
+// and nobody waits for a lock while entries are told one by one.
 type holds struct {
 	b     *Broker
-	count atomic.Int64
-	mu    sync.Mutex
-	byKey map[holdKey][]*heldPull
+	count atomic.Int64    // of the pulls held
+	bytes *netpoll.Budget // what they take
+
+	mu       sync.Mutex
+	byKey    map[holdKey]*queueHolds
+	deadline deadlines
+	alarm    *time.Timer // rings at the first deadline, or before
+
+	// the dispatcher's own
+	arrivals []arrival
+	woken    []*heldPull
 }
 
 type holdKey struct {
@@ -23,31 +35,37 @@ type holdKey struct {
 	queue int32
 }
 
+// queueHolds are the pulls held on one queue; under holds.mu.
+type queueHolds struct {
+	key  holdKey
+	list []*heldPull
+}
+
+// arrival is a queue entry that has become visible in this round.
+type arrival struct {
+	key  holdKey
+	end  int64 // queue offset behind it
+	tags int64
+}
+
+// maxArrivals is how many entries wait for the end of their round at most.
+const maxArrivals = 4096
+
+// maxIdleQueues bounds the queues remembered on which no pull is held at the moment.
+const maxIdleQueues = 1 << 14
+
 // holdFor says whether a pull may be held, and how long.
 type holdFor struct {
 	allowed bool
 	timeout time.Duration
 }
 
-// heldPull is a pull that waits. It is run again exactly once, on its connection's loop.
-type heldPull struct {
-	key    holdKey
-	c      *netpoll.Conn
-	header remoting.PullHeader
-	answer pullAnswer
-	codes  []int32 // of the tags it wants; with answer.filters
-	timer  *time.Timer
-	gone   bool // taken out of the table; guarded by holds.mu
+func newHolds(b *Broker) *holds {
+	hs := &holds{b: b, bytes: netpoll.NewBudget(maxHeldBytes), byKey: map[holdKey]*queueHolds{}}
+	hs.alarm = time.AfterFunc(time.Hour, hs.expire)
+	hs.alarm.Stop()
+	return hs
 }
-
-// readyPulls are held pulls that their loop is to run again.
-type readyPulls struct {
-	mu   sync.Mutex
-	list []*heldPull
-	work []*heldPull
-}
-
-func newHolds(b *Broker) *holds { return &holds{b: b, byKey: map[holdKey][]*heldPull{}} }
 
 // mayHold says whether and how long a pull may be held.
 func (b *Broker) mayHold(h *remoting.PullHeader) holdFor {
@@ -56,38 +74,57 @@ func (b *Broker) mayHold(h *remoting.PullHeader) holdFor {
 	}
 	const longest = 10 * time.Minute
 	timeout := time.Duration(min(max(h.SuspendTimeoutMillis, 0), longest.Milliseconds())) * time.Millisecond
-	if !b.c.Bool("longPollingEnable") {
-		timeout = time.Duration(b.c.Int("shortPollingTimeMills")) * time.Millisecond
+	if f := b.inForce.get(); !f.longPolling {
+		timeout = f.shortPolling
 	}
 	return holdFor{allowed: true, timeout: timeout}
 }
 
-const maxHeldPerConn = 1 << 16
-
 // add holds a pull. On the connection's loop.
 func (hs *holds) add(c *netpoll.Conn, h *remoting.PullHeader, a *pullAnswer, hold holdFor, codes []int32) {
-	state := c.State().(*connState)
-	if state.held == nil {
-		state.held = map[*heldPull]struct{}{}
-	}
-	p := &heldPull{key: holdKey{string(h.Topic), h.QueueID}, c: c, header: cloneHeader(h), answer: *a}
-	if a.filters {
-		p.codes = append(p.codes, codes...)
-	}
-	if len(state.held) >= maxHeldPerConn {
-		hs.b.loop(c.Loop()).again(p)
+	if c.IsClosed() {
 		return
 	}
-	state.held[p] = struct{}{}
+	l := hs.b.loop(c.Loop())
+	p := l.newHeld(c, h, a, codes)
+	state := c.State().(*connState)
+	if state.helds >= maxHeldPerConn || !hs.bytes.Take(p.bytes) {
+		l.again(p)
+		return
+	}
+	state.link(p)
+	p.until = l.now() + hold.timeout
 	hs.mu.Lock()
-	hs.byKey[p.key] = append(hs.byKey[p.key], p)
+	q := hs.byKey[holdKey{string(p.header.Topic), p.header.QueueID}]
+	if q == nil {
+		q = hs.addQueue(holdKey{string(p.header.Topic), p.header.QueueID})
+	}
+	p.queue, p.slot = q, len(q.list)
+	q.list = append(q.list, p)
 	hs.count.Add(1)
-	p.timer = time.AfterFunc(hold.timeout, func() { hs.wake(p) })
+	heap.Push(&hs.deadline, p)
+	if p.place == 0 {
+		hs.alarm.Reset(hold.timeout)
+	}
 	hs.mu.Unlock()
 	// What arrived between the read and now has woken nobody.
 	if hs.b.store.MaxOffset(p.header.Topic, p.header.QueueID) > p.header.QueueOffset {
 		hs.wake(p)
 	}
+}
+
+// addQueue makes room for pulls on a queue. Under mu.
+func (hs *holds) addQueue(key holdKey) *queueHolds {
+	if len(hs.byKey) >= maxIdleQueues {
+		for k, q := range hs.byKey {
+			if len(q.list) == 0 {
+				delete(hs.byKey, k)
+			}
+		}
+	}
+	q := &queueHolds{key: key}
+	hs.byKey[key] = q
+	return q
 }
 
 // wake takes a pull out of the table and has its loop run it. Once per pull, whoever comes first.
@@ -96,75 +133,101 @@ func (hs *holds) wake(p *heldPull) {
 	taken := hs.take(p)
 	hs.mu.Unlock()
 	if taken {
-		hs.run(p)
+		hs.b.loop(p.c.Loop()).again(p)
 	}
 }
 
-// take removes p from the table; false if it is not there any more.
+// take removes p from the table; false if it is not there any more. Under mu.
 func (hs *holds) take(p *heldPull) bool {
-	if p.gone {
+	q := p.queue
+	if q == nil {
 		return false
 	}
-	p.gone = true
+	last := len(q.list) - 1
+	q.list[p.slot] = q.list[last]
+	q.list[p.slot].slot = p.slot
+	q.list[last] = nil
+	q.list = q.list[:last]
+	p.queue = nil
+	heap.Remove(&hs.deadline, p.place)
 	hs.count.Add(-1)
-	list := hs.byKey[p.key]
-	for i := range list {
-		if list[i] == p {
-			list[i] = list[len(list)-1]
-			list[len(list)-1] = nil
-			list = list[:len(list)-1]
-			break
-		}
-	}
-	if len(list) == 0 {
-		delete(hs.byKey, p.key)
-	} else {
-		hs.byKey[p.key] = list
-	}
+	hs.bytes.Give(p.bytes)
 	return true
 }
 
-func (hs *holds) run(p *heldPull) {
-	p.timer.Stop()
-	l := hs.b.loop(p.c.Loop())
-	l.ready.mu.Lock()
-	l.ready.list = append(l.ready.list, p)
-	l.ready.mu.Unlock()
-	hs.b.net.Wake(l.index)
+// expire runs the pulls whose time is over.
+func (hs *holds) expire() {
+	var over [64]*heldPull
+	for n := len(over); n == len(over); {
+		n = hs.takeExpired(over[:])
+		for _, p := range over[:n] {
+			hs.b.loop(p.c.Loop()).again(p)
+		}
+	}
 }
 
-// arrived is told of every visible queue entry, by the dispatcher.
+// takeExpired takes as many pulls whose time is over as into holds, and sets the alarm for the next.
+func (hs *holds) takeExpired(into []*heldPull) (n int) {
+	now := hs.b.uptime()
+	hs.mu.Lock()
+	defer hs.mu.Unlock()
+	for ; n < len(into) && len(hs.deadline) > 0 && hs.deadline[0].until <= now; n++ {
+		into[n] = hs.deadline[0]
+		hs.take(into[n])
+	}
+	if len(hs.deadline) > 0 {
+		hs.alarm.Reset(hs.deadline[0].until - now)
+	}
+	return n
+}
+
+// arrived is told of every visible queue entry, by the dispatcher. No allocation and no lock.
 func (hs *holds) arrived(a *store.Arrival) {
 	if hs.count.Load() == 0 {
+		return // who is added now looks at the queue himself
+	}
+	hs.arrivals = append(hs.arrivals, arrival{holdKey{a.Topic, a.QueueID}, a.QueueOffset + int64(max(a.BatchNum, 1)), a.TagsCode})
+	if len(hs.arrivals) >= maxArrivals {
+		hs.roundEnded()
+	}
+}
+
+// roundEnded wakes the pulls that want something of what arrived. By the dispatcher.
+func (hs *holds) roundEnded() {
+	if len(hs.arrivals) == 0 {
 		return
 	}
 	hs.mu.Lock()
-	var woken []*heldPull
-	for _, p := range hs.byKey[holdKey{a.Topic, a.QueueID}] {
-		if a.QueueOffset+int64(max(a.BatchNum, 1)) > p.header.QueueOffset && p.wants(a.TagsCode) {
-			woken = append(woken, p)
+	var q *queueHolds
+	for i := range hs.arrivals {
+		a := &hs.arrivals[i]
+		if i == 0 || a.key != hs.arrivals[i-1].key {
+			q = hs.byKey[a.key]
+		}
+		if q == nil {
+			continue
+		}
+		for at := 0; at < len(q.list); {
+			if p := q.list[at]; a.end > p.header.QueueOffset && p.wants(a.tags) {
+				hs.take(p) // another one takes its slot
+				hs.woken = append(hs.woken, p)
+				continue
+			}
+			at++
 		}
 	}
-	for _, p := range woken {
-		hs.take(p)
-	}
 	hs.mu.Unlock()
-	for _, p := range woken {
-		hs.run(p)
+	hs.arrivals = hs.arrivals[:0]
+	for i, p := range hs.woken {
+		hs.woken[i] = nil
+		hs.b.loop(p.c.Loop()).again(p)
 	}
-}
-
-func (p *heldPull) wants(tagsCode int64) bool {
-	if !p.answer.filters {
-		return true
-	}
-	f := tagFilter{codes: p.codes}
-	return f.wanted(tagsCode)
+	hs.woken = hs.woken[:0]
 }
 
 // checkAll runs pulls whose queue has grown by entries they do not want, so that their offset moves on.
 func (hs *holds) checkAll() {
-	short := !hs.b.c.Bool("longPollingEnable")
+	short := !hs.b.inForce.get().longPolling
 	hs.wakeIf(func(p *heldPull) bool {
 		return short || hs.b.store.MaxOffset(p.header.Topic, p.header.QueueID) > p.header.QueueOffset
 	})
@@ -175,63 +238,69 @@ func (hs *holds) answerAll() { hs.wakeIf(func(*heldPull) bool { return true }) }
 
 // wakeGroup runs the pulls of a group and topic, whose progress was set anew.
 func (hs *holds) wakeGroup(group, topic string) {
-	hs.wakeIf(func(p *heldPull) bool { return p.key.topic == topic && string(p.header.ConsumerGroup) == group })
+	hs.wakeIf(func(p *heldPull) bool {
+		return string(p.header.Topic) == topic && string(p.header.ConsumerGroup) == group
+	})
+}
+
+// wakeTopic runs the pulls of a topic, which was deleted.
+func (hs *holds) wakeTopic(topic string) {
+	hs.wakeIf(func(p *heldPull) bool { return string(p.header.Topic) == topic })
 }
 
 // wakeIf runs the pulls that fn picks.
 func (hs *holds) wakeIf(fn func(p *heldPull) bool) {
-	hs.mu.Lock()
 	var all []*heldPull
-	for _, list := range hs.byKey {
-		for _, p := range list {
-			if fn(p) {
-				all = append(all, p)
-			}
+	hs.mu.Lock()
+	for i := 0; i < len(hs.deadline); i++ {
+		if p := hs.deadline[i]; fn(p) {
+			all = append(all, p)
 		}
+	}
+	for _, p := range all {
+		hs.take(p)
 	}
 	hs.mu.Unlock()
 	for _, p := range all {
-		hs.wake(p)
+		hs.b.loop(p.c.Loop()).again(p)
 	}
 }
 
 // closed forgets the pulls of a connection. On its loop.
 func (hs *holds) closed(c *netpoll.Conn) {
-	state := c.State().(*connState)
+	l, state := hs.b.loop(c.Loop()), c.State().(*connState)
 	hs.mu.Lock()
 	defer hs.mu.Unlock()
-	for p := range state.held {
+	for p := state.held; p != nil; p = state.held {
+		state.unlink(p)
 		if hs.take(p) {
-			p.timer.Stop()
+			l.freeHeld(p) // one that was taken before is on its way to the loop
 		}
 	}
-	state.held = nil
 }
 
-// again queues a pull for the loop itself.
-func (l *loopState) again(p *heldPull) {
-	l.ready.mu.Lock()
-	l.ready.list = append(l.ready.list, p)
-	l.ready.mu.Unlock()
-	l.b.net.Wake(l.index)
+// deadlines is a heap of pulls, the first to end at the top.
+type deadlines []*heldPull
+
+func (d deadlines) Len() int           { return len(d) }
+func (d deadlines) Less(i, j int) bool { return d[i].until < d[j].until }
+func (d deadlines) Swap(i, j int) {
+	d[i], d[j] = d[j], d[i]
+	d[i].place, d[j].place = i, j
 }
 
-// runReady runs the pulls that were woken. They answer whatever they find: a pull is held once. On the loop.
-func (l *loopState) runReady() {
-	r := &l.ready
-	r.mu.Lock()
-	r.list, r.work = r.work[:0], r.list
-	r.mu.Unlock()
-	for i, p := range r.work {
-		r.work[i] = nil
-		if p.c.IsClosed() {
-			continue
-		}
-		if state, ok := p.c.State().(*connState); ok {
-			delete(state.held, p)
-		}
-		l.pull = p.header
-		l.tags.codes = append(l.tags.codes[:0], p.codes...)
-		l.b.runPull(p.c, l, &p.answer, holdFor{})
-	}
+// Push implements heap.Interface.
+func (d *deadlines) Push(x any) {
+	p := x.(*heldPull)
+	p.place = len(*d)
+	*d = append(*d, p)
+}
+
+// Pop implements heap.Interface.
+func (d *deadlines) Pop() any {
+	last := len(*d) - 1
+	p := (*d)[last]
+	(*d)[last] = nil
+	*d = (*d)[:last]
+	return p
 }

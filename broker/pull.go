@@ -2,6 +2,7 @@ package broker
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"ringmq/netpoll"
@@ -65,7 +66,7 @@ func (b *Broker) mayPull(c *netpoll.Conn, l *loopState, a *pullAnswer, lite bool
 	if b.permission()&remoting.PermRead == 0 {
 		return remoting.RespNoPermission, b.forbidden("pulling message"), forbiddenBroker
 	}
-	if lite && !b.c.Bool("litePullMessageEnable") {
+	if lite && !b.inForce.get().litePull {
 		return remoting.RespNoPermission, "the broker[" + b.advertise.Addr().String() + "] for lite pull consumer is forbidden", forbiddenBroker
 	}
 	group := b.groups.Find(h.ConsumerGroup)
@@ -142,7 +143,7 @@ func (b *Broker) runPull(c *netpoll.Conn, l *loopState, a *pullAnswer, hold hold
 	h := &l.pull
 	if reset, ok := b.offsets.TakeReset(h.ConsumerGroup, h.Topic, h.QueueID); ok {
 		low, high := b.store.MinOffset(h.Topic, h.QueueID), b.store.MaxOffset(h.Topic, h.QueueID)
-		b.answerPull(c, h, a, nil, &store.Found{NextOffset: reset, Min: low, Max: high}, remoting.RespPullOffsetMoved, "OFFSET_RESET")
+		b.answerPull(c, a, nil, &store.Found{NextOffset: reset, Min: low, Max: high}, remoting.RespPullOffsetMoved, "OFFSET_RESET")
 		return
 	}
 	w := &l.want
@@ -150,21 +151,46 @@ func (b *Broker) runPull(c *netpoll.Conn, l *loopState, a *pullAnswer, hold hold
 	if a.filters {
 		w.Match = l.tags.match
 	}
-	records, found, ok := b.store.ReadHot(w, l.records[:0])
-	if ok {
-		l.records = records
-		b.finishPull(c, h, a, records, &found, hold, l.tags.codes)
+	// The records are read to where they leave from, behind room for the head of the frame.
+	out := c.Out()
+	start := len(out)
+	out, found, ok := b.store.ReadHot(w, slices.Grow(out, l.headRoom)[:start+l.headRoom])
+	if ok && found.Messages > 0 && !a.oneway {
+		c.PutOut(l.putHead(a, &found, out, start))
+		b.notePull(h, &found)
 		return
 	}
-	b.pullCold(c, l, *a, hold)
+	c.PutOut(out[:start])
+	if !ok {
+		b.pullCold(c, l, *a, hold)
+		return
+	}
+	b.finishPull(c, h, a, nil, &found, hold, l.tags.codes)
+}
+
+// putHead puts the head of an answer before the records in out. The head before this one told how much room to leave: mostly they are
+// of one length. Otherwise the records move.
+func (l *loopState) putHead(a *pullAnswer, f *store.Found, out []byte, start int) []byte {
+	from := start + l.headRoom
+	n := len(out) - from
+	r := l.b.beginPull(l.head[:0], a, f, remoting.RespSuccess, f.Status.String())
+	l.head = r.EndHead(n)
+	if to := start + len(l.head); to != from {
+		out = slices.Grow(out, len(l.head))[:max(from, to)+n]
+		copy(out[to:], out[from:from+n])
+		out = out[:to+n]
+		l.headRoom = len(l.head)
+	}
+	copy(out[start:], l.head)
+	return out
 }
 
 // pullCold does on a worker what needs the disk.
 func (b *Broker) pullCold(c *netpoll.Conn, l *loopState, a pullAnswer, hold holdFor) {
-	h := cloneHeader(&l.pull)
+	h, _ := copyHeader(&l.pull, nil)
 	codes := append([]int32(nil), l.tags.codes...)
 	filter := &tagFilter{codes: codes}
-	ok := b.workers.Try(func() {
+	ok := b.readers.Try(heldBytes(&h, codes), func() {
 		w := store.Want{Topic: h.Topic, QueueID: h.QueueID, Offset: h.QueueOffset, MaxMessages: int(h.MaxMsgNums)}
 		if a.filters {
 			w.Match = filter.wanted
@@ -186,15 +212,6 @@ func (b *Broker) pullCold(c *netpoll.Conn, l *loopState, a pullAnswer, hold hold
 	}
 }
 
-// cloneHeader makes a header that outlives its frame.
-func cloneHeader(h *remoting.PullHeader) remoting.PullHeader {
-	own := *h
-	own.ConsumerGroup = append([]byte(nil), h.ConsumerGroup...)
-	own.Topic = append([]byte(nil), h.Topic...)
-	own.Subscription, own.ExpressionType = append([]byte(nil), h.Subscription...), append([]byte(nil), h.ExpressionType...)
-	return own
-}
-
 // finishPull turns the outcome of a read into an answer, or holds the pull. On the loop.
 func (b *Broker) finishPull(c *netpoll.Conn, h *remoting.PullHeader, a *pullAnswer, records []byte, f *store.Found, hold holdFor, codes []int32) {
 	if f.Status == store.StatusNoMatchedLogicQueue {
@@ -208,7 +225,12 @@ func (b *Broker) finishPull(c *netpoll.Conn, h *remoting.PullHeader, a *pullAnsw
 		b.holds.add(c, h, a, hold, codes)
 		return
 	}
-	b.answerPull(c, h, a, records, f, code, f.Status.String())
+	b.answerPull(c, a, records, f, code, f.Status.String())
+	b.notePull(h, f)
+}
+
+// notePull notes how far a group has come, and what it got.
+func (b *Broker) notePull(h *remoting.PullHeader, f *store.Found) {
 	b.offsets.Pulled(h.ConsumerGroup, h.Topic, h.QueueID, f.NextOffset)
 	if f.Messages > 0 {
 		b.stats.Get(h.ConsumerGroup, h.Topic, int64(f.Messages), int64(f.Bytes))
@@ -234,18 +256,27 @@ func pullCode(s store.Status, asked int64) int32 {
 }
 
 // answerPull writes the answer. On the loop; no allocation when the output buffer is warm.
-func (b *Broker) answerPull(c *netpoll.Conn, _ *remoting.PullHeader, a *pullAnswer, records []byte, f *store.Found, code int32, remark string) {
+func (b *Broker) answerPull(c *netpoll.Conn, a *pullAnswer, records []byte, f *store.Found, code int32, remark string) {
 	if a.oneway {
 		return
 	}
+	r := b.beginPull(c.Out(), a, f, code, remark)
+	if code == remoting.RespSuccess {
+		r.Body(records)
+	}
+	c.PutOut(r.End())
+}
+
+// beginPull writes the fields of an answer.
+func (b *Broker) beginPull(dst []byte, a *pullAnswer, f *store.Found, code int32, remark string) remoting.Builder {
 	suggest := int64(0)
-	if b.c.Bool("slaveReadEnable") {
+	if b.inForce.get().slaveRead {
 		suggest = a.suggest
 		if f.SuggestSlave {
 			suggest = a.slowly
 		}
 	}
-	r := remoting.BeginReply(c.Out(), a.enc, a.opaque, code)
+	r := remoting.BeginReply(dst, a.enc, a.opaque, code)
 	r.Remark(remark)
 	r.Int("groupSysFlag", int64(a.groupSys))
 	r.Int("maxOffset", f.Max)
@@ -253,8 +284,5 @@ func (b *Broker) answerPull(c *netpoll.Conn, _ *remoting.PullHeader, a *pullAnsw
 	r.Int("nextBeginOffset", f.NextOffset)
 	r.Int("suggestWhichBrokerId", suggest)
 	r.Int("topicSysFlag", int64(a.topicSys))
-	if code == remoting.RespSuccess {
-		r.Body(records)
-	}
-	c.PutOut(r.End())
+	return r
 }

@@ -213,3 +213,43 @@ func TestTagExpressions(t *testing.T) {
 		t.Error("tags are told apart by their hash")
 	}
 }
+
+// TestAnswersOfAllLengthsInOneTurn: the room that is left for an answer's head comes from the one before, whatever its length.
+func TestAnswersOfAllLengthsInOneTurn(t *testing.T) {
+	r := newRig(t)
+	c := r.dial()
+	const messages = 120
+	for n := range messages {
+		want(t, c.call(sendTo("Turn", 0, "", fmt.Sprint("message ", n))), 0, "")
+	}
+	r.visibleMax("Turn", 0, messages)
+	var frames []byte
+	offsets := []int64{0, 99, 5, 110, 119, 200, 8, 100, 1}
+	for i, offset := range offsets {
+		cmd := pullOf("G", "Turn", 0, offset, "*", 0)
+		cmd.Encoding = remoting.Encoding(i / 2 % 2)
+		frames = append(frames, encodedAs(int32(i), cmd)...)
+	}
+	w := r.wire()
+	for range 3 {
+		if _, err := w.conn.Write(frames); err != nil {
+			t.Fatal(err)
+		}
+		for i, offset := range offsets {
+			w.exchange(nil, 1)
+			a := w.answer()
+			if a.Opaque != int32(i) || a.Encoding != remoting.Encoding(i/2%2) {
+				t.Fatal(a.Opaque, a.Encoding)
+			}
+			got := bodies(t, a)
+			if n := max(min(32, messages-offset), 0); int64(len(got)) != n || n > 0 && a.Text("nextBeginOffset") != fmt.Sprint(offset+n) {
+				t.Fatal(offset, len(got), a.Text("nextBeginOffset"))
+			}
+			for k, body := range got {
+				if body != fmt.Sprint("message ", offset+int64(k)) {
+					t.Fatal(offset, k, body)
+				}
+			}
+		}
+	}
+}

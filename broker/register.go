@@ -18,12 +18,10 @@ import (
 // connection, and the topics that changed as soon as they do.
 type registrar struct {
 	b       *Broker
-	targets []*nameServer
+	targets []*nameServer // never changed
 
 	mu      sync.Mutex
-	pending map[string]bool // topics changed since the last round
-	all     bool            // anything may have changed
-	waiting []func()        // called after the round that covers what is pending
+	waiting []func() // called after a round that began later
 	closed  bool
 
 	wake   chan struct{}
@@ -40,24 +38,15 @@ const (
 )
 
 func newRegistrar(b *Broker) *registrar {
-	r := &registrar{b: b, pending: map[string]bool{}, wake: make(chan struct{}, 1), stop: make(chan struct{})}
+	r := &registrar{b: b, wake: make(chan struct{}, 1), stop: make(chan struct{})}
 	r.ctx, r.cancel = context.WithCancel(context.Background())
+	for _, addr := range nameServers(b.c.Text("namesrvAddr")) {
+		r.targets = append(r.targets, &nameServer{r: r, addr: addr, redial: make(chan struct{}, 1)})
+	}
 	return r
 }
 
-// changed says that topics changed; nil: any of them. Any goroutine, it does not block.
-func (r *registrar) changed(names []string) {
-	r.mu.Lock()
-	if names == nil {
-		r.all = true
-	}
-	for _, n := range names {
-		r.pending[n] = true
-	}
-	r.mu.Unlock()
-	r.poke()
-}
-
+// poke says that topics may have changed. Any goroutine, it does not block.
 func (r *registrar) poke() {
 	select {
 	case r.wake <- struct{}{}:
@@ -81,15 +70,12 @@ func (r *registrar) after(fn func()) {
 
 // start registers with all name servers and returns when each has answered or failed.
 func (r *registrar) start() {
-	for _, addr := range nameServers(r.b.c.Text("namesrvAddr")) {
-		r.targets = append(r.targets, &nameServer{r: r, addr: addr, redial: make(chan struct{}, 1)})
-	}
 	if len(r.targets) == 0 {
 		r.b.logger.Warn("no name server is configured (namesrvAddr): clients will not find this broker")
 		return
 	}
 	r.each(func(t *nameServer) {
-		if err := t.register(nil); err != nil {
+		if err := t.register(true); err != nil {
 			r.b.logger.Warn("registration failed, tried again every second", "namesrv", t.addr, "error", err)
 		}
 	})
@@ -156,28 +142,17 @@ func (r *registrar) run() {
 
 func (r *registrar) round(full bool) {
 	r.mu.Lock()
-	full = full || r.all
-	var names []string
-	for n := range r.pending {
-		names = append(names, n)
-	}
 	waiting := r.waiting
-	clear(r.pending)
-	r.all, r.waiting = false, nil
+	r.waiting = nil
 	r.mu.Unlock()
-	if full {
-		names = nil
-	}
-	if full || len(names) > 0 {
-		r.each(func(t *nameServer) {
-			if t.lost.Load() {
-				return // keep registers everything as soon as it answers again
-			}
-			if err := t.register(names); err != nil {
-				r.b.logger.Warn("registration failed, tried again every second", "namesrv", t.addr, "error", err)
-			}
-		})
-	}
+	r.each(func(t *nameServer) {
+		if t.lost.Load() {
+			return // keep registers everything as soon as it answers again
+		}
+		if err := t.register(full); err != nil {
+			r.b.logger.Warn("registration failed, tried again every second", "namesrv", t.addr, "error", err)
+		}
+	})
 	for _, fn := range waiting {
 		fn()
 	}
@@ -206,6 +181,7 @@ type nameServer struct {
 	addr   string
 	mu     sync.Mutex // one registration at a time
 	client *netpoll.Client
+	sent   int64       // counter of the version that it has, all of it
 	lost   atomic.Bool // it did not answer the last time
 	redial chan struct{}
 }
@@ -228,11 +204,15 @@ func (t *nameServer) connection(ctx context.Context) (c *netpoll.Client, fresh b
 	return c, true, nil
 }
 
-// register sends the named topics, all of them for nil or over a new connection. A connection that failed is given up.
-func (t *nameServer) register(names []string) error {
+// register sends what changed since the last time, everything if full is set or over a new connection. A connection that failed is
+// given up.
+//
+// A name server passes over topics that come with the version it has. So a version is sent only with all that belongs to it: what
+// was altered between two looks at the table may be left out of none.
+func (t *nameServer) register(full bool) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	err := t.call(names)
+	err := t.call(full)
 	t.lost.Store(err != nil)
 	if err != nil && t.client != nil {
 		t.client.Close()
@@ -241,7 +221,7 @@ func (t *nameServer) register(names []string) error {
 	return err
 }
 
-func (t *nameServer) call(names []string) error {
+func (t *nameServer) call(full bool) error {
 	ctx, cancel := context.WithTimeout(t.r.ctx, registerTimeout)
 	defer cancel()
 	c, fresh, err := t.connection(ctx)
@@ -249,19 +229,27 @@ func (t *nameServer) call(names []string) error {
 		return err
 	}
 	if fresh {
-		names = nil
+		full = true
 		select {
 		case t.redial <- struct{}{}:
 		default:
 		}
 	}
-	resp, err := c.Call(ctx, t.r.b.registration(names))
+	var table map[string]*remoting.TopicConfig
+	var version remoting.DataVersion
+	if full {
+		table, version = t.r.b.topics.Snapshot()
+	} else if table, version, full = t.r.b.topics.Since(t.sent); !full && version.Counter == t.sent {
+		return nil
+	}
+	resp, err := c.Call(ctx, t.r.b.registration(table, version))
 	if err != nil {
 		return err
 	}
 	if resp.Code != remoting.RespSuccess {
 		return fmt.Errorf("code %d: %s", resp.Code, resp.Remark)
 	}
+	t.sent = version.Counter
 	return nil
 }
 
@@ -292,7 +280,7 @@ func (t *nameServer) keep() {
 				continue
 			}
 		}
-		_ = t.register(nil)
+		_ = t.register(true)
 	}
 }
 
@@ -321,18 +309,8 @@ func (b *Broker) identify(cmd *remoting.Command) {
 	cmd.Set("brokerId", b.c.Text("brokerId"))
 }
 
-// registration is the request that enters the broker with the named topics, all of them for nil.
-func (b *Broker) registration(names []string) *remoting.Command {
-	table := b.topics.All()
-	if names != nil {
-		some := make(map[string]*remoting.TopicConfig, len(names))
-		for _, n := range names {
-			if c := table[n]; c != nil {
-				some[n] = c
-			}
-		}
-		table = some
-	}
+// registration is the request that enters the broker with the topics that make up a version.
+func (b *Broker) registration(table map[string]*remoting.TopicConfig, version remoting.DataVersion) *remoting.Command {
 	if perm := b.permission(); perm&(remoting.PermRead|remoting.PermWrite) != remoting.PermRead|remoting.PermWrite {
 		masked := make(map[string]*remoting.TopicConfig, len(table))
 		for n, c := range table {
@@ -345,7 +323,7 @@ func (b *Broker) registration(names []string) *remoting.Command {
 	body, err := json.Marshal(remoting.RegisterBrokerBody{
 		FilterServerList: []string{},
 		TopicConfigSerializeWrapper: remoting.TopicConfigTable{
-			DataVersion: b.topics.Version(), TopicConfigTable: table,
+			DataVersion: version, TopicConfigTable: table,
 			TopicQueueMappingDetailMap: map[string]any{}, TopicQueueMappingInfoMap: map[string]any{},
 		},
 	})

@@ -2,6 +2,8 @@ package broker
 
 import (
 	"context"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -50,5 +52,36 @@ func TestSecondBrokerOnADirectoryIsRefused(t *testing.T) {
 	r := newRig(t)
 	if _, err := New(Options{Config: r.config(), Logger: r.broker.logger}); err == nil {
 		t.Fatal("two brokers on one directory")
+	}
+}
+
+// TestAlterationsOfOneMomentAreAllInTheRoute: a topic that is altered while another's alteration is being sent is not left behind by
+// the version that carries the other.
+func TestAlterationsOfOneMomentAreAllInTheRoute(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	put := func(topic string, queues int32) {
+		r.broker.topics.Put(remoting.NewTopicConfig(topic, queues, remoting.PermRead|remoting.PermWrite))
+	}
+	put("First", 1)
+	put("Second", 1)
+	if err := r.broker.settled(); err != nil {
+		t.Fatal(err)
+	}
+	target := r.broker.registrar.targets[0]
+	target.mu.Lock()
+	put("First", 2)
+	time.Sleep(20 * coalesce) // the registrar waits for the lock, about to send the first topic
+	put("Second", 3)
+	target.mu.Unlock()
+	if err := r.broker.settled(); err != nil {
+		t.Fatal(err)
+	}
+	routes := r.dialRoutes()
+	for topic, queues := range map[string]int{"First": 2, "Second": 3} {
+		got := string(routes.call(request(remoting.CodeGetRouteinfoByTopic, "topic", topic)).Body)
+		if !strings.Contains(got, `"writeQueueNums":`+strconv.Itoa(queues)) {
+			t.Error(topic, got)
+		}
 	}
 }

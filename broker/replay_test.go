@@ -108,7 +108,7 @@ func (r *replay) request(e *golden.Exchange) *remoting.Command {
 		r.t.Fatal(err)
 	}
 	req := decoded.Clone()
-	if _, built := r.broker.handlers[req.Code]; !built && (e.Scenario != "raw-unsupported" || req.Code == remoting.CodeGetBrokerRuntimeInfo) {
+	if built := r.broker.handlerOf(req.Code) != nil; !built && (e.Scenario != "raw-unsupported" || req.Code == remoting.CodeGetBrokerRuntimeInfo) {
 		r.skipped[remoting.CodeName(req.Code)]++
 		return nil
 	}

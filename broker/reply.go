@@ -20,21 +20,17 @@ type parkedAnswer struct {
 	end  int64 // of the record in the log
 	from int   // of the frame in frames
 	to   int
-	at   int64 // ms when it was parked
+	back bool          // the answer to a message given back, which says otherwise what went wrong
+	at   time.Duration // Broker.uptime when it was parked
 }
 
 // keptFrameBytes bounds the memory that stays with a loop after a burst of answers.
 const keptFrameBytes = 4 << 20
 
 // park keeps the frame that was appended to p.frames from an offset on.
-func (l *loopState) park(c *netpoll.Conn, end int64, from int) {
+func (l *loopState) park(c *netpoll.Conn, end int64, from int, back bool) {
 	p := &l.parked
-	p.queue = append(p.queue, parkedAnswer{c: c, end: end, from: from, to: len(p.frames), at: time.Now().UnixMilli()})
-	l.waiting.Add(1)
-	// The log may have passed the record before anyone knew that an answer waits for it.
-	if l.b.visible() >= end {
-		l.b.net.Wake(l.index)
-	}
+	p.queue = append(p.queue, parkedAnswer{c: c, end: end, from: from, to: len(p.frames), at: l.now(), back: back})
 }
 
 // wakeParked has every loop with waiting answers look whether they may go. Any goroutine.
@@ -46,42 +42,71 @@ func (b *Broker) wakeParked() {
 	}
 }
 
-// release sends the answers that may go, and runs again the pulls whose queue has more.
+// release sends the answers that may go, at the end of a turn.
 func (l *loopState) release() {
 	p := &l.parked
-	visible := l.b.visible()
+	if p.head == len(p.queue) {
+		return
+	}
+	// Told before it looks: a log that passes a record after this look finds that somebody waits.
+	if n := int64(len(p.queue) - p.head); l.waiting.Load() != n {
+		l.waiting.Store(n)
+	}
+	if !l.woken && l.b.visible() < p.queue[p.head].end {
+		return
+	}
+	l.sendParked()
+	l.waiting.Store(int64(len(p.queue) - p.head))
+}
+
+func (l *loopState) sendParked() {
+	p := &l.parked
+	// In this order: what the log has passed before it failed is safe.
 	failed := l.b.failed()
-	now := time.Now().UnixMilli()
-	limit := now - l.b.syncLimit.Milliseconds()
+	visible := l.b.visible()
+	now := l.now()
+	limit := now - l.b.syncLimit
 	for ; p.head < len(p.queue); p.head++ {
 		a := &p.queue[p.head]
 		switch frame := p.frames[a.from:a.to]; {
 		case a.end <= visible:
 			a.send(frame)
 		case failed != nil:
-			a.send(recode(frame, remoting.RespSystemError, "store: "+failed.Error()))
+			a.send(a.lost(frame, failed))
 		case a.at < limit:
-			a.send(recode(frame, remoting.RespFlushDiskTimeout, ""))
+			a.send(a.late(frame))
 		default:
 			l.compact()
-			l.runReady()
 			return
 		}
-		l.b.store.NotePutTime(time.Duration(now-a.at) * time.Millisecond)
+		l.b.store.NotePutTime(now - a.at)
 		a.c = nil
-		l.waiting.Add(-1)
 	}
 	p.queue, p.head, p.frames = p.queue[:0], 0, p.frames[:0]
 	if cap(p.frames) > keptFrameBytes {
 		p.queue, p.frames = nil, nil
 	}
-	l.runReady()
 }
 
 func (a *parkedAnswer) send(frame []byte) {
 	if !a.c.IsClosed() {
 		a.c.PutOut(append(a.c.Out(), frame...))
 	}
+}
+
+// lost is the answer when the log has failed, late the one when it takes too long.
+func (a *parkedAnswer) lost(frame []byte, failed error) []byte {
+	if a.back {
+		return recode(frame, remoting.RespSystemError, "UNKNOWN_ERROR")
+	}
+	return recode(frame, remoting.RespSystemError, "store: "+failed.Error())
+}
+
+func (a *parkedAnswer) late(frame []byte) []byte {
+	if a.back {
+		return recode(frame, remoting.RespSystemError, "FLUSH_DISK_TIMEOUT")
+	}
+	return recode(frame, remoting.RespFlushDiskTimeout, "")
 }
 
 // compact moves what still waits to the front, once most has gone.

@@ -20,28 +20,33 @@ import (
 
 const faq = "\nSee https://rocketmq.apache.org/docs/bestPractice/06FAQ for further details."
 
-// trySend appends a message on the loop and parks the answer. Hold: the log has no room. Without a fault it allocates nothing.
-func (b *Broker) trySend(c *netpoll.Conn, req *remoting.Command) netpoll.Verdict {
+// outcome of an attempt to store a send.
+type outcome uint8
+
+const (
+	sendDone        outcome = iota // stored or refused; an answer was given or is parked
+	sendNoRoom                     // the log has none: try again after store.Room
+	sendAwaitsTopic                // its topic is not settled; the connection's sends are tried again when it is
+)
+
+// trySend appends a message on the loop and parks the answer. Without a fault it allocates nothing.
+func (b *Broker) trySend(c *netpoll.Conn, req *remoting.Command) outcome {
 	l := b.loop(c.Loop())
 	h := &l.send
 	if err := h.Decode(req); err != nil {
 		return b.refuse(c, req, remoting.RespSystemError, err.Error())
 	}
-	if code, remark := b.admit(h); code != remoting.RespSuccess {
-		return b.refuse(c, req, code, remark)
+	if b.closing.Load() {
+		return b.refuse(c, req, remoting.RespServiceNotAvailable, b.notAvailable())
 	}
-	topic, ok := b.topics.Get(h.Topic)
-	if !ok {
-		made, allowed := b.template(h)
-		if !allowed {
-			return b.refuse(c, req, remoting.RespTopicNotExist, "topic["+string(h.Topic)+"] not exist, apply first please!"+faq)
+	t := l.topics.find(h.Topic)
+	if t == nil {
+		var o outcome
+		if t, o = b.topicOfSend(c, req, l); t == nil {
+			return o
 		}
-		return b.await(c, made)
 	}
-	if b.settling.has(h.Topic) && !c.State().(*connState).sends.urgent {
-		return b.await(c, *topic)
-	}
-	queue := h.QueueID
+	topic, queue := t.config, h.QueueID
 	if queue >= max(topic.ReadQueueNums, topic.WriteQueueNums) {
 		return b.refuse(c, req, remoting.RespInvalidParameter, fmt.Sprintf("request queueId[%d] is illegal, %s Producer: %s", queue, describeTopic(topic), c.RemoteAddr()))
 	}
@@ -54,29 +59,50 @@ func (b *Broker) trySend(c *netpoll.Conn, req *remoting.Command) netpoll.Verdict
 	}
 	m := &l.message
 	*m = store.Message{
-		Topic: h.Topic, QueueID: queue, Flag: h.Flag, SysFlag: h.SysFlag, BornTimestamp: h.BornTimestamp, BornHost: c.RemoteAddr(),
+		Topic: h.Topic, QueueID: queue, Flag: h.Flag, SysFlag: h.SysFlag | t.sysFlag, BornTimestamp: h.BornTimestamp, BornHost: c.RemoteAddr(),
 		StoreHost: b.advertise, ReconsumeTimes: h.ReconsumeTimes, Body: req.Body,
 	}
-	if topic.TopicFilterType == "MULTI_TAG" {
-		m.SysFlag |= 0x2
-	}
 	if h.Batch {
-		return b.sendBatch(c, req, l, topic)
+		return b.sendBatch(c, req, l, t)
 	}
-	return b.sendOne(c, req, l, topic)
+	return b.sendOne(c, req, l, t)
+}
+
+// topicOfSend finds the topic of a send that the loop does not know, and says what comes of the send where there is none to store it
+// in.
+func (b *Broker) topicOfSend(c *netpoll.Conn, req *remoting.Command, l *loopState) (*knownTopic, outcome) {
+	h := &l.send
+	if code, remark := admit(h); code != remoting.RespSuccess {
+		return nil, b.refuse(c, req, code, remark)
+	}
+	topic, ok := b.topics.Get(h.Topic)
+	if !ok {
+		made, allowed := b.template(h)
+		if !allowed {
+			return nil, b.refuse(c, req, remoting.RespTopicNotExist, "topic["+string(h.Topic)+"] not exist, apply first please!"+faq)
+		}
+		return nil, b.await(c, made)
+	}
+	if c.State().(*connState).sends.urgent {
+		return newKnownTopic(b, topic), sendDone
+	}
+	switch b.topicState(h.Topic) {
+	case topicWaits:
+		return nil, b.await(c, *topic)
+	case topicFailed:
+		return nil, b.refuse(c, req, remoting.RespServiceNotAvailable, b.notAvailable())
+	}
+	return l.topics.add(topic), sendDone
 }
 
 // await has a send wait for its topic, which is made if it is not there.
-func (b *Broker) await(c *netpoll.Conn, t remoting.TopicConfig) netpoll.Verdict {
-	b.settle(t, func() { b.drainSoon(c) })
-	return awaitTopic
+func (b *Broker) await(c *netpoll.Conn, t remoting.TopicConfig) outcome {
+	b.settle(t, func(error) { b.drainSoon(c) })
+	return sendAwaitsTopic
 }
 
-// admit checks what needs no topic.
-func (b *Broker) admit(h *remoting.SendHeader) (int32, string) {
-	if b.closing.Load() {
-		return remoting.RespServiceNotAvailable, b.notAvailable()
-	}
+// admit checks the name of the topic.
+func admit(h *remoting.SendHeader) (int32, string) {
 	if remark := meta.CheckTopicName(h.Topic); remark != "" {
 		return remoting.RespInvalidParameter, remark
 	}
@@ -108,14 +134,14 @@ func describeTopic(t *remoting.TopicConfig) string {
 }
 
 // refuse answers a send that was not stored. Stock's refusals carry region and trace switch too.
-func (b *Broker) refuse(c *netpoll.Conn, req *remoting.Command, code int32, remark string) netpoll.Verdict {
+func (b *Broker) refuse(c *netpoll.Conn, req *remoting.Command, code int32, remark string) outcome {
 	b.reply(c, req, answer{Code: code, Remark: remark, Fields: []answerField{{"MSG_REGION", b.region}, {"TRACE_ON", "true"}}})
-	return netpoll.Done
+	return sendDone
 }
 
-// stored builds the properties a message is stored with: the producer's, of which known is known, and what the broker adds. A
+// addProperties builds the properties a message is stored with: the producer's, of which known is known, and what the broker adds. A
 // name stands once: a message that was received and is sent again brings some of them along. uniq is the message's unique key.
-func (b *Broker) stored(dst, properties []byte, known *record.Known) (all, uniq []byte) {
+func (b *Broker) addProperties(dst, properties []byte, known *record.Known) (all, uniq []byte) {
 	dst = append(dst, properties...)
 	if known.PopCheck != nil {
 		dst = record.DeleteProperty(dst[:0], dst, record.PropertyPopCheck)
@@ -147,11 +173,11 @@ func setProperty(properties, old []byte, name, value string) []byte {
 }
 
 // sendOne stores a single message.
-func (b *Broker) sendOne(c *netpoll.Conn, req *remoting.Command, l *loopState, topic *remoting.TopicConfig) netpoll.Verdict {
+func (b *Broker) sendOne(c *netpoll.Conn, req *remoting.Command, l *loopState, t *knownTopic) outcome {
 	h, m := &l.send, &l.message
 	if len(m.Body) == 0 {
 		b.reply(c, req, fail(remoting.RespSystemError, "the message body is empty"))
-		return netpoll.Done
+		return sendDone
 	}
 	if isRetry(h.Topic) {
 		if v, ok := b.retried(c, req, l); !ok {
@@ -160,7 +186,7 @@ func (b *Broker) sendOne(c *netpoll.Conn, req *remoting.Command, l *loopState, t
 	}
 	known := &l.known
 	known.Scan(h.Properties)
-	if known.Keys == nil && topic.Attributes["cleanup.policy"] == "COMPACTION" {
+	if known.Keys == nil && t.needsKey {
 		return b.refuse(c, req, remoting.RespMessageIllegal, "Required message key is missing")
 	}
 	level := delay.Level(known.Delay, b.maxLevel)
@@ -168,7 +194,7 @@ func (b *Broker) sendOne(c *netpoll.Conn, req *remoting.Command, l *loopState, t
 		return b.refuse(c, req, remoting.RespNoPermission, b.forbidden("sending transaction message"))
 	}
 	var uniq []byte
-	l.properties, uniq = b.stored(l.properties[:0], h.Properties, known)
+	l.properties, uniq = b.addProperties(l.properties[:0], h.Properties, known)
 	m.Properties = l.properties
 	if level > 0 {
 		l.delayed = delay.Transform(m, level, l.delayed[:0])
@@ -179,32 +205,44 @@ func (b *Broker) sendOne(c *netpoll.Conn, req *remoting.Command, l *loopState, t
 	if err != nil {
 		return b.notStored(c, req, err)
 	}
-	b.stats.Put(h.Topic, l.message.QueueID, 1, int64(p.Size))
-	if req.IsOneway() {
-		return netpoll.Done
+	l.count(t, 1, int64(p.Size))
+	if !req.IsOneway() {
+		var id [64]byte
+		b.answerSend(c, req, l, &stored{ids: record.AppendOffsetID(id[:0], b.advertise, p.PhysicalOffset), queueOffset: p.QueueOffset, end: p.End, uniq: uniq})
 	}
-	from := len(l.parked.frames)
-	r := remoting.BeginReply(l.parked.frames, req.Encoding, req.Opaque, remoting.RespSuccess)
-	r.Str("MSG_REGION", b.region)
-	r.Str("TRACE_ON", "true")
-	var id [64]byte
-	r.Bytes("msgId", record.AppendOffsetID(id[:0], b.advertise, p.PhysicalOffset))
-	r.Int("queueId", int64(h.QueueID))
-	r.Int("queueOffset", p.QueueOffset)
-	r.Bytes("transactionId", uniq)
-	l.parked.frames = r.End()
-	l.answerWhenSafe(c, p.End, from, known)
-	return netpoll.Done
+	return sendDone
 }
 
-// answerWhenSafe parks an answer, or sends it at once for a message that says it need not wait.
-func (l *loopState) answerWhenSafe(c *netpoll.Conn, end int64, from int, known *record.Known) {
-	if string(known.Wait) == "false" {
+// stored is what the answer to a send says of its messages.
+type stored struct {
+	ids         []byte // offset ids, parted by commas
+	queueOffset int64  // of the first
+	end         int64  // in the log, behind the last
+	uniq        []byte // unique key; nil: there is none
+	inner       bool   // they are one record
+}
+
+// answerSend parks the answer of a send that was stored until the log is safe, or sends it at once where the message says that it
+// need not wait. What the loop knows is of this send.
+func (b *Broker) answerSend(c *netpoll.Conn, req *remoting.Command, l *loopState, s *stored) {
+	from := len(l.parked.frames)
+	r := b.opening.Begin(l.parked.frames, req.Encoding, req.Opaque)
+	r.Plain("msgId", s.ids)
+	r.Int("queueId", int64(l.send.QueueID))
+	r.Int("queueOffset", s.queueOffset)
+	if s.uniq != nil {
+		r.Bytes("transactionId", s.uniq)
+	}
+	if s.inner {
+		r.Bytes("batchUniqId", s.uniq)
+	}
+	l.parked.frames = r.End()
+	if string(l.known.Wait) == "false" {
 		c.PutOut(append(c.Out(), l.parked.frames[from:]...))
 		l.parked.frames = l.parked.frames[:from]
 		return
 	}
-	l.park(c, end, from)
+	l.park(c, s.end, from, false)
 }
 
 func isTrue(v []byte) bool { return bytes.EqualFold(v, []byte("true")) }
@@ -231,10 +269,10 @@ func (b *Broker) warnNotStored(err error) {
 }
 
 // notStored answers what the store refused, or holds the frame until there is room.
-func (b *Broker) notStored(c *netpoll.Conn, req *remoting.Command, err error) netpoll.Verdict {
+func (b *Broker) notStored(c *netpoll.Conn, req *remoting.Command, err error) outcome {
 	switch {
 	case errors.Is(err, store.ErrFull):
-		return netpoll.Hold
+		return sendNoRoom
 	case errors.Is(err, store.ErrTooLarge), errors.Is(err, store.ErrMalformed):
 		return b.refuse(c, req, remoting.RespMessageIllegal, b.illegal())
 	}
@@ -247,7 +285,7 @@ func (b *Broker) illegal() string {
 }
 
 // sendBatch stores the items of a batch as messages of their own.
-func (b *Broker) sendBatch(c *netpoll.Conn, req *remoting.Command, l *loopState, topic *remoting.TopicConfig) netpoll.Verdict {
+func (b *Broker) sendBatch(c *netpoll.Conn, req *remoting.Command, l *loopState, t *knownTopic) outcome {
 	h := &l.send
 	if isRetry(h.Topic) || len(h.Topic) > 127 {
 		return b.refuse(c, req, remoting.RespMessageIllegal, "batch request does not support retry group "+string(h.Topic))
@@ -257,13 +295,13 @@ func (b *Broker) sendBatch(c *netpoll.Conn, req *remoting.Command, l *loopState,
 	if delay.Level(known.Delay, b.maxLevel) > 0 {
 		return b.refuse(c, req, remoting.RespMessageIllegal, b.illegal())
 	}
-	if known.UniqKey != nil && keepsBatches(topic) {
-		return b.sendInner(c, req, l)
+	if known.UniqKey != nil && t.batches {
+		return b.sendInner(c, req, l, t)
 	}
 	places, err := b.store.AppendBatch(&l.message, req.Body, l.places[:0])
 	if errors.Is(err, store.ErrMalformed) {
 		b.reply(c, req, fail(remoting.RespSystemError, "the items of the batch do not add up"))
-		return netpoll.Done
+		return sendDone
 	}
 	if err != nil {
 		return b.notStored(c, req, err)
@@ -273,9 +311,9 @@ func (b *Broker) sendBatch(c *netpoll.Conn, req *remoting.Command, l *loopState,
 	for i := range places {
 		bytesIn += int64(places[i].Size)
 	}
-	b.stats.Put(h.Topic, l.message.QueueID, int64(len(places)), bytesIn)
+	l.count(t, int64(len(places)), bytesIn)
 	if req.IsOneway() {
-		return netpoll.Done
+		return sendDone
 	}
 	l.properties = l.properties[:0]
 	for i := range places {
@@ -284,50 +322,28 @@ func (b *Broker) sendBatch(c *netpoll.Conn, req *remoting.Command, l *loopState,
 		}
 		l.properties = record.AppendOffsetID(l.properties, b.advertise, places[i].PhysicalOffset)
 	}
-	from := len(l.parked.frames)
-	r := remoting.BeginReply(l.parked.frames, req.Encoding, req.Opaque, remoting.RespSuccess)
-	r.Str("MSG_REGION", b.region)
-	r.Str("TRACE_ON", "true")
-	r.Bytes("msgId", l.properties)
-	r.Int("queueId", int64(h.QueueID))
-	r.Int("queueOffset", places[0].QueueOffset)
-	if known.UniqKey != nil {
-		r.Bytes("transactionId", known.UniqKey)
-	}
-	l.parked.frames = r.End()
-	l.answerWhenSafe(c, places[len(places)-1].End, from, known)
-	return netpoll.Done
+	b.answerSend(c, req, l, &stored{ids: l.properties, queueOffset: places[0].QueueOffset, end: places[len(places)-1].End, uniq: known.UniqKey})
+	return sendDone
 }
 
 // sendInner stores a batch as one record, in a topic that keeps batches as they are.
-func (b *Broker) sendInner(c *netpoll.Conn, req *remoting.Command, l *loopState) netpoll.Verdict {
+func (b *Broker) sendInner(c *netpoll.Conn, req *remoting.Command, l *loopState, t *knownTopic) outcome {
 	h := &l.send
 	uniq := l.known.UniqKey
-	l.properties, _ = b.stored(l.properties[:0], h.Properties, &l.known)
+	l.properties, _ = b.addProperties(l.properties[:0], h.Properties, &l.known)
 	l.message.Properties = l.properties
 	p, count, err := b.store.AppendInner(&l.message, req.Body)
 	if errors.Is(err, store.ErrMalformed) {
 		b.reply(c, req, fail(remoting.RespSystemError, "the items of the batch do not add up"))
-		return netpoll.Done
+		return sendDone
 	}
 	if err != nil {
 		return b.notStored(c, req, err)
 	}
-	b.stats.Put(h.Topic, l.message.QueueID, int64(count), int64(p.Size))
-	if req.IsOneway() {
-		return netpoll.Done
+	l.count(t, int64(count), int64(p.Size))
+	if !req.IsOneway() {
+		var id [64]byte
+		b.answerSend(c, req, l, &stored{ids: record.AppendOffsetID(id[:0], b.advertise, p.PhysicalOffset), queueOffset: p.QueueOffset, end: p.End, uniq: uniq, inner: true})
 	}
-	from := len(l.parked.frames)
-	r := remoting.BeginReply(l.parked.frames, req.Encoding, req.Opaque, remoting.RespSuccess)
-	r.Str("MSG_REGION", b.region)
-	r.Str("TRACE_ON", "true")
-	var id [64]byte
-	r.Bytes("msgId", record.AppendOffsetID(id[:0], b.advertise, p.PhysicalOffset))
-	r.Int("queueId", int64(h.QueueID))
-	r.Int("queueOffset", p.QueueOffset)
-	r.Bytes("transactionId", uniq)
-	r.Bytes("batchUniqId", uniq)
-	l.parked.frames = r.End()
-	l.answerWhenSafe(c, p.End, from, &l.known)
-	return netpoll.Done
+	return sendDone
 }

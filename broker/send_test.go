@@ -3,9 +3,12 @@ package broker
 import (
 	"bytes"
 	"errors"
+	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -50,7 +53,7 @@ func TestPropertiesOfTheBrokerStandOnce(t *testing.T) {
 	for _, p := range []string{"", "TAGS\x01A", "MSG_REGION\x01Elsewhere\x02TRACE_ON\x01true\x02CLUSTER\x01Other\x02UNIQ_KEY\x01U\x02POP_CK\x01x\x02K\x01v\x02", "XUNIQ_KEY\x01v\x02"} {
 		var known record.Known
 		known.Scan([]byte(p))
-		all, uniq := r.broker.stored(nil, []byte(p), &known)
+		all, uniq := r.broker.addProperties(nil, []byte(p), &known)
 		got := string(all)
 		if v, _ := record.Property(all, record.PropertyUniqKey); len(v) == 0 || string(v) != string(uniq) {
 			t.Errorf("%q: the unique key is %q, not %q", p, v, uniq)
@@ -227,7 +230,7 @@ func TestAnswersWaitForTheLog(t *testing.T) {
 	r := &rig{t: t, root: t.TempDir()}
 	r.startRoutes("127.0.0.1", 0)
 	var mu sync.Mutex
-	safe, broken := int64(-1), error(nil)
+	safe, broken, passes := int64(-1), error(nil), false
 	r.startAltered(func(b *Broker) {
 		loaded := b.visible
 		b.visible = func() int64 {
@@ -241,6 +244,9 @@ func TestAnswersWaitForTheLog(t *testing.T) {
 		b.failed = func() error {
 			mu.Lock()
 			defer mu.Unlock()
+			if passes {
+				safe = math.MaxInt64
+			}
 			return broken
 		}
 	}, "syncFlushTimeout=300")
@@ -259,10 +265,66 @@ func TestAnswersWaitForTheLog(t *testing.T) {
 	broken = errors.New("input/output error")
 	mu.Unlock()
 	want(t, c.call(sendTo("Log", 0, "", "lost")), remoting.RespSystemError, "store: input/output error")
+	// The log passes a record and fails in one moment: the record is safe.
 	mu.Lock()
-	safe, broken = -1, nil
+	safe, passes = r.broker.visible0(), true
+	mu.Unlock()
+	want(t, c.call(sendTo("Log", 0, "", "safe")), 0, "")
+	mu.Lock()
+	safe, broken, passes = -1, nil, false
 	mu.Unlock()
 	want(t, c.call(sendTo("Log", 0, "", "again")), 0, "")
+}
+
+// TestLogTimeoutsFollowTheClockNobodySets: a send waits its time, measured from when it was parked.
+func TestLogTimeoutsFollowTheClockNobodySets(t *testing.T) {
+	t.Parallel()
+	r := &rig{t: t, root: t.TempDir()}
+	r.startRoutes("127.0.0.1", 0)
+	var stuck atomic.Bool
+	var ahead atomic.Int64
+	r.startAltered(func(b *Broker) {
+		loaded, up := b.visible, b.uptime
+		b.visible = func() int64 {
+			if stuck.Load() {
+				return 0
+			}
+			return loaded()
+		}
+		b.uptime = func() time.Duration { return up() + time.Duration(ahead.Load()) }
+	}, "syncFlushTimeout=3600000")
+	c := r.dial()
+	want(t, c.call(sendTo("Stuck", 0, "", "first")), 0, "")
+	stuck.Store(true)
+	first := c.start(sendTo("Stuck", 0, "", "waits"))
+	r.parkedNow(1)
+	ahead.Store(int64(time.Hour) - int64(time.Minute))
+	r.broker.wakeParked()
+	select {
+	case a := <-first:
+		t.Fatal("answered before its time:", a.Code)
+	case <-time.After(50 * time.Millisecond):
+	}
+	second := c.start(sendTo("Stuck", 0, "", "waits as long, from now"))
+	r.parkedNow(2)
+	ahead.Store(int64(time.Hour) + int64(time.Minute))
+	r.broker.wakeParked()
+	want(t, await(t, first), remoting.RespFlushDiskTimeout, "")
+	stuck.Store(false)
+	r.broker.wakeParked()
+	want(t, await(t, second), 0, "")
+}
+
+// parkedNow waits until so many answers wait for the log.
+func (r *rig) parkedNow(n int64) {
+	r.t.Helper()
+	until(r.t, fmt.Sprint(n, " answers parked"), func() bool {
+		all := int64(0)
+		for _, l := range r.broker.loops {
+			all += l.waiting.Load()
+		}
+		return all == n
+	})
 }
 
 func (b *Broker) visible0() int64 { return b.store.Visible().Load() }

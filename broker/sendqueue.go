@@ -9,8 +9,8 @@ import (
 // connection are stored in their order. Other requests of the connection go on. Its loop's own.
 type sendQueue struct {
 	list   []*remoting.Command
-	bytes  int
-	held   bool // the connection is held, because the queue is full
+	bytes  int  // of the clones in list, taken from Broker.pending
+	held   bool // the connection is held, because there is no room for its next send
 	urgent bool // the connection has ended: what waits is stored without its answer
 }
 
@@ -25,22 +25,23 @@ func (b *Broker) send(c *netpoll.Conn, req *remoting.Command) netpoll.Verdict {
 	q := &c.State().(*connState).sends
 	if len(q.list) == 0 {
 		switch b.trySend(c, req) {
-		case netpoll.Done:
+		case sendDone:
 			return netpoll.Done
-		case netpoll.Hold:
+		case sendNoRoom:
 			b.store.Room(c.Resume)
 			return netpoll.Hold
 		}
 	}
-	if len(q.list) >= maxWaitingSends || len(q.list) > 0 && q.bytes+len(req.Body) > maxWaitingSendBytes {
-		q.held = true
+	bytes := netpoll.CloneBytes(req)
+	if len(q.list) >= maxWaitingSends || len(q.list) > 0 && q.bytes+bytes > maxWaitingSendBytes || !b.pending.Take(bytes) {
+		q.held = true // until what it waits for, its topic or the sends before it, has come
 		return netpoll.Hold
 	}
 	if len(q.list) > 0 {
 		b.prepare(&b.loop(c.Loop()).send, req)
 	}
 	q.list = append(q.list, req.Clone())
-	q.bytes += len(req.Body)
+	q.bytes += bytes
 	return netpoll.Done
 }
 
@@ -50,14 +51,14 @@ func (b *Broker) prepare(h *remoting.SendHeader, req *remoting.Command) {
 	if h.Decode(req) != nil {
 		return
 	}
-	if code, _ := b.admit(h); code != remoting.RespSuccess {
+	if code, _ := admit(h); code != remoting.RespSuccess || b.closing.Load() {
 		return
 	}
 	if _, ok := b.topics.Get(h.Topic); ok {
 		return
 	}
 	if made, allowed := b.template(h); allowed {
-		b.settle(made, func() {})
+		b.settle(made, func(error) {})
 	}
 }
 
@@ -65,24 +66,35 @@ func (b *Broker) prepare(h *remoting.SendHeader, req *remoting.Command) {
 func (b *Broker) drain(c *netpoll.Conn) {
 	q := &c.State().(*connState).sends
 	for len(q.list) > 0 {
-		switch b.trySend(c, q.list[0]) {
-		case awaitTopic:
-			return
-		case netpoll.Hold:
-			if !q.urgent {
-				b.store.Room(func() { b.drainSoon(c) })
+		switch v := b.trySend(c, q.list[0]); {
+		case v == sendDone:
+			b.popSend(q)
+		case q.urgent:
+			// Nobody comes back to these: they were not acknowledged, and nobody waits for an answer.
+			for len(q.list) > 0 {
+				b.popSend(q)
 			}
+		case v == sendNoRoom:
+			b.store.Room(func() { b.drainSoon(c) })
 			return
+		default:
+			return // the topic calls
 		}
-		q.bytes -= len(q.list[0].Body)
-		q.list[0] = nil
-		q.list = q.list[1:]
 	}
 	q.list = nil
 	if q.held {
 		q.held = false
 		c.Resume()
 	}
+}
+
+// popSend forgets the first of the sends that wait.
+func (b *Broker) popSend(q *sendQueue) {
+	bytes := netpoll.CloneBytes(q.list[0])
+	q.bytes -= bytes
+	b.pending.Give(bytes)
+	q.list[0] = nil
+	q.list = q.list[1:]
 }
 
 // drainSoon is drain for any goroutine.

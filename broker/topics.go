@@ -1,66 +1,113 @@
 package broker
 
 import (
+	"errors"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"ringmq/broker/meta"
-	"ringmq/netpoll"
 	"ringmq/netpoll/remoting"
 )
 
-// awaitTopic says, beside netpoll's verdicts, that a send has to wait until its topic is settled: on disk and known to the name
-// servers. Otherwise a crash could leave messages without their topic.
-const awaitTopic netpoll.Verdict = 0xff
+// A send waits until its topic is settled: on disk and known to the name servers. Otherwise a crash could leave messages without
+// their topic.
 
-// settling are the topics that were made and are not settled yet. Any goroutine.
+// settling are the topics that sends wait for and that are not settled yet. Any goroutine.
 type settling struct {
-	n    atomic.Int64 // topics; a send looks no further while it is 0
-	mu   sync.Mutex
-	then map[string][]func() // called when the topic is settled
+	n      atomic.Int64 // topics; a send looks no further while it is 0
+	mu     sync.Mutex
+	topics map[string]*unsettled
 }
 
-// has says whether a topic is not settled yet. No allocation.
-func (s *settling) has(topic []byte) bool {
-	if s.n.Load() == 0 {
-		return false
+// unsettled is a topic that is being written and registered, over and over until it is written.
+type unsettled struct {
+	waiting []func(error) // called at the end of the attempt at hand
+	err     error         // of the last attempt: nobody waits, sends are refused
+}
+
+// topicState says whether a message may be acknowledged in a topic.
+type topicState uint8
+
+const (
+	topicSettled topicState = iota
+	topicWaits              // it is about to be written and registered
+	topicFailed             // it could not be written: a crash would forget it
+)
+
+// settleRetry is how long a topic that could not be written waits for the next attempt.
+const settleRetry = time.Second
+
+// topicState is the state of a topic that is in the table. No allocation.
+func (b *Broker) topicState(topic []byte) topicState {
+	s := &b.settling
+	if s.n.Load() != 0 {
+		s.mu.Lock()
+		u := s.topics[string(topic)]
+		failed := u != nil && u.err != nil
+		s.mu.Unlock()
+		if failed {
+			return topicFailed
+		}
+		if u != nil {
+			return topicWaits
+		}
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	_, ok := s.then[string(topic)]
-	return ok
+	if b.topics.Unsaved(topic) {
+		return topicWaits
+	}
+	return topicSettled
 }
 
-// settle makes a topic unless it is there, and has fn called once it is settled: at once, or on a goroutine that fn must not
-// hold up. It does not block.
-func (b *Broker) settle(t remoting.TopicConfig, fn func()) {
+// settle makes a topic unless it is there, and has fn called once it is settled, or could not be: at once, or on a goroutine that fn
+// must not hold up. It does not block.
+func (b *Broker) settle(t remoting.TopicConfig, fn func(error)) {
 	s := &b.settling
 	s.mu.Lock()
-	if waiting, ok := s.then[t.TopicName]; ok {
-		s.then[t.TopicName] = append(waiting, fn)
+	if u := s.topics[t.TopicName]; u != nil {
+		err := u.err
+		if err == nil {
+			u.waiting = append(u.waiting, fn)
+		}
 		s.mu.Unlock()
+		if err != nil {
+			fn(err)
+		}
 		return
 	}
-	if _, ok := b.topics.Lookup(t.TopicName); ok {
+	if _, ok := b.topics.Lookup(t.TopicName); ok && !b.topics.Unsaved([]byte(t.TopicName)) {
 		s.mu.Unlock()
-		fn()
+		fn(nil)
 		return
 	}
-	if s.then == nil {
-		s.then = map[string][]func(){}
+	if s.topics == nil {
+		s.topics = map[string]*unsettled{}
 	}
-	s.then[t.TopicName] = []func(){fn}
+	s.topics[t.TopicName] = &unsettled{waiting: []func(error){fn}}
 	s.n.Add(1)
 	s.mu.Unlock()
 	b.topics.Ensure(t)
-	b.afterSettled(func(error) {
+	b.trySettle(t.TopicName)
+}
+
+// trySettle makes an attempt, and the next one after a while if the topic could not be written.
+func (b *Broker) trySettle(topic string) {
+	s := &b.settling
+	b.afterSettled(func(err error) {
 		s.mu.Lock()
-		waiting := s.then[t.TopicName]
-		delete(s.then, t.TopicName)
-		s.n.Add(-1)
+		u := s.topics[topic]
+		waiting := u.waiting
+		u.waiting, u.err = nil, err
+		if err == nil {
+			delete(s.topics, topic)
+			s.n.Add(-1)
+		}
 		s.mu.Unlock()
 		for _, fn := range waiting {
-			fn()
+			fn(err)
+		}
+		if err != nil && !errors.Is(err, meta.ErrClosed) {
+			time.AfterFunc(settleRetry, func() { b.trySettle(topic) })
 		}
 	})
 }
@@ -88,19 +135,6 @@ func (b *Broker) settled() error {
 	done := make(chan error, 1)
 	b.afterSettled(func(err error) { done <- err })
 	return <-done
-}
-
-// ensureTopic makes a topic unless it is there, and returns when it is settled. It blocks: never on a loop.
-func (b *Broker) ensureTopic(t remoting.TopicConfig) *remoting.TopicConfig {
-	if got, ok := b.topics.Lookup(t.TopicName); !ok || b.settling.has([]byte(t.TopicName)) {
-		done := make(chan struct{})
-		b.settle(t, func() { close(done) })
-		<-done
-	} else {
-		return got
-	}
-	got, _ := b.topics.Ensure(t)
-	return got
 }
 
 // template is the configuration that a send to an unknown topic makes, as stock does; false when it may not be made.

@@ -268,11 +268,10 @@ func (s *Server) onWorker(c *netpoll.Conn, req *remoting.Command) (int32, string
 	if req.Code == remoting.CodePutKvConfig && (!hasNamespace || !hasKey) {
 		return remoting.RespSystemError, "namespace or key is null", nil
 	}
-	own := req.Clone()
-	ok := s.workers.Try(func() {
+	ok := s.workers.TryClone(req, func(own *remoting.Command) {
 		code, remark := s.write(own)
 		if !own.IsOneway() {
-			_ = c.Send(remoting.AppendReply(nil, own.Encoding, own.Opaque, code, remark))
+			_ = c.Give(remoting.AppendReply(nil, own.Encoding, own.Opaque, code, remark))
 		}
 	})
 	if !ok {

@@ -58,10 +58,13 @@ func New(o Options) (*Server, error) {
 	return &Server{o: o, v: o.Values, logger: o.Logger, routes: newRoutes(), kv: store, conns: map[uint64]*netpoll.Conn{}, stop: make(chan struct{})}, nil
 }
 
+// waitingBytes bounds the requests that wait for the disk.
+const waitingBytes = 64 << 20
+
 // Start listens; requests are answered when it returns.
 func (s *Server) Start() error {
 	s.started = s.o.Clock()
-	s.workers = netpoll.NewWorkers(2, 1024)
+	s.workers = netpoll.NewWorkers(2, 1024, netpoll.NewBudget(waitingBytes))
 	addr := net.JoinHostPort(s.v.Text("bindAddress"), strconv.Itoa(s.v.Int("listenPort")))
 	idle := time.Duration(s.v.Int("serverChannelMaxIdleTimeSeconds")) * time.Second
 	if idle <= 0 {

@@ -78,8 +78,11 @@ func (l *loop) deliver() {
 	l.flush()
 }
 
-// flush writes every connection's output, once.
+// flush ends a turn: it writes every connection's output, once.
 func (l *loop) flush() {
+	if ended := l.s.o.TurnEnded; ended != nil {
+		ended(l.index)
+	}
 	for i, c := range l.dirty {
 		l.dirty[i] = nil
 		c.flush()

@@ -281,19 +281,3 @@ func TestAPortInUseIsAnError(t *testing.T) {
 		t.Fatal("a port in use was taken")
 	}
 }
-
-func TestWorkers(t *testing.T) {
-	w := NewWorkers(1, 1)
-	gate, ran := make(chan struct{}), make(chan struct{}, 3)
-	started := make(chan struct{})
-	w.Try(func() { close(started); <-gate; ran <- struct{}{} })
-	<-started
-	if !w.Try(func() { ran <- struct{}{} }) || w.Try(func() {}) {
-		t.Fatal("the queue holds one")
-	}
-	close(gate)
-	w.Close()
-	if len(ran) != 2 || w.Try(func() {}) {
-		t.Fatal(len(ran))
-	}
-}

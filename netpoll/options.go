@@ -41,6 +41,8 @@ type Options struct {
 	MaxConns             int64         // connections beyond it are closed at once; 0: half of the descriptors the process may have
 	Logger               *slog.Logger
 	Clock                func() time.Time // nil: time.Now; for tests
+	// TurnEnded is called on a loop after each of its turns, whatever was done in it, before what it put out is sent; nil: not.
+	TurnEnded func(loop int)
 
 	sweepInterval time.Duration // 0: one second; for tests
 }

@@ -96,6 +96,7 @@ func (d *dispatcher) run() {
 
 // advance dispatches up to what is visible now. Commands get their turn between two chunks of the log.
 func (d *dispatcher) advance() {
+	defer d.roundEnded()
 	for {
 		visible := d.s.log.Visible().Load()
 		if d.at.Load() >= visible {

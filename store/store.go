@@ -55,6 +55,7 @@ type Store struct {
 	flushFailing    atomic.Bool
 
 	listeners atomic.Pointer[[]func(*Arrival)]
+	rounds    atomic.Pointer[[]func()]
 	closing   atomic.Bool // no new messages
 	closeOnce sync.Once
 	closeErr  error

@@ -63,7 +63,7 @@ func (m *Manager) Heartbeat(c Client, d *remoting.HeartbeatData, wants Wants) (s
 
 // Unregister takes a client out of a producer group and a consumer group; "" is none. A client is known by its connection; its id
 // is not asked.
-func (m *Manager) Unregister(conn uint64, _ string, producerGroup, consumerGroup string, wants Wants) []Change {
+func (m *Manager) Unregister(conn uint64, producerGroup, consumerGroup string, wants Wants) []Change {
 	if producerGroup != "" {
 		m.unregisterProducer(conn, producerGroup)
 	}

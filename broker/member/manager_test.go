@@ -77,8 +77,8 @@ func TestWhoIsToldOfAChange(t *testing.T) {
 	step("another topic", heartbeat(1, "a", beat("g", sub("T", 2), sub("U", 1)), always), 1, 2)
 	step("a topic less", heartbeat(1, "a", beat("g", sub("T", 2)), always), 1, 2)
 	step("a group that does not want it", heartbeat(3, "c", beat("g", sub("T", 2)), func(string) bool { return false }))
-	step("one leaves", m.Unregister(3, "c", "", "g", always), 1, 2)
-	step("one leaves twice", m.Unregister(3, "c", "", "g", always))
+	step("one leaves", m.Unregister(3, "", "g", always), 1, 2)
+	step("one leaves twice", m.Unregister(3, "", "g", always))
 	step("a connection ends", m.ConnClosed(2, always), 1)
 	step("the last one leaves", m.ConnClosed(1, always))
 	if m.Group([]byte("g")) != nil {
@@ -200,7 +200,7 @@ func TestProducers(t *testing.T) {
 	if got := m.ProducerTable().Data; len(got["p"]) != 2 || len(got["CLIENT_INNER_PRODUCER"]) != 2 || got["p"][0].RemoteIP != "/10.0.0.1:1" {
 		t.Fatal(got)
 	}
-	m.Unregister(1, "a", "p", "", always)
+	m.Unregister(1, "p", "", always)
 	if got := m.Producers("p"); len(got) != 1 || got[0].ID != "b" {
 		t.Fatal(got)
 	}
@@ -329,7 +329,7 @@ func TestGoldenReplay(t *testing.T) {
 			answers++
 			continue
 		case remoting.CodeUnregisterClient:
-			told += len(conns(m.Unregister(me.Conn, me.ID, req.Text("producerGroup"), req.Text("consumerGroup"), always)))
+			told += len(conns(m.Unregister(me.Conn, req.Text("producerGroup"), req.Text("consumerGroup"), always)))
 			answers++
 			continue
 		case remoting.CodeGetConsumerListByGroup:

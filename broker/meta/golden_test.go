@@ -19,7 +19,7 @@ func yes() bool { return true }
 
 func none() {}
 
-func noTopics([]string) {}
+func noTopics() {}
 
 // meaning decodes a document, stock's dialect included, into plain values.
 func meaning(t *testing.T, doc []byte) any {

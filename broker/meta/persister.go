@@ -32,7 +32,8 @@ type document struct {
 // retryAfter is how long a document that could not be written waits for the next attempt.
 const retryAfter = time.Second
 
-var errPersisterClosed = errors.New("the broker is closing, its tables are not written any more")
+// ErrClosed is what a Mark after Close gets.
+var ErrClosed = errors.New("the broker is closing, its tables are not written any more")
 
 // NewPersister starts the goroutine.
 func NewPersister(logger *slog.Logger) *Persister {
@@ -58,7 +59,7 @@ func (p *Persister) Mark(doc int, after func(error)) {
 	if p.closed {
 		p.mu.Unlock()
 		if after != nil {
-			after(errPersisterClosed)
+			after(ErrClosed)
 		}
 		return
 	}

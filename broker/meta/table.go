@@ -31,14 +31,16 @@ func newTable[V any](all map[string]*V) *table[V] {
 	return t
 }
 
-// partOf is FNV-1a.
-func partOf[T []byte | string](name T) uint32 {
+// Hash spreads names over parts of a table; FNV-1a.
+func Hash[T []byte | string](name T) uint32 {
 	h := uint32(2166136261)
 	for i := range len(name) {
 		h = (h ^ uint32(name[i])) * 16777619
 	}
-	return h % tableParts
+	return h
 }
+
+func partOf[T []byte | string](name T) uint32 { return Hash(name) % tableParts }
 
 func (t *table[V]) get(name []byte) *V { return (*t.parts[partOf(name)].Load())[string(name)] }
 

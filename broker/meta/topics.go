@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"ringmq/netpoll/remoting"
@@ -14,9 +15,19 @@ type Topics struct {
 	mu      sync.Mutex // of writers, and of the version
 	table   *table[remoting.TopicConfig]
 	version remoting.DataVersion
+	recent  []alteration     // the newest, one for every number of the version's counter
+	unsaved map[string]int64 // topics made that are in no document on disk -> counter of the version that has them
+	unsafe  atomic.Int64     // len(unsaved)
+	edition atomic.Uint64
 	clock   func() time.Time
-	changed func(names []string) // called under no lock after a change; nil names: everything may have changed
+	changed func() // called under no lock after a change
 }
+
+// alteration says what one step of the version changed; no names: what cannot be said by topics, a deletion for example.
+type alteration struct{ names []string }
+
+// maxRecent bounds the alterations that are remembered.
+const maxRecent = 4096
 
 type topicsFile struct {
 	DataVersion      remoting.DataVersion             `json:"dataVersion"`
@@ -24,7 +35,7 @@ type topicsFile struct {
 }
 
 // NewTopics reads the document (nil: none yet). changed is told of every change.
-func NewTopics(doc []byte, clock func() time.Time, changed func(names []string)) (*Topics, error) {
+func NewTopics(doc []byte, clock func() time.Time, changed func()) (*Topics, error) {
 	var f topicsFile
 	if len(doc) > 0 {
 		if err := remoting.Unmarshal(doc, &f); err != nil {
@@ -71,6 +82,28 @@ func (t *Topics) Snapshot() (map[string]*remoting.TopicConfig, remoting.DataVers
 	return t.table.all(), t.version
 }
 
+// Since returns the topics that were altered after the version of a counter, with the version that they belong to: whoever has the
+// table as it was then and takes them in has the table of that version. whole: it is all topics, because what happened cannot be said
+// by some.
+func (t *Topics) Since(counter int64) (_ map[string]*remoting.TopicConfig, _ remoting.DataVersion, whole bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	some := map[string]*remoting.TopicConfig{}
+	missing := t.version.Counter - counter
+	if missing < 0 || missing > int64(len(t.recent)) {
+		return t.table.all(), t.version, true
+	}
+	for _, a := range t.recent[len(t.recent)-int(missing):] {
+		if a.names == nil {
+			return t.table.all(), t.version, true
+		}
+		for _, name := range a.names {
+			some[name] = t.table.lookup(name)
+		}
+	}
+	return some, t.version, false
+}
+
 // Len is how many topics there are.
 func (t *Topics) Len() int { return int(t.table.count.Load()) }
 
@@ -81,12 +114,16 @@ func (t *Topics) Version() remoting.DataVersion {
 	return t.version
 }
 
+// Edition changes with every change of the table, before the call that made the change returns: what was looked up after it was read
+// holds while it stays the same. Any goroutine, no lock.
+func (t *Topics) Edition() uint64 { return t.edition.Load() }
+
 // Touch raises the version although no topic changed, as stock does when the broker's permission changes.
 func (t *Topics) Touch() {
 	t.mu.Lock()
-	t.bump()
+	t.bump(nil)
 	t.mu.Unlock()
-	t.changed(nil)
+	t.changed()
 }
 
 // Put creates or replaces topics.
@@ -95,12 +132,12 @@ func (t *Topics) Put(all ...remoting.TopicConfig) {
 	t.mu.Lock()
 	for i := range all {
 		c := all[i]
-		t.table.set(c.TopicName, &c)
+		t.put(&c)
 		names[i] = c.TopicName
 	}
-	t.bump()
+	t.bump(names)
 	t.mu.Unlock()
-	t.changed(names)
+	t.changed()
 }
 
 // Alter creates or replaces a topic as an operator asks for it; attributes are changes as in AlterAttributes. Errors have
@@ -120,10 +157,10 @@ func (t *Topics) Alter(c remoting.TopicConfig, attributes string) (changed bool,
 		t.mu.Unlock()
 		return false, nil
 	}
-	t.table.set(c.TopicName, &c)
-	t.bump()
+	t.put(&c)
+	t.bump([]string{c.TopicName})
 	t.mu.Unlock()
-	t.changed([]string{c.TopicName})
+	t.changed()
 	return true, nil
 }
 
@@ -137,10 +174,10 @@ func (t *Topics) Ensure(c remoting.TopicConfig) (_ *remoting.TopicConfig, create
 		t.mu.Unlock()
 		return old, false
 	}
-	t.table.set(c.TopicName, &c)
-	t.bump()
+	t.put(&c)
+	t.bump([]string{c.TopicName})
 	t.mu.Unlock()
-	t.changed([]string{c.TopicName})
+	t.changed()
 	return &c, true
 }
 
@@ -152,15 +189,55 @@ func (t *Topics) Delete(name string) bool {
 		return false
 	}
 	t.table.set(name, nil)
-	t.bump()
+	delete(t.unsaved, name)
+	t.unsafe.Store(int64(len(t.unsaved)))
+	t.bump(nil)
 	t.mu.Unlock()
-	t.changed(nil)
+	t.changed()
 	return true
 }
 
-func (t *Topics) bump() {
+// put enters a topic; under mu, before bump. One that is new is unsaved before anyone can find it.
+func (t *Topics) put(c *remoting.TopicConfig) {
+	if t.table.lookup(c.TopicName) == nil {
+		if t.unsaved == nil {
+			t.unsaved = map[string]int64{}
+		}
+		t.unsaved[c.TopicName] = t.version.Counter + 1
+		t.unsafe.Store(int64(len(t.unsaved)))
+	}
+	t.table.set(c.TopicName, c)
+}
+
+// Unsaved says that a topic was made and a crash would forget it. Any goroutine; no allocation, and no lock while there is no such
+// topic.
+func (t *Topics) Unsaved(name []byte) bool {
+	if t.unsafe.Load() == 0 {
+		return false
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	_, ok := t.unsaved[string(name)]
+	return ok
+}
+
+// Saved says that the document of the version with this counter, or a later one, is on disk.
+func (t *Topics) Saved(counter int64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	maps.DeleteFunc(t.unsaved, func(_ string, made int64) bool { return made <= counter })
+	t.unsafe.Store(int64(len(t.unsaved)))
+}
+
+// bump makes the next version. The last entry of recent is that of the version.
+func (t *Topics) bump(names []string) {
 	t.version.Counter++
 	t.version.Timestamp = t.clock().UnixMilli()
+	if len(t.recent) == maxRecent {
+		t.recent = append(t.recent[:0], t.recent[maxRecent/2:]...)
+	}
+	t.recent = append(t.recent, alteration{names})
+	t.edition.Add(1)
 }
 
 // Document is the content of topics.json.

@@ -3,6 +3,8 @@ package stats
 import (
 	"strings"
 	"sync"
+
+	"ringmq/broker/meta"
 )
 
 // entry is what is counted together under one key: how many messages, and how many bytes.
@@ -28,13 +30,7 @@ func newSet() *set {
 	return s
 }
 
-func slot(key []byte) int {
-	h := uint32(2166136261)
-	for _, ch := range key {
-		h = (h ^ uint32(ch)) * 16777619
-	}
-	return int(h % shards)
-}
+func slot(key []byte) uint32 { return meta.Hash(key) % shards }
 
 // find returns the entry of a key, nil if there is none.
 func (s *set) find(key []byte) *entry {

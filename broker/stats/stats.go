@@ -31,6 +31,7 @@ type Stats struct {
 
 	getFound, getMiss, transferred atomic.Int64 // pulls that found something, or nothing; messages handed out
 	getTimeMaxMs                   atomic.Int64
+	edition                        atomic.Uint64
 
 	mu     sync.Mutex
 	rates  rates
@@ -54,17 +55,6 @@ func New(cluster string, clock func() time.Time) *Stats {
 func midnight(t time.Time) time.Time {
 	y, m, d := t.Date()
 	return time.Date(y, m, d, 0, 0, 0, 0, t.Location())
-}
-
-// Put counts messages stored in a topic: count messages of so many bytes together.
-func (s *Stats) Put(topic []byte, _ int32, count, bytes int64) {
-	e := s.topicPut.get(topic)
-	e.nums.add(count, 1)
-	e.size.add(bytes, 1)
-	s.brokerPut.value.Add(count)
-	if !meta.IsSystemTopicName(topic) {
-		s.userPut.Add(count)
-	}
 }
 
 // Get counts messages handed out to a group in one answer.
@@ -140,6 +130,7 @@ func (s *Stats) DeleteTopic(topic string) {
 	for _, set := range []*set{s.topicPut, s.groupGet, s.sendBack} {
 		set.drop(ofTopic(topic))
 	}
+	s.edition.Add(1)
 }
 
 // DeleteGroup forgets the figures of a group.

@@ -29,7 +29,7 @@ func TestWindows(t *testing.T) {
 	if _, ok := s.Find(TopicPutNums, "T"); ok {
 		t.Fatal("nothing has been counted yet")
 	}
-	s.Put(topic, 0, 3, 300)
+	put(s, topic, 3, 300)
 	s.Get(group, topic, 2, 200)
 	s.SendBack("g", "T")
 	second(1)
@@ -108,8 +108,10 @@ func TestCountingDoesNotAllocate(t *testing.T) {
 	}
 	s := New("c", time.Now)
 	topic, group := []byte("topic"), []byte("group")
+	puts := s.Puts(topic)
 	fn := func() {
-		s.Put(topic, 0, 1, 100)
+		puts.Add(1, 100)
+		puts.Flush()
 		s.Get(group, topic, 1, 100)
 		s.Miss()
 		s.NoteGetTime(time.Millisecond)
@@ -120,6 +122,38 @@ func TestCountingDoesNotAllocate(t *testing.T) {
 	}
 }
 
+// put counts at once.
+func put(s *Stats, topic []byte, messages, bytes int64) {
+	p := s.Puts(topic)
+	p.Add(messages, bytes)
+	p.Flush()
+}
+
+// TestPutsAreGathered: nothing counts before Flush, and everything once, as so many sends.
+func TestPutsAreGathered(t *testing.T) {
+	now := noon
+	s := New("c", func() time.Time { return now })
+	p := s.Puts([]byte("T"))
+	if !p.Add(1, 100) || p.Add(3, 300) {
+		t.Fatal("the first is the first, the second is not")
+	}
+	if n := s.brokerPut.value.Load(); n != 0 {
+		t.Fatal(n)
+	}
+	p.Flush()
+	if e := s.topicPut.find([]byte("T")); e.nums.value.Load() != 4 || e.nums.times.Load() != 2 || e.size.value.Load() != 400 || s.brokerPut.value.Load() != 4 || s.userPut.Load() != 4 {
+		t.Fatal(e.nums.value.Load(), e.nums.times.Load())
+	}
+	if !p.Add(1, 1) {
+		t.Fatal("the first after Flush")
+	}
+	before := s.Edition()
+	s.DeleteTopic("T")
+	if s.Edition() == before {
+		t.Fatal("figures were forgotten and nobody can tell")
+	}
+}
+
 func TestRates(t *testing.T) {
 	now := noon
 	s := New("c", func() time.Time { return now })
@@ -127,9 +161,9 @@ func TestRates(t *testing.T) {
 		t.Fatal(got["putTps"])
 	}
 	for i := range 700 {
-		s.Put([]byte("T"), 0, 10, 10)
+		put(s, []byte("T"), 10, 10)
 		if i >= 690 {
-			s.Put([]byte("T"), 0, 20, 20)
+			put(s, []byte("T"), 20, 20)
 		}
 		s.Get([]byte("g"), []byte("T"), 5, 5)
 		s.Miss()
@@ -145,11 +179,11 @@ func TestRates(t *testing.T) {
 func TestMornings(t *testing.T) {
 	now := noon
 	s := New("c", func() time.Time { return now })
-	s.Put([]byte("T"), 0, 5, 5)
-	s.Put([]byte("rmq_sys_x"), 0, 100, 100) // the system's own messages are no user's
+	put(s, []byte("T"), 5, 5)
+	put(s, []byte("rmq_sys_x"), 100, 100) // the system's own messages are no user's
 	now = noon.Add(12 * time.Hour)
 	s.Sample(now)
-	s.Put([]byte("T"), 0, 2, 2)
+	put(s, []byte("T"), 2, 2)
 	s.Get([]byte("g"), []byte("T"), 1, 1)
 	got := s.Runtime(&Figures{Now: now})
 	if got["msgPutTotalTodayMorning"] != "5" || got["msgPutTotalYesterdayMorning"] != "0" || got["msgPutTotalTodayNow"] != "7" || got["msgGetTotalTodayNow"] != "1" {

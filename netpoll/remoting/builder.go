@@ -102,6 +102,21 @@ func (b *Builder) Int(key string, v int64) {
 	b.buf = append(b.buf, '"')
 }
 
+// Plain adds a text that needs no escaping in JSON, digits and letters for example. Not inlined for the reason given at Str.
+//
+//go:noinline
+func (b *Builder) Plain(key string, v []byte) {
+	b.next()
+	if b.enc == Binary {
+		b.buf = appendBinaryField(b.buf, key, v)
+		return
+	}
+	b.key(key)
+	b.buf = append(b.buf, '"')
+	b.buf = append(b.buf, v...)
+	b.buf = append(b.buf, '"')
+}
+
 // Bool adds "true" or "false".
 func (b *Builder) Bool(key string, v bool) {
 	if v {
@@ -116,6 +131,19 @@ func (b *Builder) Body(p []byte) { b.body = p }
 
 // End completes the frame and returns dst with it.
 func (b *Builder) End() []byte {
+	b.closeHeader()
+	return closeFrame(b.buf, b.start, b.enc, b.body)
+}
+
+// EndHead completes all of a frame but its body, of which so many bytes are to follow, and returns dst with it.
+func (b *Builder) EndHead(bodyBytes int) []byte {
+	b.closeHeader()
+	head := closeFrame(b.buf, b.start, b.enc, nil)
+	binary.BigEndian.PutUint32(head[b.start:], uint32(len(head)-b.start-4+bodyBytes))
+	return head
+}
+
+func (b *Builder) closeHeader() {
 	if b.count == 0 {
 		b.open()
 	}
@@ -127,7 +155,39 @@ func (b *Builder) End() []byte {
 		}
 		b.buf = appendJSONRest(b.buf, FlagResponse, Java, b.opaque, b.remark != "", b.remark, Version)
 	}
-	return closeFrame(b.buf, b.start, b.enc, b.body)
+}
+
+// Opening is the beginning of answers that have a code, no remark and their first fields in common, made once in both encodings.
+type Opening struct {
+	frames [2][]byte // from the length word on
+	fields [2]int    // Builder.fields
+	count  int
+}
+
+// NewOpening makes the opening of answers of a code, with fields, at least one, as key, value, key, value ...
+func NewOpening(code int32, fields ...string) *Opening {
+	o := &Opening{count: len(fields) / 2}
+	for _, enc := range []Encoding{JSON, Binary} {
+		b := BeginReply(nil, enc, 0, code)
+		for i := 0; i < len(fields); i += 2 {
+			b.Str(fields[i], fields[i+1])
+		}
+		o.frames[enc], o.fields[enc] = b.buf, b.fields
+	}
+	return o
+}
+
+// binaryOpaque is where the opaque number lies in a binary frame.
+const binaryOpaque = frameHead + 5
+
+// Begin is BeginReply with what the opening has. No remark may be set.
+func (o *Opening) Begin(dst []byte, enc Encoding, opaque int32) Builder {
+	b := Builder{start: len(dst), enc: enc, opaque: opaque, count: o.count, fields: len(dst) + o.fields[enc]}
+	b.buf = append(dst, o.frames[enc]...)
+	if enc == Binary {
+		binary.BigEndian.PutUint32(b.buf[b.start+binaryOpaque:], uint32(opaque))
+	}
+	return b
 }
 
 // AppendReply appends an answer of a code and a remark ("" for none).

@@ -21,10 +21,41 @@ type SendHeader struct {
 	Batch                 bool
 }
 
-// the long name of each letter, by which V1 sends the same field.
-var sendLetters = map[string]byte{
-	"producerGroup": 'a', "topic": 'b', "defaultTopic": 'c', "defaultTopicQueueNums": 'd', "queueId": 'e', "sysFlag": 'f',
-	"bornTimestamp": 'g', "flag": 'h', "properties": 'i', "reconsumeTimes": 'j', "unitMode": 'k', "maxReconsumeTimes": 'l', "batch": 'm',
+// sendNames are the long names, by which V1 sends what the other forms call a, b, c ...
+var sendNames = [...]string{"producerGroup", "topic", "defaultTopic", "defaultTopicQueueNums", "queueId", "sysFlag", "bornTimestamp", "flag",
+	"properties", "reconsumeTimes", "unitMode", "maxReconsumeTimes", "batch"}
+
+// sendLetter is the letter of a long name, 0 for a name that is none of them.
+func sendLetter(name []byte) byte {
+	switch string(name) {
+	case "producerGroup":
+		return 'a'
+	case "topic":
+		return 'b'
+	case "defaultTopic":
+		return 'c'
+	case "defaultTopicQueueNums":
+		return 'd'
+	case "queueId":
+		return 'e'
+	case "sysFlag":
+		return 'f'
+	case "bornTimestamp":
+		return 'g'
+	case "flag":
+		return 'h'
+	case "properties":
+		return 'i'
+	case "reconsumeTimes":
+		return 'j'
+	case "unitMode":
+		return 'k'
+	case "maxReconsumeTimes":
+		return 'l'
+	case "batch":
+		return 'm'
+	}
+	return 0
 }
 
 // MissingError is a mandatory field that a request lacks, worded as stock words it.
@@ -46,7 +77,7 @@ func (h *SendHeader) Decode(c *Command) error {
 		f := &c.Ext[i]
 		letter := byte(0)
 		if c.Code == CodeSendMessage {
-			letter = sendLetters[string(f.Key)]
+			letter = sendLetter(f.Key)
 		} else if len(f.Key) == 1 {
 			letter = f.Key[0]
 		}
@@ -72,11 +103,7 @@ func (h *SendHeader) Decode(c *Command) error {
 
 func sendFieldName(code int32, letter byte) string {
 	if code == CodeSendMessage {
-		for name, l := range sendLetters {
-			if l == letter {
-				return name
-			}
-		}
+		return sendNames[letter-'a']
 	}
 	return string(letter)
 }

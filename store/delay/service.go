@@ -48,6 +48,7 @@ type Service struct {
 	done   chan struct{}
 
 	mu      sync.Mutex
+	started bool
 	levels  []level
 	version dataVersion
 	updates int64
@@ -132,12 +133,24 @@ func (s *Service) poke() {
 	}
 }
 
-// Start begins to deliver.
-func (s *Service) Start() { go s.run() }
+// Start begins to deliver. Once, and not after Close.
+func (s *Service) Start() {
+	s.mu.Lock()
+	s.started = true
+	s.mu.Unlock()
+	go s.run()
+}
 
-// Close stops delivering and saves the offsets. Call it before the store's Close, and only after Start.
+// Close stops delivering and saves the offsets; a service that was never started has nothing to stop. Call it before the store's
+// Close.
 func (s *Service) Close(ctx context.Context) error {
 	s.cancel()
+	s.mu.Lock()
+	started := s.started
+	s.mu.Unlock()
+	if !started {
+		return nil
+	}
 	select {
 	case <-s.done:
 	case <-ctx.Done():

@@ -1,0 +1,99 @@
+package broker
+
+import (
+	"fmt"
+	"strconv"
+	"testing"
+	"time"
+
+	"ringmq/netpoll/remoting"
+)
+
+// TestHeldPullGetsWhatArrivesTogether: a pull is woken by all that became visible at once, not by the first of it.
+func TestHeldPullGetsWhatArrivesTogether(t *testing.T) {
+	r := newRig(t)
+	c, p := r.dial(), r.dial()
+	const items = 20
+	batch := sendTo("Together", 0, "", batchBody(items))
+	batch.Code = remoting.CodeSendBatchMessage
+	batch.Ext[len(batch.Ext)-1].Value = []byte("true")
+	want(t, p.call(batch), 0, "")
+	for round := int64(1); round <= 50; round++ {
+		r.visibleMax("Together", 0, round*items)
+		held := c.start(pullOf("G", "Together", 0, round*items, "*", 10*time.Second))
+		r.heldNow(1)
+		want(t, p.call(batch), 0, "")
+		if a := await(t, held); len(bodies(t, a)) != items || a.Text("nextBeginOffset") != strconv.FormatInt((round+1)*items, 10) {
+			t.Fatal("round", round, a.Code, len(bodies(t, a)), a.Text("nextBeginOffset"))
+		}
+	}
+}
+
+// TestHeldPullsEndInTheirOrder: whatever was held first, the shortest ends first, and none before its time.
+func TestHeldPullsEndInTheirOrder(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	c := r.dial()
+	want(t, c.call(sendTo("Order", 0, "", "1")), 0, "")
+	r.visibleMax("Order", 0, 1)
+	type end struct{ hold, took time.Duration }
+	ended := make(chan end, 4)
+	for n, hold := range []time.Duration{600 * time.Millisecond, 200 * time.Millisecond, 20 * time.Second, 400 * time.Millisecond} {
+		began := time.Now()
+		answer := r.dial().start(pullOf("G", "Order", 0, 1, "*", hold))
+		r.heldNow(int64(n) + 1)
+		go func() {
+			if a, ok := <-answer; ok && string(a.Remark) == "OFFSET_OVERFLOW_ONE" {
+				ended <- end{hold, time.Since(began)}
+			}
+		}()
+	}
+	last := time.Duration(0)
+	for range 3 {
+		select {
+		case e := <-ended:
+			if e.hold < last || e.took < e.hold-10*time.Millisecond {
+				t.Error(e, "after", last)
+			}
+			last = e.hold
+		case <-time.After(patience):
+			t.Fatal("not in time")
+		}
+	}
+	r.heldNow(1)
+}
+
+// TestHoldingAllocatesNothing: a pull that waits uses what an earlier one has used.
+func TestHoldingAllocatesNothing(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector allocates")
+	}
+	r := newRig(t)
+	want(t, r.dial().call(sendTo("Waits", 0, "", "1")), 0, "")
+	r.visibleMax("Waits", 0, 1)
+	const pulls = 64
+	frames := encoded(pulls, pullOf("G", "Waits", 0, 1, "A || B", time.Millisecond))
+	w := r.wire()
+	turn := func() {
+		if _, err := w.conn.Write(frames); err != nil {
+			t.Fatal(err)
+		}
+		for range pulls {
+			w.exchange(nil, 1)
+		}
+	}
+	for range 20 {
+		turn()
+	}
+	const wakes = 0.4 // of an allocation per pull: what it costs to wake the loop, for one pull or for many
+	if n := mallocs(30, pulls, turn); n > wakes {
+		t.Errorf("%.3f allocations per held pull", n)
+	}
+	if a := w.answer(); a.Code != remoting.RespPullNotFound {
+		t.Fatal(a.Code, string(a.Remark))
+	}
+	r.heldNow(0)
+	if n := r.broker.holds.bytes.Held(); n != 0 {
+		t.Fatal(fmt.Sprint(n, " bytes held for nobody"))
+	}
+}

@@ -1,0 +1,37 @@
+package broker
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"ringmq/broker/config"
+)
+
+// inForce are the values that requests ask for all the time and that a request may change: a look at them must not cost a search by
+// key.
+type inForce struct {
+	permission   int32 // brokerPermission
+	litePull     bool  // litePullMessageEnable
+	longPolling  bool  // longPollingEnable
+	shortPolling time.Duration
+	slaveRead    bool // slaveReadEnable
+}
+
+// configuration keeps the values in force. Any goroutine.
+type configuration struct {
+	mu  sync.Mutex // of those who read the configuration anew, so that the newest stays
+	now atomic.Pointer[inForce]
+}
+
+func (f *configuration) get() *inForce { return f.now.Load() }
+
+// read takes the values from the configuration. After every change of it.
+func (f *configuration) read(c *config.Config) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.now.Store(&inForce{
+		permission: int32(c.Int("brokerPermission")), litePull: c.Bool("litePullMessageEnable"), longPolling: c.Bool("longPollingEnable"),
+		shortPolling: time.Duration(c.Int("shortPollingTimeMills")) * time.Millisecond, slaveRead: c.Bool("slaveReadEnable"),
+	})
+}

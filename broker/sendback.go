@@ -1,0 +1,175 @@
+package broker
+
+import (
+	"errors"
+	"math/rand/v2"
+	"strconv"
+
+	"ringmq/broker/meta"
+	"ringmq/netpoll"
+	"ringmq/netpoll/remoting"
+	"ringmq/store"
+	"ringmq/store/delay"
+	"ringmq/store/record"
+)
+
+// sendBack serves 36: a consumer gives a message back, to be delivered again later or to become a dead letter. A worker reads the
+// message; its topic and the log are waited for as a send waits for them, on nobody's goroutine.
+func (b *Broker) sendBack(c *netpoll.Conn, req *remoting.Command) netpoll.Verdict {
+	ok := b.workers.TryClone(req, func(own *remoting.Command) {
+		s := &returned{b: b, c: c, enc: own.Encoding, opaque: own.Opaque, oneway: own.IsOneway(), group: own.Text("group")}
+		if a, done := s.read(own); done {
+			s.answer(a)
+			return
+		}
+		b.settle(s.topic, func(err error) {
+			if err != nil {
+				s.answer(fail(remoting.RespServiceNotAvailable, b.notAvailable()))
+				return
+			}
+			s.store()
+		})
+	})
+	if !ok {
+		b.reply(c, req, busy)
+	}
+	return netpoll.Done
+}
+
+// returned is a message that was given back and is not stored yet.
+type returned struct {
+	b      *Broker
+	c      *netpoll.Conn
+	enc    remoting.Encoding
+	opaque int32
+	oneway bool
+	group  string
+	from   string // topic of the message
+	m      *store.Message
+	topic  remoting.TopicConfig // of m
+	bytes  int                  // of m, taken from Broker.pending
+}
+
+// read finds the message and makes the one to be stored; done says that there is none, and a is the answer. It blocks.
+func (s *returned) read(req *remoting.Command) (a answer, done bool) {
+	b := s.b
+	config := b.groups.Find([]byte(s.group))
+	if config == nil {
+		return fail(remoting.RespSubscriptionGroupNotExist, "subscription group not exist, "+s.group+" "+faq), true
+	}
+	if b.permission()&remoting.PermWrite == 0 {
+		return fail(remoting.RespNoPermission, b.forbidden("sending message")), true
+	}
+	if config.RetryQueueNums <= 0 {
+		return answer{}, true
+	}
+	offset, _, err := req.Int64("offset")
+	if err != nil {
+		return fail(remoting.RespSystemError, err.Error()), true
+	}
+	raw, err := b.store.MessageByOffset(offset, nil)
+	var r record.Record
+	if err != nil || r.Parse(raw) != nil {
+		return fail(remoting.RespSystemError, "look message by offset failed, "+strconv.FormatInt(offset, 10)), true
+	}
+	s.from = string(r.Topic)
+	if s.m, s.topic, err = b.givenBack(req, config, &r); err != nil {
+		return fail(remoting.RespSystemError, err.Error()), true
+	}
+	if !b.pending.Take(len(raw)) {
+		return busy, true
+	}
+	s.bytes = len(raw)
+	return answer{}, false
+}
+
+// answer answers what was not stored. Any goroutine.
+func (s *returned) answer(a answer) {
+	s.b.pending.Give(s.bytes)
+	if s.oneway {
+		return
+	}
+	_ = s.c.Give(a.append(nil, &remoting.Command{Encoding: s.enc, Opaque: s.opaque}))
+}
+
+// store has the message stored on its connection's loop, where answers wait for the log; without an answer if the connection has
+// ended. Any goroutine.
+func (s *returned) store() {
+	if s.c.Do(s.storeOnLoop) != nil {
+		s.oneway = true
+		if _, err := s.b.store.Append(s.m); errors.Is(err, store.ErrFull) {
+			s.b.store.Room(s.store)
+			return
+		}
+		s.b.pending.Give(s.bytes)
+	}
+}
+
+func (s *returned) storeOnLoop() {
+	b := s.b
+	p, err := b.store.Append(s.m)
+	switch {
+	case errors.Is(err, store.ErrFull):
+		b.store.Room(s.store)
+		return
+	case errors.Is(err, store.ErrTooLarge), errors.Is(err, store.ErrMalformed):
+		s.answer(fail(remoting.RespSystemError, "MESSAGE_ILLEGAL"))
+		return
+	case err != nil:
+		s.answer(fail(remoting.RespSystemError, "SERVICE_NOT_AVAILABLE"))
+		return
+	}
+	b.pending.Give(s.bytes)
+	b.stats.SendBack(s.group, s.from)
+	if s.oneway {
+		return
+	}
+	l := b.loop(s.c.Loop())
+	from := len(l.parked.frames)
+	l.parked.frames = remoting.AppendReply(l.parked.frames, s.enc, s.opaque, remoting.RespSuccess, "")
+	l.park(s.c, p.End, from, true)
+}
+
+// givenBack is the message that is stored for one given back, and the topic it belongs in. The topic may not be there yet.
+func (b *Broker) givenBack(req *remoting.Command, config *remoting.SubscriptionGroupConfig, r *record.Record) (m *store.Message, t remoting.TopicConfig, err error) {
+	level, _, err := req.Int32("delayLevel")
+	if err != nil {
+		return nil, t, err
+	}
+	limit := config.RetryMaxTimes
+	if n, ok, err := req.Int32("maxReconsumeTimes"); err != nil {
+		return nil, t, err
+	} else if ok && req.Version >= ownLimitSince {
+		limit = n
+	}
+	const rw = remoting.PermRead | remoting.PermWrite
+	properties := record.DeleteProperty(nil, r.Properties, record.PropertyCRC, record.PropertyDelay, "WAIT", "REAL_TOPIC", "REAL_QID")
+	if len(properties) > 0 && !record.ClosedProperties(properties) {
+		properties = append(properties, 2)
+	}
+	if _, ok := record.Property(properties, "RETRY_TOPIC"); !ok {
+		properties = record.AppendPropertyBytes(properties, "RETRY_TOPIC", r.Topic)
+	}
+	if _, ok := record.Property(properties, "ORIGIN_MESSAGE_ID"); !ok {
+		id := record.AppendOffsetID(nil, r.StoreHost, r.PhysicalOffset)
+		properties = record.AppendPropertyBytes(properties, "ORIGIN_MESSAGE_ID", id)
+	}
+	properties = record.AppendProperty(properties, "WAIT", "false")
+	m = &store.Message{
+		Flag: r.Flag, SysFlag: r.SysFlag, BornTimestamp: r.BornTimestamp, BornHost: r.BornHost, StoreHost: b.advertise,
+		ReconsumeTimes: r.ReconsumeTimes + 1, Body: r.Body,
+	}
+	if r.ReconsumeTimes >= limit || level < 0 {
+		t = remoting.NewTopicConfig(meta.DLQPrefix+config.GroupName, 1, rw)
+		m.Topic, m.Properties = []byte(t.TopicName), record.AppendProperty(properties, record.PropertyDelay, "0")
+		return m, t, nil
+	}
+	t = remoting.NewTopicConfig(meta.RetryPrefix+config.GroupName, config.RetryQueueNums, rw)
+	if level == 0 {
+		level = 3 + r.ReconsumeTimes
+	}
+	m.Topic, m.QueueID = []byte(t.TopicName), rand.Int32N(max(config.RetryQueueNums, 1))
+	m.Properties = record.AppendProperty(properties, record.PropertyDelay, strconv.Itoa(int(level)))
+	delay.Transform(m, min(int(level), b.maxLevel), nil)
+	return m, t, nil
+}

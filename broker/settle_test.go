@@ -1,0 +1,58 @@
+package broker
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"ringmq/netpoll/remoting"
+)
+
+// TestTopicThatCannotBeWritten: no message is acknowledged in a topic that a crash would forget, however the topic came about; and
+// when it can be written again, sends go on by themselves.
+func TestTopicThatCannotBeWritten(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	c := r.dial()
+	want(t, c.call(sendTo("Before", 0, "", "x")), 0, "")
+	if err := r.broker.settled(); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(r.root, "store", "config", "topics.json")
+	if err := os.Mkdir(file+".tmp", 0o700); err != nil {
+		t.Fatal(err)
+	}
+	refused := func(topic string) {
+		t.Helper()
+		a := c.call(sendTo(topic, 0, "", "x"))
+		if a.Code != remoting.RespServiceNotAvailable || !strings.HasPrefix(string(a.Remark), "service not available now.") {
+			t.Fatal(topic, a.Code, string(a.Remark))
+		}
+	}
+	refused("BySend")
+	began := time.Now()
+	for range 20 {
+		refused("BySend") // nobody waits for one attempt after the other
+	}
+	if took := time.Since(began); took > 10*settleRetry {
+		t.Fatal("refused after", took)
+	}
+	if a := c.call(request(remoting.CodeUpdateAndCreateTopic, "topic", "ByOperator", "readQueueNums", 1, "writeQueueNums", 1, "perm", 6, "topicFilterType", "SINGLE_TAG")); a.Code == 0 {
+		t.Fatal("created:", string(a.Remark))
+	}
+	refused("ByOperator")
+	want(t, c.call(beat("client", "Group", "Before", "*", 1)), 0, "")
+	refused("%RETRY%Group")
+	want(t, c.call(sendTo("Before", 0, "", "a topic that is there takes messages")), 0, "")
+	if err := os.Remove(file + ".tmp"); err != nil {
+		t.Fatal(err)
+	}
+	for _, topic := range []string{"BySend", "ByOperator", "%RETRY%Group"} {
+		until(t, topic, func() bool { return c.call(sendTo(topic, 0, "", "x")).Code == 0 })
+		if doc, err := os.ReadFile(file); err != nil || !strings.Contains(string(doc), `"`+topic+`"`) {
+			t.Error(topic, "is acknowledged and not on disk", err)
+		}
+	}
+}

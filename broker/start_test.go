@@ -1,0 +1,73 @@
+package broker
+
+import (
+	"log/slog"
+	"net"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestStartOnATakenPort: a broker that cannot listen says on which port, and leaves its directory to the next one.
+func TestStartOnATakenPort(t *testing.T) {
+	r := &rig{t: t, root: t.TempDir()}
+	r.startRoutes("127.0.0.1", 0)
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = taken.Close() }()
+	port := strconv.Itoa(taken.Addr().(*net.TCPAddr).Port)
+	b, err := New(Options{Config: r.config("listenPort=" + port), Version: "test", Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	failed := make(chan error, 1)
+	go func() { failed <- b.Start() }()
+	select {
+	case err := <-failed:
+		if err == nil || !strings.Contains(err.Error(), ":"+port) || !strings.Contains(err.Error(), "address already in use") {
+			t.Fatal(err)
+		}
+	case <-time.After(patience):
+		t.Fatal("Start did not return")
+	}
+	r.startBroker() // the lock of the directory was given back
+	want(t, r.dial().call(sendTo("T", 0, "", "x")), 0, "")
+}
+
+// TestServedFromTheFirstMoment: a client that is there before the broker finds it whole. The race detector sees what was not set yet.
+func TestServedFromTheFirstMoment(t *testing.T) {
+	r := &rig{t: t, root: t.TempDir()}
+	r.startRoutes("127.0.0.1", 0)
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := free.Addr().String()
+	_ = free.Close()
+	answered := make(chan error, 1)
+	go func() {
+		for deadline := time.Now().Add(patience); ; {
+			c, err := net.Dial("tcp", addr)
+			if err != nil {
+				if time.Now().After(deadline) {
+					answered <- err
+					return
+				}
+				continue
+			}
+			defer func() { _ = c.Close() }()
+			w := &wire{t: t, conn: c, in: make([]byte, 1<<20)}
+			w.exchange(encoded(8, sendTo("BenchmarkTest", 0, "", "x")), 8)
+			answered <- nil
+			return
+		}
+	}()
+	_, port, _ := net.SplitHostPort(addr)
+	r.startBroker("listenPort=" + port)
+	if err := <-answered; err != nil {
+		t.Fatal(err)
+	}
+}
