@@ -176,6 +176,28 @@ func (s *Store) indexRecord(r *record.Record, k *record.Known) error {
 	return nil
 }
 
+// tendIndex does what the writer of the index leaves undone, so that it never waits for the disk.
+func (s *Store) tendIndex() {
+	failing := false
+	for {
+		select {
+		case <-s.index.Wake():
+		case <-s.stop.Done():
+			return
+		}
+		for err := s.index.Tend(); err != nil; err = s.index.Tend() {
+			if !failing {
+				s.logger.Error("key index: cannot be written, trying again every second", "error", err)
+			}
+			failing = true
+			if !s.sleep(time.Second) {
+				return
+			}
+		}
+		failing = false
+	}
+}
+
 // sleep returns false when the store stops meanwhile.
 func (s *Store) sleep(d time.Duration) bool {
 	t := time.NewTimer(d)

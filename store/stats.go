@@ -48,6 +48,7 @@ type Stats struct {
 	IndexBehindBytes    int64
 	IndexLastTimestamp  int64
 	IndexLastPhysical   int64
+	IndexWaits          int64 // times the dispatcher waited for the index's disk
 	DeletedSegments     int64
 	QueueFlushFailures  int64
 }
@@ -72,6 +73,7 @@ func (s *Store) Stats() Stats {
 	s.queues.Each(func(*queue.Queue) { t.Queues++ })
 	if s.index != nil {
 		t.IndexLastTimestamp, t.IndexLastPhysical = s.index.LastTimestamp(), s.index.LastPhysical()
+		t.IndexWaits = s.index.Waits()
 		if !s.indexing.live.Load() {
 			t.IndexBehindBytes = max(0, t.Dispatched-s.indexing.at.Load())
 		}

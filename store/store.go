@@ -150,7 +150,7 @@ func (s *Store) openParts(crashed bool) (err error) {
 	if !o.IndexEnabled {
 		return nil
 	}
-	s.index, err = index.Open(index.Options{Dir: o.Root + "/index", FS: s.fs, Slots: o.IndexSlots, Entries: o.IndexEntries,
+	s.index, err = index.Open(index.Options{Dir: o.Root + "/index", State: o.Root + "/ringmq", FS: s.fs, Slots: o.IndexSlots, Entries: o.IndexEntries,
 		Logger: s.logger, Location: o.Location, Clock: o.Clock})
 	return err
 }
@@ -174,6 +174,7 @@ func (s *Store) start() {
 	s.goBackground(s.flush)
 	if s.index != nil {
 		s.goBackground(s.indexing.catchUp)
+		s.goBackground(s.tendIndex)
 	}
 	if !s.o.DisableRetention {
 		s.goBackground(s.retain)
