@@ -76,3 +76,71 @@ func TestDispatchBesideAStalledIndex(t *testing.T) {
 	}
 	closeStore(t, s)
 }
+
+// TestDispatchBesideADeletion: while the deletion of a topic hangs, at the note of it or at its files, entries of other
+// topics reach their queues, reads from memory go on, and a topic of the same name begins anew without losing anything.
+func TestDispatchBesideADeletion(t *testing.T) {
+	for _, batch := range []bool{false, true} {
+		f := disk.NewFaulty()
+		o := smallOptions(f)
+		o.SegmentBytes = 1 << 20
+		o.BatchTopic = func(topic []byte) bool { return batch && string(topic) == "Gone" }
+		s := mustOpen(t, o)
+		for range 10 {
+			mustAppend(t, s, message("Gone", 0, "old"))
+			mustAppend(t, s, message("Kept", 0, "kept"))
+		}
+		settled(t, s)
+		if err := s.queues.Flush(); err != nil {
+			t.Fatal(err)
+		}
+		goesOn := func(want int64) {
+			t.Helper()
+			mustAppend(t, s, message("Kept", 0, "kept"))
+			settled(t, s)
+			w := Want{Topic: []byte("Kept"), Offset: want - 1, MaxMessages: 1}
+			if _, found, ok := s.ReadHot(&w, nil); !ok || found.Messages != 1 || found.Max != want {
+				t.Fatalf("%+v %v", found, ok)
+			}
+			s.HasQueue([]byte("Gone"), 0)
+			s.MaxOffset([]byte("Gone"), 0)
+		}
+		deletion := func() (<-chan struct{}, func(), <-chan error) {
+			reached, release := stalled(f, func(kind, name string) bool {
+				return strings.Contains(name, "deleted.json") || kind == "remove" && strings.Contains(name, "consumequeue/Gone")
+			})
+			done := make(chan error, 1)
+			go func() { done <- s.DeleteTopic("Gone") }()
+			return reached, release, done
+		}
+		reached, release, done := deletion()
+		<-reached
+		goesOn(11)
+		f.OnOp(nil)
+		var again func()
+		reached, again = stalled(f, func(kind, name string) bool { return kind == "remove" && strings.Contains(name, "consumequeue/Gone") })
+		release()
+		<-reached
+		goesOn(12)
+		if !batch {
+			if p := mustAppend(t, s, message("Gone", 0, "new")); p.QueueOffset != 0 {
+				t.Errorf("the first message of the new topic has queue offset %d", p.QueueOffset)
+			}
+			goesOn(13)
+		}
+		again()
+		if err := <-done; err != nil {
+			t.Fatal(err)
+		}
+		if batch {
+			mustAppend(t, s, message("Gone", 0, "new"))
+		}
+		closeStore(t, s)
+		s = mustOpen(t, o)
+		raw, found, err := s.Read(&Want{Topic: []byte("Gone"), MaxMessages: 32}, nil)
+		if err != nil || found.Max != 1 || fmt.Sprint(bodies(t, raw)) != "[new]" {
+			t.Errorf("batch %v: %+v %v %v", batch, found, bodies(t, raw), err)
+		}
+		closeStore(t, s)
+	}
+}

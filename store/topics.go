@@ -19,9 +19,13 @@ func (s *Store) DeleteTopic(topic string) error {
 	if err := s.graves.bury(topic, s.log.Max(), s.log.Min()); err != nil {
 		return err
 	}
-	err := ErrClosed
-	s.dispatch.do(func() { err = errors.Join(s.queues.Delete(topic), s.batches.delete(topic)) })
-	if err != nil {
+	// The dispatcher only forgets the queues. Their files go here; a queue that gets the same name meanwhile writes none
+	// before they are gone.
+	var eraseQueues, eraseBatches func() error
+	if !s.dispatch.do(func() { eraseQueues, eraseBatches = s.queues.Forget(topic), s.batches.forget(topic) }) {
+		return fmt.Errorf("delete topic %s: %w", topic, ErrClosed)
+	}
+	if err := errors.Join(eraseQueues(), eraseBatches()); err != nil {
 		return fmt.Errorf("delete topic %s: %w", topic, err)
 	}
 	return nil

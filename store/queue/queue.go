@@ -31,13 +31,16 @@ type Queue struct {
 	dirMade   bool
 	tailClean bool // the newest file is known to hold zeros behind written
 
+	// erased is closed when the files of an older queue of that name are gone, nil if there was none; none are made before.
+	erased <-chan struct{}
+
 	// suspect is an entry that a power cut may have torn, -1: none. It was the last one found and lies across two sectors,
 	// so its end may be zeros that were never written. A replay of its record puts it right. Writer only.
 	suspect int64
 
 	mu      sync.Mutex
 	ring    ring
-	written int64 // changed with io and mu held
+	written int64 // changed with io and mu held, or when the queue is forgotten
 	dirty   bool  // in set.dirty
 	deleted bool
 	warned  bool

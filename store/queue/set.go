@@ -66,6 +66,8 @@ type Set struct {
 type shard struct {
 	mu     sync.RWMutex
 	topics map[string][]*Queue // by queue id, ascending
+	// erasing topics were forgotten while their files are still there; the channel is closed when those are gone.
+	erasing map[string]chan struct{}
 }
 
 // Open finds the queues under o.Dir. Nothing is read from their files: Recover does, and must come before anything else.
@@ -160,7 +162,7 @@ func (s *Set) Queue(topic string, id int32) *Queue {
 	if q := find(list, id); q != nil {
 		return q
 	}
-	q := &Queue{set: s, topic: topic, id: id, noFiles: true, suspect: -1}
+	q := &Queue{set: s, topic: topic, id: id, noFiles: true, suspect: -1, erased: sh.erasing[topic]}
 	if len(list) > 0 {
 		q.topic = list[0].topic // one copy of the name
 	}
