@@ -1,7 +1,6 @@
 package store
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"slices"
@@ -105,7 +104,7 @@ func (s *Store) unitTime(u record.QueueUnit) int64 {
 	if u.IsBlank() || !s.plausible(u) {
 		return -1
 	}
-	var space [80]byte
+	var space [record.StoreTimestampBytes]byte
 	head := space[:min(int(u.Size), len(space))]
 	if b, ok := s.log.ReadHot(u.Offset, len(head), space[:0]); ok {
 		head = b
@@ -115,18 +114,13 @@ func (s *Store) unitTime(u record.QueueUnit) int64 {
 	return headTime(head, u)
 }
 
-// headTime reads the store time from the first 80 bytes of a record: it lies behind the born host, whose size a bit of
-// sysFlag tells.
+// headTime reads the store time from the first bytes of a record; -1 when they are not those of the entry's.
 func headTime(head []byte, u record.QueueUnit) int64 {
 	size, magic := record.Header(head)
-	if size != u.Size || magic != record.MagicV1 && magic != record.MagicV2 || int64(binary.BigEndian.Uint64(head[28:])) != u.Offset {
+	if size != u.Size || magic != record.MagicV1 && magic != record.MagicV2 || record.PhysicalOffset(head) != u.Offset {
 		return -1
 	}
-	at := 56
-	if int32(binary.BigEndian.Uint32(head[36:]))&record.SysFlagBornHostV6 != 0 {
-		at = 68
-	}
-	return int64(binary.BigEndian.Uint64(head[at:]))
+	return record.StoreTimestamp(head)
 }
 
 // StoreTimeAt is the store time (ms) of the entry at a queue offset, -1 when there is none or its record is lost.
