@@ -51,6 +51,7 @@ type Stats struct {
 	IndexWaits          int64 // times the dispatcher waited for the index's disk
 	DeletedSegments     int64
 	QueueFlushFailures  int64
+	QueueStalls         int64 // times the dispatcher had to write queue files itself
 }
 
 // Stats may be called by any goroutine; it may do a little I/O.
@@ -66,6 +67,7 @@ func (s *Store) Stats() Stats {
 		PutMessages: s.puts.messages.Load(), PutBytes: s.puts.bytes.Load(), PutFailures: s.puts.failures.Load(),
 		PutEntireTimeMaxMs: s.puts.longest.Load(), Gaps: s.gaps.count(),
 		DeletedSegments: s.deletedSegments.Load(), QueueFlushFailures: s.flushFailures.Load(),
+		QueueStalls: s.queues.Stalls(),
 	}
 	for i := range t.PutDistribution {
 		t.PutDistribution[i] = s.puts.distribution[i].Load()

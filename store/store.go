@@ -172,6 +172,7 @@ func (s *Store) start() {
 	s.checkSpace()
 	s.dispatch.start()
 	s.goBackground(s.flush)
+	s.goBackground(s.writeQueues)
 	if s.index != nil {
 		s.goBackground(s.indexing.catchUp)
 		s.goBackground(s.tendIndex)
