@@ -145,9 +145,12 @@ func (r *reading) bounded() bool {
 	return true
 }
 
-// look is how many entries may be taken next.
+// look is how many entries may be taken next: where every entry is wanted, no more than the answer may have.
 func (r *reading) look() int64 {
 	left := r.w.Offset + r.scan - r.f.NextOffset
+	if r.w.Match == nil && r.w.MatchProperties == nil {
+		left = min(left, max(int64(r.w.MaxMessages-r.f.Messages), 1))
+	}
 	return max(0, min(left, unitsPerLook, r.f.Max-r.f.NextOffset))
 }
 
@@ -161,7 +164,7 @@ const (
 
 // wanted decides about an entry before its record is read.
 func (r *reading) wanted(u record.QueueUnit) (want bool, v verdict) {
-	if u.IsBlank() || !r.s.plausible(u) {
+	if u.IsBlank() || !r.s.plausible(u, r.logMax) {
 		r.lost()
 		return false, taken
 	}

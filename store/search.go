@@ -101,7 +101,7 @@ func (s *Store) firstTimed(q *queue.Queue, from, to int64) (at, storeTime int64,
 
 // unitTime is the store time of an entry's record, read from its first bytes; -1 when it is lost.
 func (s *Store) unitTime(u record.QueueUnit) int64 {
-	if u.IsBlank() || !s.plausible(u) {
+	if u.IsBlank() || !s.plausible(u, s.log.Visible().Load()) {
 		return -1
 	}
 	var space [record.StoreTimestampBytes]byte
@@ -289,9 +289,13 @@ func (s *Store) FirstInMemory(topic []byte, queueID int32) bool {
 // InMemory says the same of a queue offset; false when it is not there.
 func (s *Store) InMemory(topic []byte, queueID int32, queueOffset int64) bool {
 	var u [1]record.QueueUnit
-	if !s.unitAt(topic, queueID, queueOffset, u[:]) || !s.plausible(u[0]) {
+	if !s.unitAt(topic, queueID, queueOffset, u[:]) {
+		return false
+	}
+	visible := s.log.Visible().Load()
+	if !s.plausible(u[0], visible) {
 		return false
 	}
 	ratio := int64(s.limits.Load().MemoryRatio)
-	return s.log.Max()-u[0].Offset <= s.memoryBytes()/100*ratio
+	return visible-u[0].Offset <= s.memoryBytes()/100*ratio
 }

@@ -19,13 +19,10 @@ func checkRecord(raw []byte, physical int64) error {
 	return r.Verify(raw)
 }
 
-// fetch reads the record of a queue entry from the file and appends it to dst. A record written in this boot, or checked
+// fetch reads the record of a plausible queue entry from the file and appends it to dst. A record written in this boot, or checked
 // before, is taken as it is; any other is checked first. ok is false when it is lost; then the place is on the list of gaps.
 func (s *Store) fetch(u record.QueueUnit, dst []byte) (_ []byte, ok bool, err error) {
 	size := int(u.Size)
-	if !s.plausible(u) {
-		return dst, false, nil
-	}
 	if b, hot := s.log.ReadHot(u.Offset, size, dst); hot {
 		return b, true, nil
 	}
@@ -45,9 +42,10 @@ func (s *Store) fetch(u record.QueueUnit, dst []byte) (_ []byte, ok bool, err er
 	return dst, true, nil
 }
 
-// plausible says whether a queue entry can point to a record at all; one put in for a lost record cannot.
-func (s *Store) plausible(u record.QueueUnit) bool {
-	return u.Size >= record.MinRecordBytes && int(u.Size) <= s.maxRecordBytes() && u.Offset >= s.log.Min() && u.Offset+int64(u.Size) <= s.log.Max()
+// plausible says whether a queue entry can point to a record at all, in a log that is visible up to end; one put in for a
+// lost record cannot.
+func (s *Store) plausible(u record.QueueUnit, end int64) bool {
+	return u.Size >= record.MinRecordBytes && int(u.Size) <= s.maxRecordBytes() && u.Offset >= s.log.Min() && u.Offset+int64(u.Size) <= end
 }
 
 // maxRecordBytes bounds what a size found on disk may make us allocate. A store may have been written with a larger
