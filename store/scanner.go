@@ -17,6 +17,7 @@ var errBroken = errors.New("no record here")
 type scanner struct {
 	log          *commitlog.Log
 	segmentBytes int64
+	segmentEnd   int64 // of the segment looked at last
 	maxRecord    int
 	chunk        []byte // bytes of the log from base on
 	base         int64
@@ -26,7 +27,10 @@ type scanner struct {
 // is a record's end. raw is nil when there was only the blank at the end of a segment. raw is valid until the next call.
 // errBroken: what is there is no record.
 func (c *scanner) next(at, limit int64) (raw []byte, after int64, err error) {
-	segmentEnd := at - at%c.segmentBytes + c.segmentBytes
+	if at >= c.segmentEnd || at < c.segmentEnd-c.segmentBytes {
+		c.segmentEnd = at - at%c.segmentBytes + c.segmentBytes
+	}
+	segmentEnd := c.segmentEnd
 	head, err := c.bytes(at, 8, min(limit, segmentEnd))
 	if err != nil {
 		return nil, at, err

@@ -55,6 +55,7 @@ type Store struct {
 	flushFailing    atomic.Bool
 
 	listeners atomic.Pointer[[]func(*Arrival)]
+	rounds    atomic.Pointer[[]func()]
 	closing   atomic.Bool // no new messages
 	closeOnce sync.Once
 	closeErr  error
@@ -231,15 +232,22 @@ func (s *Store) LogMax() int64 { return s.log.Max() }
 
 // OnArrive adds a listener for visible queue entries. It is called by the dispatcher, in order, one entry at a time, and
 // must be short. Add listeners before the first Append.
-func (s *Store) OnArrive(fn func(a *Arrival)) {
+func (s *Store) OnArrive(fn func(a *Arrival)) { addListener(&s.listeners, fn) }
+
+// OnRound adds a listener for the end of a round of the dispatcher: it is called on the same goroutine, behind the last
+// arrival of what was visible when the round began (at most 256 records), so that whoever gathers arrivals can wake others
+// once. It must be short. Add listeners before the first Append.
+func (s *Store) OnRound(fn func()) { addListener(&s.rounds, fn) }
+
+func addListener[F any](to *atomic.Pointer[[]F], fn F) {
 	for {
-		old := s.listeners.Load()
-		var list []func(*Arrival)
+		old := to.Load()
+		var list []F
 		if old != nil {
 			list = append(list, *old...)
 		}
 		list = append(list, fn)
-		if s.listeners.CompareAndSwap(old, &list) {
+		if to.CompareAndSwap(old, &list) {
 			return
 		}
 	}
