@@ -44,10 +44,8 @@ func (s *Store) AppendBatch(envelope *Message, items []byte, dst []Placed) ([]Pl
 		p.PhysicalOffset, p.QueueOffset, p.StoreTimestamp = r.PhysicalOffset, r.QueueOffset, r.StoreTimestamp
 		p.End = slot.Offset + int64(total)
 	}
-	n.next.Store(next + int64(len(places)))
+	n.advance(next+int64(len(places)), int64(total))
 	s.log.Publish(slot)
-	s.puts.messages.Add(int64(len(places)))
-	s.puts.bytes.Add(int64(total))
 	return dst, nil
 }
 

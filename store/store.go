@@ -76,7 +76,7 @@ func Open(o Options) (_ *Store, err error) {
 	}
 	o = o.withDefaults()
 	s := &Store{o: o, fs: o.FS, logger: o.Logger, boot: o.Clock(), cleanNow: make(chan struct{}, 1)}
-	s.counters.m = make(map[queueKey]*counter)
+	s.counters.init()
 	s.gaps.logger, s.gaps.clock = o.Logger, o.Clock
 	s.docs.fs, s.docs.dir, s.docs.logger = o.FS, o.Root+"/config", o.Logger
 	s.limits.Store(&o.Limits)
