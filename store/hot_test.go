@@ -2,6 +2,7 @@ package store
 
 import (
 	"errors"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -188,3 +189,37 @@ func settledAtLeast(b *testing.B, s *Store, at int64) {
 		time.Sleep(50 * time.Microsecond)
 	}
 }
+
+// benchScan walks over records of the tail as the dispatcher does: copied in chunks, found and parsed.
+func benchScan(b *testing.B, body string) {
+	o := benchOptions(disk.OS(), b.TempDir())
+	o.SyncFlush = false
+	s, err := Open(o)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer s.Close(b.Context())
+	m := message("T", 0, body, "UNIQ_KEY", "7F00000122D94E0E2F2A6DAEF39104F1", "TAGS", "TagA")
+	for range 4096 {
+		if _, err := s.Append(m); err != nil {
+			b.Fatal(err)
+		}
+	}
+	settled(b, s)
+	scan, limit, at := s.newScanner(), s.Visible().Load(), int64(0)
+	var r record.Record
+	b.ReportAllocs()
+	b.ResetTimer()
+	for range b.N {
+		raw, after, err := scan.next(at, limit)
+		if err != nil || r.Parse(raw) != nil {
+			b.Fatal(err)
+		}
+		if at = after; at >= limit {
+			at = 0
+		}
+	}
+}
+
+func BenchmarkScanShort(b *testing.B)    { benchScan(b, "a short body") }
+func BenchmarkScanKilobyte(b *testing.B) { benchScan(b, strings.Repeat("x", 1024)) }
