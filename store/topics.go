@@ -14,7 +14,8 @@ type QueueID struct {
 // DeleteTopic deletes the queues of a topic; its messages stay in the log until their segment goes. Refuse messages of
 // the topic before. May do I/O.
 func (s *Store) DeleteTopic(topic string) error {
-	// Who reserved before the counters died lies before Max; who comes later takes new counters.
+	// Who reserved before the counters died lies before Max; who comes later takes new counters. That needs a Max that waits
+	// for whoever has the append lock.
 	s.counters.kill(topic)
 	if err := s.graves.bury(topic, s.log.Max(), s.log.Min()); err != nil {
 		return err
