@@ -49,15 +49,17 @@ func (s *Store) place(r *record.Record, count int64, inner bool) (Placed, error)
 	r.QueueOffset = 0
 	if queued {
 		r.QueueOffset = n.next.Load()
-		n.next.Store(r.QueueOffset + count)
+		n.advance(r.QueueOffset+count, int64(size))
 	}
 	if inner {
 		putInnerBase(r.Properties, r.QueueOffset)
 	}
 	encode(slot.Buf, r, plan)
 	s.log.Publish(slot)
-	s.puts.messages.Add(count)
-	s.puts.bytes.Add(int64(size))
+	if !queued { // the others are counted by their queue
+		s.puts.messages.Add(count)
+		s.puts.bytes.Add(int64(size))
+	}
 	return Placed{PhysicalOffset: slot.Offset, End: slot.Offset + int64(size), QueueOffset: r.QueueOffset,
 		StoreTimestamp: slot.StoreTimestamp, Size: int32(size)}, nil
 }

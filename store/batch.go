@@ -1,7 +1,9 @@
 package store
 
 import (
+	"slices"
 	"strconv"
+	"sync"
 
 	"ringmq/store/record"
 )
@@ -20,59 +22,69 @@ func (s *Store) AppendBatch(envelope *Message, items []byte, dst []Placed) ([]Pl
 	var r record.Record
 	s.fill(&r, envelope)
 	r.PreparedTransactionOffset = 0
-	total, first := 0, len(dst)
-	dst, total, err := s.measure(&r, items, dst)
-	if err != nil {
-		return dst[:first], err
+	scratch := plannedItems.Get().(*[]plannedItem)
+	planned, total, err := s.measure(&r, items, (*scratch)[:0])
+	if *scratch = planned; cap(planned) <= keptItems {
+		defer plannedItems.Put(scratch)
 	}
-	places := dst[first:]
+	if err != nil {
+		return dst, err
+	}
+	dst = slices.Grow(dst, len(planned)) // not under the append lock
 	n := s.counters.get(r.Topic, r.QueueID)
 	slot, err := s.reserve(total, &n, r.Topic, r.QueueID)
 	if err != nil {
-		return dst[:first], err
+		return dst, err
 	}
 	it, next, at := record.BatchItems{Rest: items}, n.next.Load(), 0
 	var item record.BatchItem
-	for i := range places {
+	for i := range planned {
 		it.Next(&item)
-		p := &places[i]
-		r.Flag, r.Body, r.Properties = item.Flag, item.Body, item.Properties
-		r.BodyCRC = uint32(p.StoreTimestamp)
+		p := &planned[i]
+		r.Flag, r.Body, r.Properties, r.BodyCRC = item.Flag, item.Body, item.Properties, p.bodyCRC
 		r.PhysicalOffset, r.QueueOffset, r.StoreTimestamp = slot.Offset+int64(at), next+int64(i), slot.StoreTimestamp
-		encode(slot.Buf[at:at+int(p.Size)], &r, record.PlanProperties(r.Properties, s.o.AppendPropCRC))
-		at += int(p.Size)
-		p.PhysicalOffset, p.QueueOffset, p.StoreTimestamp = r.PhysicalOffset, r.QueueOffset, r.StoreTimestamp
-		p.End = slot.Offset + int64(total)
+		encode(slot.Buf[at:at+p.size], &r, p.plan)
+		at += p.size
+		dst = append(dst, Placed{PhysicalOffset: r.PhysicalOffset, End: slot.Offset + int64(total), QueueOffset: r.QueueOffset,
+			StoreTimestamp: r.StoreTimestamp, Size: int32(p.size)})
 	}
-	n.next.Store(next + int64(len(places)))
+	n.advance(next+int64(len(planned)), int64(total))
 	s.log.Publish(slot)
-	s.puts.messages.Add(int64(len(places)))
-	s.puts.bytes.Add(int64(total))
 	return dst, nil
 }
 
-// measure walks the items before the append lock is taken. It leaves the size of every record in dst, and, for want of a
-// better place until the record has its own, the checksum of its body in StoreTimestamp.
-func (s *Store) measure(r *record.Record, items []byte, dst []Placed) (_ []Placed, total int, err error) {
+// plannedItem is what is known of an item before the append lock is taken.
+type plannedItem struct {
+	plan    record.Plan
+	size    int // of its record
+	bodyCRC uint32
+}
+
+// keptItems is how long a list may be that is kept for the next batch.
+const keptItems = 4096
+
+var plannedItems = sync.Pool{New: func() any { return new([]plannedItem) }}
+
+// measure walks the items before the append lock is taken, and appends what it finds to planned.
+func (s *Store) measure(r *record.Record, items []byte, planned []plannedItem) (_ []plannedItem, total int, err error) {
 	it := record.BatchItems{Rest: items}
 	var item record.BatchItem
-	first := len(dst)
 	for it.Next(&item) {
 		r.Body, r.Properties = item.Body, item.Properties
-		_, size, err := s.sizeOf(r)
+		plan, size, err := s.sizeOf(r)
 		if err != nil {
-			return dst, 0, err
+			return planned, 0, err
 		}
 		total += size
-		dst = append(dst, Placed{Size: int32(size), StoreTimestamp: int64(record.BodyChecksum(item.Body))})
-		if total > s.o.MaxMessageBytes+recordOverheadBytes || len(dst)-first > maxBatchItems {
-			return dst, 0, ErrTooLarge
+		planned = append(planned, plannedItem{plan: plan, size: size, bodyCRC: record.BodyChecksum(item.Body)})
+		if total > s.o.MaxMessageBytes+recordOverheadBytes || len(planned) > maxBatchItems {
+			return planned, 0, ErrTooLarge
 		}
 	}
-	if it.Err != nil || len(dst) == first {
-		return dst, 0, ErrMalformed
+	if it.Err != nil || len(planned) == 0 {
+		return planned, 0, ErrMalformed
 	}
-	return dst, total, nil
+	return planned, total, nil
 }
 
 // AppendInner stores the items of a batch as one record of a BatchCQ topic; it takes as many queue offsets as there are

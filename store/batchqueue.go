@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 
 	"ringmq/store/disk"
+	"ringmq/store/queue"
 	"ringmq/store/record"
 )
 
@@ -50,13 +51,18 @@ type batchQueue struct {
 	dir   string
 	set   *batchSet
 
-	mu    sync.Mutex
-	files map[int64]disk.File // by the number of their first unit
-	first int64               // number of the first unit that is there
-	next  int64               // number of the next unit
-	dirty bool
-	fresh bool // a file was created since the last sync
-	last  batchUnit
+	erased <-chan struct{} // closed when the files of an older queue of that name are gone; nil: there was none
+
+	// io, taken before mu, is held while files are synced or closed, so that a sync does not keep put waiting.
+	io      sync.Mutex
+	mu      sync.Mutex
+	retired bool                // its topic was deleted
+	files   map[int64]disk.File // by the number of their first unit
+	first   int64               // number of the first unit that is there
+	next    int64               // number of the next unit
+	dirty   bool
+	fresh   bool // a file was created since the last sync
+	last    batchUnit
 
 	min, max atomic.Int64 // queue offsets; min is -1 while there is no unit
 }
@@ -66,6 +72,12 @@ func (q *batchQueue) file(unit int64) (disk.File, error) {
 	start := unit - unit%per
 	if f := q.files[start]; f != nil {
 		return f, nil
+	}
+	if q.retired {
+		return nil, queue.ErrDeleted
+	}
+	if q.erased != nil {
+		<-q.erased
 	}
 	if err := q.set.fs.MkdirAll(q.dir, 0o755); err != nil {
 		return nil, err
@@ -248,6 +260,8 @@ func (q *batchQueue) truncate(physical int64) error {
 
 // correctMin moves the minimum to the first unit whose record is still in the log, and deletes files before it.
 func (q *batchQueue) correctMin(logMin int64) error {
+	q.io.Lock()
+	defer q.io.Unlock()
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	at, err := q.find(func(u batchUnit) bool { return u.Offset < logMin })
@@ -276,29 +290,57 @@ func (q *batchQueue) correctMin(logMin int64) error {
 }
 
 func (q *batchQueue) sync() error {
+	q.io.Lock()
+	defer q.io.Unlock()
 	q.mu.Lock()
-	defer q.mu.Unlock()
-	if !q.dirty {
-		return nil
+	var files []disk.File
+	fresh := q.fresh
+	if q.dirty {
+		for _, f := range q.files {
+			files = append(files, f)
+		}
 	}
-	for _, f := range q.files {
+	q.dirty, q.fresh = false, false
+	q.mu.Unlock()
+	err := q.syncFiles(files, fresh)
+	if err != nil {
+		q.mu.Lock()
+		q.dirty, q.fresh = true, q.fresh || fresh
+		q.mu.Unlock()
+	}
+	return err
+}
+
+// syncFiles makes files durable, and their names where some are fresh. io is held.
+func (q *batchQueue) syncFiles(files []disk.File, fresh bool) error {
+	for _, f := range files {
 		if err := f.Datasync(); err != nil {
 			return err
 		}
 	}
-	if q.fresh {
-		topic := q.set.dir + "/" + q.topic
-		for _, dir := range []string{q.dir, topic, q.set.dir, q.set.dir + "/.."} {
-			if err := q.set.fs.SyncDir(dir); err != nil {
-				return err
-			}
+	if !fresh {
+		return nil
+	}
+	topic := q.set.dir + "/" + q.topic
+	for _, dir := range []string{q.dir, topic, q.set.dir, q.set.dir + "/.."} {
+		if err := q.set.fs.SyncDir(dir); err != nil {
+			return err
 		}
 	}
-	q.dirty, q.fresh = false, false
 	return nil
 }
 
+// retire closes the files of a queue whose topic was deleted; it makes none any more.
+func (q *batchQueue) retire() error {
+	q.mu.Lock()
+	q.retired = true
+	q.mu.Unlock()
+	return q.close()
+}
+
 func (q *batchQueue) close() error {
+	q.io.Lock()
+	defer q.io.Unlock()
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	var first error

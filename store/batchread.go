@@ -24,6 +24,10 @@ func (r *reading) readBatches(q *batchQueue, dst []byte) ([]byte, Found, error) 
 			break
 		}
 		for _, u := range units[:n] {
+			if u.base >= r.f.Max { // put since, perhaps of a record beyond what was visible
+				r.finish()
+				return dst, r.f, nil
+			}
 			r.step = u.base + int64(u.count) - r.f.NextOffset
 			var v verdict
 			if dst, v, err = r.takeCold(u.QueueUnit, dst); err != nil {

@@ -19,15 +19,17 @@ type batchSet struct {
 	declare func(topic []byte) bool // Options.BatchTopic
 	any     atomic.Bool             // there is at least one
 
-	mu     sync.RWMutex
-	m      map[queueKey]*batchQueue
-	topics map[string]bool
+	// mu is held for memory work only: event loops take it.
+	mu      sync.RWMutex
+	m       map[queueKey]*batchQueue
+	topics  map[string]bool
+	erasing map[string]chan struct{} // topics that were forgotten while their files are still there
 }
 
 func (b *batchSet) open(f disk.FS, dir string, fileBytes int, declare func([]byte) bool) error {
 	b.fs, b.dir, b.declare = f, dir, declare
 	b.perFile = int64(max(1, fileBytes/batchUnitBytes))
-	b.m, b.topics = make(map[queueKey]*batchQueue), make(map[string]bool)
+	b.m, b.topics, b.erasing = make(map[queueKey]*batchQueue), make(map[string]bool), make(map[string]chan struct{})
 	topics, err := f.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -89,7 +91,7 @@ func (b *batchSet) make(topic string, id int32) *batchQueue {
 	key := queueKey{topic, id}
 	q := b.m[key]
 	if q == nil {
-		q = &batchQueue{topic: topic, id: id, dir: fmt.Sprintf("%s/%s/%d", b.dir, topic, id), set: b, files: make(map[int64]disk.File)}
+		q = &batchQueue{topic: topic, id: id, dir: fmt.Sprintf("%s/%s/%d", b.dir, topic, id), set: b, files: make(map[int64]disk.File), erased: b.erasing[topic]}
 		q.min.Store(-1)
 		b.m[key], b.topics[topic] = q, true
 		b.any.Store(true)
@@ -130,21 +132,42 @@ func (b *batchSet) maxPhysical() int64 {
 	return high
 }
 
-func (b *batchSet) delete(topic string) error {
+// forget removes the queues of a topic from memory, without I/O. The function returned, to be called once by any goroutine,
+// removes their files; queues that get the same name meanwhile wait for it before they make any.
+func (b *batchSet) forget(topic string) (erase func() error) {
+	nothing := func() error { return nil }
 	if !b.any.Load() {
-		return nil
+		return nothing
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if !b.topics[topic] {
-		return nil
+		return nothing
 	}
+	var list []*batchQueue
 	for key, q := range b.m {
 		if key.topic == topic {
-			_ = q.close()
+			list = append(list, q)
 			delete(b.m, key)
 		}
 	}
 	delete(b.topics, topic)
-	return b.fs.RemoveAll(b.dir + "/" + topic)
+	before, erased := b.erasing[topic], make(chan struct{})
+	b.erasing[topic] = erased
+	return func() error {
+		if before != nil {
+			<-before
+		}
+		for _, q := range list {
+			_ = q.retire()
+		}
+		err := b.fs.RemoveAll(b.dir + "/" + topic)
+		b.mu.Lock()
+		if b.erasing[topic] == erased {
+			delete(b.erasing, topic)
+		}
+		b.mu.Unlock()
+		close(erased)
+		return err
+	}
 }

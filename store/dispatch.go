@@ -6,7 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"ringmq/store/queue"
+	"ringmq/store/index"
 	"ringmq/store/record"
 )
 
@@ -25,9 +25,15 @@ type dispatcher struct {
 	cancel   func() // of the subscription to Visible
 	blocked  atomic.Bool
 
-	indexLive bool // the index has every record before at
+	indexLive bool // the index has every record before at, but for keys that wait in this round
 	arrival   Arrival
 	known     record.Known // of the record at hand
+	keys      []index.Key  // of this round, not yet in the index
+	recent    recentQueues
+	// next and latest run ahead of at and last within a round.
+	next       int64
+	latest     place
+	segmentEnd int64 // of the segment that latest lies in
 
 	mu   sync.Mutex
 	last place // of the last record dispatched
@@ -86,7 +92,7 @@ func (d *dispatcher) run() {
 		case <-d.wake:
 			d.advance()
 		case fn := <-d.commands:
-			fn()
+			d.command(fn)
 		case <-d.quit:
 			d.advance()
 			return
@@ -94,30 +100,64 @@ func (d *dispatcher) run() {
 	}
 }
 
-// advance dispatches up to what is visible now. Commands get their turn between two chunks of the log.
+// roundRecords is how many records are dispatched between two looks at what else there is to do.
+const roundRecords = 256
+
+// advance dispatches up to what is visible now, in rounds. Commands get their turn between two.
 func (d *dispatcher) advance() {
 	defer d.roundEnded()
 	for {
 		visible := d.s.log.Visible().Load()
-		if d.at.Load() >= visible {
+		d.next = d.at.Load()
+		if d.next >= visible {
 			return
 		}
-		for turn := 0; turn < 256 && d.at.Load() < visible; turn++ {
-			if !d.step(visible) {
-				return
-			}
+		goesOn := true
+		for turn := 0; goesOn && turn < roundRecords && d.next < visible; turn++ {
+			goesOn = d.step(visible)
+		}
+		d.endRound()
+		if !goesOn {
+			return
 		}
 		select {
 		case fn := <-d.commands:
-			fn()
+			d.command(fn)
 		default:
 		}
 	}
 }
 
-// step dispatches the record at d.at. False: it could not be done and shall be tried again with the next wake.
+// endRound makes what was dispatched since the last one count: its keys are in the index, and everyone may see how far the
+// dispatcher has come.
+func (d *dispatcher) endRound() {
+	d.putKeys()
+	d.recent.round++
+	if d.latest.to > 0 {
+		d.mu.Lock()
+		d.last = d.latest
+		d.mu.Unlock()
+	}
+	if d.next <= d.at.Load() {
+		return
+	}
+	d.at.Store(d.next)
+	if rounds := d.s.rounds.Load(); rounds != nil {
+		for _, fn := range *rounds {
+			fn()
+		}
+	}
+}
+
+// command runs fn between two records, with nothing half done. It may delete queues.
+func (d *dispatcher) command(fn func()) {
+	fn()
+	d.recent.forget()
+}
+
+// step dispatches the record at d.next. False: it could not be done and shall be tried again with the next wake.
 func (d *dispatcher) step(visible int64) bool {
-	at := d.at.Load()
+	at := d.next
 	raw, after, err := d.scan.next(at, visible)
 	if errors.Is(err, errBroken) {
 		// What this process wrote a moment ago is not what it reads now.
@@ -137,15 +177,16 @@ func (d *dispatcher) step(visible int64) bool {
 		}
 		d.note(place{from: at, to: after, storeTime: r.StoreTimestamp})
 	}
-	d.at.Store(after)
+	d.next = after
 	return true
 }
 
-// deliver puts one record into its queue and the index and tells the listeners.
+// deliver puts one record into its queue and its keys to those of the round, and tells the listeners.
 func (d *dispatcher) deliver(r *record.Record) bool {
 	d.known.Scan(r.Properties)
-	e, err := d.s.enqueue(r, &d.known)
+	e, err := d.s.enqueue(r, &d.known, &d.recent)
 	for err != nil {
+		d.endRound()
 		if d.blocked.CompareAndSwap(false, true) {
 			d.s.logger.Error("dispatch: a queue takes no entries; producers are refused until it does", "topic", string(r.Topic), "queue", r.QueueID, "error", err)
 		}
@@ -153,22 +194,34 @@ func (d *dispatcher) deliver(r *record.Record) bool {
 		case <-d.quit:
 			return false
 		case fn := <-d.commands:
-			fn()
+			d.command(fn)
 		case <-time.After(100 * time.Millisecond):
 		}
-		e, err = d.s.enqueue(r, &d.known)
+		e, err = d.s.enqueue(r, &d.known, &d.recent)
 	}
-	d.blocked.Store(false)
+	if d.blocked.Load() {
+		d.blocked.Store(false)
+	}
 	if d.indexLive {
-		if err := d.s.indexRecord(r, &d.known); err != nil {
-			d.indexLive = false
-			d.s.indexing.fellBehind(err)
-		}
+		d.keys = appendKeys(d.keys, r, &d.known)
 	}
 	if e.count > 0 {
 		d.announce(e, r)
 	}
 	return true
+}
+
+// putKeys brings the keys of the round into the index.
+func (d *dispatcher) putKeys() {
+	if len(d.keys) == 0 {
+		return
+	}
+	_, err := d.s.index.PutAll(d.keys)
+	d.keys = d.keys[:0]
+	if err != nil {
+		d.indexLive = false
+		d.s.indexing.fellBehind(err)
+	}
 }
 
 func (d *dispatcher) announce(e entry, r *record.Record) {
@@ -184,19 +237,21 @@ func (d *dispatcher) announce(e entry, r *record.Record) {
 	}
 }
 
-// note remembers the last record, and the store time at which a segment became full.
+// note remembers the last record, and the store time at which a segment became full. The others see the record at the end
+// of the round.
 func (d *dispatcher) note(p place) {
-	d.mu.Lock()
-	segment := d.s.o.SegmentBytes
-	rolled := d.last.to > 0 && d.last.from/segment != p.from/segment
-	if rolled {
-		d.sealed[d.last.from/segment*segment] = d.last.storeTime
+	if p.from >= d.segmentEnd || p.from < d.latest.from {
+		segment := d.s.o.SegmentBytes
+		rolled := d.latest.to > 0 && d.latest.from/segment != p.from/segment
+		if rolled {
+			d.mu.Lock()
+			d.sealed[d.latest.from/segment*segment] = d.latest.storeTime
+			d.mu.Unlock()
+			d.s.wakeRetention()
+		}
+		d.segmentEnd = p.from - p.from%segment + segment
 	}
-	d.last = p
-	d.mu.Unlock()
-	if rolled {
-		d.s.wakeRetention()
-	}
+	d.latest = p
 }
 
 func (d *dispatcher) lastPlace() place {
@@ -207,82 +262,6 @@ func (d *dispatcher) lastPlace() place {
 
 // retryLater wakes the dispatcher again soon.
 func (d *dispatcher) retryLater() { time.AfterFunc(100*time.Millisecond, d.poke) }
-
-// entry is what a queue got for a record; count is 0 for a record that has no entry.
-type entry struct {
-	topic  string
-	id     int32
-	offset int64 // queue offset
-	count  int32 // messages
-	u      record.QueueUnit
-}
-
-// enqueue puts a record's entry into its queue; k is what is known of its properties. Prepared and rolled back records have none, and those of a topic deleted
-// since.
-func (s *Store) enqueue(r *record.Record, k *record.Known) (entry, error) {
-	kind := r.SysFlag & record.SysFlagTransaction
-	if kind == record.SysFlagPrepared || kind == record.SysFlagRollback || s.graves.holds(r.Topic, r.PhysicalOffset) {
-		return entry{}, nil
-	}
-	u := record.QueueUnit{Offset: r.PhysicalOffset, Size: r.TotalSize, TagsCode: s.tagsCode(r, k)}
-	if r.SysFlag&record.SysFlagInnerBatch != 0 || s.batches.takes(r.Topic) {
-		return s.putBatch(r, u)
-	}
-	q := s.queues.Lookup(r.Topic, r.QueueID)
-	if q == nil {
-		q = s.queues.Queue(string(r.Topic), r.QueueID)
-	}
-	if !fitsQueue(q, r) {
-		s.gaps.add(r.PhysicalOffset, r.PhysicalOffset+int64(r.TotalSize), "rot")
-		return entry{}, nil
-	}
-	return entry{topic: q.Topic(), id: q.ID(), offset: r.QueueOffset, count: 1, u: u}, q.Put(r.QueueOffset, u)
-}
-
-// fitsQueue says whether a record's queue offset can be true. Without the checksum property nothing else guards it, and a
-// flipped bit must not make a queue of blanks: between two records of a queue there is room for so many others only.
-func fitsQueue(q *queue.Queue, r *record.Record) bool {
-	if r.QueueOffset < 0 {
-		return false
-	}
-	high, last := q.Max(), q.MaxPhysical()
-	return high == 0 || last <= 0 || r.PhysicalOffset < last || r.QueueOffset <= high+(r.PhysicalOffset-last)/record.MinRecordBytes
-}
-
-// tagsCode is what the queue entry says about a record: the hash of its tags, or, for a message waiting for its delay
-// level, the time at which it is due.
-func (s *Store) tagsCode(r *record.Record, k *record.Known) int64 {
-	if string(r.Topic) == DelayTopic {
-		if level := parseDecimal(k.Delay); level > 0 {
-			return r.StoreTimestamp + s.delayMs(level)
-		}
-	}
-	return record.TagsCode(k.Tags)
-}
-
-// delayMs is the delay of a level, capped at the highest; a second for a level that is not there.
-func (s *Store) delayMs(level int) int64 {
-	n := len(s.o.DelayLevels)
-	if n == 0 {
-		return 1000
-	}
-	return s.o.DelayLevels[min(level, n)-1].Milliseconds()
-}
-
-// parseDecimal reads digits; anything else, and anything beyond nine digits, is 0.
-func parseDecimal(b []byte) int {
-	if len(b) == 0 || len(b) > 9 {
-		return 0
-	}
-	n := 0
-	for _, c := range b {
-		if c < '0' || c > '9' {
-			return 0
-		}
-		n = n*10 + int(c-'0')
-	}
-	return n
-}
 
 // DispatchBehindBytes is how much of the visible log the queues do not know yet.
 func (s *Store) DispatchBehindBytes() int64 {

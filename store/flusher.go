@@ -21,6 +21,22 @@ func (s *Store) flush() {
 	}
 }
 
+// writeQueues writes queues that have much waiting, so that the dispatcher need not and never waits for a file. It is apart
+// from the flusher, which may be busy with a sync.
+func (s *Store) writeQueues() {
+	for {
+		select {
+		case <-s.queues.Wake():
+		case <-s.stop.Done():
+			return
+		}
+		// An error is the flusher's to report: it comes to the same queues.
+		if err := s.queues.WritePressing(); err != nil && !s.sleep(100*time.Millisecond) {
+			return
+		}
+	}
+}
+
 // flusher is what one round has to know of the last.
 type flusher struct {
 	s        *Store

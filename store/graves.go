@@ -17,9 +17,8 @@ import (
 type graves struct {
 	fs  disk.FS
 	dir string
-	mu  sync.Mutex
-	any atomic.Bool
-	m   map[string]int64
+	mu  sync.Mutex                       // one burial at a time; holds does not take it
+	m   atomic.Pointer[map[string]int64] // never changed, replaced; nil while there are none
 }
 
 type gravesFile struct {
@@ -30,7 +29,7 @@ type gravesFile struct {
 const gravesName = "deleted.json"
 
 func (g *graves) load(f disk.FS, dir string) error {
-	g.fs, g.dir, g.m = f, dir, make(map[string]int64)
+	g.fs, g.dir = f, dir
 	b, err := readWhole(f, dir+"/"+gravesName, 64<<20)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -40,40 +39,53 @@ func (g *graves) load(f disk.FS, dir string) error {
 	}
 	var file gravesFile
 	if json.Unmarshal(b, &file) == nil && file.FormatVersion == 1 && file.Topics != nil {
-		g.m = file.Topics
-		g.any.Store(len(g.m) > 0)
+		g.publish(file.Topics)
 	}
 	return nil
 }
 
-// holds says whether a record of topic at a physical offset was deleted with its topic.
+// publish shows a map that nobody changes any more.
+func (g *graves) publish(m map[string]int64) {
+	if len(m) == 0 {
+		g.m.Store(nil)
+		return
+	}
+	g.m.Store(&m)
+}
+
+// holds says whether a record of topic at a physical offset was deleted with its topic. It never waits.
 func (g *graves) holds(topic []byte, physical int64) bool {
-	if !g.any.Load() {
+	m := g.m.Load()
+	if m == nil {
 		return false
 	}
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	end, ok := g.m[string(topic)]
+	end, ok := (*m)[string(topic)]
 	return ok && physical < end
 }
 
 // bury makes durable that topic was deleted when the log ended at end. Graves before low, where the log now begins, go.
+// After an error nothing has changed, but that the file may say so already.
 func (g *graves) bury(topic string, end, low int64) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.m[topic] = end
-	for t, e := range g.m {
-		if e <= low {
-			delete(g.m, t)
+	next := map[string]int64{topic: end}
+	if m := g.m.Load(); m != nil {
+		for t, e := range *m {
+			if t != topic && e > low {
+				next[t] = e
+			}
 		}
 	}
-	g.any.Store(len(g.m) > 0)
-	b, err := json.Marshal(gravesFile{FormatVersion: 1, Topics: g.m})
+	if end <= low {
+		delete(next, topic)
+	}
+	b, err := json.Marshal(gravesFile{FormatVersion: 1, Topics: next})
 	if err != nil {
 		panic(err) // texts and numbers only
 	}
 	if err := replaceWhole(g.fs, g.dir, gravesName, b); err != nil {
 		return fmt.Errorf("write deleted topics: %w", err)
 	}
+	g.publish(next)
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"ringmq/store/index"
 	"ringmq/store/record"
 )
 
@@ -17,7 +18,8 @@ type indexer struct {
 	live   atomic.Bool   // handed over
 	ready  bool          // recovered: the index takes keys
 	behind chan struct{} // the dispatcher gave the index back
-	known  record.Known  // of the record at hand
+	known  record.Known  // of the record at hand, and
+	keys   []index.Key   // its keys
 }
 
 const (
@@ -138,7 +140,8 @@ func (x *indexer) advance(scan *scanner, to, limit int64) error {
 		var r record.Record
 		if raw != nil && r.Parse(raw) == nil && r.PhysicalOffset == at {
 			x.known.Scan(r.Properties)
-			if err := x.s.indexRecord(&r, &x.known); err != nil {
+			x.keys = appendKeys(x.keys[:0], &r, &x.known)
+			if _, err := x.s.index.PutAll(x.keys); err != nil {
 				return err
 			}
 		}
@@ -153,27 +156,46 @@ func (x *indexer) nextWhole(scan *scanner, at, limit int64) int64 {
 	return scan.resync(at, min(limit, at-at%segment+segment))
 }
 
-// indexRecord adds the keys of a record to the index: its unique key, then the words of KEYS.
-func (s *Store) indexRecord(r *record.Record, k *record.Known) error {
+// appendKeys appends the keys of a record: its unique key, then the words of KEYS.
+func appendKeys(keys []index.Key, r *record.Record, k *record.Known) []index.Key {
 	if r.SysFlag&record.SysFlagTransaction == record.SysFlagRollback {
-		return nil
+		return keys
+	}
+	add := func(key []byte) {
+		keys = append(keys, index.Key{Hash: record.IndexHash(r.Topic, key), Physical: r.PhysicalOffset, StoreTimestamp: r.StoreTimestamp})
 	}
 	if len(k.UniqKey) > 0 {
-		if err := s.index.Put(r.Topic, k.UniqKey, r.PhysicalOffset, r.StoreTimestamp); err != nil {
-			return err
-		}
+		add(k.UniqKey)
 	}
-	for keys := k.Keys; len(keys) > 0; {
+	for words := k.Keys; len(words) > 0; {
 		var key []byte
-		key, keys, _ = bytes.Cut(keys, []byte{' '})
-		if len(key) == 0 {
-			continue
-		}
-		if err := s.index.Put(r.Topic, key, r.PhysicalOffset, r.StoreTimestamp); err != nil {
-			return err
+		if key, words, _ = bytes.Cut(words, []byte{' '}); len(key) > 0 {
+			add(key)
 		}
 	}
-	return nil
+	return keys
+}
+
+// tendIndex does what the writer of the index leaves undone, so that it never waits for the disk.
+func (s *Store) tendIndex() {
+	failing := false
+	for {
+		select {
+		case <-s.index.Wake():
+		case <-s.stop.Done():
+			return
+		}
+		for err := s.index.Tend(); err != nil; err = s.index.Tend() {
+			if !failing {
+				s.logger.Error("key index: cannot be written, trying again every second", "error", err)
+			}
+			failing = true
+			if !s.sleep(time.Second) {
+				return
+			}
+		}
+		failing = false
+	}
 }
 
 // sleep returns false when the store stops meanwhile.

@@ -29,7 +29,7 @@ type Options struct {
 	TailBytes        int                     // append buffer and tail cache, 32 MiB
 	QueueBufferBytes int                     // queue entries waiting to be written, 64 MiB
 	MaxOpenFiles     int                     // descriptors for queue files, 4,096
-	HotEntries       int                     // newest entries of a queue kept in memory, 2,048
+	HotEntries       int                     // newest entries of a queue kept in memory, 2,048; those that wait to be written come on top
 	Spares           int                     // segments prepared ahead, 1
 
 	StoreHost   netip.AddrPort  // used for messages that name none

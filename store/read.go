@@ -28,10 +28,12 @@ type reading struct {
 	f      Found
 	l      *Limits
 	logMax int64
-	memory int64 // a record further than this behind logMax counts as on disk
-	scan   int64 // entries that may be looked at
-	begin  int   // len(dst) at the beginning
-	step   int64 // queue offsets of the entry at hand: 1, more for a batch
+	memory int64              // a record further than this behind logMax counts as on disk
+	scan   int64              // entries that may be looked at
+	begin  int                // len(dst) at the beginning
+	step   int64              // queue offsets of the entry at hand: 1, more for a batch
+	ahead  []record.QueueUnit // the entries behind the one at hand, as far as they are known
+	span   span
 }
 
 // ReadHot reads without touching the disk and without allocating, for event loops. Records are appended to dst.
@@ -86,6 +88,7 @@ func (s *Store) Read(w *Want, dst []byte) ([]byte, Found, error) {
 	if !r.position() {
 		return dst, r.f, nil
 	}
+	defer r.span.release()
 	var units [unitsPerLook]record.QueueUnit
 	for more := true; more && r.look() > 0; {
 		n, err := r.q.Read(r.f.NextOffset, units[:r.look()])
@@ -95,8 +98,9 @@ func (s *Store) Read(w *Want, dst []byte) ([]byte, Found, error) {
 		if n == 0 {
 			break
 		}
-		for _, u := range units[:n] {
+		for i, u := range units[:n] {
 			var verdict verdict
+			r.ahead = units[i+1 : n]
 			if dst, verdict, err = r.takeCold(u, dst); err != nil {
 				return dst[:r.begin], Found{}, err
 			} else if verdict == stop {
@@ -145,9 +149,12 @@ func (r *reading) bounded() bool {
 	return true
 }
 
-// look is how many entries may be taken next.
+// look is how many entries may be taken next: where every entry is wanted, no more than the answer may have.
 func (r *reading) look() int64 {
 	left := r.w.Offset + r.scan - r.f.NextOffset
+	if r.w.Match == nil && r.w.MatchProperties == nil {
+		left = min(left, max(int64(r.w.MaxMessages-r.f.Messages), 1))
+	}
 	return max(0, min(left, unitsPerLook, r.f.Max-r.f.NextOffset))
 }
 
@@ -161,7 +168,7 @@ const (
 
 // wanted decides about an entry before its record is read.
 func (r *reading) wanted(u record.QueueUnit) (want bool, v verdict) {
-	if u.IsBlank() || !r.s.plausible(u) {
+	if u.IsBlank() || !r.s.plausible(u, r.logMax) {
 		r.lost()
 		return false, taken
 	}
@@ -207,7 +214,7 @@ func (r *reading) takeCold(u record.QueueUnit, dst []byte) ([]byte, verdict, err
 		return dst, v, nil
 	}
 	n := len(dst)
-	dst, ok, err := r.s.fetch(u, dst)
+	dst, ok, err := r.fetch(u, dst)
 	if err != nil {
 		return dst, stop, err
 	}
@@ -252,20 +259,25 @@ func (r *reading) matches(u record.QueueUnit, raw []byte) bool {
 
 // full says whether the answer has no room for a record of size bytes. The first record always has.
 func (r *reading) full(size int, inMemory bool) bool {
-	f, w := &r.f, r.w
-	if f.Messages == 0 {
+	return r.fullWith(r.f.Messages, r.f.Bytes, size, inMemory)
+}
+
+// fullWith says it of an answer that has so many messages and bytes.
+func (r *reading) fullWith(messages, bytes, size int, inMemory bool) bool {
+	w := r.w
+	if messages == 0 {
 		return false
 	}
-	if f.Messages >= w.MaxMessages || f.Bytes+size > maxAnswerBytes || w.MaxBytes > 0 && f.Bytes+size > w.MaxBytes {
+	if messages >= w.MaxMessages || bytes+size > maxAnswerBytes || w.MaxBytes > 0 && bytes+size > w.MaxBytes {
 		return true
 	}
 	if w.Anything {
 		return false
 	}
 	if inMemory {
-		return f.Bytes+size > r.l.BytesInMemory || f.Messages >= r.l.CountInMemory
+		return bytes+size > r.l.BytesInMemory || messages >= r.l.CountInMemory
 	}
-	return f.Bytes+size > r.l.BytesOnDisk || f.Messages >= r.l.CountOnDisk
+	return bytes+size > r.l.BytesOnDisk || messages >= r.l.CountOnDisk
 }
 
 func (r *reading) finish() {

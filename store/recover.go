@@ -53,7 +53,7 @@ func (s *Store) recover(crashed bool) error {
 		return fmt.Errorf("start commit log at %d: %w", result.End, err)
 	}
 	s.dispatch.at.Store(result.End)
-	s.dispatch.last = r.last
+	s.dispatch.last, s.dispatch.latest = r.last, r.last
 	if s.index != nil {
 		s.indexing = newIndexer(s)
 		s.indexing.at.Store(s.index.LastPhysical())
@@ -122,13 +122,13 @@ func (s *Store) walkFrom(from int64) (commitlog.Result, error) {
 }
 
 func (s *Store) visitor() commitlog.Visitor {
-	known := new(record.Known)
+	known, recent := new(record.Known), new(recentQueues)
 	return commitlog.Visitor{
 		Record: func(r *record.Record, raw []byte) error {
 			s.dispatch.note(place{from: r.PhysicalOffset, to: r.PhysicalOffset + int64(r.TotalSize), storeTime: r.StoreTimestamp})
-			s.recovered.last = s.dispatch.last
+			s.recovered.last = s.dispatch.latest
 			known.Scan(r.Properties)
-			_, err := s.enqueue(r, known)
+			_, err := s.enqueue(r, known, recent)
 			return err
 		},
 	}

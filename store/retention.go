@@ -153,7 +153,12 @@ func (s *Store) follow() error {
 		}
 	})
 	if first == nil {
-		first = s.batches.each(func(q *batchQueue) error { return q.correctMin(low) })
+		first = s.batches.each(func(q *batchQueue) error {
+			if err := q.correctMin(low); !errors.Is(err, queue.ErrDeleted) {
+				return err
+			}
+			return nil
+		})
 	}
 	if s.index != nil && first == nil {
 		first = s.index.DeleteBefore(low)

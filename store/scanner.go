@@ -1,7 +1,6 @@
 package store
 
 import (
-	"encoding/binary"
 	"errors"
 
 	"ringmq/store/commitlog"
@@ -18,6 +17,7 @@ var errBroken = errors.New("no record here")
 type scanner struct {
 	log          *commitlog.Log
 	segmentBytes int64
+	segmentEnd   int64 // of the segment looked at last
 	maxRecord    int
 	chunk        []byte // bytes of the log from base on
 	base         int64
@@ -27,7 +27,10 @@ type scanner struct {
 // is a record's end. raw is nil when there was only the blank at the end of a segment. raw is valid until the next call.
 // errBroken: what is there is no record.
 func (c *scanner) next(at, limit int64) (raw []byte, after int64, err error) {
-	segmentEnd := at - at%c.segmentBytes + c.segmentBytes
+	if at >= c.segmentEnd || at < c.segmentEnd-c.segmentBytes {
+		c.segmentEnd = at - at%c.segmentBytes + c.segmentBytes
+	}
+	segmentEnd := c.segmentEnd
 	head, err := c.bytes(at, 8, min(limit, segmentEnd))
 	if err != nil {
 		return nil, at, err
@@ -76,16 +79,23 @@ func (c *scanner) fill(at int64, n int) error {
 }
 
 // resync finds the next offset behind at, and before limit, at which a whole, checked record begins; limit when there is
-// none. Used where the log is known to be damaged.
+// none. Used where the log is known to be damaged. What cannot be read is stepped over to the end of its segment: a read
+// lies in one segment.
 func (c *scanner) resync(at, limit int64) int64 {
 	for p := at + 1; p+8 <= limit; {
-		window, err := c.bytes(p, int(min(limit-p, 64<<10)), limit)
-		if err != nil {
-			return limit
+		end := min(limit, p-p%c.segmentBytes+c.segmentBytes)
+		if p+8 > end {
+			p = end
+			continue
 		}
-		i := magicIn(window)
+		window, err := c.bytes(p, int(min(end-p, 64<<10)), end)
+		if err != nil {
+			p = end
+			continue
+		}
+		i := record.MagicAt(window)
 		if i < 0 {
-			p += int64(max(1, len(window)-7))
+			p += int64(len(window) - 7)
 			continue
 		}
 		p += int64(i)
@@ -95,17 +105,4 @@ func (c *scanner) resync(at, limit int64) int64 {
 		p++
 	}
 	return limit
-}
-
-// magicIn is the first position in b of four bytes followed by a record's magic number, -1 when there is none.
-func magicIn(b []byte) int {
-	for i := 0; i+8 <= len(b); i++ {
-		if b[i+4] != 0xDA {
-			continue
-		}
-		if m := binary.BigEndian.Uint32(b[i+4:]); m == record.MagicV1 || m == record.MagicV2 {
-			return i
-		}
-	}
-	return -1
 }

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"slices"
@@ -102,10 +101,10 @@ func (s *Store) firstTimed(q *queue.Queue, from, to int64) (at, storeTime int64,
 
 // unitTime is the store time of an entry's record, read from its first bytes; -1 when it is lost.
 func (s *Store) unitTime(u record.QueueUnit) int64 {
-	if u.IsBlank() || !s.plausible(u) {
+	if u.IsBlank() || !s.plausible(u, s.log.Visible().Load()) {
 		return -1
 	}
-	var space [80]byte
+	var space [record.StoreTimestampBytes]byte
 	head := space[:min(int(u.Size), len(space))]
 	if b, ok := s.log.ReadHot(u.Offset, len(head), space[:0]); ok {
 		head = b
@@ -115,18 +114,13 @@ func (s *Store) unitTime(u record.QueueUnit) int64 {
 	return headTime(head, u)
 }
 
-// headTime reads the store time from the first 80 bytes of a record: it lies behind the born host, whose size a bit of
-// sysFlag tells.
+// headTime reads the store time from the first bytes of a record; -1 when they are not those of the entry's.
 func headTime(head []byte, u record.QueueUnit) int64 {
 	size, magic := record.Header(head)
-	if size != u.Size || magic != record.MagicV1 && magic != record.MagicV2 || int64(binary.BigEndian.Uint64(head[28:])) != u.Offset {
+	if size != u.Size || magic != record.MagicV1 && magic != record.MagicV2 || record.PhysicalOffset(head) != u.Offset {
 		return -1
 	}
-	at := 56
-	if int32(binary.BigEndian.Uint32(head[36:]))&record.SysFlagBornHostV6 != 0 {
-		at = 68
-	}
-	return int64(binary.BigEndian.Uint64(head[at:]))
+	return record.StoreTimestamp(head)
 }
 
 // StoreTimeAt is the store time (ms) of the entry at a queue offset, -1 when there is none or its record is lost.
@@ -295,9 +289,13 @@ func (s *Store) FirstInMemory(topic []byte, queueID int32) bool {
 // InMemory says the same of a queue offset; false when it is not there.
 func (s *Store) InMemory(topic []byte, queueID int32, queueOffset int64) bool {
 	var u [1]record.QueueUnit
-	if !s.unitAt(topic, queueID, queueOffset, u[:]) || !s.plausible(u[0]) {
+	if !s.unitAt(topic, queueID, queueOffset, u[:]) {
+		return false
+	}
+	visible := s.log.Visible().Load()
+	if !s.plausible(u[0], visible) {
 		return false
 	}
 	ratio := int64(s.limits.Load().MemoryRatio)
-	return s.log.Max()-u[0].Offset <= s.memoryBytes()/100*ratio
+	return visible-u[0].Offset <= s.memoryBytes()/100*ratio
 }

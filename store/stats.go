@@ -12,7 +12,7 @@ var putBuckets = [12]time.Duration{0, 10 * time.Millisecond, 50 * time.Milliseco
 	200 * time.Millisecond, 500 * time.Millisecond, time.Second, 2 * time.Second, 3 * time.Second, 4 * time.Second,
 	5 * time.Second, 10 * time.Second}
 
-// putCounters count what was stored since the store was opened.
+// putCounters count what was stored since the store was opened; what went into queues is counted there (see counter).
 type putCounters struct {
 	messages, bytes, failures atomic.Int64
 	longest                   atomic.Int64 // ms
@@ -48,12 +48,15 @@ type Stats struct {
 	IndexBehindBytes    int64
 	IndexLastTimestamp  int64
 	IndexLastPhysical   int64
+	IndexWaits          int64 // times the dispatcher waited for the index's disk
 	DeletedSegments     int64
 	QueueFlushFailures  int64
+	QueueStalls         int64 // times the dispatcher had to write queue files itself
 }
 
 // Stats may be called by any goroutine; it may do a little I/O.
 func (s *Store) Stats() Stats {
+	queued := s.counters.total()
 	t := Stats{
 		Engine: s.ring.Name(), EngineReason: s.engine, BootTimestamp: s.boot.UnixMilli(),
 		RecoveredBytes: s.recovered.bytes, RecoveryMs: s.recovered.took.Milliseconds(),
@@ -62,9 +65,10 @@ func (s *Store) Stats() Stats {
 		CommitLogDiskRatio: s.logRatio(), ConsumeQueueRatio: s.queueRatio(),
 		DiskTotalBytes: s.space.total.Load(), DiskFreeBytes: s.space.free.Load(),
 		UnflushedBytes: max(0, s.log.Max()-s.log.Durable().Load()), Segments: len(s.log.Segments()),
-		PutMessages: s.puts.messages.Load(), PutBytes: s.puts.bytes.Load(), PutFailures: s.puts.failures.Load(),
+		PutMessages: s.puts.messages.Load() + queued.messages, PutBytes: s.puts.bytes.Load() + queued.bytes, PutFailures: s.puts.failures.Load(),
 		PutEntireTimeMaxMs: s.puts.longest.Load(), Gaps: s.gaps.count(),
 		DeletedSegments: s.deletedSegments.Load(), QueueFlushFailures: s.flushFailures.Load(),
+		QueueStalls: s.queues.Stalls(),
 	}
 	for i := range t.PutDistribution {
 		t.PutDistribution[i] = s.puts.distribution[i].Load()
@@ -72,6 +76,7 @@ func (s *Store) Stats() Stats {
 	s.queues.Each(func(*queue.Queue) { t.Queues++ })
 	if s.index != nil {
 		t.IndexLastTimestamp, t.IndexLastPhysical = s.index.LastTimestamp(), s.index.LastPhysical()
+		t.IndexWaits = s.index.Waits()
 		if !s.indexing.live.Load() {
 			t.IndexBehindBytes = max(0, t.Dispatched-s.indexing.at.Load())
 		}

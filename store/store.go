@@ -76,7 +76,7 @@ func Open(o Options) (_ *Store, err error) {
 	}
 	o = o.withDefaults()
 	s := &Store{o: o, fs: o.FS, logger: o.Logger, boot: o.Clock(), cleanNow: make(chan struct{}, 1)}
-	s.counters.m = make(map[queueKey]*counter)
+	s.counters.init()
 	s.gaps.logger, s.gaps.clock = o.Logger, o.Clock
 	s.docs.fs, s.docs.dir, s.docs.logger = o.FS, o.Root+"/config", o.Logger
 	s.limits.Store(&o.Limits)
@@ -151,7 +151,7 @@ func (s *Store) openParts(crashed bool) (err error) {
 	if !o.IndexEnabled {
 		return nil
 	}
-	s.index, err = index.Open(index.Options{Dir: o.Root + "/index", FS: s.fs, Slots: o.IndexSlots, Entries: o.IndexEntries,
+	s.index, err = index.Open(index.Options{Dir: o.Root + "/index", State: o.Root + "/ringmq", FS: s.fs, Slots: o.IndexSlots, Entries: o.IndexEntries,
 		Logger: s.logger, Location: o.Location, Clock: o.Clock})
 	return err
 }
@@ -173,8 +173,10 @@ func (s *Store) start() {
 	s.checkSpace()
 	s.dispatch.start()
 	s.goBackground(s.flush)
+	s.goBackground(s.writeQueues)
 	if s.index != nil {
 		s.goBackground(s.indexing.catchUp)
+		s.goBackground(s.tendIndex)
 	}
 	if !s.o.DisableRetention {
 		s.goBackground(s.retain)
@@ -230,15 +232,22 @@ func (s *Store) LogMax() int64 { return s.log.Max() }
 
 // OnArrive adds a listener for visible queue entries. It is called by the dispatcher, in order, one entry at a time, and
 // must be short. Add listeners before the first Append.
-func (s *Store) OnArrive(fn func(a *Arrival)) {
+func (s *Store) OnArrive(fn func(a *Arrival)) { addListener(&s.listeners, fn) }
+
+// OnRound adds a listener for the end of a round of the dispatcher: it is called on the same goroutine, behind the last
+// arrival of what was visible when the round began (at most 256 records), so that whoever gathers arrivals can wake others
+// once. It must be short. Add listeners before the first Append.
+func (s *Store) OnRound(fn func()) { addListener(&s.rounds, fn) }
+
+func addListener[F any](to *atomic.Pointer[[]F], fn F) {
 	for {
-		old := s.listeners.Load()
-		var list []func(*Arrival)
+		old := to.Load()
+		var list []F
 		if old != nil {
 			list = append(list, *old...)
 		}
 		list = append(list, fn)
-		if s.listeners.CompareAndSwap(old, &list) {
+		if to.CompareAndSwap(old, &list) {
 			return
 		}
 	}

@@ -2,6 +2,7 @@ package store
 
 import (
 	"fmt"
+	"slices"
 
 	"ringmq/store/record"
 )
@@ -19,35 +20,38 @@ func checkRecord(raw []byte, physical int64) error {
 	return r.Verify(raw)
 }
 
-// fetch reads the record of a queue entry from the file and appends it to dst. A record written in this boot, or checked
-// before, is taken as it is; any other is checked first. ok is false when it is lost; then the place is on the list of gaps.
-func (s *Store) fetch(u record.QueueUnit, dst []byte) (_ []byte, ok bool, err error) {
-	size := int(u.Size)
-	if !s.plausible(u) {
-		return dst, false, nil
-	}
-	if b, hot := s.log.ReadHot(u.Offset, size, dst); hot {
+// fetch reads the record of a plausible queue entry from the file and appends it to dst. A record written in this boot, or
+// checked before, is taken as it is; any other is checked first. ok is false when it is lost; then the place is on the list
+// of gaps.
+func (r *reading) fetch(u record.QueueUnit, dst []byte) (_ []byte, ok bool, err error) {
+	s, size, n := r.s, int(u.Size), len(dst)
+	if b, there := r.span.record(u); there {
+		dst = append(dst, b...)
+	} else if b, hot := s.log.ReadHot(u.Offset, size, dst); hot {
 		return b, true, nil
-	}
-	n := len(dst)
-	dst = grow(dst, size)
-	raw := dst[n : n+size]
-	if err := s.log.ReadAt(u.Offset, raw); err != nil {
-		return dst[:n], false, s.readFault(u, err)
+	} else if more := r.readAhead(u); more > 0 {
+		b, _ := r.span.record(u)
+		dst = append(slices.Grow(dst, more), b...)
+	} else {
+		dst = grow(dst, size)
+		if err := s.log.ReadAt(u.Offset, dst[n:]); err != nil {
+			return dst[:n], false, s.readFault(u, err)
+		}
 	}
 	if s.log.Verified(u.Offset, size) {
 		return dst, true, nil
 	}
-	if err := checkRecord(raw, u.Offset); err != nil {
+	if err := checkRecord(dst[n:], u.Offset); err != nil {
 		s.gaps.add(u.Offset, u.Offset+int64(size), "rot")
 		return dst[:n], false, nil
 	}
 	return dst, true, nil
 }
 
-// plausible says whether a queue entry can point to a record at all; one put in for a lost record cannot.
-func (s *Store) plausible(u record.QueueUnit) bool {
-	return u.Size >= record.MinRecordBytes && int(u.Size) <= s.maxRecordBytes() && u.Offset >= s.log.Min() && u.Offset+int64(u.Size) <= s.log.Max()
+// plausible says whether a queue entry can point to a record at all, in a log that is visible up to end; one put in for a
+// lost record cannot.
+func (s *Store) plausible(u record.QueueUnit, end int64) bool {
+	return u.Size >= record.MinRecordBytes && int(u.Size) <= s.maxRecordBytes() && u.Offset >= s.log.Min() && u.Offset+int64(u.Size) <= end
 }
 
 // maxRecordBytes bounds what a size found on disk may make us allocate. A store may have been written with a larger

@@ -20,9 +20,10 @@ type active struct {
 	header record.IndexHeader // of all entries; mu
 	arena  *disk.Buffer
 	slots  []byte // nil when they are on the disk for good; mu
-	from   int32  // number of the first entry in buf; mu
-	buf    []byte // entries [from, header.Count); its room never moves; mu
+	ring   ring   // entries [ring.from, header.Count); mu
+	peak   int64  // most entries that waited since the last Flush; mu
 
+	placed     bool               // lies in the directory of the index; io
 	headed     bool               // a header with the begin time is durable; io
 	written    record.IndexHeader // of the entries on the disk; io
 	onDisk     record.IndexHeader // the header there; io
@@ -35,57 +36,101 @@ func (x *Index) newActive(f *file, file disk.File, h record.IndexHeader) (*activ
 	if err != nil {
 		return nil, fmt.Errorf("index slots: %w", err)
 	}
-	return &active{file: f, disk: file, header: h, written: h, arena: arena, slots: arena.Bytes()[:x.form.slots*record.IndexSlotBytes], from: h.Count,
-		buf: make([]byte, 0, x.buffer*record.IndexEntryBytes), slotsFresh: x.clock()}, nil
+	return &active{file: f, disk: file, header: h, written: h, arena: arena, slots: arena.Bytes()[:x.form.slots*record.IndexSlotBytes],
+		ring: newRing(h.Count, x.firstRoom), slotsFresh: x.clock()}, nil
 }
 
-// create makes the next file, which goes on from the end of the one before. io is held.
-func (x *Index) create() (*active, error) {
-	if err := x.fs.MkdirAll(x.dir, 0o755); err != nil {
-		return nil, fmt.Errorf("create index file: %w", err)
-	}
+// preparedName is the next file while it waits, in the folder for state of our own: a file that lay among the others
+// would be taken for the newest by the next start.
+const preparedName = "index.tmp"
+
+func (x *Index) preparedPath() string { return x.state + "/" + preparedName }
+
+// prepare makes the next file ready, so that whoever fills the one before need not wait for the disk. io is held.
+func (x *Index) prepare() error {
 	x.mu.Lock()
-	after := ""
-	if n := len(x.files); n > 0 {
-		after = x.files[n-1].name
-	}
+	ready, a := x.next != nil, x.active
 	x.mu.Unlock()
-	f := &file{}
-	var file disk.File
-	for {
-		f.name = newName(x.clock().In(x.zone), after)
-		f.path = x.dir + "/" + f.name
-		var err error
-		if file, err = x.fs.Open(f.path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o644); err == nil {
-			break
-		} else if !errors.Is(err, fs.ErrExist) {
-			return nil, fmt.Errorf("create index file: %w", err)
+	if ready {
+		return nil
+	}
+	if a != nil { // it may still be where the next one will be made
+		if err := x.place(a); err != nil {
+			return err
 		}
-		after = f.name // one that was set aside
 	}
-	f.header = record.IndexHeader{Count: 1, BeginOffset: x.lastPhysical.Load(), BeginTimestamp: x.lastTimestamp.Load()}
-	f.header.EndOffset, f.header.EndTimestamp = f.header.BeginOffset, f.header.BeginTimestamp
-	err := file.Truncate(x.form.fileBytes())
-	if err == nil {
-		err = x.fs.SyncDir(x.dir)
+	for _, dir := range []string{x.dir, x.state} {
+		if err := x.fs.MkdirAll(dir, 0o755); err != nil {
+			return fmt.Errorf("create index file: %w", err)
+		}
 	}
-	if err == nil {
-		err = x.fs.SyncDir(path.Dir(x.dir))
+	file, err := x.fs.Open(x.preparedPath(), os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o644)
+	if err != nil {
+		return fmt.Errorf("create index file: %w", err)
 	}
-	var a *active
+	if err = file.Truncate(x.form.fileBytes()); err == nil {
+		err = file.Sync()
+	}
+	var next *active
 	if err == nil {
-		a, err = x.newActive(f, file, f.header)
+		next, err = x.newActive(nil, file, record.IndexHeader{Count: 1})
 	}
 	if err != nil {
 		_ = file.Close()
-		_ = x.fs.Remove(f.path)
-		return nil, fmt.Errorf("create index file: %w", err)
+		_ = x.fs.Remove(x.preparedPath())
+		return fmt.Errorf("create index file: %w", err)
 	}
 	x.mu.Lock()
-	x.files = append(x.files[:len(x.files):len(x.files)], f)
-	x.active = a
+	x.next = next
 	x.mu.Unlock()
-	return a, nil
+	return nil
+}
+
+// activate makes the prepared file the one that takes entries; it goes on from the end of the one before, which waits to
+// be sealed. No I/O: place gives it its name on the disk before anything is written to it. mu is held.
+func (x *Index) activate() *active {
+	a := x.next
+	now := x.clock()
+	name := newName(now.In(x.zone), x.newest)
+	f := &file{name: name, path: x.dir + "/" + name}
+	f.header = record.IndexHeader{Count: 1, BeginOffset: x.lastPhysical.Load(), BeginTimestamp: x.lastTimestamp.Load()}
+	f.header.EndOffset, f.header.EndTimestamp = f.header.BeginOffset, f.header.BeginTimestamp
+	a.file, a.header, a.written, a.slotsFresh = f, f.header, f.header, now
+	x.files = append(x.files[:len(x.files):len(x.files)], f)
+	x.newest = name
+	x.sealing, x.active, x.next = x.active, a, nil
+	return a
+}
+
+// place moves a file that was prepared to where it belongs, for good. io is held.
+func (x *Index) place(a *active) error {
+	if a.placed {
+		return nil
+	}
+	if err := x.fs.Rename(x.preparedPath(), a.file.path); err != nil {
+		if _, there := x.fs.Stat(a.file.path); there != nil || !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("create index file: %w", err)
+		}
+		// The last try came as far as this.
+	}
+	for _, dir := range []string{x.dir, path.Dir(x.dir)} {
+		if err := x.fs.SyncDir(dir); err != nil {
+			return fmt.Errorf("create index file: %w", err)
+		}
+	}
+	a.placed = true
+	return nil
+}
+
+// dropPrepared gives the next file up. io and mu are held.
+func (x *Index) dropPrepared() {
+	if x.next == nil {
+		return
+	}
+	_ = x.next.disk.Close()
+	x.next.free()
+	x.next = nil
+	_ = x.fs.Remove(x.preparedPath())
 }
 
 func (a *active) slot(i int64) int32 {
@@ -105,7 +150,7 @@ func (a *active) add(slot int64, hash int32, physical, timestamp int64) {
 		h.UsedSlots++
 	}
 	e := record.IndexEntry{KeyHash: hash, Offset: physical, TimeDiffSec: timeDiff(h.BeginTimestamp, timestamp), Previous: previous}
-	a.buf = e.Append(a.buf)
+	e.Append(a.ring.at(h.Count)[:0])
 	a.setSlot(slot, h.Count)
 	if h.Count <= 1 {
 		h.BeginOffset, h.BeginTimestamp = physical, timestamp

@@ -77,8 +77,11 @@ func (l *life) work() {
 			r.at, r.time = l.log[n-1].at+10, l.log[n-1].time+int64(l.rng.Intn(3000))
 		}
 		l.log = append(l.log, r)
-		if err = l.put(r); err == nil && l.rng.Intn(8) == 0 {
+		err = l.put(r)
+		if roll := l.rng.Intn(16); err == nil && roll < 2 {
 			err = l.x.Flush()
+		} else if err == nil && roll < 6 {
+			err = l.x.Tend()
 		}
 	}
 	if !errors.Is(err, disk.ErrCrashed) {

@@ -6,7 +6,10 @@ import (
 	"ringmq/store/record"
 )
 
-const pieceBytes = 1 << 20
+const (
+	pieceBytes     = 1 << 20
+	slotPieceBytes = 256 << 10 // copied at once while the writer has to wait
+)
 
 // Flush writes what is in memory: entries and header always, the slots when they have been only in memory for a while,
 // and seals a file that became full. Any goroutine; it blocks on the disk.
@@ -20,6 +23,7 @@ func (x *Index) Close() error {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.recovered = false
+	x.dropPrepared()
 	for _, a := range []*active{x.active, x.sealing} {
 		if a == nil {
 			continue
@@ -39,6 +43,7 @@ func (a *active) free() {
 	if a.slots != nil {
 		a.slots = nil
 		a.arena.Free()
+		a.ring.bytes = nil
 	}
 }
 
@@ -50,12 +55,15 @@ func (x *Index) flush(all bool) error {
 	}
 	x.mu.Lock()
 	a := x.active
-	if a != nil && int64(a.header.Count) >= x.form.entries {
+	if a != nil && int64(a.header.Count) >= x.form.entries && x.sealing == nil {
 		x.sealing, x.active = a, nil
 		x.mu.Unlock()
 		return x.seal()
 	}
 	stale := a != nil && a.slotsStale
+	if a != nil {
+		x.shrink(a)
+	}
 	x.mu.Unlock()
 	if a == nil {
 		return nil
@@ -81,8 +89,19 @@ func (x *Index) flush(all bool) error {
 	if err := a.disk.Datasync(); err != nil {
 		return fmt.Errorf("sync index file: %w", err)
 	}
-	x.durable.Store(durable)
+	if a.onDisk == a.written {
+		x.durable.Store(durable)
+	}
 	return nil
+}
+
+// shrink gives memory back that entries took while the disk was slow. mu is held.
+func (x *Index) shrink(a *active) {
+	waiting := int64(a.header.Count - a.ring.from)
+	if room := a.ring.room(); room > x.firstRoom && a.peak <= room/4 {
+		a.ring.resize(max(x.firstRoom, room/2), a.header.Count)
+	}
+	a.peak = waiting
 }
 
 // seal makes the full file durable, its header last. io is held.
@@ -102,7 +121,7 @@ func (x *Index) seal() error {
 	if err := a.disk.Datasync(); err != nil {
 		return fmt.Errorf("sync index file: %w", err)
 	}
-	if err := x.writeHeader(a); err != nil {
+	if err := x.putHeader(a, a.written); err != nil {
 		return err
 	}
 	if err := a.disk.Datasync(); err != nil {
@@ -120,40 +139,59 @@ func (x *Index) seal() error {
 	return nil
 }
 
-// writeEntries writes the entries in the buffer. io is held.
+// writeEntries writes the entries that wait. io is held.
 func (x *Index) writeEntries(a *active) error {
 	x.mu.Lock()
-	b, from, written := a.buf, a.from, a.header
+	written, waiting := a.header, a.ring.from < a.header.Count
 	x.mu.Unlock()
-	if len(b) == 0 {
+	if !waiting {
 		return nil
 	}
-	if !a.headed {
-		h := written
-		h.Count = 1
-		if err := x.putHeader(a, h); err != nil {
-			return err
-		}
-		if err := a.disk.Datasync(); err != nil {
-			return fmt.Errorf("sync index file: %w", err)
-		}
-		a.headed = true
+	if err := x.head(a, written); err != nil {
+		return err
 	}
-	// The writer may append behind b meanwhile; what is in b does not change.
-	if _, err := a.disk.WriteAt(b, x.form.entryAt(int64(from))); err != nil {
-		return fmt.Errorf("write index entries: %w", err)
+	for {
+		x.mu.Lock()
+		b, from := a.ring.stretch(written.Count), a.ring.from
+		x.mu.Unlock()
+		if len(b) == 0 {
+			break
+		}
+		// The writer may add entries behind b meanwhile; what is in b does not change.
+		if _, err := a.disk.WriteAt(b, x.form.entryAt(int64(from))); err != nil {
+			return fmt.Errorf("write index entries: %w", err)
+		}
+		x.mu.Lock()
+		a.ring.from += int32(len(b) / record.IndexEntryBytes)
+		x.mu.Unlock()
 	}
-	x.mu.Lock()
-	a.buf = a.buf[:copy(a.buf, a.buf[len(b):])]
-	a.from += int32(len(b) / record.IndexEntryBytes)
-	x.mu.Unlock()
 	a.written = written
 	return nil
 }
 
-// writeHeader writes the header of the entries that are on the disk. io is held.
+// head makes durable, before a file's first entry is written, where the file is and when it begins. io is held.
+func (x *Index) head(a *active, h record.IndexHeader) error {
+	if a.headed {
+		return nil
+	}
+	if err := x.place(a); err != nil {
+		return err
+	}
+	h.Count = 1
+	if err := x.putHeader(a, h); err != nil {
+		return err
+	}
+	if err := a.disk.Datasync(); err != nil {
+		return fmt.Errorf("sync index file: %w", err)
+	}
+	a.headed = true
+	return nil
+}
+
+// writeHeader writes the header of the entries that are on the disk, unless it says that the file is full: that one is
+// for seal to write. io is held.
 func (x *Index) writeHeader(a *active) error {
-	if a.onDisk == a.written {
+	if a.onDisk == a.written || int64(a.written.Count) >= x.form.entries {
 		return nil
 	}
 	return x.putHeader(a, a.written)
@@ -169,18 +207,24 @@ func (x *Index) putHeader(a *active, h record.IndexHeader) error {
 }
 
 // writeSlots writes all slots, piece by piece, while keys may be added: a slot may be newer than the header, which is why
-// readers take a number the header does not know for an empty slot. io is held.
+// readers take a number the header does not know for an empty slot. Entries that come meanwhile are written between two
+// pieces, so that they need not wait for long. io is held.
 func (x *Index) writeSlots(a *active) error {
 	x.mu.Lock()
 	a.slotsStale = false
 	x.mu.Unlock()
-	piece := make([]byte, min(pieceBytes, len(a.arena.Bytes())))
+	piece := make([]byte, min(slotPieceBytes, len(a.arena.Bytes())))
 	total := x.form.slots * record.IndexSlotBytes
 	for at := int64(0); at < total; at += int64(len(piece)) {
 		x.mu.Lock()
 		n := copy(piece, a.slots[at:])
+		live := x.active
 		x.mu.Unlock()
-		if _, err := a.disk.WriteAt(piece[:n], x.form.slotAt(0)+at); err != nil {
+		_, err := a.disk.WriteAt(piece[:n], x.form.slotAt(0)+at)
+		if err == nil && live != nil && total > int64(len(piece)) {
+			err = x.writeEntries(live)
+		}
+		if err != nil {
 			x.mu.Lock()
 			a.slotsStale = true
 			x.mu.Unlock()

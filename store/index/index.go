@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"math/bits"
 	"path"
 	"slices"
 	"sync"
@@ -18,10 +19,12 @@ import (
 // Options of an Index. Zero values mean the defaults.
 type Options struct {
 	Dir     string // .../index
+	State   string // folder for the next file while it waits; .../ringmq beside Dir
 	FS      disk.FS
 	Slots   int // of a file; 5,000,000
 	Entries int // room of a file, of which the first is never used; 20,000,000
-	// BufferEntries wait in memory at most; 16,384.
+	// BufferEntries wait in memory at most, rounded up to a power of two; 524,288, which take 10 MiB. There is room for
+	// 16,384 from the beginning, and for more only while the disk is slow.
 	BufferEntries int
 	// SlotIntervalMs is how long the slots of the active file may be only in memory; 30,000.
 	SlotIntervalMs int
@@ -33,7 +36,8 @@ type Options struct {
 const (
 	defaultSlots          = 5_000_000
 	defaultEntries        = 20_000_000
-	defaultBufferEntries  = 16 << 10
+	defaultBufferEntries  = 512 << 10
+	defaultFirstRoom      = 16 << 10
 	defaultSlotIntervalMs = 30_000
 	maxSlots              = 1 << 29 // more would not fit a chain number or a file this code can address
 )
@@ -43,14 +47,18 @@ var ErrNotRecovered = errors.New("index: not recovered yet")
 
 // Index is the key index of a store.
 type Index struct {
-	dir     string
-	fs      disk.FS
-	form    form
-	buffer  int
-	slotGap time.Duration
-	zone    *time.Location
-	clock   func() time.Time
-	logger  *slog.Logger
+	dir       string
+	state     string
+	fs        disk.FS
+	form      form
+	buffer    int64 // entries that may wait, and
+	firstRoom int64 // for how many there is room from the beginning; both powers of two
+	slotGap   time.Duration
+	zone      *time.Location
+	clock     func() time.Time
+	logger    *slog.Logger
+	wake      chan struct{} // one token: Tend has something to do
+	waits     atomic.Int64
 
 	lastPhysical  atomic.Int64
 	lastTimestamp atomic.Int64
@@ -63,6 +71,9 @@ type Index struct {
 	files   []*file       // by name, the newest last
 	active  *active       // the newest of files; nil: none takes entries
 	sealing *active       // the one before, full and not yet durable
+	next    *active       // prepared, not among files yet
+	newest  string        // the newest name there is or was
+	warmth  int32         // keeps reads of slots ahead of need from being optimized away
 	tail    map[int32]int // key hashes of the last record a start found: its Put may come again
 	tailAt  int64         // its physical offset
 }
@@ -71,10 +82,15 @@ type Index struct {
 // entries only after Recover.
 func Open(o Options) (*Index, error) {
 	x := &Index{dir: o.Dir, fs: o.FS, form: form{slots: orDefault(o.Slots, defaultSlots), entries: orDefault(o.Entries, defaultEntries)},
-		buffer: int(orDefault(o.BufferEntries, defaultBufferEntries)), zone: o.Location, clock: o.Clock, logger: o.Logger,
+		zone: o.Location, clock: o.Clock, logger: o.Logger, state: o.State, wake: make(chan struct{}, 1),
+		buffer:  int64(1) << bits.Len64(uint64(orDefault(o.BufferEntries, defaultBufferEntries)-1)),
 		slotGap: time.Duration(orDefault(o.SlotIntervalMs, defaultSlotIntervalMs)) * time.Millisecond}
 	if x.form.slots > maxSlots {
 		return nil, fmt.Errorf("open key index: %d slots are too many", x.form.slots)
+	}
+	x.firstRoom = min(x.buffer, defaultFirstRoom)
+	if x.state == "" {
+		x.state = path.Dir(x.dir) + "/ringmq"
 	}
 	if x.zone == nil {
 		x.zone = time.Local
@@ -98,6 +114,7 @@ func Open(o Options) (*Index, error) {
 			continue
 		}
 		x.files = append(x.files, &file{name: e.Name(), path: x.dir + "/" + e.Name()})
+		x.newest = max(x.newest, e.Name())
 	}
 	slices.SortFunc(x.files, func(a, b *file) int { return compareNames(a.name, b.name) })
 	found := len(x.files)

@@ -20,18 +20,17 @@ func (x *Index) Query(topic, key []byte, limit int, begin, end int64, dst []int6
 	x.mu.Unlock()
 	start := len(dst)
 	for i := len(files) - 1; i >= 0 && len(dst)-start < limit; i-- {
-		s, err := x.search(files[i])
-		if errors.Is(err, fs.ErrNotExist) {
-			continue // deleted meanwhile
-		}
-		if err != nil {
-			return dst[:start], fmt.Errorf("query key index: %w", err)
-		}
-		h := s.header
+		s := x.search(files[i])
+		h, before := s.header, len(dst)
+		var err error
 		if overlaps(h, begin, end) {
 			dst, err = s.walk(hash, limit-(len(dst)-start), begin, end, dst)
 		}
 		s.close()
+		if errors.Is(err, fs.ErrNotExist) {
+			dst = dst[:before]
+			continue // deleted meanwhile
+		}
 		if err != nil {
 			return dst[:start], fmt.Errorf("query key index: %w", err)
 		}
@@ -49,26 +48,41 @@ func overlaps(h record.IndexHeader, begin, end int64) bool {
 // search is a query's view of one file.
 type search struct {
 	x      *Index
-	live   *active // nil: all is on the disk
-	file   disk.File
+	path   string
+	live   *active   // nil: all is on the disk
+	file   disk.File // opened when it is first needed: a new file may not be there yet, with all entries in memory
 	header record.IndexHeader
 }
 
-func (x *Index) search(f *file) (search, error) {
+func (x *Index) search(f *file) search {
 	x.mu.Lock()
-	s := search{x: x, header: f.header}
+	s := search{x: x, path: f.path, header: f.header}
 	for _, a := range []*active{x.active, x.sealing} {
 		if a != nil && a.file == f {
 			s.live, s.header = a, a.header
 		}
 	}
 	x.mu.Unlock()
-	file, err := x.fs.Open(f.path, openFlags, 0o644)
-	s.file = file
-	return s, err
+	return s
 }
 
-func (s *search) close() { _ = s.file.Close() }
+func (s *search) close() {
+	if s.file != nil {
+		_ = s.file.Close()
+	}
+}
+
+func (s *search) readAt(b []byte, at int64) error {
+	if s.file == nil {
+		file, err := s.x.fs.Open(s.path, openFlags, 0o644)
+		if err != nil {
+			return err
+		}
+		s.file = file
+	}
+	_, err := s.file.ReadAt(b, at)
+	return err
+}
 
 // walk follows the chain of hash, the newest entry first. A chain goes down, so it ends whatever the file holds.
 func (s *search) walk(hash int32, limit int, begin, end int64, dst []int64) ([]int64, error) {
@@ -110,7 +124,7 @@ func (s *search) slot(i int64) (int32, error) {
 		s.x.mu.Unlock()
 	}
 	var b [record.IndexSlotBytes]byte
-	if _, err := s.file.ReadAt(b[:], s.x.form.slotAt(i)); err != nil {
+	if err := s.readAt(b[:], s.x.form.slotAt(i)); err != nil {
 		return 0, err
 	}
 	return int32(binary.BigEndian.Uint32(b[:])), nil
@@ -120,14 +134,14 @@ func (s *search) entry(n int32) (record.IndexEntry, error) {
 	var b [record.IndexEntryBytes]byte
 	if s.live != nil {
 		s.x.mu.Lock()
-		if at := int(n-s.live.from) * record.IndexEntryBytes; at >= 0 && at < len(s.live.buf) {
-			e := record.ParseIndexEntry(s.live.buf[at:])
+		if s.live.ring.bytes != nil && s.live.ring.holds(n, s.live.header.Count) {
+			e := record.ParseIndexEntry(s.live.ring.at(n))
 			s.x.mu.Unlock()
 			return e, nil
 		}
 		s.x.mu.Unlock()
 	}
-	if _, err := s.file.ReadAt(b[:], s.x.form.entryAt(int64(n))); err != nil {
+	if err := s.readAt(b[:], s.x.form.entryAt(int64(n))); err != nil {
 		return record.IndexEntry{}, err
 	}
 	return record.ParseIndexEntry(b[:]), nil

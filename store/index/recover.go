@@ -1,7 +1,9 @@
 package index
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"math"
 
 	"ringmq/store/disk"
@@ -20,9 +22,13 @@ func (x *Index) Recover(orderly bool) error {
 	if done {
 		return nil
 	}
+	if err := x.fs.Remove(x.preparedPath()); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("recover key index: %w", err)
+	}
 	if err := x.recover(orderly, math.MaxInt64); err != nil {
 		return fmt.Errorf("recover key index: %w", err)
 	}
+	x.poke()
 	return nil
 }
 
@@ -176,7 +182,7 @@ func (x *Index) load(f *file) (*active, error) {
 		_ = file.Close()
 		return nil, err
 	}
-	a.headed, a.onDisk = f.header.Count > 1, f.header
+	a.placed, a.headed, a.onDisk = true, f.header.Count > 1, f.header
 	if _, err := file.ReadAt(a.slots, x.form.slotAt(0)); err != nil {
 		x.discard(a)
 		return nil, err
@@ -196,7 +202,7 @@ func (x *Index) rebuild(f *file, limit int64) (*active, error) {
 		_ = file.Close()
 		return nil, err
 	}
-	a.onDisk = f.header
+	a.placed, a.onDisk = true, f.header
 	if f.header.BeginTimestamp > 0 && f.header.BeginOffset < limit {
 		err = x.takeEntries(a, limit)
 	} else {
@@ -218,7 +224,7 @@ func (x *Index) rebuild(f *file, limit int64) (*active, error) {
 	if a.header.Count != f.header.Count {
 		x.logger.Warn("index file: the entries decide, not the header", "file", f.path, "header", f.header.Count-1, "entries", a.header.Count-1)
 	}
-	a.from = a.header.Count
+	a.ring.from = a.header.Count
 	a.headed = a.header.Count > 1
 	a.written, a.slotsStale = a.header, true
 	return a, nil

@@ -19,23 +19,25 @@ type budget struct {
 }
 
 // makeRoom sees to it that the next entry fits into the ring, by making it longer, by giving up its oldest entry, or by
-// writing its entries to the files. Writer only.
+// writing its entries to the files. Up to HotEntries a ring grows for readers; beyond, because entries come faster than
+// they are written, and only into memory that nobody else uses. Writer only.
 func (q *Queue) makeRoom() error {
-	units := q.ring.units()
-	if units < q.set.hot && q.growRing() {
-		return nil
-	}
 	q.mu.Lock()
+	units := q.ring.units()
 	oldest := q.ring.from < q.written && units > 0
 	q.mu.Unlock()
-	if oldest {
-		return nil // push drops it
+	if units >= q.set.hot && oldest || q.growRing() {
+		return nil
 	}
+	if oldest {
+		return nil // add drops it
+	}
+	q.set.stalls.Add(1)
 	err := q.write()
 	switch {
 	case err == nil && units > 0:
 		return nil
-	case q.growRing():
+	case err != nil && q.growRing():
 		return nil // the files cannot be written now; the entries wait in memory
 	case err == nil:
 		q.resize(firstRingUnits)
@@ -46,14 +48,28 @@ func (q *Queue) makeRoom() error {
 
 // growRing doubles the ring if the budget has room, or can be given some by queues that are not in use.
 func (q *Queue) growRing() bool {
-	b, n := &q.set.budget, q.ring.grownUnits()
-	more := (n - q.ring.units()) * record.QueueUnitBytes
-	for tries := 2; b.held.Load()+more > b.limit; tries-- {
-		if tries == 0 || !q.set.takeRings(more, q) {
+	q.mu.Lock()
+	had, n := q.ring.units(), q.ring.grownUnits()
+	q.mu.Unlock()
+	b, more, beyond := &q.set.budget, (n-had)*record.QueueUnitBytes, had >= q.set.hot
+	if beyond && n*record.QueueUnitBytes > b.limit/2 {
+		return false
+	}
+	if b.held.Load()+more > b.limit/2 {
+		q.set.poke() // what is written by the time it is needed can be given up
+	}
+	for tries := 0; b.held.Load()+more > b.limit; tries++ {
+		if tries == 0 && q.set.takeRings(more, q, true) {
+			continue
+		}
+		if beyond || tries == 2 || !q.set.takeRings(more, q, false) {
 			return false
 		}
 	}
 	q.resize(n)
+	if beyond {
+		q.set.markGrown(q)
+	}
 	return true
 }
 
@@ -72,17 +88,24 @@ func (q *Queue) resize(n int64) {
 	}
 }
 
-// takeTries is how many more queues are asked after one could not give up its ring.
-const takeTries = 8
+const (
+	// takeTries is how many more queues are asked after one could not give up its ring.
+	takeTries = 8
+	// cleanTries is how many queues are looked at for one that has nothing to write.
+	cleanTries = 256
+)
 
 // takeRings takes at least `bytes` from queues that had no entry and no reader since the hand last passed them; entries
-// not yet written are written first. False: nothing could be taken.
-func (s *Set) takeRings(bytes int64, but *Queue) bool {
+// not yet written are written first, or, with clean, left alone. False: nothing could be taken.
+func (s *Set) takeRings(bytes int64, but *Queue, clean bool) bool {
 	b := &s.budget
 	var taken int64
 	b.mu.Lock()
 	steps := 2 * len(b.rings)
 	b.mu.Unlock()
+	if clean {
+		steps = min(steps, cleanTries)
+	}
 	for ; steps > 0 && taken < bytes; steps-- {
 		b.mu.Lock()
 		if len(b.rings) == 0 {
@@ -95,8 +118,8 @@ func (s *Set) takeRings(bytes int64, but *Queue) bool {
 		if q == but || q.used.Swap(false) {
 			continue
 		}
-		won := q.dropRing()
-		if won == 0 { // its files cannot be written now; the others' can hardly either
+		won := q.dropRing(clean)
+		if won == 0 && !clean { // its files cannot be written now; the others' can hardly either
 			steps = min(steps, takeTries)
 		}
 		taken += won
@@ -104,10 +127,20 @@ func (s *Set) takeRings(bytes int64, but *Queue) bool {
 	return taken > 0
 }
 
-// dropRing gives up the queue's ring once its entries are in files, and returns the bytes won. Writer only.
-func (q *Queue) dropRing() int64 {
-	if err := q.write(); err != nil {
+// dropRing gives up the queue's ring once its entries are in files, and returns the bytes won; clean: only if they are
+// already. Writer only.
+func (q *Queue) dropRing(clean bool) int64 {
+	q.mu.Lock()
+	waiting := q.written < q.max.Load()
+	q.mu.Unlock()
+	if waiting && clean {
 		return 0
+	}
+	if waiting {
+		q.set.stalls.Add(1)
+		if err := q.write(); err != nil {
+			return 0
+		}
 	}
 	q.mu.Lock()
 	max := q.max.Load()
@@ -120,6 +153,26 @@ func (q *Queue) dropRing() int64 {
 	q.mu.Unlock()
 	q.set.forgetRing(q, had)
 	return had
+}
+
+// shrinkRing gives half of a ring back that grew beyond HotEntries and is not needed any more; false: it is not that long.
+// Any goroutine.
+func (q *Queue) shrinkRing() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	units, end := q.ring.units(), q.max.Load()
+	if units <= q.set.hot {
+		return false
+	}
+	// Half of it is more than enough for what waits now, and so nothing is lost that is not in files.
+	if waiting := end - q.written; q.peak <= units/4 && waiting <= units/4 {
+		n := units / 2
+		q.ring.from = max(q.ring.from, end-n)
+		q.ring.grow(n, end)
+		q.set.budget.held.Add((n - units) * record.QueueUnitBytes)
+	}
+	q.peak = end - q.written
+	return q.ring.units() > q.set.hot
 }
 
 // forgetRing takes a queue whose ring held `bytes` out of the budget.
@@ -136,3 +189,6 @@ func (s *Set) forgetRing(q *Queue, bytes int64) {
 
 // BufferedBytes is the memory that entries take now.
 func (s *Set) BufferedBytes() int64 { return s.budget.held.Load() }
+
+// Stalls counts how often the writer had to write files itself because memory was full.
+func (s *Set) Stalls() int64 { return s.stalls.Load() }

@@ -20,7 +20,7 @@
 //
 // # Threads
 //
-// One goroutine, the writer, calls Put. Everything else may be called by any goroutine. Each queue has two locks: mu for
+// One goroutine, the writer, calls Put, and writes no file as long as another calls WritePressing when Wake says so. Everything else may be called by any goroutine. Each queue has two locks: mu for
 // its numbers and its ring, held for memory work only, so that the event loops may take it; and io for changes of its
 // files, taken before mu, which readers never take.
 package queue

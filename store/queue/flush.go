@@ -22,6 +22,53 @@ func (s *Set) markDirty(q *Queue) {
 	s.dirtyMu.Unlock()
 }
 
+func (s *Set) markPressing(q *Queue) {
+	s.dirtyMu.Lock()
+	s.pressing = append(s.pressing, q)
+	s.dirtyMu.Unlock()
+	s.poke()
+}
+
+func (s *Set) markGrown(q *Queue) {
+	s.dirtyMu.Lock()
+	defer s.dirtyMu.Unlock()
+	if !slices.Contains(s.grown, q) { // few: each holds more than an even share of the budget
+		s.grown = append(s.grown, q)
+	}
+}
+
+func (s *Set) poke() {
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Wake has a token when WritePressing should be called: soon, by any goroutine that may wait for the disk.
+func (s *Set) Wake() <-chan struct{} { return s.wake }
+
+// WritePressing writes the entries of queues that have so many waiting that the writer would soon have to do it itself;
+// where memory as a whole is short, those of all queues. Any goroutine; it blocks on the disk.
+func (s *Set) WritePressing() error {
+	s.dirtyMu.Lock()
+	pressing := s.pressing
+	s.pressing = nil
+	s.dirtyMu.Unlock()
+	var first error
+	for _, q := range pressing {
+		q.mu.Lock()
+		q.pressing = false
+		q.mu.Unlock()
+		if err := q.write(); err != nil && first == nil {
+			first = err
+		}
+	}
+	if first != nil || s.budget.held.Load() <= s.budget.limit/2 {
+		return first
+	}
+	return s.Flush()
+}
+
 func (s *Set) markUnsynced(key fileKey) {
 	s.dirtyMu.Lock()
 	s.unsynced[key] = struct{}{}
@@ -42,9 +89,14 @@ func (s *Set) Flush() error {
 	s.flushMu.Lock()
 	defer s.flushMu.Unlock()
 	s.dirtyMu.Lock()
-	dirty := s.dirty
-	s.dirty = nil
+	dirty, grown := s.dirty, s.grown
+	s.dirty, s.grown = nil, nil
 	s.dirtyMu.Unlock()
+	for _, q := range grown {
+		if q.shrinkRing() {
+			s.markGrown(q)
+		}
+	}
 	var first error
 	for _, q := range dirty {
 		q.mu.Lock()
@@ -72,8 +124,8 @@ func (s *Set) Flush() error {
 // has failed nobody knows what was lost, and every later Sync returns that error; the queues are rebuilt from the log by
 // the next start. Any goroutine; it blocks on the disk, and how often it is worth that is the caller's to say.
 func (s *Set) Sync() error {
-	s.flushMu.Lock()
-	defer s.flushMu.Unlock()
+	s.syncMu.Lock()
+	defer s.syncMu.Unlock()
 	if s.lost != nil {
 		return s.lost
 	}

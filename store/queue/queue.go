@@ -31,18 +31,24 @@ type Queue struct {
 	dirMade   bool
 	tailClean bool // the newest file is known to hold zeros behind written
 
+	// erased is closed when the files of an older queue of that name are gone, nil if there was none; none are made before.
+	erased <-chan struct{}
+
 	// suspect is an entry that a power cut may have torn, -1: none. It was the last one found and lies across two sectors,
 	// so its end may be zeros that were never written. A replay of its record puts it right. Writer only.
 	suspect int64
 
 	mu      sync.Mutex
 	ring    ring
-	written int64 // changed with io and mu held
+	written int64 // changed with io and mu held, or when the queue is forgotten
 	dirty   bool  // in set.dirty
 	deleted bool
 	warned  bool
-	used    atomic.Bool // since the budget last came by
-	ringAt  int         // in budget.rings, under its lock; meaningful while there is a ring
+	// pressing: in set.pressing, since so many entries wait that they should be written soon.
+	pressing bool
+	peak     int64       // most entries that waited since the last Flush
+	used     atomic.Bool // since the budget last came by
+	ringAt   int         // in budget.rings, under its lock; meaningful while there is a ring
 }
 
 // Topic is the queue's topic.
@@ -69,8 +75,9 @@ func (q *Queue) MaxPhysical() int64 {
 // the log, is skipped without an error, so that a replay of the log is harmless. Where queueOffset is ahead of Max, blanks
 // stand for the records between; a queue's first entry makes its Min.
 //
-// One goroutine, the writer. An entry is taken as long as there is memory; when there is none and the files cannot be
-// written either, the error says why, and the same Put may be tried again later.
+// One goroutine, the writer. An entry is taken as long as there is memory, and no file is touched then; when there is none
+// the writer has to write files itself, which Stalls counts, and when they cannot be written either, the error says why, and
+// the same Put may be tried again later.
 func (q *Queue) Put(queueOffset int64, u record.QueueUnit) error {
 	if queueOffset < 0 || !u.Written() {
 		return fmt.Errorf("consume queue %s/%d: entry %d (physical %d, size %d) is none", q.topic, q.id, queueOffset, u.Offset, u.Size)
@@ -81,6 +88,19 @@ func (q *Queue) Put(queueOffset int64, u record.QueueUnit) error {
 	if u.End() <= q.maxPhysical.Load() {
 		return nil
 	}
+	q.mu.Lock()
+	if at := q.max.Load(); queueOffset == at && !q.deleted && q.roomy(at) {
+		told := q.add(at, u)
+		q.mu.Unlock()
+		q.tell(told)
+		return nil
+	}
+	q.mu.Unlock()
+	return q.putOdd(queueOffset, u)
+}
+
+// putOdd puts an entry that is not simply the next one with room for it.
+func (q *Queue) putOdd(queueOffset int64, u record.QueueUnit) error {
 	q.mu.Lock()
 	max := q.max.Load()
 	if q.deleted {
@@ -112,10 +132,13 @@ func (q *Queue) Put(queueOffset int64, u record.QueueUnit) error {
 	return q.push(queueOffset, u)
 }
 
-// push adds the entry behind the last one. Only the writer makes the ring longer, so that what is checked under one hold
-// of mu stays true until the next.
+// push adds the entry behind the last one. Only the writer makes the ring longer, and nobody makes it so short that there
+// is no room, so that what makeRoom saw to stays true.
 func (q *Queue) push(at int64, u record.QueueUnit) error {
-	if q.ring.full(at) {
+	q.mu.Lock()
+	roomy := q.roomy(at)
+	q.mu.Unlock()
+	if !roomy {
 		if err := q.makeRoom(); err != nil {
 			return err
 		}
@@ -125,6 +148,27 @@ func (q *Queue) push(at int64, u record.QueueUnit) error {
 		q.mu.Unlock()
 		return fmt.Errorf("consume queue %s/%d: %w", q.topic, q.id, ErrDeleted)
 	}
+	told := q.add(at, u)
+	q.mu.Unlock()
+	q.tell(told)
+	return nil
+}
+
+// roomy says whether an entry fits into the ring as it is, perhaps in place of an old one. mu is held.
+func (q *Queue) roomy(at int64) bool {
+	return !q.ring.full(at) || q.ring.from < q.written && q.ring.units() >= q.set.hot
+}
+
+// news is what others have to be told of a queue.
+type news uint8
+
+const (
+	newsDirty    news = 1 << iota // it has entries that are not in files
+	newsPressing                  // they take half of its ring
+)
+
+// add puts the entry into the ring, which has room or an old entry to give up. mu is held.
+func (q *Queue) add(at int64, u record.QueueUnit) (n news) {
 	if q.ring.from < at && q.ring.full(at) {
 		q.ring.from++
 	}
@@ -136,16 +180,28 @@ func (q *Queue) push(at int64, u record.QueueUnit) error {
 		}
 	}
 	q.max.Store(at + 1)
-	mark := !q.dirty
-	q.dirty = true
-	q.mu.Unlock()
+	if !q.dirty {
+		q.dirty, n = true, newsDirty
+	}
+	waiting := at + 1 - q.written
+	q.peak = max(q.peak, waiting)
+	if units := q.ring.units(); 2*waiting >= units && 2*units >= q.set.hot && !q.pressing {
+		q.pressing = true
+		n |= newsPressing
+	}
+	return n
+}
+
+func (q *Queue) tell(n news) {
 	if !q.used.Load() {
 		q.used.Store(true)
 	}
-	if mark {
+	if n&newsDirty != 0 {
 		q.set.markDirty(q)
 	}
-	return nil
+	if n&newsPressing != 0 {
+		q.set.markPressing(q)
+	}
 }
 
 // stepTo makes the next entry the one at offset, which is ahead of Max.

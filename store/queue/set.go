@@ -9,6 +9,7 @@ import (
 	"sort"
 	"strconv"
 	"sync"
+	"sync/atomic"
 
 	"ringmq/store/disk"
 	"ringmq/store/record"
@@ -21,7 +22,7 @@ type Options struct {
 	FileBytes    int // size of a file, rounded up to whole units; 6,000,000
 	MaxOpenFiles int // 4096
 	BufferBytes  int // bound for entries in memory, all queues together; 64 MiB
-	HotEntries   int // entries of a queue kept in memory after they were written; 2048
+	HotEntries   int // entries of a queue kept in memory after they were written; 2048. More wait there if need be
 	// DurableTo is a physical offset: the entries of all records before it are known to be durable. Recover then looks
 	// for the end of a queue from there on. math.MaxInt64 after an orderly end, 0 if nothing is known.
 	DurableTo int64
@@ -55,10 +56,16 @@ type Set struct {
 
 	dirtyMu  sync.Mutex
 	dirty    []*Queue             // queues with entries that are not in files
+	pressing []*Queue             // those of them that should be written soon
+	grown    []*Queue             // queues whose ring may be longer than HotEntries
 	unsynced map[fileKey]struct{} // files written since the last Sync
 	names    map[string]struct{}  // directories with names not yet durable
 
-	flushMu sync.Mutex // one Flush or Sync at a time
+	wake   chan struct{} // one token: WritePressing has something to do
+	stalls atomic.Int64
+
+	flushMu sync.Mutex // one Flush at a time
+	syncMu  sync.Mutex // one Sync at a time
 	lost    error      // a sync failed: what it covered may be gone, and no later one can vouch for it
 }
 
@@ -66,12 +73,14 @@ type Set struct {
 type shard struct {
 	mu     sync.RWMutex
 	topics map[string][]*Queue // by queue id, ascending
+	// erasing topics were forgotten while their files are still there; the channel is closed when those are gone.
+	erasing map[string]chan struct{}
 }
 
 // Open finds the queues under o.Dir. Nothing is read from their files: Recover does, and must come before anything else.
 func Open(o Options) (*Set, error) {
 	s := &Set{dir: o.Dir, fs: o.FS, logger: o.Logger, seed: maphash.MakeSeed(), durableTo: max(o.DurableTo, 0),
-		unsynced: map[fileKey]struct{}{}, names: map[string]struct{}{}}
+		unsynced: map[fileKey]struct{}{}, names: map[string]struct{}{}, wake: make(chan struct{}, 1)}
 	size := int64(orDefault(o.FileBytes, defaultFileBytes))
 	s.fileUnits = (size + record.QueueUnitBytes - 1) / record.QueueUnitBytes
 	s.fileBytes = s.fileUnits * record.QueueUnitBytes
@@ -160,7 +169,7 @@ func (s *Set) Queue(topic string, id int32) *Queue {
 	if q := find(list, id); q != nil {
 		return q
 	}
-	q := &Queue{set: s, topic: topic, id: id, noFiles: true, suspect: -1}
+	q := &Queue{set: s, topic: topic, id: id, noFiles: true, suspect: -1, erased: sh.erasing[topic]}
 	if len(list) > 0 {
 		q.topic = list[0].topic // one copy of the name
 	}

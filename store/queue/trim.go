@@ -124,7 +124,7 @@ func (q *Queue) CorrectMin(logMin int64) error {
 func (q *Queue) DeleteBefore(logMin int64) (files int, err error) {
 	q.io.Lock()
 	defer q.io.Unlock()
-	for !q.deleted && !q.noFiles && q.firstFile+q.set.fileBytes < q.endFile {
+	for !q.isDeleted() && !q.noFiles && q.firstFile+q.set.fileBytes < q.endFile {
 		from := q.firstFile / record.QueueUnitBytes
 		last, ok, err := q.lastRecord(from, from+q.set.fileUnits)
 		if err == nil && (!ok || last.Offset < logMin) {
@@ -148,17 +148,47 @@ func (q *Queue) DeleteBefore(logMin int64) (files int, err error) {
 }
 
 // Delete removes all queues of a topic, from memory and from the disk. Its Queues take no entries afterwards. Writer only.
-func (s *Set) Delete(topic string) error {
+func (s *Set) Delete(topic string) error { return s.Forget(topic)() }
+
+// Forget removes all queues of a topic from memory; their Queues take no entries afterwards. The function returned, which
+// must be called once, by any goroutine, removes their files and may take its time: queues that get the same name
+// meanwhile keep their entries in memory until it has returned. Forget is for the writer only and does no I/O.
+func (s *Set) Forget(topic string) (erase func() error) {
 	sh := s.shardOf(topic)
 	sh.mu.Lock()
 	list := sh.topics[topic]
 	delete(sh.topics, topic)
-	sh.mu.Unlock()
 	if len(list) == 0 {
-		return nil
+		sh.mu.Unlock()
+		return func() error { return nil }
 	}
+	before, erased := sh.erasing[topic], make(chan struct{})
+	if sh.erasing == nil {
+		sh.erasing = map[string]chan struct{}{}
+	}
+	sh.erasing[topic] = erased
+	sh.mu.Unlock()
 	for _, q := range list {
-		q.delete()
+		q.forget()
+	}
+	return func() error {
+		if before != nil {
+			<-before
+		}
+		err := s.erase(topic, list)
+		sh.mu.Lock()
+		if sh.erasing[topic] == erased {
+			delete(sh.erasing, topic)
+		}
+		sh.mu.Unlock()
+		close(erased)
+		return err
+	}
+}
+
+func (s *Set) erase(topic string, list []*Queue) error {
+	for _, q := range list {
+		q.closeFiles()
 	}
 	dir := s.dir + "/" + topic
 	if err := s.fs.RemoveAll(dir); err != nil {
@@ -170,8 +200,23 @@ func (s *Set) Delete(topic string) error {
 	return nil
 }
 
-// delete empties the queue for good; its files are the caller's to remove.
-func (q *Queue) delete() {
+// forget empties the queue for good. Writer only; whoever just writes its files sees it before the next piece.
+func (q *Queue) forget() {
+	q.mu.Lock()
+	held := len(q.ring.bytes)
+	q.deleted = true
+	q.ring = ring{from: q.max.Load()}
+	q.written = q.max.Load()
+	q.min.Store(q.max.Load())
+	q.mu.Unlock()
+	if held > 0 {
+		q.set.forgetRing(q, int64(held))
+	}
+}
+
+// closeFiles waits for whoever changes the files of a queue that is forgotten, and ends their use; removing them is the
+// caller's.
+func (q *Queue) closeFiles() {
 	q.io.Lock()
 	defer q.io.Unlock()
 	if !q.noFiles {
@@ -179,13 +224,13 @@ func (q *Queue) delete() {
 			q.set.cache.drop(fileKey{q, start})
 		}
 	}
-	if held := len(q.ring.bytes); held > 0 {
-		q.set.forgetRing(q, int64(held))
-	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.deleted, q.noFiles = true, true
-	q.ring = ring{from: q.max.Load()}
-	q.written = q.max.Load()
-	q.min.Store(q.max.Load())
+	q.noFiles = true
+}
+
+func (q *Queue) isDeleted() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.deleted
 }

@@ -22,7 +22,7 @@ func TestMinimumAndDeletion(t *testing.T) {
 			t.Errorf("log begins at %d: min %d, want %d: %v", logMin, q.Min(), want, err)
 		}
 	}
-	flush(t, s)
+	rest(t, s)
 	if n, err := q.DeleteBefore(unit(149).Offset); n != 2 || err != nil {
 		t.Errorf("%d files deleted: %v", n, err)
 	}

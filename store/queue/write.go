@@ -34,7 +34,9 @@ func (q *Queue) write() error {
 			return fmt.Errorf("write consume queue %s/%d at %d: %w", q.topic, q.id, from, err)
 		}
 		q.mu.Lock()
-		q.written = to
+		if !q.deleted {
+			q.written = to
+		}
 		q.mu.Unlock()
 	}
 }
@@ -59,8 +61,9 @@ func (q *Queue) writeAt(from int64, b []byte) error {
 			return err
 		}
 	}
-	q.set.markUnsynced(h.key)
 	_, err = h.file.WriteAt(b, at-start)
+	// Only now: a Sync that ran meanwhile has not covered it. Whoever calls Flush before Sync waits for io.
+	q.set.markUnsynced(h.key)
 	return err
 }
 
@@ -69,7 +72,7 @@ func (q *Queue) writeAt(from int64, b []byte) error {
 // held.
 func (q *Queue) clearBehind(h *handle, at int64) error {
 	if at < q.set.fileBytes {
-		q.set.markUnsynced(h.key)
+		defer q.set.markUnsynced(h.key)
 		if err := h.file.Truncate(at); err != nil {
 			return err
 		}
@@ -94,6 +97,9 @@ func (q *Queue) fileFor(start int64) (*handle, error) {
 		return q.set.cache.open(key)
 	}
 	dir := q.dirOf()
+	if q.erased != nil {
+		<-q.erased
+	}
 	if !q.dirMade {
 		if err := q.set.fs.MkdirAll(dir, 0o755); err != nil {
 			return nil, err

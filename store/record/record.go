@@ -1,6 +1,7 @@
 package record
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"hash/crc32"
@@ -84,6 +85,38 @@ type Record struct {
 func Header(b []byte) (size int32, magic uint32) {
 	return int32(binary.BigEndian.Uint32(b)), binary.BigEndian.Uint32(b[4:])
 }
+
+// MagicAt returns the first place in b behind which, after the four bytes of a size, a record's magic number stands; -1 if
+// there is none. A search through damaged bytes goes by it.
+func MagicAt(b []byte) int {
+	for at := 4; ; at++ {
+		i := bytes.IndexByte(b[min(at, len(b)):], byte(MagicV1>>24))
+		if i < 0 || at+i+4 > len(b) {
+			return -1
+		}
+		at += i
+		if m := binary.BigEndian.Uint32(b[at:]); m == MagicV1 || m == MagicV2 {
+			return at - 4
+		}
+	}
+}
+
+// StoreTimestamp reads the one field out of the first StoreTimestampBytes of a record; nothing is checked.
+func StoreTimestamp(head []byte) int64 {
+	at := storeTimestampAtV4
+	if int32(binary.BigEndian.Uint32(head[sysFlagAt:]))&SysFlagBornHostV6 != 0 {
+		at += v6ExtraBytes
+	}
+	return int64(binary.BigEndian.Uint64(head[at:]))
+}
+
+// PhysicalOffset reads where a record says it lies, likewise.
+func PhysicalOffset(head []byte) int64 {
+	return int64(binary.BigEndian.Uint64(head[physicalOffsetAt:]))
+}
+
+// StoreTimestampBytes is how much of a record holds its store time, whatever its hosts.
+const StoreTimestampBytes = storeTimestampAtV4 + v6ExtraBytes + 8
 
 // Parse reads the record at the beginning of b, which may be longer. It checks structure only: the magic number is a
 // record's, all parts lie inside TotalSize and add up to it. ErrBlank is returned for a blank. After an error r holds

@@ -314,3 +314,25 @@ func BenchmarkParse(b *testing.B) {
 		}
 	}
 }
+
+// TestFieldsOfAHead: what is read without parsing is what Parse reads, whatever the hosts.
+func TestFieldsOfAHead(t *testing.T) {
+	for _, host := range []string{"10.1.2.3:10", "[2001:db8::1]:20"} {
+		r := record.Record{PhysicalOffset: 1<<40 + 7, StoreTimestamp: 1_700_000_000_123, BornHost: netip.MustParseAddrPort(host),
+			StoreHost: netip.MustParseAddrPort("10.0.0.1:1"), Topic: []byte("T")}
+		raw := record.Append([]byte("junk!!"), &r, true)
+		at := record.MagicAt(raw)
+		if at != 6 {
+			t.Fatalf("the record was found at %d", at)
+		}
+		head := raw[at:][:record.StoreTimestampBytes]
+		if record.StoreTimestamp(head) != r.StoreTimestamp || record.PhysicalOffset(head) != r.PhysicalOffset {
+			t.Errorf("%s: %d %d", host, record.StoreTimestamp(head), record.PhysicalOffset(head))
+		}
+	}
+	for _, none := range [][]byte{nil, {0xDA}, {0, 0, 0, 0, 0xDA, 0xA3, 0x20}, {0xDA, 0xA3, 0x20, 0xA7}} {
+		if at := record.MagicAt(none); at != -1 {
+			t.Errorf("%x: found at %d", none, at)
+		}
+	}
+}
