@@ -105,7 +105,6 @@ const roundRecords = 256
 
 // advance dispatches up to what is visible now, in rounds. Commands get their turn between two.
 func (d *dispatcher) advance() {
-	defer d.roundEnded()
 	for {
 		visible := d.s.log.Visible().Load()
 		d.next = d.at.Load()
