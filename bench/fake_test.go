@@ -30,6 +30,8 @@ type fakeBroker struct {
 	asked    int    // for offsets
 	enough   func() // called once, with the send of number enoughAt
 	enoughAt int
+	waiter   chan struct{} // closed when so many pulls are held as wanted
+	wanted   int
 	wrong    fakeWrong
 	conns    []net.Conn
 }
@@ -125,6 +127,29 @@ func (b *fakeBroker) until(t testing.TB, n int) context.Context {
 	b.enough, b.enoughAt = stop, b.sends+n
 	b.mu.Unlock()
 	return ctx
+}
+
+// sent is how many sends have come.
+func (b *fakeBroker) sent() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.sends
+}
+
+// allHeld waits until so many pulls are held.
+func (b *fakeBroker) allHeld(ctx context.Context, n int) {
+	came := make(chan struct{})
+	b.mu.Lock()
+	if len(b.held) == n {
+		close(came)
+	} else {
+		b.waiter, b.wanted = came, n
+	}
+	b.mu.Unlock()
+	select {
+	case <-came:
+	case <-ctx.Done():
+	}
 }
 
 func (b *fakeBroker) addr() string { return b.ln.Addr().String() }
@@ -386,7 +411,10 @@ func (c *fakeConn) pull(req *remoting.Command, mayHold bool) {
 				}
 			}
 		})
-		b.held = append(b.held, p)
+		if b.held = append(b.held, p); len(b.held) == b.wanted && b.waiter != nil {
+			close(b.waiter)
+			b.waiter = nil
+		}
 	default:
 		reply(remoting.RespPullNotFound, h.QueueOffset, nil)
 	}

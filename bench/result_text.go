@@ -12,7 +12,7 @@ func (r *Result) Text(w io.Writer) error {
 		return r.A.Reports[0].Text(w)
 	}
 	fmt.Fprintf(w, "%s\n", r.Title)
-	fmt.Fprintf(w, "  %s\n", describe(&r.A.Reports[0].Workload))
+	fmt.Fprintf(w, "  %s\n", r.A.Reports[0].describe())
 	if r.Note != "" {
 		fmt.Fprintf(w, "  %s\n", r.Note)
 	}
