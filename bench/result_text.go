@@ -71,7 +71,7 @@ func (r *Result) cells() [][]string {
 }
 
 func (row *Row) agreement() string {
-	if row.Of == 0 {
+	if row.Of == 0 || row.better() == 0 {
 		return "-"
 	}
 	return fmt.Sprintf("%d of %d", row.Agree, row.Of)

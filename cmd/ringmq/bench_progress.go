@@ -43,8 +43,10 @@ func (p *progress) begin(label string) func(bench.Second) {
 	if !p.on {
 		return nil
 	}
-	if p.show("starting"); p.warmUp > 0 {
-		p.show(fmt.Sprintf("preparing, then warming up for %s", p.warmUp))
+	if p.warmUp > 0 {
+		p.show(fmt.Sprintf("warming up for %s", p.warmUp))
+	} else {
+		p.show("starting")
 	}
 	return p.tick
 }

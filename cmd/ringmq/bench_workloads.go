@@ -63,7 +63,7 @@ soak --pid auto --peak-share 0.5 --duration 24h --html s.html a day at half of t
 soak --rate 20000 --duration 1h --growth 5                   a given rate, and a strict eye on memory`,
 	groups:   []string{"target", "load", "rate", "soak", "pull", "messages", "topics", "time", "output"},
 	run:      bench.Plain(bench.Soak),
-	defaults: []preset{{"duration", "10m0s"}, {"window", "1024"}},
+	defaults: []preset{{"duration", "10m0s"}, {"window", "256"}},
 }
 
 var verifyWorkload = workload{
