@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"runtime"
 	"strconv"
+	"sync"
 	"time"
 
 	"ringmq/netpoll"
@@ -93,17 +94,26 @@ type sendLine struct {
 
 const poolBytes = 1 << 20
 
+// filler is what bodies are made of, printable and not to be compressed much. Nobody writes to it.
+var filler = sync.OnceValue(func() []byte {
+	rng := rand.New(rand.NewPCG(1, 2))
+	out := make([]byte, 0, poolBytes)
+	for len(out) < poolBytes {
+		for n, i := rng.Uint64(), 0; i < 8; n, i = n>>8, i+1 {
+			out = append(out, byte(' '+n&0xFF*95>>8))
+		}
+	}
+	return out
+})
+
 func newProducer(ctx context.Context, w *Workload, g *gauge) (*producer, error) {
 	ls, err := netpoll.NewLines()
 	if err != nil {
 		return nil, err
 	}
 	p := &producer{w: w, g: g, ls: ls, stencil: map[int]*stencil{}, enc: w.encoding(), runID: rand.Uint64(), left: -1, rng: rand.New(rand.NewPCG(1, 2))}
-	p.pool = make([]byte, poolBytes+w.Sizes.Largest())
-	for i := 0; i < len(p.pool); i += 8 {
-		for n, b := p.rng.Uint64(), p.pool[i:min(i+8, len(p.pool))]; len(b) > 0; n, b = n>>8, b[1:] {
-			b[0] = byte(' ' + n&0xFF*95>>8)
-		}
+	for p.pool = filler(); len(p.pool) < poolBytes+w.Sizes.Largest(); {
+		p.pool = append(p.pool[:len(p.pool):len(p.pool)], filler()...)
 	}
 	if w.Batch > 1 {
 		p.item = newItemStencil(w)

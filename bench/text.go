@@ -64,6 +64,9 @@ func (r *Report) Text(w io.Writer) error {
 	for _, why := range sortedKeys(r.Errors) {
 		fmt.Fprintf(w, "  error: %s: %s\n", why, plural(int(r.Errors[why]), "time"))
 	}
+	if s := r.shortfall(); s != "" && r.Requests > 0 {
+		fmt.Fprintf(w, "  warning: %s\n", s)
+	}
 	for _, warning := range r.Warnings {
 		fmt.Fprintf(w, "  warning: %s\n", warning)
 	}

@@ -170,8 +170,8 @@ func (r *Report) words() (out []string) {
 		k.noun, Millis(l.P50), Millis(l.P99), Count(float64(r.Requests)), Millis(l.Max), k.span))
 	w := r.Workload
 	if r.rate() > 0 {
-		if r.PerSecond < 0.99*w.Rate {
-			out = append(out, fmt.Sprintf("The rate of %s messages a second was not kept, %s were reached: latency grows for as long as the run lasts.", Count(w.Rate), Count(math.Round(r.PerSecond))))
+		if s := r.shortfall(); s != "" {
+			out = append(out, capital(s)+".")
 		} else {
 			out = append(out, fmt.Sprintf("The rate of %s messages a second was kept.", Count(w.Rate)))
 		}
@@ -179,6 +179,14 @@ func (r *Report) words() (out []string) {
 		out = append(out, fmt.Sprintf("%s were always under way, so latency is that of a broker kept busy: the mean is about %d divided by the requests a second.", plural(n, "request"), n))
 	}
 	return out
+}
+
+// shortfall says that an open loop fell behind its rate; "" if not.
+func (r *Report) shortfall() string {
+	if rate := r.rate(); rate > 0 && r.PerSecond < 0.99*rate {
+		return fmt.Sprintf("the rate of %s messages a second was not kept, %s were reached: latency grows for as long as the run lasts", Count(rate), Count(math.Round(r.PerSecond)))
+	}
+	return ""
 }
 
 func capital(s string) string {
