@@ -7,7 +7,7 @@
 //   - report.go: what every run measures; detail.go: what only some do; kind.go: how the workloads differ as reports;
 //   - meter.go: one run's time and counts: warm-up, a look a second, the sum; process.go and host.go: what is read from /proc;
 //   - produce.go: the sending generator, one goroutine for all connections; frame.go and item.go: its requests, of which only
-//     some bytes change; answer.go: as much of an answer as it needs; pace.go: when an open loop sends; topics.go: topics made;
+//     some bytes change; filler.go: their bodies; answer.go: as much of an answer as it needs; pace.go: when an open loop sends; topics.go: topics made;
 //   - puller.go: the reading generator; pullframe.go: its requests; positions.go: what the queues hold; fill.go: what is sent ahead;
 //   - the workloads besides Produce: consume.go; endtoend.go, where bodies carry their time; catchup.go and pagecache.go, cold
 //     readers beside producers; soak.go, judge.go and trend.go, hours of all at once;

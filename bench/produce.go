@@ -7,7 +7,6 @@ import (
 	"math/rand/v2"
 	"runtime"
 	"strconv"
-	"sync"
 	"time"
 
 	"ringmq/netpoll"
@@ -91,20 +90,6 @@ type sendLine struct {
 	sent []time.Duration // by slot: when its request was sent, or should have been
 	size []int           // by slot: bytes of its bodies
 }
-
-const poolBytes = 1 << 20
-
-// filler is what bodies are made of, printable and not to be compressed much. Nobody writes to it.
-var filler = sync.OnceValue(func() []byte {
-	rng := rand.New(rand.NewPCG(1, 2))
-	out := make([]byte, 0, poolBytes)
-	for len(out) < poolBytes {
-		for n, i := rng.Uint64(), 0; i < 8; n, i = n>>8, i+1 {
-			out = append(out, byte(' '+n&0xFF*95>>8))
-		}
-	}
-	return out
-})
 
 func newProducer(ctx context.Context, w *Workload, g *gauge) (*producer, error) {
 	ls, err := netpoll.NewLines()
@@ -384,13 +369,6 @@ func (p *producer) wrote(body []byte) {
 	if p.follow != nil {
 		p.follow.write(body)
 	}
-}
-
-// body cuts a body out of the pool.
-func (p *producer) body() []byte {
-	n := p.w.Sizes.next(p.rng)
-	at := int(p.serial*997) % poolBytes
-	return p.pool[at : at+n]
 }
 
 func (p *producer) stencilFor(topic, queue int) *stencil {
