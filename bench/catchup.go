@@ -21,7 +21,8 @@ type CatchupReport struct {
 }
 
 // Catchup measures what cold readers cost producers. It sends BacklogBytes at full speed, measures the latency of sends at Rate
-// for Duration, and then goes on sending at that rate while consumers read the backlog from its beginning as fast as they can.
+// for Duration, and then goes on sending at that rate while consumers read the backlog from its beginning, and what was sent
+// since, as fast as they can.
 // onTick, if not nil, is called once a counted second of the sends.
 //
 // Without DropCache the backlog is cold only where it is larger than the memory.
@@ -45,7 +46,8 @@ func catchup(ctx context.Context, w Workload, onTick func(Second), pages string)
 		return nil, err
 	}
 	out := &CatchupReport{CacheDropped: w.DropCache}
-	if err := out.prepare(ctx, &w); err != nil {
+	backlog, err := out.prepare(ctx, &w)
+	if err != nil {
 		return nil, err
 	}
 	// The producer runs through both phases; each has a meter of its own, one after the other, on the same gauge.
@@ -70,8 +72,8 @@ func catchup(ctx context.Context, w Workload, onTick func(Second), pages string)
 	}()
 	err = before.run(sending)
 	if err == nil && sending.Err() == nil {
-		out.Before = *before.report("produce", 1)
-		err = out.drain(sending, &own, during, pages)
+		out.Before = *before.report("produce")
+		err = out.drain(sending, &own, backlog, during, pages)
 	}
 	stop()
 	if failed := <-ended; failed != nil {
@@ -86,11 +88,25 @@ func catchup(ctx context.Context, w Workload, onTick func(Second), pages string)
 	return out, nil
 }
 
-// prepare has the backlog there.
-func (out *CatchupReport) prepare(ctx context.Context, w *Workload) error {
+// describeSends fills the details.
+func (out *CatchupReport) describeSends() {
+	out.mergeErrors("send", out.Before.Errors)
+	out.mergeErrors("send", out.During.Errors)
+	out.tell("backlog", float64(out.Backlog), "", "")
+	if out.BacklogSeconds > 0 {
+		out.tell("backlog sent in", out.BacklogSeconds, "s", "")
+	}
+	out.tell("drained", out.MiBPerSecond*(1<<20), "bytes/s", higher)
+	out.tellLatency("sends before the drain,", &out.Before.Latency)
+	out.tellLatency("sends during the drain,", &out.During.Latency)
+	out.tell("p99 of sends, during to before", out.P99Ratio, "times", lower)
+}
+
+// prepare has the backlog there, and says where.
+func (out *CatchupReport) prepare(ctx context.Context, w *Workload) ([]span, error) {
 	if !w.Existing {
 		if err := createTopics(ctx, w); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	if w.BacklogBytes == 0 {
@@ -98,19 +114,22 @@ func (out *CatchupReport) prepare(ctx context.Context, w *Workload) error {
 		if err == nil && held(from) == 0 {
 			err = fmt.Errorf("topic %s holds no message: there is no backlog", w.topic(0))
 		}
-		return err
+		return from, err
 	}
 	began := time.Now()
-	_, err := fill(ctx, w, max(1, int(float64(w.BacklogBytes)/w.Sizes.mean())))
+	from, err := fill(ctx, w, max(1, int(float64(w.BacklogBytes)/w.Sizes.mean())))
 	out.BacklogSeconds = time.Since(began).Seconds()
-	return err
+	return from, err
 }
 
-// drain reads what is there now, while sends go on.
-func (out *CatchupReport) drain(ctx context.Context, w *Workload, during *meter, pages string) error {
+// drain reads the backlog and what else is there now behind it, while sends go on.
+func (out *CatchupReport) drain(ctx context.Context, w *Workload, backlog []span, during *meter, pages string) error {
 	from, err := spans(ctx, w)
 	if err != nil {
 		return err
+	}
+	for q := range from {
+		from[q].low = min(max(from[q].low, backlog[q].low), from[q].high)
 	}
 	out.Backlog = held(from)
 	if w.DropCache {
@@ -125,16 +144,21 @@ func (out *CatchupReport) drain(ctx context.Context, w *Workload, during *meter,
 		return err
 	}
 	defer c.ls.Close()
+	during.drain(nil, nil) // what was sent since the phase before
 	if err := reading.beside(ctx, c.run, during.run); err != nil {
 		return err
 	}
-	out.Report, out.During = *reading.report("catchup", 2), *during.report("produce", 2)
+	out.Report, out.During = *reading.report("catchup"), *during.report("produce")
 	out.DrainedInFull = c.open == 0 && c.stuck == 0
 	out.MiBPerSecond = float64(out.Bytes) / (1 << 20) / out.Seconds
 	if p99 := out.Before.Latency.P99; p99 > 0 {
 		out.P99Ratio = out.During.Latency.P99 / p99
 	}
+	out.describeSends()
 	c.warn(&out.Report)
+	if !out.DrainedInFull && c.stuck == 0 {
+		out.Warnings = append(out.Warnings, "the drain was broken off before the end of the backlog")
+	}
 	if out.Seconds < 1 {
 		out.Warnings = append(out.Warnings, fmt.Sprintf("the drain took %.2f s only: a larger backlog says more", out.Seconds))
 	}

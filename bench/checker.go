@@ -1,8 +1,6 @@
 package bench
 
 import (
-	"fmt"
-
 	"ringmq/store/record"
 )
 
@@ -10,15 +8,14 @@ import (
 type Verdict struct {
 	Acknowledged   int64
 	Read           int64
-	Lost           int64    // acknowledged, and nowhere
-	Moved          int64    // acknowledged, and there, but not at the acknowledged offset
-	Duplicated     int64    // there more than once; the further ones count
-	OutOfOrder     int64    // behind a later one of the same connection and queue
-	Corrupt        int64    // with a wrong checksum, or in a queue that is not theirs
-	Gaps           int64    // offsets without a message between others, or past which the broker could not read
-	Unacknowledged int64    // there, though their answer was no success or never came: allowed
-	Foreign        int64    // of somebody else: allowed
-	Failures       []string // what is not allowed; empty: passed
+	Lost           int64 // acknowledged, and nowhere
+	Moved          int64 // acknowledged, and there, but not at the acknowledged offset
+	Duplicated     int64 // there more than once; the further ones count
+	OutOfOrder     int64 // behind a later one of the same connection and queue
+	Corrupt        int64 // with a wrong checksum, or in a queue that is not theirs
+	Gaps           int64 // offsets without a message between others, or past which the broker could not read
+	Unacknowledged int64 // there, though their answer was no success or never came: allowed
+	Foreign        int64 // of somebody else: allowed
 }
 
 // checker compares what is read with a ledger. One goroutine.
@@ -52,7 +49,7 @@ type seenSerials struct {
 
 // newChecker decodes the ledger. begin has to follow.
 func newChecker(l *ledger) (*checker, error) {
-	c := &checker{l: l, queues: make([]checkedQueue, len(l.pages)), v: Verdict{Acknowledged: l.entries(), Failures: []string{}}}
+	c := &checker{l: l, queues: make([]checkedQueue, len(l.pages)), v: Verdict{Acknowledged: l.entries()}}
 	for q := range c.queues {
 		receipts, err := l.receipts(q)
 		if err != nil {
@@ -190,16 +187,21 @@ func (c *checker) verdict(to []span) Verdict {
 		}
 		cq.missing = nil
 	}
+	return c.v
+}
+
+// faults are what a broker must not do; none: passed.
+func (v *Verdict) faults() (out []string) {
 	for _, f := range []struct {
-		n    int64
-		what string
+		n          int64
+		noun, what string
 	}{
-		{c.v.Lost, "acknowledged messages lost"}, {c.v.Moved, "messages not at their acknowledged offset"}, {c.v.Duplicated, "messages more than once"},
-		{c.v.OutOfOrder, "messages out of order"}, {c.v.Corrupt, "messages corrupt"}, {c.v.Gaps, "offsets without a message"},
+		{v.Lost, "acknowledged message", "lost"}, {v.Moved, "message", "not at the acknowledged offset"}, {v.Duplicated, "message", "more than once"},
+		{v.OutOfOrder, "message", "out of order"}, {v.Corrupt, "message", "corrupt"}, {v.Gaps, "offset", "without a message"},
 	} {
 		if f.n > 0 {
-			c.v.Failures = append(c.v.Failures, fmt.Sprintf("%d %s", f.n, f.what))
+			out = append(out, plural(int(f.n), f.noun)+" "+f.what)
 		}
 	}
-	return c.v
+	return out
 }

@@ -27,20 +27,22 @@ type metric struct {
 	name   string
 	short  string // in words: "A did 2x as many ..."
 	higher bool   // more is better
-	text   func(float64) string
-	of     func(*Report) (float64, bool)
+	// neutral: neither is. detail: of one workload only.
+	neutral, detail bool
+	text            func(float64) string
+	of              func(*Report) (float64, bool)
 }
 
 // metrics in the order in which they are told.
 var metrics = append([]metric{
-	{"messages a second", "throughput", true, Count, func(r *Report) (float64, bool) { return math.Round(r.PerSecond), true }},
-	{"broker CPU a message", "CPU", false, Micros, func(r *Report) (float64, bool) {
+	{name: "messages a second", short: "throughput", higher: true, text: Count, of: func(r *Report) (float64, bool) { return math.Round(r.PerSecond), true }},
+	{name: "broker CPU a message", short: "CPU", text: Micros, of: func(r *Report) (float64, bool) {
 		return broker(r, func(u *Used) float64 { return u.CPUPerMessageUs })
 	}},
-	{"broker memory", "memory", false, Bytes, func(r *Report) (float64, bool) {
+	{name: "broker memory", short: "memory", text: Bytes, of: func(r *Report) (float64, bool) {
 		return broker(r, func(u *Used) float64 { return float64(u.ResidentBytes) })
 	}},
-	{"latency mean", "mean latency", false, Millis, func(r *Report) (float64, bool) {
+	{name: "latency mean", short: "mean latency", text: Millis, of: func(r *Report) (float64, bool) {
 		return r.Latency.Mean, r.Latency.Mean > 0 && !r.Workload.Oneway
 	}},
 }, percentileMetrics()...)
@@ -48,7 +50,7 @@ var metrics = append([]metric{
 func percentileMetrics() (out []metric) {
 	for i := range percentiles {
 		p := &percentiles[i]
-		out = append(out, metric{"latency " + p.name, p.name, false, Millis, p.known})
+		out = append(out, metric{name: "latency " + p.name, short: p.name, text: Millis, of: p.known})
 	}
 	return out
 }
@@ -81,7 +83,7 @@ func (r *Row) better() int {
 }
 
 func (m *metric) prefer(a, b float64) int {
-	if a == b {
+	if a == b || m.neutral {
 		return 0
 	}
 	if (a > b) == m.higher {
@@ -95,8 +97,7 @@ func (r *Row) apart() bool { return r.A.Min > r.B.Max || r.B.Min > r.A.Max }
 
 // rows compares the sets metric by metric; what neither measured is left out.
 func (r *Result) rows() (out []Row) {
-	for i := range metrics {
-		m := &metrics[i]
+	for _, m := range r.metrics() {
 		row := Row{Name: m.name, Ratio: math.NaN(), m: m, A: spreadOf(valuesOf(&r.A, m))}
 		if r.B != nil {
 			row.B = spreadOf(valuesOf(r.B, m))
@@ -123,7 +124,7 @@ func valuesOf(s *Set, m *metric) (out []float64) {
 
 // agreement counts the rounds that agree with the medians on who is better.
 func (r *Result) agreement(row *Row) (agree, of int) {
-	if !r.Rounds {
+	if !r.Rounds || row.m.neutral {
 		return 0, 0
 	}
 	for i := range min(len(r.A.Reports), len(r.B.Reports)) {

@@ -10,8 +10,9 @@ import (
 // longest is how long a run without a set end may take.
 const longest = 7 * 24 * time.Hour
 
-// Consume pulls everything there is in the workload's topics, from the beginning of every queue, and reports how it went. It
-// ends after Duration or, with Drain, when it has read what was there when it began. Latency is that of pulls that found
+// Consume pulls everything there is in the workload's topics, from the beginning of every queue, and reports how it went. With
+// Fill it sends messages first, and reads from the first of those on, so that one run is like the next. It ends after Duration
+// or, with Drain, when it has read what was there when it began. Latency is that of pulls that found
 // messages at once. onTick, if not nil, is called once a counted second.
 //
 // The topics have to be there unless Fill is set.
@@ -48,7 +49,7 @@ func Consume(ctx context.Context, w Workload, onTick func(Second)) (*Report, err
 	if err := m.beside(ctx, p.run); err != nil {
 		return nil, err
 	}
-	r := m.report("consume", 1)
+	r := m.report("consume")
 	p.warn(r)
 	if !w.Drain && p.caughtUp {
 		r.Warnings = append(r.Warnings, "the consumers came to the end of a queue and had to wait: there were too few messages for the time")

@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"context"
 	"strings"
 	"testing"
 	"time"
@@ -29,25 +30,30 @@ func TestConsumeDrains(t *testing.T) {
 func TestConsumeWaits(t *testing.T) {
 	t.Parallel()
 	b := startFake(t, fakeWrong{})
-	w := brief(b, func(w *Workload) { w.Fill, w.FillMessages, w.Duration = true, 100, 300*time.Millisecond })
+	w := brief(b, func(w *Workload) { w.Fill, w.FillMessages, w.Duration = true, 100, time.Minute })
 	ended := make(chan error, 1)
-	go func() {
-		_, err := Produce(b.until(t, 500), brief(b, func(w *Workload) { w.Rate, w.Duration = 1000, time.Minute }), nil)
+	reading, stop := context.WithCancel(t.Context())
+	defer stop()
+	go func() { // sends begin when every queue waits, and reading ends when every queue waits again
+		b.allHeld(t.Context(), w.Queues)
+		_, err := Produce(b.until(t, 500), brief(b, func(w *Workload) { w.Rate, w.Duration = 5000, time.Minute }), nil)
+		b.allHeld(t.Context(), w.Queues)
+		stop()
 		ended <- err
 	}()
-	r, err := Consume(t.Context(), w, nil)
+	r, err := Consume(reading, w, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := <-ended; err != nil {
 		t.Fatal(err)
 	}
-	if r.Messages <= 128 || r.Requests >= r.Messages || len(r.Warnings) != 1 || !strings.Contains(r.Warnings[0], "had to wait") {
+	if r.Messages < 600 || r.Requests >= r.Messages || len(r.Warnings) != 1 || !strings.Contains(r.Warnings[0], "had to wait") {
 		t.Errorf("%d messages, %d requests, warnings %v", r.Messages, r.Requests, r.Warnings)
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.pulls > 2000 {
+	if b.pulls > 3*b.sends+1000 {
 		t.Errorf("%d pulls: they are not held", b.pulls)
 	}
 }
@@ -113,6 +119,49 @@ func TestProduceCountsItsBodies(t *testing.T) {
 		}
 		if mean := float64(r.Bytes) / float64(r.Messages); int(r.Messages) < n-n/10 || mean < 17 || mean > 23 {
 			t.Errorf("oneway %v: %d messages, %g bytes each", oneway, r.Messages, mean)
+		}
+	}
+}
+
+// TestProduceLosesConnections: one that ends is an error, and the others go on; without any the run ends, and is reported.
+func TestProduceLosesConnections(t *testing.T) {
+	t.Parallel()
+	b := startFake(t, fakeWrong{hangUp: on(100)})
+	w := brief(b, func(w *Workload) { w.Duration = time.Minute })
+	r, err := Produce(b.until(t, 500), w, nil)
+	if err != nil || r.Messages < 400 || r.Errors["connection lost"] != 1 || len(r.Warnings) != 1 || !strings.Contains(r.Warnings[0], "1 of 2 connections lost, with ") {
+		t.Errorf("%v, %+v", err, r)
+	}
+	b = startFake(t, fakeWrong{hangUp: from(100)})
+	w.Addr = b.addr()
+	r, err = Produce(t.Context(), w, nil)
+	if err != nil || r.Messages < 80 || r.Errors["connection lost"] != 2 || len(r.Warnings) != 2 || !strings.Contains(r.Warnings[1], "ended early") {
+		t.Errorf("%v, %+v", err, r)
+	}
+	w.WarmUp = time.Hour
+	if r, err = Produce(t.Context(), w, nil); err == nil {
+		t.Errorf("lost while warming up: %+v", r)
+	}
+}
+
+// TestFillSendsAgain: what was in flight on a lost connection comes over another one.
+func TestFillSendsAgain(t *testing.T) {
+	t.Parallel()
+	b := startFake(t, fakeWrong{hangUp: on(5)})
+	r, err := Consume(t.Context(), brief(b, func(w *Workload) { w.Fill, w.Drain, w.FillMessages, w.Batch = true, true, 200, 10 }), nil)
+	if err != nil || r.Messages < 200 {
+		t.Errorf("%v, %+v", err, r)
+	}
+}
+
+// TestFillIsReadAlone: what lay there before a fill is left alone, so that one run is like the next.
+func TestFillIsReadAlone(t *testing.T) {
+	t.Parallel()
+	b := startFake(t, fakeWrong{})
+	w := brief(b, func(w *Workload) { w.Fill, w.Drain, w.FillMessages, w.Batch = true, true, 200, 10 })
+	for range 3 {
+		if r, err := Consume(t.Context(), w, nil); err != nil || r.Messages != 200 {
+			t.Errorf("%v, %+v", err, r)
 		}
 	}
 }

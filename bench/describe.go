@@ -9,21 +9,60 @@ import (
 	"time"
 )
 
-// describe says in words what a workload does.
-func describe(w *Workload) string {
-	d := w.withDefaults()
-	w = &d
-	parts := []string{}
-	if w.Rate > 0 {
+// describe says in words what the report's workload does.
+func (r *Report) describe() string {
+	w := r.Workload.withDefaults()
+	k := r.kind()
+	sends := k.noun != "pull"
+	parts := append(r.purpose(&w), w.loop(r.Kind, sends), fmt.Sprintf("%s of %s", plural(w.Topics, "topic"), plural(w.Queues, "queue")))
+	if r.Kind != "consume" && r.Kind != "verify" || sends || w.Fill {
+		parts = append(parts, w.content()...)
+	}
+	if !sends || r.Kind == "endtoend" || r.Kind == "soak" {
+		parts = append(parts, fmt.Sprintf("up to %s a pull", plural(w.PullMessages, "message")))
+	}
+	return strings.Join(append(parts, w.Encoding+" headers"), ", ")
+}
+
+// purpose is what is told ahead of the load.
+func (r *Report) purpose(w *Workload) (parts []string) {
+	switch {
+	case r.Kind == "consume" && w.Fill:
+		parts = append(parts, fmt.Sprintf("%s sent first", plural(w.FillMessages, "message")))
+	case r.Kind == "catchup" && w.BacklogBytes > 0:
+		parts = append(parts, "a backlog of "+Bytes(float64(w.BacklogBytes)))
+	case r.Kind == "soak" && w.PeakShare > 0:
+		parts = append(parts, fmt.Sprintf("%.0f %% of the peak", 100*w.PeakShare))
+	case r.Kind == "verify" && w.Check:
+		parts = append(parts, "check of what was acknowledged before, as "+w.Ledger+" has it")
+	}
+	if r.Kind == "consume" && w.Drain {
+		parts = append(parts, "read to the end")
+	}
+	if r.Kind == "catchup" {
+		parts = append(parts, map[bool]string{true: "read from the disk", false: "read from the page cache as far as it is there"}[w.DropCache])
+	}
+	return parts
+}
+
+// loop says how requests follow each other.
+func (w *Workload) loop(kind string, sends bool) string {
+	switch {
+	case !sends && kind != "catchup":
+		return fmt.Sprintf("%s, up to %s in flight on each, one a queue", plural(w.Conns, "connection"), plural(w.Window, "pull"))
+	case w.Rate > 0:
 		loop := fmt.Sprintf("open loop at %s messages/s", Count(w.Rate))
 		if w.Poisson {
 			loop += " (random intervals)"
 		}
-		parts = append(parts, fmt.Sprintf("%s over %s", loop, plural(w.Conns, "connection")))
-	} else {
-		parts = append(parts, fmt.Sprintf("closed loop: %s, %s in flight on each", plural(w.Conns, "connection"), plural(w.Window, "request")))
+		return fmt.Sprintf("%s over %s", loop, plural(w.Conns, "connection"))
 	}
-	parts = append(parts, fmt.Sprintf("%s of %s", plural(w.Topics, "topic"), plural(w.Queues, "queue")), "bodies of "+w.Sizes.String()+" bytes")
+	return fmt.Sprintf("closed loop: %s, %s in flight on each", plural(w.Conns, "connection"), plural(w.Window, "request"))
+}
+
+// content says what is sent.
+func (w *Workload) content() []string {
+	parts := []string{"bodies of " + w.Sizes.String() + " bytes"}
 	if w.Batch > 1 {
 		parts = append(parts, fmt.Sprintf("%d messages a request", w.Batch))
 	}
@@ -35,7 +74,7 @@ func describe(w *Workload) string {
 			parts = append(parts, o.text)
 		}
 	}
-	return strings.Join(append(parts, w.Encoding+" headers"), ", ")
+	return parts
 }
 
 // differences names the settings in which two workloads differ, but for what tells the targets apart.

@@ -16,7 +16,7 @@ import (
 type EndToEndReport struct {
 	Report
 	SendLatency Latency
-	SendErrors  map[string]int64 `json:",omitempty"`
+	SendErrors  map[string]int64 `json:",omitempty"` // in Errors too, as "send: ..."
 	Sent        int64            // acknowledged in the counted time
 	Undelivered int64            // of all acknowledged, warm-up included, those no consumer had 5 s after the last was sent
 }
@@ -78,8 +78,17 @@ func EndToEnd(ctx context.Context, w Workload, onTick func(Second)) (*EndToEndRe
 	if err != nil {
 		return nil, err
 	}
-	r, s := delivered.report("endtoend", 2), sent.report("produce", 2)
-	return &EndToEndReport{Report: *r, SendLatency: s.Latency, SendErrors: s.Errors, Sent: s.Messages, Undelivered: t.missing()}, nil
+	r, s := delivered.report("endtoend"), sent.report("produce")
+	out := &EndToEndReport{Report: *r, SendLatency: s.Latency, SendErrors: s.Errors, Sent: s.Messages, Undelivered: t.missing()}
+	out.mergeErrors("send", s.Errors)
+	out.tell("sent", float64(out.Sent), "", "")
+	out.tell("undelivered", float64(out.Undelivered), "", lower)
+	out.tellLatency("sends,", &out.SendLatency)
+	p.warn(&out.Report)
+	if out.Undelivered > 0 {
+		out.Warnings = append(out.Warnings, fmt.Sprintf("%s acknowledged, but with no consumer %s after the end", plural(int(out.Undelivered), "message"), undeliveredAfter))
+	}
+	return out, nil
 }
 
 // checkTimed is check for a workload whose messages carry their time.

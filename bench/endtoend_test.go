@@ -13,11 +13,14 @@ func TestEndToEnd(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r.Messages < 100 || r.Messages > 310 || r.Undelivered != 0 || len(r.Errors)+len(r.SendErrors) > 0 || r.Kind != "endtoend" {
+	if r.Messages == 0 || r.Messages > int64(b.sent()) || r.Sent == 0 || r.Sent > int64(b.sent()) || r.Undelivered != 0 || len(r.Errors)+len(r.SendErrors) > 0 || r.Kind != "endtoend" {
 		t.Errorf("%d messages, %d undelivered, %v %v", r.Messages, r.Undelivered, r.Errors, r.SendErrors)
 	}
-	if r.Latency.P50 <= 0 || r.SendLatency.P50 < 99 || r.Latency.P50 > r.SendLatency.P50-50 {
+	if r.Latency.P50 <= 0 || r.SendLatency.P50 < 99 || r.Latency.P50 >= r.SendLatency.P50 {
 		t.Errorf("delivered after %g ms, acknowledged after %g", r.Latency.P50, r.SendLatency.P50)
+	}
+	if said, ok := r.detail("sends, p50"); !ok || said != r.SendLatency.P50 {
+		t.Errorf("details %+v", r.Details)
 	}
 }
 

@@ -30,6 +30,10 @@ type fakeBroker struct {
 	asked    int    // for offsets
 	enough   func() // called once, with the send of number enoughAt
 	enoughAt int
+	cond     func() bool // nil, or when it holds stop is called
+	stop     func()
+	waiter   chan struct{} // closed when so many pulls are held as wanted
+	wanted   int
 	wrong    fakeWrong
 	conns    []net.Conn
 }
@@ -127,6 +131,39 @@ func (b *fakeBroker) until(t testing.TB, n int) context.Context {
 	return ctx
 }
 
+// when is a context that ends when a request has been handled after which cond holds; cond may look at b.
+func (b *fakeBroker) when(t testing.TB, cond func() bool) context.Context {
+	ctx, stop := context.WithCancel(t.Context())
+	t.Cleanup(stop)
+	b.mu.Lock()
+	b.cond, b.stop = cond, stop
+	b.mu.Unlock()
+	return ctx
+}
+
+// sent is how many sends have come.
+func (b *fakeBroker) sent() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.sends
+}
+
+// allHeld waits until so many pulls are held.
+func (b *fakeBroker) allHeld(ctx context.Context, n int) {
+	came := make(chan struct{})
+	b.mu.Lock()
+	if len(b.held) == n {
+		close(came)
+	} else {
+		b.waiter, b.wanted = came, n
+	}
+	b.mu.Unlock()
+	select {
+	case <-came:
+	case <-ctx.Done():
+	}
+}
+
 func (b *fakeBroker) addr() string { return b.ln.Addr().String() }
 
 func (c *fakeConn) serve() {
@@ -153,6 +190,11 @@ func (c *fakeConn) handle(req *remoting.Command) {
 	b := c.b
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	defer func() {
+		if b.cond != nil && b.cond() {
+			b.stop()
+		}
+	}()
 	switch req.Code {
 	case remoting.CodeUpdateAndCreateTopic:
 		n, _, _ := req.Int32("writeQueueNums")
@@ -386,7 +428,10 @@ func (c *fakeConn) pull(req *remoting.Command, mayHold bool) {
 				}
 			}
 		})
-		b.held = append(b.held, p)
+		if b.held = append(b.held, p); len(b.held) == b.wanted && b.waiter != nil {
+			close(b.waiter)
+			b.waiter = nil
+		}
 	default:
 		reply(remoting.RespPullNotFound, h.QueueOffset, nil)
 	}

@@ -12,7 +12,7 @@ const (
 	fillInFlight   = 32 << 20 // bytes in flight on all connections together
 )
 
-// fill sends messages as fast as the broker takes them, all of them with success, and returns what the queues hold then.
+// fill sends messages as fast as the broker takes them, all of them with success, and returns where they lie.
 func fill(ctx context.Context, w *Workload, messages int) ([]span, error) {
 	before, err := spans(ctx, w)
 	if err != nil {
@@ -39,5 +39,9 @@ func fill(ctx context.Context, w *Workload, messages int) ([]span, error) {
 		return nil, err
 	}
 	sent := m.drain(nil, nil).messages
-	return spansWith(ctx, w, func(now []span) bool { return ends(now) >= ends(before)+sent })
+	now, err := spansWith(ctx, w, func(now []span) bool { return ends(now) >= ends(before)+sent })
+	for q := range now {
+		now[q].low = max(now[q].low, min(before[q].high, now[q].high))
+	}
+	return now, err
 }

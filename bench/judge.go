@@ -3,12 +3,13 @@ package bench
 import (
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 )
 
 // judge says what of a soak must not be.
 func (s *soak) judge() {
-	s.out.Failures = []string{}
+	s.out.Judged = true
 	fail := func(format string, a ...any) { s.out.Failures = append(s.out.Failures, fmt.Sprintf(format, a...)) }
 	errorsOf := func(what string, all map[string]int64) {
 		for _, why := range slices.Sorted(maps.Keys(all)) {
@@ -32,6 +33,31 @@ func (s *soak) judge() {
 	s.out.GrowthMiBHour, s.out.MaxOverMin = growth(s.out.Intervals)
 	if s.out.GrowthMiBHour > s.w.GrowthMiBHour && s.out.MaxOverMin > soakRatio {
 		fail("memory grew by %.1f MiB an hour, its maximum is %.2f times its minimum", s.out.GrowthMiBHour, s.out.MaxOverMin)
+	}
+}
+
+// describeIntervals fills the details.
+func (out *SoakReport) describeIntervals() {
+	if out.Peak > 0 {
+		out.tell("peak", out.Peak, "/s", higher)
+	}
+	out.tell("rate", out.Rate, "/s", "")
+	slow, fast, p99, lag := math.Inf(1), 0.0, 0.0, int64(0)
+	for _, i := range out.Intervals {
+		slow, fast, p99, lag = min(slow, i.PerSecond), max(fast, i.PerSecond), max(p99, i.P99), max(lag, i.Lag)
+	}
+	out.tell("intervals of 10 s", float64(len(out.Intervals)), "", "")
+	out.tell("slowest interval", slow, "/s", higher)
+	out.tell("fastest interval", fast, "/s", "")
+	out.tell("worst p99 of an interval", p99, "ms", lower)
+	out.tell("farthest that consumers were behind", float64(lag), "", lower)
+	out.tell("behind at the end", float64(out.Intervals[len(out.Intervals)-1].Lag), "", lower)
+	out.tell("read by the consumers that follow", float64(out.Hot), "", "")
+	out.tell("read by the one that begins again", float64(out.Cold), "", "")
+	out.tell("queues begun again", float64(out.ColdRounds), "", "")
+	if out.Workload.PID != 0 {
+		out.tell("memory growth", out.GrowthMiBHour, "MiB/h", "")
+		out.tell("memory, largest to smallest", out.MaxOverMin, "times", lower)
 	}
 }
 

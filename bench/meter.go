@@ -112,10 +112,15 @@ func (m *meter) beside(ctx context.Context, generators ...func(context.Context) 
 	return err
 }
 
-// run keeps the time: warm-up, then a look every second, until the counted time or ctx has ended. That ctx has is no error.
+// run keeps the time: warm-up, then a look every second, until the counted time or ctx has ended. That ctx has is no error; when
+// it has in the warm-up, began stays zero. Without a warm-up everything counts, however late this goroutine begins.
 func (m *meter) run(ctx context.Context) (err error) {
-	wait(ctx, m.w.WarmUp)
-	m.drain(nil, nil)
+	if m.w.WarmUp > 0 {
+		if !wait(ctx, m.w.WarmUp) {
+			return nil
+		}
+		m.drain(nil, nil)
+	}
 	if m.w.PID != 0 {
 		if m.broker0, err = usage(m.w.PID); err != nil {
 			return err
@@ -200,8 +205,10 @@ func (m *meter) drain(hist *hdrhistogram.Histogram, errors map[string]int64) (su
 // saturated is the share of a processor from which a generator's goroutine is the limit, and not the broker.
 const saturated = 0.9
 
-// report sums up, after run. generators is how many goroutines made the load.
-func (m *meter) report(kind string, generators int) *Report {
+const limitedWarning = "the generator used "
+
+// report sums up, after run.
+func (m *meter) report(kind string) *Report {
 	took := max(m.ended.Sub(m.began), 1)
 	r := &Report{
 		Kind: kind, Started: m.began, Workload: *m.w, Seconds: took.Seconds(), Messages: m.sum.messages, Requests: m.sum.requests, Bytes: m.sum.bytes,
@@ -220,9 +227,8 @@ func (m *meter) report(kind string, generators int) *Report {
 		}
 	}
 	r.Generator = used(m.self0, m.self1, took, r.Messages)
-	if share := r.Generator.Cores / float64(generators); share > saturated && took >= time.Second { // times of processors are too coarse for less
-
-		r.Warnings = append(r.Warnings, fmt.Sprintf("the generator used %.0f %% of a processor: it, not the broker, may have been the limit", 100*share))
+	if share := r.Generator.Cores / float64(r.kind().generators); r.limited() && took >= time.Second { // times of processors are too coarse for less
+		r.Warnings = append(r.Warnings, fmt.Sprintf(limitedWarning+"%.0f %% of a processor: it, not the broker, may have been the limit", 100*share))
 	}
 	return r
 }

@@ -31,7 +31,7 @@ func TestMeterCountsAfterWarmUp(t *testing.T) {
 		if err := m.beside(context.Background(), load(m.gauge())); err != nil {
 			t.Fatal(err)
 		}
-		r := m.report("x", 1)
+		r := m.report("x")
 		if r.Seconds != 2.7 || r.Messages != 27 || r.Bytes != 270 || r.PerSecond != 10 || r.Errors["code 2"] != 27 {
 			t.Errorf("%g s, %d messages, %d bytes, %g a second, errors %v", r.Seconds, r.Messages, r.Bytes, r.PerSecond, r.Errors)
 		}
@@ -52,7 +52,7 @@ func TestMeterEndsWithItsContext(t *testing.T) {
 		if err := m.beside(ctx, load(m.gauge())); err != nil {
 			t.Fatal(err)
 		}
-		if r := m.report("x", 1); r.Seconds != 1.35 || r.Messages != 13 || len(r.Series) != 1 {
+		if r := m.report("x"); r.Seconds != 1.35 || r.Messages != 13 || len(r.Series) != 1 {
 			t.Errorf("%g s, %d messages, %d seconds", r.Seconds, r.Messages, len(r.Series))
 		}
 	})
@@ -80,7 +80,7 @@ func TestMeterGivesUpInTheWarmUp(t *testing.T) {
 	if err := m.beside(ctx, load(m.gauge())); err != nil {
 		t.Fatal(err)
 	}
-	if r := m.report("x", 1); r.Messages != 0 || r.PerSecond != 0 || r.Generator.Cores != r.Generator.Cores {
+	if r := m.report("x"); r.Messages != 0 || r.PerSecond != 0 || r.Generator.Cores != r.Generator.Cores {
 		t.Errorf("%+v", r)
 	}
 }

@@ -63,7 +63,7 @@ func (r *Result) section(i int) section {
 		cells[0][0] = ""
 	}
 	s := section{
-		ID: fmt.Sprintf("r%d", i+1), Title: r.Title, Workload: describe(&first.Workload), Note: r.Note, Command: r.Command,
+		ID: fmt.Sprintf("r%d", i+1), Title: r.Title, Workload: first.describe(), Note: r.Note, Command: r.Command,
 		Made: first.Started.Format(time.DateTime), Words: r.Words(), Head: cells[0], Rows: cells[1:], Facts: r.facts(), Runs: r.runs(),
 	}
 	for _, c := range r.charts() {
@@ -81,8 +81,8 @@ func (r *Result) facts() (out [][2]string) {
 		}
 	}
 	first := r.A.Reports[0]
-	add("workload", first.Kind+", "+describe(&first.Workload))
-	add("counted", fmt.Sprintf("%.1f s after %s of warm-up", first.Seconds, first.Workload.WarmUp))
+	add("workload", first.Kind+", "+first.describe())
+	add("time", first.counted())
 	for _, s := range r.sets() {
 		name := s.Name
 		if name == "" {

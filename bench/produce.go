@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"runtime"
@@ -12,7 +13,8 @@ import (
 	"ringmq/netpoll/remoting"
 )
 
-// Produce sends messages to a broker and reports how it went. onTick, if not nil, is called once a counted second.
+// Produce sends messages to a broker and reports how it went. onTick, if not nil, is called once a counted second. A connection
+// that is lost is an error in the report; when all are, the run ends early, and what was counted until then is reported.
 func Produce(ctx context.Context, w Workload, onTick func(Second)) (*Report, error) {
 	w = w.withDefaults()
 	if err := w.check(); err != nil {
@@ -29,10 +31,13 @@ func Produce(ctx context.Context, w Workload, onTick func(Second)) (*Report, err
 		return nil, err
 	}
 	defer p.ls.Close()
-	if err := m.beside(ctx, p.run); err != nil {
+	err = m.beside(ctx, p.run)
+	if err != nil && (!errors.Is(err, netpoll.ErrClosed) || m.began.IsZero()) {
 		return nil, err
 	}
-	return m.report("produce", 1), nil
+	r := m.report("produce")
+	p.warn(r)
+	return r, nil
 }
 
 // follower is told what a producer sends and what comes back, so that it can tell its messages when they are read. The
@@ -71,17 +76,20 @@ type producer struct {
 	inFlight int           // requests
 	settle   time.Duration // at the end, answers are waited for so long
 	ending   bool          // nothing is sent any more
+
+	lost       int   // connections
+	unanswered int   // requests that were in flight on them
+	lastLoss   error // nil: none
 }
 
 // sendLine is one connection's requests in flight.
 type sendLine struct {
 	line *netpoll.Line
-	free []int32         // slots not in flight
+	lost bool
+	free []int32         // slots not in flight; none once it is lost
 	sent []time.Duration // by slot: when its request was sent, or should have been
 	size []int           // by slot: bytes of its bodies
 }
-
-const poolBytes = 1 << 20
 
 func newProducer(ctx context.Context, w *Workload, g *gauge) (*producer, error) {
 	ls, err := netpoll.NewLines()
@@ -89,11 +97,8 @@ func newProducer(ctx context.Context, w *Workload, g *gauge) (*producer, error) 
 		return nil, err
 	}
 	p := &producer{w: w, g: g, ls: ls, stencil: map[int]*stencil{}, enc: w.encoding(), runID: rand.Uint64(), left: -1, rng: rand.New(rand.NewPCG(1, 2))}
-	p.pool = make([]byte, poolBytes+w.Sizes.Largest())
-	for i := 0; i < len(p.pool); i += 8 {
-		for n, b := p.rng.Uint64(), p.pool[i:min(i+8, len(p.pool))]; len(b) > 0; n, b = n>>8, b[1:] {
-			b[0] = byte(' ' + n&0xFF*95>>8)
-		}
+	for p.pool = filler(); len(p.pool) < poolBytes+w.Sizes.Largest(); {
+		p.pool = append(p.pool[:len(p.pool):len(p.pool)], filler()...)
 	}
 	if w.Batch > 1 {
 		p.item = newItemStencil(w)
@@ -181,11 +186,45 @@ func (p *producer) poll(timeout time.Duration) error {
 		err = failed
 	}
 	for _, l := range p.lines {
-		if err == nil && l.line.Err() != nil {
-			err = fmt.Errorf("connection %d of %d: %w", l.line.Index()+1, len(p.lines), l.line.Err())
+		if !l.lost && l.line.Err() != nil {
+			p.lose(l)
 		}
 	}
+	if err == nil && p.lost == len(p.lines) {
+		err = fmt.Errorf("no connection of %d is left: %w", p.lost, p.lastLoss)
+	}
 	return err
+}
+
+// lose goes on without a connection that has ended. Of a fixed number of messages, those in flight on it are sent again.
+func (p *producer) lose(l *sendLine) {
+	p.g.mu.Lock()
+	defer p.g.mu.Unlock()
+	p.g.failed("connection lost")
+	n := len(l.sent) - len(l.free)
+	l.lost, l.free = true, nil
+	p.lost, p.lastLoss = p.lost+1, l.line.Err()
+	p.unanswered += n
+	p.inFlight -= n
+	if p.left < 0 {
+		return
+	}
+	p.left += n * p.w.Batch
+	for _, other := range p.lines {
+		if p.pace == nil {
+			p.fill(other, p.ls.Now())
+		}
+	}
+}
+
+// warn says which connections were lost.
+func (p *producer) warn(r *Report) {
+	if p.lost > 0 {
+		r.Warnings = append(r.Warnings, fmt.Sprintf("%d of %s lost, with %s in flight; of the last one: %v", p.lost, plural(len(p.lines), "connection"), plural(p.unanswered, "request"), p.lastLoss))
+	}
+	if p.lost == len(p.lines) {
+		r.Warnings = append(r.Warnings, "no connection was left: the run ended early")
+	}
 }
 
 func (p *producer) answered(l *sendLine, frame []byte) error {
@@ -330,13 +369,6 @@ func (p *producer) wrote(body []byte) {
 	if p.follow != nil {
 		p.follow.write(body)
 	}
-}
-
-// body cuts a body out of the pool.
-func (p *producer) body() []byte {
-	n := p.w.Sizes.next(p.rng)
-	at := int(p.serial*997) % poolBytes
-	return p.pool[at : at+n]
 }
 
 func (p *producer) stencilFor(topic, queue int) *stencil {

@@ -64,6 +64,25 @@ func sampleTrouble() *Report {
 	return r
 }
 
+// sampleDetails is a report with figures of its own and a verdict.
+func sampleDetails(name string, lost float64) *Report {
+	r := sampleReport(name, 1000, 2, 0)
+	r.Kind, r.Workload.Ledger, r.Judged = "verify", "ledger", true
+	r.tell("acknowledged", 3500, "", "")
+	r.tell("lost", lost, "", lower)
+	r.tell("sends, p99", 3+lost, "ms", lower)
+	r.tell("drained", 5e8*(2+lost), "bytes/s", higher)
+	r.tell("read back in", 0.25, "s", "")
+	r.tell("memory growth", -3.5, "MiB/h", "")
+	r.tell("peak", 123456.7, "/s", higher)
+	r.tell("ratio", 1.5, "times", lower)
+	r.tell("size", 1<<20, "bytes", "")
+	if lost > 0 {
+		r.Failures = []string{"1 acknowledged message lost"}
+	}
+	return r
+}
+
 func sameAsGolden(t *testing.T, name string, write func(io.Writer) error) []byte {
 	t.Helper()
 	var b bytes.Buffer
@@ -99,11 +118,14 @@ func TestGolden(t *testing.T) {
 	oneway.Workload.Oneway = true
 	pair := Result{Title: "two", A: Set{"before", []*Report{sampleReport("before", 1000, 2, 0)}}, B: &Set{"after", []*Report{sampleTrouble()}}}
 	all := []*Result{sampleVersus(), single, &pair}
+	catchups := Result{Title: "catchup", A: Set{"before", []*Report{sampleDetails("before", 1)}}, B: &Set{"after", []*Report{sampleDetails("after", 0)}}}
+	failed := Single(sampleDetails("ours", 1))
 	for _, c := range []struct {
 		name  string
 		write func(io.Writer) error
 	}{
 		{"report.txt", single.Text}, {"trouble.txt", trouble.Text}, {"oneway.txt", Single(oneway).Text}, {"versus.txt", sampleVersus().Text}, {"pair.txt", pair.Text},
+		{"details.txt", failed.Text}, {"details-pair.txt", catchups.Text}, {"details.html", (&Page{Title: "t", Results: []*Result{failed}}).Write},
 		{"report.json", func(w io.Writer) error { return WriteJSON(w, single.A.Reports[0]) }},
 		{"page.md", func(w io.Writer) error { return Markdown(w, "Title", "Some *intro*.\n", all) }},
 		{"versus.html", (&Page{Title: sampleVersus().Title, Results: all[:1]}).Write},

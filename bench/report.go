@@ -26,6 +26,10 @@ type Report struct {
 	Generator Used
 	Warnings  []string `json:",omitempty"`
 	Curve     []Point  // latency by percentile
+
+	Details  []Detail `json:",omitempty"` // what only this workload measures
+	Judged   bool     `json:",omitempty"` // the workload has a verdict: Failures, or it is passed
+	Failures []string `json:",omitempty"` // what the broker must not do and did
 }
 
 // ErrorCount is how many requests failed.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 )
 
 // Set is the reports of one target under one workload, in the order in which they were made.
@@ -125,6 +126,35 @@ func (r *Result) ErrorCount() (n int64) {
 		}
 	}
 	return n
+}
+
+// Failures are what the brokers must not do and did, each once.
+func (r *Result) Failures() (out []string) {
+	for _, s := range r.sets() {
+		for _, report := range s.Reports {
+			for _, f := range report.Failures {
+				if r.B != nil {
+					f = s.Name + ": " + f
+				}
+				if !slices.Contains(out, f) {
+					out = append(out, f)
+				}
+			}
+		}
+	}
+	return out
+}
+
+// judged says that every report has a verdict.
+func (r *Result) judged() bool {
+	for _, s := range r.sets() {
+		for _, report := range s.Reports {
+			if !report.Judged {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // sets are the one or two that there are.

@@ -19,6 +19,7 @@ func written(t testing.TB, v any) string {
 
 func TestRoundTrip(t *testing.T) {
 	report := sampleTrouble()
+	report.Details, report.Judged, report.Failures = []Detail{{"a", 1.5, "ms", lower}, {"b", -1, "", ""}}, true, []string{"c"}
 	r, err := ReadResult(strings.NewReader(written(t, report)))
 	if err != nil || len(r.A.Reports) != 1 || !reflect.DeepEqual(r.A.Reports[0], report) || r.A.Name != report.Name || r.B != nil {
 		t.Errorf("a report: %v, %+v", err, r)
@@ -49,6 +50,7 @@ func TestReadResultRefuses(t *testing.T) {
 func FuzzReadResult(f *testing.F) {
 	f.Add(written(f, sampleTrouble()))
 	f.Add(written(f, sampleReport("a", 1, 2, 0)) + "[]")
+	f.Add(`{"Kind":"soak","Details":[{"Name":"a","Value":-1e308,"Unit":"bytes"},{"Name":"a"},{"Better":"lower"}],"Judged":true,"Failures":["x","<y>"]}`)
 	f.Add(`{"Rounds":true,"A":{"Reports":[{"Kind":"p"}]},"B":{"Reports":[{"Kind":"q","Seconds":-1,"Requests":5,"Series":[{},{"BrokerCPU":1e300}],"Curve":[{"Percentile":120,"Ms":1}]}]}}`)
 	f.Add(`{"Kind":"p","PerSecond":-1e308,"Requests":1,"Latency":{"P50":5e-324,"Max":1e308},"Series":[{"Messages":-5,"Latency":{"P50":1e308,"P99":1e-320}},{"BrokerBytes":-1}]}`)
 	f.Fuzz(func(t *testing.T, text string) {

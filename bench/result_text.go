@@ -12,7 +12,7 @@ func (r *Result) Text(w io.Writer) error {
 		return r.A.Reports[0].Text(w)
 	}
 	fmt.Fprintf(w, "%s\n", r.Title)
-	fmt.Fprintf(w, "  %s\n", describe(&r.A.Reports[0].Workload))
+	fmt.Fprintf(w, "  %s\n", r.A.Reports[0].describe())
 	if r.Note != "" {
 		fmt.Fprintf(w, "  %s\n", r.Note)
 	}
@@ -71,7 +71,7 @@ func (r *Result) cells() [][]string {
 }
 
 func (row *Row) agreement() string {
-	if row.Of == 0 {
+	if row.Of == 0 || row.better() == 0 {
 		return "-"
 	}
 	return fmt.Sprintf("%d of %d", row.Agree, row.Of)

@@ -24,7 +24,6 @@ type SoakReport struct {
 	// Growth of the broker's memory that is no file's, over the second half; 0 without PID.
 	GrowthMiBHour float64
 	MaxOverMin    float64
-	Failures      []string // empty: passed
 }
 
 // Interval is 10 s of a soak.
@@ -44,13 +43,16 @@ const (
 	soakPeak     = 10 * time.Second
 	// Memory grows when it does by more than GrowthMiBHour and this ratio, so that a short run's noise is no failure.
 	soakRatio = 1.1
+	// soakShare of the peak is the load where nothing else is said.
+	soakShare = 0.8
 	// lagSeconds is how far the hot consumers may be behind at the end.
 	lagSeconds = 5
 )
 
 // Soak loads a broker evenly for a long time: sends at Rate or a share of the peak, consumers that follow, and one reader that
 // reads everything from the beginning again and again. It fails when a send was rejected, memory grows, the consumers fall
-// behind, or a connection ends, which ends the run too; Failures says so. A warm-up is counted like the rest. onTick, if not nil, is called once a counted second of the sends.
+// behind, or a connection is lost; Failures says so. When no connection of the sends is left, or one of the readers' ends, so
+// does the run. A warm-up is counted like the rest. onTick, if not nil, is called once a counted second of the sends.
 func Soak(ctx context.Context, w Workload, onTick func(Second)) (*SoakReport, error) {
 	s := soak{interval: soakInterval, peak: soakPeak}
 	return s.run(ctx, w, onTick)
@@ -80,6 +82,9 @@ type soak struct {
 
 func (s *soak) run(ctx context.Context, w Workload, onTick func(Second)) (*SoakReport, error) {
 	s.w, s.hist = w.withDefaults(), newHistogram()
+	if s.w.Rate == 0 && s.w.PeakShare == 0 {
+		s.w.PeakShare = soakShare
+	}
 	err := s.w.check()
 	if (s.w.Rate > 0) == (s.w.PeakShare > 0) || s.w.Oneway {
 		err = errors.Join(err, errors.New("either a rate or a share of the peak is needed, and answers"))
@@ -115,12 +120,14 @@ func (s *soak) run(ctx context.Context, w Workload, onTick func(Second)) (*SoakR
 	if took := sends.ended.Sub(s.last); took >= s.interval/2 || len(s.out.Intervals) == 0 {
 		s.close(sends.ended)
 	}
-	s.out.Report = *sends.report("soak", 3)
+	s.out.Report = *sends.report("soak")
 	s.out.ColdRounds = s.cold.rounds
 	s.judge()
 	if err != nil { // days of figures are not thrown away
 		s.out.Failures = append(s.out.Failures, "it ended early: "+err.Error())
 	}
+	s.send.warn(&s.out.Report)
+	s.out.describeIntervals()
 	return &s.out, nil
 }
 

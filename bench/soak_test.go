@@ -11,17 +11,46 @@ import (
 func TestSoak(t *testing.T) {
 	t.Parallel()
 	b := startFake(t, fakeWrong{})
-	s := soak{interval: 100 * time.Millisecond, peak: 100 * time.Millisecond}
-	w := brief(b, func(w *Workload) { w.PeakShare, w.Duration, w.PID = 0.1, 400*time.Millisecond, os.Getpid() })
-	r, err := s.run(t.Context(), w, nil)
+	w := brief(b, func(w *Workload) { w.Rate, w.Duration, w.PID = 250, time.Minute, os.Getpid() })
+	// Every message has been read by those that follow when all their pulls wait, and so many pulls are the other reader's.
+	ctx := b.when(t, func() bool { return b.sends >= 60 && len(b.held) == w.Queues && b.pulls > 2*b.sends+100 })
+	if _, err := Consume(t.Context(), brief(b, func(w *Workload) { w.Fill, w.Drain, w.FillMessages = true, true, 64 }), nil); err != nil {
+		t.Fatal(err)
+	}
+	s := soak{interval: time.Minute}
+	r, err := s.run(ctx, w, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(r.Failures) > 0 || r.Messages == 0 || r.Hot < r.Messages/2 || r.Cold == 0 || r.Peak <= 0 || r.Rate != 0.1*r.Peak {
+	if len(r.Failures) > 0 || r.Messages == 0 || r.Hot == 0 || r.Cold == 0 || r.Rate != 250 || r.Peak != 0 {
 		t.Errorf("failures %v, %d messages, %d hot, %d cold, peak %g, rate %g", r.Failures, r.Messages, r.Hot, r.Cold, r.Peak, r.Rate)
 	}
-	if i := r.Intervals[0]; i.AtSeconds < .3 || i.PerSecond <= 0 || i.P99 <= 0 || i.AnonymousBytes <= 0 || i.ResidentBytes < i.AnonymousBytes {
+	if !r.Judged || len(r.Details) != 12 {
+		t.Errorf("details %+v", r.Details)
+	}
+	if i := r.Intervals[0]; i.AtSeconds <= 0 || i.Lag != max(0, r.Messages-r.Hot) || i.PerSecond <= 0 || i.P99 <= 0 || i.AnonymousBytes <= 0 || i.ResidentBytes < i.AnonymousBytes {
 		t.Errorf("%+v", i)
+	}
+}
+
+// TestSoakFindsItsRate: a share of the peak is measured first, and none is an error.
+func TestSoakFindsItsRate(t *testing.T) {
+	t.Parallel()
+	b := startFake(t, fakeWrong{})
+	s := soak{peak: time.Minute, w: brief(b, func(w *Workload) { w.PeakShare = 0.1 }).withDefaults()}
+	if err := createTopics(t.Context(), &s.w); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.findRate(b.until(t, 100)); err != nil || s.out.Peak <= 0 || s.w.Rate != 0.1*s.out.Peak || s.out.Rate != s.w.Rate {
+		t.Errorf("%v: peak %g, rate %g", err, s.out.Peak, s.w.Rate)
+	}
+	b = startFake(t, fakeWrong{refuse: func(int) int32 { return 2 }})
+	s.w.Addr = b.addr()
+	if err := createTopics(t.Context(), &s.w); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.findRate(b.until(t, 100)); err == nil || !strings.Contains(err.Error(), "no send succeeded") {
+		t.Error(err)
 	}
 }
 
@@ -30,7 +59,7 @@ func TestSoakFails(t *testing.T) {
 	t.Parallel()
 	b := startFake(t, fakeWrong{refuse: func(n int) int32 { return int32(n%2) * 2 }})
 	s := soak{interval: 100 * time.Millisecond}
-	r, err := s.run(t.Context(), brief(b, func(w *Workload) { w.Rate, w.Duration = 500, 200*time.Millisecond }), nil)
+	r, err := s.run(b.until(t, 60), brief(b, func(w *Workload) { w.Rate, w.Duration = 500, time.Minute }), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,7 +73,7 @@ func TestSoakFails(t *testing.T) {
 
 func TestSoakRefuses(t *testing.T) {
 	t.Parallel()
-	for _, w := range []Workload{{}, {Rate: 1, PeakShare: 1}, {Rate: 1, Oneway: true}} {
+	for _, w := range []Workload{{Oneway: true}, {Rate: 1, PeakShare: 1}, {Rate: 1, Oneway: true}} {
 		if _, err := Soak(t.Context(), w, nil); err == nil {
 			t.Errorf("%+v", w)
 		}
@@ -105,10 +134,10 @@ func TestJudgeMemory(t *testing.T) {
 // TestSoakEndsWithItsConnections: what was measured until then is reported.
 func TestSoakEndsWithItsConnections(t *testing.T) {
 	t.Parallel()
-	b := startFake(t, fakeWrong{hangUp: on(100)})
-	s := soak{interval: time.Second}
+	b := startFake(t, fakeWrong{hangUp: from(100)})
+	s := soak{interval: time.Minute}
 	r, err := s.run(t.Context(), brief(b, func(w *Workload) { w.Rate, w.Duration = 1000, time.Minute }), nil)
-	if err != nil || r.Messages == 0 || len(r.Failures) != 1 || !strings.Contains(r.Failures[0], "ended early") || len(r.Intervals) != 1 {
+	if err != nil || r.Messages == 0 || len(r.Failures) != 2 || !strings.Contains(r.Failures[1], "ended early") || r.Errors["connection lost"] != 2 || len(r.Intervals) != 1 {
 		t.Errorf("%v, %+v", err, r)
 	}
 }

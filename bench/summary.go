@@ -23,7 +23,7 @@ func summary(results []*Result) (out []summaryRow) {
 		if r.B == nil {
 			continue
 		}
-		s := summaryRow{ID: fmt.Sprintf("r%d", i+1), Title: r.Title, A: r.A.Name, B: r.B.Name, Command: r.Command, Agree: "-", Detail: describe(&r.A.Reports[0].Workload),
+		s := summaryRow{ID: fmt.Sprintf("r%d", i+1), Title: r.Title, A: r.A.Name, B: r.B.Name, Command: r.Command, Agree: "-", Detail: r.A.Reports[0].describe(),
 			Rate: "-", RateRatio: "-", CPU: "-", CPURatio: "-", P99: "-", P99Ratio: "-", RateSpread: "-", P99Spread: "-"}
 		for _, row := range r.rows() {
 			both, ratio := pair(&row), Ratio(row.Ratio)

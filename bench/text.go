@@ -44,13 +44,15 @@ func (r *Report) Text(w io.Writer) error {
 	if r.Name != "" && r.Name != r.Workload.Addr {
 		head = fmt.Sprintf("%s %s (%s)", r.Kind, r.Name, r.Workload.Addr)
 	}
-	fmt.Fprintf(w, "%s, %.1f s counted after %s of warm-up, from %s\n", head, r.Seconds, r.Workload.WarmUp, r.Started.Format(time.DateTime))
-	fmt.Fprintf(w, "  %s\n", describe(&r.Workload))
+	fmt.Fprintf(w, "%s, %s, from %s\n", head, r.counted(), r.Started.Format(time.DateTime))
+	for i, line := range wrap(r.describe(), 128) {
+		fmt.Fprintf(w, "  %s%s\n", []string{"", "  "}[min(i, 1)], line)
+	}
 	if r.Host != nil {
 		fmt.Fprintf(w, "  on %s\n", r.Host)
 	}
 	fmt.Fprintln(w)
-	for _, t := range []*table{r.countTable(), r.latencyTable(), r.usedTable()} {
+	for _, t := range []*table{r.countTable(), r.latencyTable(), r.detailTable(), r.usedTable()} {
 		if len(t.rows) == 0 {
 			continue
 		}
@@ -62,10 +64,31 @@ func (r *Report) Text(w io.Writer) error {
 	for _, why := range sortedKeys(r.Errors) {
 		fmt.Fprintf(w, "  error: %s: %s\n", why, plural(int(r.Errors[why]), "time"))
 	}
+	if s := r.shortfall(); s != "" && r.Requests > 0 {
+		fmt.Fprintf(w, "  warning: %s\n", s)
+	}
 	for _, warning := range r.Warnings {
 		fmt.Fprintf(w, "  warning: %s\n", warning)
 	}
+	for _, failure := range r.Failures {
+		fmt.Fprintf(w, "  FAILED: %s\n", failure)
+	}
+	if r.Judged && len(r.Failures) == 0 {
+		fmt.Fprintln(w, "  passed")
+	}
 	return nil
+}
+
+// counted says which time the figures are of.
+func (r *Report) counted() string {
+	s := fmt.Sprintf("%.1f s counted", r.Seconds)
+	if r.Seconds < 1 {
+		s = Millis(r.Seconds*1000) + " counted"
+	}
+	if r.Workload.WarmUp > 0 {
+		s += fmt.Sprintf(" after %s of warm-up", r.Workload.WarmUp)
+	}
+	return s
 }
 
 func (r *Report) countTable() *table {
@@ -109,7 +132,7 @@ func (r *Report) latencyTable() *table {
 	if r.Workload.Oneway || r.Requests == 0 || r.Latency.Max == 0 {
 		return t
 	}
-	names, values := []string{"latency", "mean"}, []string{"", Millis(r.Latency.Mean)}
+	names, values := []string{r.kind().latency, "mean"}, []string{"", Millis(r.Latency.Mean)}
 	for i := range percentiles {
 		p := &percentiles[i]
 		ms, ok := p.known(r)

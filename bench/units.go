@@ -84,3 +84,18 @@ func plural(n int, noun string) string {
 	}
 	return Count(float64(n)) + " " + noun
 }
+
+// ParseBytes reads a size: a number, or one with KiB, MiB, GiB or TiB behind it.
+func ParseBytes(s string) (int64, error) {
+	factor, number := int64(1), s
+	for i, unit := range []string{"KiB", "MiB", "GiB", "TiB"} {
+		if rest, ok := strings.CutSuffix(s, unit); ok {
+			factor, number = 1<<(10*(i+1)), strings.TrimSpace(rest)
+		}
+	}
+	n, err := strconv.ParseFloat(number, 64)
+	if err != nil || !(n > 0) || n*float64(factor) > 1<<50 {
+		return 0, fmt.Errorf("size %q: a number above 0, with KiB, MiB, GiB or TiB behind it if need be", s)
+	}
+	return int64(n * float64(factor)), nil
+}

@@ -64,9 +64,10 @@ func Verify(ctx context.Context, w Workload, onTick func(Second)) (*VerifyReport
 	if err != nil && (w.Ledger == "" || !errors.Is(err, netpoll.ErrClosed)) {
 		return nil, err
 	}
-	r := &VerifyReport{Report: *m.report("verify", 1), Verdict: Verdict{Acknowledged: l.entries()}}
+	r := &VerifyReport{Report: *m.report("verify"), Verdict: Verdict{Acknowledged: l.entries()}}
 	if err != nil {
 		r.Unchecked = true
+		r.tell("acknowledged", float64(r.Acknowledged), "", "")
 		r.Warnings = append(r.Warnings, "nothing was checked: "+err.Error())
 		return r, nil
 	}
@@ -79,7 +80,26 @@ func Verify(ctx context.Context, w Workload, onTick func(Second)) (*VerifyReport
 	}
 	r.Verdict, r.ReadSeconds = reading.Verdict, reading.Seconds
 	r.Warnings = append(r.Warnings, reading.Warnings...)
+	r.judge()
+	p.warn(&r.Report)
 	return r, nil
+}
+
+// judge fills the details and says what failed.
+func (r *VerifyReport) judge() {
+	r.Judged, r.Failures = true, r.faults()
+	for _, d := range []struct {
+		name   string
+		n      int64
+		better string
+	}{
+		{"acknowledged", r.Acknowledged, ""}, {"read back", r.Read, ""}, {"lost", r.Lost, lower}, {"not at the acknowledged offset", r.Moved, lower},
+		{"duplicated", r.Duplicated, lower}, {"out of order", r.OutOfOrder, lower}, {"corrupt", r.Corrupt, lower}, {"offsets without a message", r.Gaps, lower},
+		{"there without an acknowledgement", r.Unacknowledged, ""}, {"of others", r.Foreign, ""},
+	} {
+		r.tell(d.name, float64(d.n), "", d.better)
+	}
+	r.tell("read back in", r.ReadSeconds, "s", "")
 }
 
 // checkNumbered is check for a workload whose messages carry numbers.
@@ -99,6 +119,9 @@ func (w *Workload) checkNumbered() error {
 
 // verifyLater checks a ledger of an earlier run.
 func verifyLater(ctx context.Context, w Workload, onTick func(Second)) (*VerifyReport, error) {
+	if w.Ledger == "" {
+		return nil, errors.New("check: which ledger? the file that the run before wrote is needed")
+	}
 	l, err := readLedger(w.Ledger)
 	if err != nil {
 		return nil, fmt.Errorf("check: %w", err)
@@ -140,8 +163,9 @@ func readBack(ctx context.Context, w *Workload, l *ledger, onTick func(Second)) 
 	if ctx.Err() != nil {
 		return nil, fmt.Errorf("check: %w", ctx.Err())
 	}
-	r := &VerifyReport{Report: *m.report("verify", 1), Verdict: c.verdict(from)}
+	r := &VerifyReport{Report: *m.report("verify"), Verdict: c.verdict(from)}
 	r.ReadSeconds = r.Seconds
 	p.warn(&r.Report)
+	r.judge()
 	return r, nil
 }

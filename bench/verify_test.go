@@ -21,6 +21,8 @@ func brief(b *fakeBroker, change func(*Workload)) Workload {
 
 func on(which int) func(int) bool { return func(n int) bool { return n == which } }
 
+func from(which int) func(int) bool { return func(n int) bool { return n >= which } }
+
 // TestVerify: each thing that a broker can do wrong is found, and nothing else is.
 func TestVerify(t *testing.T) {
 	t.Parallel()
@@ -57,10 +59,13 @@ func TestVerify(t *testing.T) {
 				t.Errorf("%d acknowledged, %d read", got.Acknowledged, got.Read)
 			}
 			bad := c.want.Lost + c.want.Duplicated + c.want.Corrupt + c.want.Gaps
-			if (len(got.Failures) > 0) != (bad > 0) {
-				t.Errorf("failures %v", got.Failures)
+			if (len(r.Failures) > 0) != (bad > 0) || !r.Judged {
+				t.Errorf("failures %v", r.Failures)
 			}
-			got.Acknowledged, got.Read, got.Failures = 0, 0, nil
+			if lost, ok := r.detail("lost"); !ok || lost != float64(got.Lost) {
+				t.Errorf("details %+v", r.Details)
+			}
+			got.Acknowledged, got.Read = 0, 0
 			if got.Lost != c.want.Lost || got.Duplicated != c.want.Duplicated || got.Corrupt != c.want.Corrupt || got.Gaps != c.want.Gaps ||
 				got.Unacknowledged != c.want.Unacknowledged || got.OutOfOrder != 0 || got.Moved != 0 || got.Foreign != 0 {
 				t.Errorf("%+v, want %+v", got, c.want)
@@ -82,10 +87,10 @@ func TestVerifyOrder(t *testing.T) {
 // TestVerifyAfterACrash: the ledger of a run whose broker went away is checked later, and what the crash lost is found.
 func TestVerifyAfterACrash(t *testing.T) {
 	t.Parallel()
-	b := startFake(t, fakeWrong{hangUp: on(300)})
+	b := startFake(t, fakeWrong{hangUp: from(300)})
 	name := filepath.Join(t.TempDir(), "ledger")
 	r, err := Verify(t.Context(), brief(b, func(w *Workload) { w.Ledger, w.Duration = name, time.Minute }), nil)
-	if err != nil || !r.Unchecked || r.Acknowledged == 0 {
+	if err != nil || !r.Unchecked || r.Judged || r.Acknowledged == 0 {
 		t.Fatalf("%v, %+v", err, r)
 	}
 	check := Workload{Addr: b.addr(), visible: 50 * time.Millisecond, Conns: 2, Ledger: name, Check: true}
@@ -137,7 +142,7 @@ func TestVerifyMovedAndForeign(t *testing.T) {
 		t.Fatal(err)
 	}
 	r, err := Verify(t.Context(), Workload{Addr: b.addr(), visible: 50 * time.Millisecond, Ledger: name, Check: true}, nil)
-	if err != nil || r.Moved != int64(len(first)) || r.Lost != 0 || r.Foreign != 64 || !strings.Contains(strings.Join(r.Failures, ";"), "not at their") {
+	if err != nil || r.Moved != int64(len(first)) || r.Lost != 0 || r.Foreign != 64 || !strings.Contains(strings.Join(r.Failures, ";"), "not at the acknowledged") {
 		t.Errorf("%v, %+v, %d receipts", err, r.Verdict, len(first))
 	}
 }
@@ -154,6 +159,9 @@ func TestVerifyRefuses(t *testing.T) {
 		if _, err := Verify(context.Background(), w, nil); err == nil || strings.Contains(err.Error(), "connection refused") {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+	if _, err := Verify(context.Background(), Workload{Check: true}, nil); err == nil || !strings.Contains(err.Error(), "which ledger") {
+		t.Error(err)
 	}
 	if _, err := Verify(context.Background(), Workload{Check: true, Ledger: filepath.Join(t.TempDir(), "none")}, nil); !errors.Is(err, fs.ErrNotExist) {
 		t.Error(err)

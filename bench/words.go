@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 )
 
 // Words interprets the result, a sentence or two for every thing that can be said.
@@ -24,12 +25,17 @@ func (r *Result) Words() (out []string) {
 			out = append(out, r.sentence(&rows[i])...)
 		}
 	}
+	for i := range rows {
+		if row := &rows[i]; row.m.detail && !row.m.neutral && row.A.N > 0 && row.B.N > 0 {
+			out = append(out, r.sentence(row)...)
+		}
+	}
 	return append(out, r.doubts()...)
 }
 
 // sentence says how one metric compares and how far that can be trusted.
 func (r *Result) sentence(row *Row) []string {
-	rate := r.A.Reports[0].Workload.Rate
+	rate := r.A.Reports[0].rate()
 	if row.m.short == "throughput" && rate > 0 {
 		return r.kept(row, rate)
 	}
@@ -39,7 +45,7 @@ func (r *Result) sentence(row *Row) []string {
 		more, less, high, low = less, more, low, high
 	}
 	values := fmt.Sprintf("%s against %s", row.m.text(high), row.m.text(low))
-	if high < 1.005*low {
+	if high == low || low > 0 && high < 1.005*low {
 		return []string{fmt.Sprintf("%s: no difference (%s).", capital(row.m.short), values)}
 	}
 	if row.doubtful() {
@@ -50,6 +56,9 @@ func (r *Result) sentence(row *Row) []string {
 		return []string{s + ")."}
 	}
 	times := threeDigits(high/low) + " times"
+	if low <= 0 {
+		return []string{fmt.Sprintf("%s: %s of %s against %s of %s.%s", capital(row.m.short), row.m.text(high), more, row.m.text(low), less, row.trust())}
+	}
 	var s string
 	switch row.m.short {
 	case "throughput":
@@ -120,11 +129,11 @@ func (r *Result) doubts() (out []string) {
 			for code, n := range report.Errors {
 				why[code] += n
 			}
-			if share := report.Generator.Cores; share > saturated {
+			if report.limited() {
 				limited++
 			}
 			for _, w := range report.Warnings {
-				if report.Generator.Cores <= saturated {
+				if !report.limited() || !strings.HasPrefix(w, limitedWarning) { // that one is summed up below
 					add(fmt.Sprintf("%s: %s.", set.Name, w))
 				}
 			}
@@ -138,6 +147,12 @@ func (r *Result) doubts() (out []string) {
 				set.Name, plural(int(failed), "request"), 100*float64(failed)/math.Max(float64(failed+requests), 1), joined(sortedKeys(why))))
 		}
 	}
+	for _, f := range r.Failures() {
+		add("Failed: " + f + ".")
+	}
+	if r.judged() && len(r.Failures()) == 0 {
+		add("Passed: nothing was found that must not be.")
+	}
 	return out
 }
 
@@ -150,24 +165,34 @@ func (r *Report) words() (out []string) {
 		return []string{"No request was answered with success."}
 	}
 	l := r.Latency
-	out = append(out, fmt.Sprintf("Half of the requests took up to %s, one in a hundred more than %s, the slowest of %s took %s.",
-		Millis(l.P50), Millis(l.P99), Count(float64(r.Requests)), Millis(l.Max)))
+	k := r.kind()
+	out = append(out, fmt.Sprintf("Half of the %ss took up to %s, one in a hundred more than %s, the slowest of %s took %s%s.",
+		k.noun, Millis(l.P50), Millis(l.P99), Count(float64(r.Requests)), Millis(l.Max), k.span))
 	w := r.Workload
-	if w.Rate > 0 {
-		if r.PerSecond < 0.99*w.Rate {
-			out = append(out, fmt.Sprintf("The rate of %s messages a second was not kept, %s were reached: latency grows for as long as the run lasts.", Count(w.Rate), Count(math.Round(r.PerSecond))))
+	if r.rate() > 0 {
+		if s := r.shortfall(); s != "" {
+			out = append(out, capital(s)+".")
 		} else {
 			out = append(out, fmt.Sprintf("The rate of %s messages a second was kept.", Count(w.Rate)))
 		}
-	} else if n := w.Conns * w.Window; n > 1 {
+	} else if n := w.Conns * w.Window; n > 1 && k.noun == "request" {
 		out = append(out, fmt.Sprintf("%s were always under way, so latency is that of a broker kept busy: the mean is about %d divided by the requests a second.", plural(n, "request"), n))
 	}
 	return out
 }
 
-func capital(s string) string {
-	if s == "throughput" || s == "memory" || s == "mean latency" {
-		return string(s[0]-'a'+'A') + s[1:]
+// shortfall says that an open loop fell behind its rate; "" if not.
+func (r *Report) shortfall() string {
+	if rate := r.rate(); rate > 0 && r.PerSecond < 0.99*rate {
+		return fmt.Sprintf("the rate of %s messages a second was not kept, %s were reached: latency grows for as long as the run lasts", Count(rate), Count(math.Round(r.PerSecond)))
 	}
-	return s
+	return ""
+}
+
+func capital(s string) string {
+	percentile := len(s) > 1 && s[0] == 'p' && s[1] >= '0' && s[1] <= '9'
+	if s == "" || s[0] < 'a' || s[0] > 'z' || percentile {
+		return s
+	}
+	return string(s[0]-'a'+'A') + s[1:]
 }

@@ -35,13 +35,13 @@ type Workload struct {
 
 	PullMessages  int     `json:",omitempty"` // at most, for one pull; 32
 	Drain         bool    `json:",omitempty"` // Consume: until the end of every queue, however long it takes, and not for Duration
-	Fill          bool    `json:",omitempty"` // Consume: send FillMessages first
+	Fill          bool    `json:",omitempty"` // Consume: send FillMessages first, and read from there on
 	FillMessages  int     `json:",omitempty"` // 100,000
 	Ledger        string  `json:",omitempty"` // Verify: file of what was acknowledged
 	Check         bool    `json:",omitempty"` // Verify: send nothing, check what Ledger says
 	BacklogBytes  int64   `json:",omitempty"` // Catchup: of bodies that lie there when the consumers begin; 1 GiB, or with Existing what is there
 	DropCache     bool    `json:",omitempty"` // Catchup: empty the machine's page cache before the consumers begin; needs root
-	PeakShare     float64 `json:",omitempty"` // Soak: Rate is this share of what a closed loop reaches
+	PeakShare     float64 `json:",omitempty"` // Soak: Rate is this share of what a closed loop reaches; without either 0.8
 	GrowthMiBHour float64 `json:",omitempty"` // Soak: MiB an hour by which the broker's memory may grow; 20
 
 	visible time.Duration // how long an acknowledged message may take until its queue shows it; 3 s

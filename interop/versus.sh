@@ -2,7 +2,7 @@
 # Measures bin/ringmq beside the stock broker (heap 4 GiB) on this machine and writes docs/benchmarks.md.
 #   interop/versus.sh [ROUNDS [SECONDS [FOLDER [ROW...]]]]     5 rounds of 10 s, every row, JSON and HTML into ./benchmarks
 # ours runs SYNC_FLUSH, as it does by default; stock runs ASYNC_FLUSH, its default, and then SYNC_FLUSH (FLUSH="ASYNC SYNC"). Both run
-# at the same time and are loaded in turns. DOC is the Markdown file to write. It needs Java 17 and Maven, and 30 GiB of disk.
+# at the same time and are loaded in turns. DOC is the Markdown file to write. It needs Java 17 and Maven, and 45 GiB of disk.
 set -uo pipefail
 rounds=${1:-5} seconds=${2:-10} folder=${3:-benchmarks}
 only=" ${*:4} "
@@ -22,6 +22,8 @@ rows='
 1x1|1 connection, 1 in flight|bench|--connections 1 --window 1
 batch16|4 connections, 64 batches of 16 in flight|bench|--connections 4 --window 64 --batch 16
 open20k|open loop, 20,000 messages/s|bench|--rate 20000 --connections 4 --window 1024
+hotpull|1,000,000 messages that were just sent, read 32 a pull from 8 queues|bench|--workload consume --fill --fill-messages 1000000 --drain --pull-messages 32 --queues 8 --topic HotPull
+endtoend10k|end to end at 10,000 messages/s|bench|--workload endtoend --rate 10000 --topic EndToEnd
 java64|stock'"'"'s Java Producer, 64 threads|java|
 '
 
@@ -142,8 +144,8 @@ headers are JSON. Both brokers and the generator share this one machine and are 
 
 **How to read it.** The rows with many requests in flight are closed loops: they find the most that can be moved, and their latency is
 that of a broker kept busy, so compare throughput and processor time there. The row with one request in flight shows what a single
-caller waits. The open loop is given its rate, so there only latency and processor time differ; latency counts from when a request
-should have left, whatever the broker does. A ratio of latency or CPU below 1 is in our favour, of messages above 1. Take a difference for real
+caller waits. The open loops are given their rate, so there only latency and processor time differ; latency counts from when a request
+should have left, whatever the broker does. End to end it reaches to when a consumer had the message. A ratio of latency or CPU below 1 is in our favour, of messages above 1. Take a difference for real
 when all rounds agree and it is larger than the spread. Figures of one machine say nothing about another: run it on yours.
 M
   "$bin" bench page --title "Beside the stock broker" --intro "$work/intro.md" --markdown "$doc" --html "$folder/benchmarks.html" "${results[@]}" || exit 1

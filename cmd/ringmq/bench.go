@@ -19,7 +19,11 @@ type workload struct {
 	example string   // without "ringmq bench", a line each
 	groups  []string // of flags, by their names in flagGroups
 	run     bench.Run
+
+	defaults []preset // of flags, where they differ from those of the groups
 }
+
+type preset struct{ flag, value string }
 
 var workloads = []workload{
 	{
@@ -32,9 +36,10 @@ produce --connections 1 --window 1                   what one caller that waits 
 produce --rate 20000 --poisson                       an open loop: latency at a load that does not yield
 produce -n 10.0.0.5:9876 --size 100-2000 --batch 16  the broker found through its name server; mixed sizes
 produce --size 256:70,4096:25,65536:5                70 % small messages, 25 % larger, 5 % large ones`,
-		groups: []string{"target", "load", "messages", "topics", "time", "output"},
+		groups: []string{"target", "load", "rate", "messages", "oneway", "topics", "warmup", "time", "output"},
 		run:    bench.Produce,
 	},
+	consumeWorkload, endToEndWorkload, catchupWorkload, soakWorkload, verifyWorkload,
 }
 
 const loopsHelp = `Closed and open loops. Without --rate the loop is closed: each connection keeps --window requests in flight and sends the
@@ -59,7 +64,7 @@ func newBench() *cobra.Command {
 		Long: "Loads a broker that speaks RocketMQ's protocol, ours or stock, and measures it. Try first:\n\n" +
 			"  ringmq standalone                                    in one terminal\n" +
 			"  ringmq bench produce --pid auto --html run.html      in another\n\n" +
-			"produce and its like run one workload against one broker; versus runs it against two in turns and says who did better\n" +
+			"produce, consume, endtoend, catchup, soak and verify run one workload against one broker; versus runs it against two in turns and says who did better\n" +
 			"and how far to trust it; compare does that for reports saved with --json; page gathers saved results in one document.",
 	}
 	for i := range workloads {
@@ -76,6 +81,9 @@ func (wl *workload) command() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error { return o.single(cmd, wl) },
 	}
 	o.addGroups(cmd, wl.groups)
+	for _, d := range wl.defaults {
+		cmd.Flags().Lookup(d.flag).DefValue = d.value
+	}
 	return cmd
 }
 
@@ -98,8 +106,12 @@ func (o *benchOptions) addGroups(cmd *cobra.Command, names []string) {
 		set := pflag.NewFlagSet(g.name, pflag.ContinueOnError)
 		set.SortFlags = false
 		g.add(o, set)
-		sets = append(sets, titled{g.title, set})
 		cmd.Flags().AddFlagSet(set)
+		if last := len(sets) - 1; last >= 0 && sets[last].title == g.title {
+			sets[last].AddFlagSet(set)
+		} else {
+			sets = append(sets, titled{g.title, set})
+		}
 	}
 	cmd.SetUsageFunc(func(cmd *cobra.Command) error {
 		w := cmd.OutOrStderr()

@@ -16,6 +16,7 @@ import (
 type benchOptions struct {
 	w       bench.Workload
 	sizes   string
+	backlog string
 	namesrv string
 	cluster string
 	pid     string
@@ -48,17 +49,41 @@ var flagGroups = []flagGroup{
 	{"load", "The load", func(o *benchOptions, f *pflag.FlagSet) {
 		f.IntVar(&o.w.Conns, "connections", 4, "connections")
 		f.IntVar(&o.w.Window, "window", 64, "requests in flight on each connection; with --rate the most that may be")
+		f.StringVar(&o.w.Encoding, "encoding", "json", "of the headers: json, as Java clients send, or binary")
+	}},
+	{"rate", "The load", func(o *benchOptions, f *pflag.FlagSet) {
 		f.Float64Var(&o.w.Rate, "rate", 0, "messages a second, all connections together, in an open loop; 0: a closed loop")
 		f.BoolVar(&o.w.Poisson, "poisson", false, "with --rate: random intervals, as of many independent senders, instead of even ones")
-		f.StringVar(&o.w.Encoding, "encoding", "json", "of the headers: json, as Java clients send, or binary")
+	}},
+	{"soak", "The load", func(o *benchOptions, f *pflag.FlagSet) {
+		f.Float64Var(&o.w.PeakShare, "peak-share", 0, "instead of --rate: `share` of what a closed loop reaches, which is measured first for 10s; 0: 0.8, without --rate")
+		f.Float64Var(&o.w.GrowthMiBHour, "growth", 20, "`MiB` an hour by which the broker's memory may grow (with --pid)")
+	}},
+	{"consume", "Reading", func(o *benchOptions, f *pflag.FlagSet) {
+		f.BoolVar(&o.w.Fill, "fill", false, "make the topics and send messages first, and read only those")
+		f.IntVar(&o.w.FillMessages, "fill-messages", 100_000, "with --fill: how many")
+		f.BoolVar(&o.w.Drain, "drain", false, "end when all that was there is read, however long it takes, and not after --duration; there is no warm-up then")
+	}},
+	{"pull", "Reading", func(o *benchOptions, f *pflag.FlagSet) {
+		f.IntVar(&o.w.PullMessages, "pull-messages", 32, "messages in one answer, at most")
+	}},
+	{"backlog", "The backlog", func(o *benchOptions, f *pflag.FlagSet) {
+		f.StringVar(&o.backlog, "backlog", "", "`size` of the messages that lie there first, as 512MiB or 20GiB; 1GiB, or with --existing what is there")
+		f.BoolVar(&o.w.DropCache, "drop-cache", false, "empty this machine's page cache before reading, so that it comes from the disk (root)")
+	}},
+	{"ledger", "The ledger", func(o *benchOptions, f *pflag.FlagSet) {
+		f.StringVar(&o.w.Ledger, "ledger", "", "`file` of what was acknowledged: written after sending, read with --check")
+		f.BoolVar(&o.w.Check, "check", false, "send nothing: read what --ledger says was acknowledged, and check it")
 	}},
 	{"messages", "The messages", func(o *benchOptions, f *pflag.FlagSet) {
 		f.StringVar(&o.sizes, "size", "1024", "bytes of a body: SIZE, LOW-HIGH, or several with weights, 256:70,4096:30")
 		f.IntVar(&o.w.Batch, "batch", 1, "messages in a request")
-		f.BoolVar(&o.w.Oneway, "oneway", false, "want no answers: what is counted was only handed to the kernel")
 		f.StringVar(&o.w.Tag, "tag", "", "tag of every message")
 		f.BoolVar(&o.w.Keys, "keys", false, "give every message a key of its own")
 		f.IntVar(&o.w.Property, "property", 0, "`bytes` of one more property")
+	}},
+	{"oneway", "The messages", func(o *benchOptions, f *pflag.FlagSet) {
+		f.BoolVar(&o.w.Oneway, "oneway", false, "want no answers: what is counted was only handed to the kernel")
 	}},
 	{"topics", "The topics", func(o *benchOptions, f *pflag.FlagSet) {
 		f.StringVar(&o.w.Topic, "topic", "RingmqBench", "`name` of the topic; of several topics the beginning of their names")
@@ -66,8 +91,10 @@ var flagGroups = []flagGroup{
 		f.IntVar(&o.w.Queues, "queues", 8, "queues of each topic")
 		f.BoolVar(&o.w.Existing, "existing", false, "the topics are there: make none")
 	}},
-	{"time", "Time", func(o *benchOptions, f *pflag.FlagSet) {
+	{"warmup", "Time", func(o *benchOptions, f *pflag.FlagSet) {
 		f.DurationVar(&o.w.WarmUp, "warm-up", 2*time.Second, "before counting; a stock broker's JVM wants 20s after its start")
+	}},
+	{"time", "Time", func(o *benchOptions, f *pflag.FlagSet) {
 		f.DurationVar(&o.w.Duration, "duration", 10*time.Second, "counted")
 	}},
 	{"output", "What comes out", func(o *benchOptions, f *pflag.FlagSet) {
@@ -84,8 +111,25 @@ var flagGroups = []flagGroup{
 }
 
 // loaded is the workload that the flags describe, for a target that is not chosen yet.
-func (o *benchOptions) loaded() (bench.Workload, error) {
+func (o *benchOptions) loaded(cmd *cobra.Command, wl *workload) (bench.Workload, error) {
+	for _, d := range wl.defaults {
+		if !cmd.Flags().Changed(d.flag) {
+			if err := cmd.Flags().Lookup(d.flag).Value.Set(d.value); err != nil {
+				return o.w, err
+			}
+		}
+	}
 	w := o.w
+	if w.Drain && !cmd.Flags().Changed("warm-up") || !slices.Contains(wl.groups, "warmup") {
+		w.WarmUp = 0
+	}
+	if o.backlog != "" {
+		n, err := bench.ParseBytes(o.backlog)
+		if err != nil {
+			return w, fmt.Errorf("--backlog: %w", err)
+		}
+		w.BacklogBytes = n
+	}
 	if o.sizes != "" {
 		var err error
 		if w.Sizes, err = bench.ParseSizes(o.sizes); err != nil {

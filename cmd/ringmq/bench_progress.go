@@ -43,7 +43,11 @@ func (p *progress) begin(label string) func(bench.Second) {
 	if !p.on {
 		return nil
 	}
-	p.show(fmt.Sprintf("warming up for %s", p.warmUp))
+	if p.warmUp > 0 {
+		p.show(fmt.Sprintf("warming up for %s", p.warmUp))
+	} else {
+		p.show("starting")
+	}
 	return p.tick
 }
 
@@ -55,7 +59,11 @@ func (p *progress) tick(s bench.Second) {
 	if s.BrokerCPU > 0 {
 		line += fmt.Sprintf("  broker %.2f cores", s.BrokerCPU)
 	}
-	p.show(fmt.Sprintf("%s  errors %s  %.0f s left", line, bench.Count(float64(p.errors)), math.Ceil(left.Seconds())))
+	line += "  errors " + bench.Count(float64(p.errors))
+	if left > 0 { // some go on until they are through
+		line += fmt.Sprintf("  %.0f s left", math.Ceil(left.Seconds()))
+	}
+	p.show(line)
 }
 
 func (p *progress) show(line string) {

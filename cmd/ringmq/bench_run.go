@@ -24,7 +24,7 @@ func untilSignal() (context.Context, context.CancelFunc) {
 
 // single runs a workload against one broker.
 func (o *benchOptions) single(cmd *cobra.Command, wl *workload) error {
-	w, err := o.loaded()
+	w, err := o.loaded(cmd, wl)
 	if err != nil {
 		return err
 	}
@@ -48,7 +48,16 @@ func (o *benchOptions) single(cmd *cobra.Command, wl *workload) error {
 	r.Name, r.Host = target.Name, &host
 	result := bench.Single(r)
 	result.Command = commandLine()
-	return o.deliver(cmd.OutOrStdout(), r, result)
+	return errors.Join(o.deliver(cmd.OutOrStdout(), r, result), failed(result))
+}
+
+// failed is the error that a broker's failures are: one line, so that a script sees the code and a reader the reason.
+func failed(result *bench.Result) error {
+	all := result.Failures()
+	if len(all) == 0 {
+		return nil
+	}
+	return fmt.Errorf("%s failed: %s", result.A.Reports[0].Kind, strings.Join(all, "; "))
 }
 
 // deliver prints and saves a result. saved is what JSON has of it: a report, or the result itself.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -18,10 +19,12 @@ func newBenchVersus() *cobra.Command {
 			"and prints medians, the spread of the rounds, ratios, and how many rounds agree on the winner. A target is\n" +
 			"name=host:port, with ,pid=NUMBER or ,pid=auto behind it for the CPU and memory of a broker on this machine.\n\n" +
 			"Trust a difference when all rounds agree and the spreads do not touch. When they do touch, run more rounds or longer ones:\n" +
-			"on a machine that others use too, one run says little.\n\n" + loopsHelp,
+			"on a machine that others use too, one run says little. Flags that mean nothing to the --workload are refused.\n\n" + loopsHelp,
 		Example: examples("versus ours=127.0.0.1:10911,pid=auto stock=127.0.0.1:20911,pid=auto\n" +
 			"versus ours=127.0.0.1:10911,pid=auto stock=127.0.0.1:20911,pid=auto --rate 20000 --rounds 9 --html versus.html\n" +
-			"versus before=10.0.0.5:10911 after=10.0.0.6:10911 --connections 1 --window 1 --json versus.json"),
+			"versus before=10.0.0.5:10911 after=10.0.0.6:10911 --connections 1 --window 1 --json versus.json\n" +
+			"versus ours=127.0.0.1:10911 stock=127.0.0.1:20911 --workload consume --fill --fill-messages 1000000 --drain\n" +
+			"versus ours=127.0.0.1:10911 stock=127.0.0.1:20911 --workload endtoend --rate 10000 --rounds 3"),
 		RunE: func(cmd *cobra.Command, args []string) error { return o.versus(cmd, args, kind, rounds) },
 	}
 	var groups []string
@@ -45,7 +48,7 @@ func (o *benchOptions) versus(cmd *cobra.Command, args []string, kind string, ro
 	if err := o.foreign(cmd, wl); err != nil {
 		return err
 	}
-	w, err := o.loaded()
+	w, err := o.loaded(cmd, wl)
 	if err != nil {
 		return err
 	}
@@ -70,7 +73,7 @@ func (o *benchOptions) versus(cmd *cobra.Command, args []string, kind string, ro
 	}
 	result.Command = commandLine()
 	o.call(result)
-	return o.deliver(cmd.OutOrStdout(), result, result)
+	return errors.Join(o.deliver(cmd.OutOrStdout(), result, result), failed(result))
 }
 
 // call gives a result the names that the flags want.

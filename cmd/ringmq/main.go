@@ -2,7 +2,7 @@
 // or each in its own, and a look into store files.
 //
 // Reading order: main.go; settings.go (where values come from), serve.go (start, stop, what is printed); then a file for every
-// subcommand: standalone.go, namesrv.go, broker.go, dump*.go, version.go.
+// subcommand: standalone.go, namesrv.go, broker.go, dump*.go, bench*.go (bench.go has the table of workloads), version.go.
 package main
 
 import (

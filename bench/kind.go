@@ -1,0 +1,60 @@
+package bench
+
+import "context"
+
+// kind is what the reports of one workload have in common.
+type kind struct {
+	latency    string // heading of the latencies
+	noun       string // what they are of
+	span       string // what they reach over, in a sentence's end
+	generators int    // goroutines that make the load, each of which can keep one processor busy
+	paced      bool   // PerSecond is the workload's Rate, if it has one
+}
+
+var kinds = map[string]kind{
+	"produce":  {"latency", "request", "", 1, true},
+	"consume":  {"pull latency", "pull", "", 1, false},
+	"endtoend": {"end to end", "message", ", from when it should have been sent to when a consumer had it", 2, true},
+	"catchup":  {"pull latency", "pull", "", 2, false},
+	"soak":     {"send latency", "request", "", 3, true},
+	"verify":   {"send latency", "request", "", 1, true},
+	"check":    {"pull latency", "pull", "", 1, false},
+}
+
+// kind is the report's; one that is not known sends.
+func (r *Report) kind() kind {
+	name := r.Kind
+	if name == "verify" && r.Workload.Check {
+		name = "check"
+	}
+	if k, ok := kinds[name]; ok {
+		return k
+	}
+	return kinds["produce"]
+}
+
+// rate is what the messages a second were to be; 0: as many as can be.
+func (r *Report) rate() float64 {
+	if !r.kind().paced {
+		return 0
+	}
+	return r.Workload.Rate
+}
+
+// limited says that the generator, and not the broker, may have been the limit.
+func (r *Report) limited() bool {
+	return r.Generator.Cores/float64(r.kind().generators) > saturated
+}
+
+// Plain makes a Run of a workload that has a report of its own: the Details of the common one tell what is in it.
+func Plain[R interface{ common() *Report }](load func(context.Context, Workload, func(Second)) (R, error)) Run {
+	return func(ctx context.Context, w Workload, onTick func(Second)) (*Report, error) {
+		r, err := load(ctx, w, onTick)
+		if err != nil {
+			return nil, err
+		}
+		return r.common(), nil
+	}
+}
+
+func (r *Report) common() *Report { return r }
