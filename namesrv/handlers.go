@@ -298,9 +298,6 @@ func (s *Server) write(req *remoting.Command) (int32, string) {
 	return remoting.RespSuccess, ""
 }
 
-// neverRemote are keys that no request may set, whatever the black list says.
-var neverRemote = []string{"kvConfigPath", "configStorePath", "rocketmqHome", "configBlackList"}
-
 func (s *Server) updateConfig(req *remoting.Command) (int32, string) {
 	if len(req.Body) == 0 {
 		return remoting.RespSuccess, ""

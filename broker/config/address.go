@@ -3,19 +3,23 @@ package config
 import (
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 )
 
-// neverRemote are the keys that no request may change, whatever configBlackList says: they decide where this process reads and
-// writes, and what a request may do.
-var neverRemote = [...]string{"brokerConfigPath", "rocketmqHome", "configBlackList", "storePathRootDir", "storePathCommitLog"}
+// neverRemote are the keys that no request may change, whatever configBlackList says: they decide where this process listens, reads
+// and writes, and what a request may do. The next start would be deaf on the operator's port, or refuse the store it finds. Keys
+// that begin with storePath belong to them.
+var neverRemote = [...]string{
+	"brokerConfigPath", "rocketmqHome", "configBlackList", "kvConfigPath", "configStorePath", "authConfigPath",
+	"listenPort", "bindAddress", "namesrvListenPort", "haListenPort", "haServicePort", "fastListenPort",
+	"storeType", "readOnlyCommitLogStorePaths", "mappedFileSizeCommitLog", "mappedFileSizeConsumeQueue", "mapperFileSizeBatchConsumeQueue",
+}
 
 // BlackListed says whether a configuration request must be refused because it names key.
 func (c *Config) BlackListed(key string) bool {
-	for _, k := range neverRemote {
-		if k == key {
-			return true
-		}
+	if slices.Contains(neverRemote[:], key) || strings.HasPrefix(key, "storePath") {
+		return true
 	}
 	for _, k := range strings.Split(c.Text("configBlackList"), ";") {
 		if strings.TrimSpace(k) == key {

@@ -212,7 +212,8 @@ func TestAddresses(t *testing.T) {
 // TestBlackListIsNotNegotiable: a shorter list in the file does not open the keys that decide where we write.
 func TestBlackListIsNotNegotiable(t *testing.T) {
 	c := must(t, "configBlackList=brokerName; msgTraceTopicName")
-	for _, key := range []string{"brokerName", "msgTraceTopicName", "brokerConfigPath", "rocketmqHome", "configBlackList", "storePathRootDir", "storePathCommitLog"} {
+	for _, key := range []string{"brokerName", "msgTraceTopicName", "brokerConfigPath", "rocketmqHome", "configBlackList", "storePathRootDir", "storePathCommitLog",
+		"storePathEpochFile", "listenPort", "bindAddress", "namesrvListenPort", "haListenPort", "haServicePort", "mappedFileSizeCommitLog"} {
 		if !c.BlackListed(key) {
 			t.Errorf("%s can be set by a request", key)
 		}
