@@ -32,7 +32,7 @@ func newBroker() *cobra.Command {
 				return err
 			}
 			if s.print {
-				return printText(cmd.OutOrStdout(), v.Properties())
+				return printText(cmd.OutOrStdout(), v.Grouped())
 			}
 			logger := newLogger(cmd.ErrOrStderr())
 			return serve(cmd.OutOrStdout(), logger, &brokerProcess{c: c, file: file, logger: logger})
@@ -77,7 +77,7 @@ func (p *brokerProcess) report(w io.Writer) {
 		fmt.Fprintf(w, "registered at  %s\n", strings.Join(names, ", "))
 		firstMessage(w, names[0])
 	}
-	withoutEffect(w, p.c.WithoutEffect())
+	withoutEffect(w, p.c.Unsupported(), p.c.WithoutEffect(), p.c.Alike)
 }
 
 // where prints where the broker listens and what it stores how.

@@ -22,8 +22,11 @@ func newNamesrv() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if err := namesrv.Check(v); err != nil {
+				return err
+			}
 			if s.print {
-				return printText(cmd.OutOrStdout(), v.Properties())
+				return printText(cmd.OutOrStdout(), v.Grouped())
 			}
 			logger := newLogger(cmd.ErrOrStderr())
 			return serve(cmd.OutOrStdout(), logger, &namesrvProcess{o: namesrv.Options{Values: v, ConfigFile: file, Logger: logger}})
@@ -60,7 +63,7 @@ func startNamesrv(o namesrv.Options) (*namesrv.Server, error) {
 func (p *namesrvProcess) report(w io.Writer) {
 	fmt.Fprintf(w, "name server    %s\n", p.s.Addr())
 	fmt.Fprintf(w, "brokers        start one with: ringmq broker -n %s\n", reachable(p.s.Addr()))
-	withoutEffect(w, p.o.Values.WithoutEffect())
+	withoutEffect(w, nil, p.o.Values.WithoutEffect(), p.o.Values.Alike)
 }
 
 func (p *namesrvProcess) shutdown(ctx context.Context) error { return p.s.Shutdown(ctx) }

@@ -175,7 +175,7 @@ func TestEscapes(t *testing.T) {
 	if err != nil || got[0].Value != "😀ä\uFFFD" || got[1].Value != `\c==:` {
 		t.Fatalf("%q %v", got, err)
 	}
-	for _, bad := range []string{`a=\u`, `a=\u00g0`, `\u1=b`} {
+	for _, bad := range []string{`=a`, ` : b`, `a=\u`, `a=\u00g0`, `\u1=b`} {
 		if _, err := ParseProperties("f", []byte(bad)); err == nil {
 			t.Errorf("%s is taken", bad)
 		}
@@ -237,12 +237,12 @@ func TestFaultsOfProgrammers(t *testing.T) {
 }
 
 func TestParseTable(t *testing.T) {
-	made := ParseTable("a\tint\t${n}\tmr\nb\tX|Y\tX\tm\nc\tbool\ttrue\t\nd\tdouble\t0.5\tm\ne\tlong\t5000000000\tm\n", map[string]string{"n": "7"})
-	v, err := made.Merge([]Setting{{Key: "c", Value: "TRUE"}})
+	made := ParseTable("a\tint\t${n}\tmr\nb\tX|Y\tX\tm\nc\tbool\ttrue\t\nf\tbool\ttrue\t\nd\tdouble\t0.5\tm\ne\tlong\t5000000000\tm\n", map[string]string{"n": "7"})
+	v, err := made.Merge([]Setting{{Key: "c", Value: "FALSE"}, {Key: "f", Value: "TRUE"}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if v.Int("a") != 7 || v.Text("b") != "X" || !v.Bool("c") || v.Float64("d") != 0.5 || v.Int64("e") != 5000000000 {
+	if v.Int("a") != 7 || v.Text("b") != "X" || v.Bool("c") || v.Float64("d") != 0.5 || v.Int64("e") != 5000000000 {
 		t.Fatal(v.Properties())
 	}
 	if !v.AtRuntime("a") || v.AtRuntime("b") || v.AtRuntime("c") || v.AtRuntime("no such key") || !v.Known("a") || v.Known("z") {

@@ -58,6 +58,9 @@ func (t *Table) Merge(layers ...[]Setting) (*Values, error) {
 				if err := k.check(s.Value); err != nil {
 					return nil, fmt.Errorf("%s: %s: %w", s.Where, s.Key, err)
 				}
+			} else if alike := t.alike(s.Key); alike != "" && s.Origin == Flag {
+				// Nobody else's program reads our flags: this one can only be a slip.
+				return nil, fmt.Errorf("%s: there is no key %s; did you mean %s?", s.Where, s.Key, alike)
 			}
 			if s.Origin == File {
 				v.file[s.Key] = s
@@ -113,8 +116,19 @@ func (v *Values) Found(key string) (s Setting, ok bool) {
 	return s, ok
 }
 
+// Where says where a key was set, for messages.
+func (v *Values) Where(key string) string {
+	if s, ok := v.Found(key); ok && s.Where != "" {
+		return s.Where
+	}
+	return "default"
+}
+
 // Known says whether the table has the key.
 func (v *Values) Known(key string) bool { return v.table.keys[key] != nil }
+
+// Alike returns the table's key that differs from key in nothing but upper and lower case; "": there is none.
+func (v *Values) Alike(key string) string { return v.table.alike(key) }
 
 // AtRuntime says whether a change of the key takes effect while the server runs.
 func (v *Values) AtRuntime(key string) bool {
@@ -122,13 +136,14 @@ func (v *Values) AtRuntime(key string) bool {
 	return k != nil && k.Runtime && !k.Ignored
 }
 
-// WithoutEffect lists the keys that were set and do nothing here: unknown ones, and those accepted for compatibility.
+// WithoutEffect lists the keys that were set and do nothing here: unknown ones, and those accepted for compatibility, if they
+// were set to something else than their default. Files that a stock broker wrote hold every key.
 func (v *Values) WithoutEffect() []string {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	var names []string
-	for name := range v.set {
-		if k := v.table.keys[name]; k == nil || k.Ignored {
+	for name, s := range v.set {
+		if k := v.table.keys[name]; k == nil || k.Ignored && !strings.EqualFold(s.Value, k.Default) {
 			names = append(names, name)
 		}
 	}
@@ -197,6 +212,19 @@ func (v *Values) All() map[string]string {
 // Properties returns all of it as sorted key=value lines, as the configuration requests answer.
 func (v *Values) Properties() string {
 	return lines(v.All(), func(s string) string { return s }, func(s string) string { return s })
+}
+
+// Grouped is Properties with the keys apart that do nothing here, under a comment that says so.
+func (v *Values) Grouped() string {
+	used, idle := v.All(), map[string]string{}
+	for name, value := range used {
+		if k := v.table.keys[name]; k == nil || k.Ignored {
+			idle[name] = value
+			delete(used, name)
+		}
+	}
+	same := func(s string) string { return s }
+	return lines(used, same, same) + "# without effect here\n" + lines(idle, same, same)
 }
 
 func lines(all map[string]string, key, value func(string) string) string {
