@@ -18,9 +18,9 @@ type Values struct {
 	table *Table
 	force atomic.Pointer[map[string]*value] // every key of the table, and the unknown ones; replaced as a whole
 
-	mu   sync.Mutex // of what follows, and of Rewrite
-	set  map[string]Setting
-	file map[string]Setting // what the file says or a request has set, whatever else is in force
+	mu        sync.Mutex // of what follows, and of Rewrite
+	set       map[string]Setting
+	unwritten map[string]string // what requests have set and Rewrite has not written yet
 }
 
 // value is a text and what it means for its kind.
@@ -51,7 +51,7 @@ func newValue(k *Key, text string) *value {
 // Merge lays settings over the table's defaults; the higher origin wins, among equals the later. A value that its key refuses
 // is an error that says where it stands. Keys that the table does not know are kept, as stock keeps them.
 func (t *Table) Merge(layers ...[]Setting) (*Values, error) {
-	v := &Values{table: t, set: map[string]Setting{}, file: map[string]Setting{}}
+	v := &Values{table: t, set: map[string]Setting{}, unwritten: map[string]string{}}
 	for _, layer := range layers {
 		for _, s := range layer {
 			if k := t.keys[s.Key]; k != nil {
@@ -61,9 +61,6 @@ func (t *Table) Merge(layers ...[]Setting) (*Values, error) {
 			} else if alike := t.alike(s.Key); alike != "" && s.Origin == Flag {
 				// Nobody else's program reads our flags: this one can only be a slip.
 				return nil, fmt.Errorf("%s: there is no key %s; did you mean %s?", s.Where, s.Key, alike)
-			}
-			if s.Origin == File {
-				v.file[s.Key] = s
 			}
 			if old, ok := v.set[s.Key]; !ok || s.Origin >= old.Origin {
 				v.set[s.Key] = s
@@ -162,7 +159,7 @@ func (v *Values) Change(all []Setting) ([]string, error) {
 	var changed []string
 	for _, s := range all {
 		s.Origin, s.Where = Request, "request"
-		v.set[s.Key], v.file[s.Key] = s, s
+		v.set[s.Key], v.unwritten[s.Key] = s, s.Value
 		changed = append(changed, s.Key)
 	}
 	v.force.Store(&force)
@@ -172,7 +169,7 @@ func (v *Values) Change(all []Setting) ([]string, error) {
 // With returns the values as they would be after Change. v stays as it is.
 func (v *Values) With(all []Setting) (*Values, error) {
 	v.mu.Lock()
-	next := &Values{table: v.table, set: maps.Clone(v.set), file: maps.Clone(v.file)}
+	next := &Values{table: v.table, set: maps.Clone(v.set), unwritten: map[string]string{}}
 	next.force.Store(v.force.Load())
 	v.mu.Unlock()
 	if _, err := next.Change(all); err != nil {
