@@ -16,6 +16,7 @@ func newNamesrv() *cobra.Command {
 	s := source{environ: os.Environ()}
 	cmd := &cobra.Command{
 		Use: "namesrv", Short: "Run a name server", Args: cobra.NoArgs,
+		Long:    "Run a name server. Its key-value configuration lies under $HOME/namesrv, as stock's does.\n\n" + precedence,
 		Example: "  ringmq namesrv -c namesrv.conf\n  ringmq namesrv --set listenPort=9877",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			v, file, err := s.load(namesrv.Keys())
@@ -45,17 +46,18 @@ type namesrvProcess struct {
 
 func (p *namesrvProcess) start() error {
 	var err error
-	p.s, err = startNamesrv(p.o)
+	p.s, err = startNamesrv(p.o, "listenPort")
 	return err
 }
 
-func startNamesrv(o namesrv.Options) (*namesrv.Server, error) {
+// startNamesrv starts one; portKey is what its port is set by.
+func startNamesrv(o namesrv.Options, portKey string) (*namesrv.Server, error) {
 	s, err := namesrv.New(o)
 	if err != nil {
 		return nil, err
 	}
 	if err := s.Start(); err != nil {
-		return nil, err
+		return nil, busy(err, fmt.Sprintf("%s=%d", portKey, o.Values.Int("listenPort")))
 	}
 	return s, nil
 }
