@@ -113,6 +113,8 @@ func unusable(c *config.Config, err error) error {
 	key := "storePathRootDir"
 	if log := c.Text("storePathCommitLog"); log != "" && within(about.Path, log) && !within(log, c.Text(key)) {
 		key = "storePathCommitLog"
+	} else if !within(about.Path, c.Text(key)) {
+		return err
 	}
 	return fmt.Errorf("%s=%s cannot be used: %w", key, c.Text(key), err)
 }

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -232,6 +233,35 @@ func TestStandaloneRuns(t *testing.T) {
 	}
 	if out, err := ringmq(t, "dump", "commitlog", dir); err != nil {
 		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+// TestStartNamesTheKey: who cannot start is told which key to change.
+func TestStartNamesTheKey(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	port := strconv.Itoa(taken.Addr().(*net.TCPAddr).Port)
+	alone := func(sets ...string) process { return &standaloneProcess{both: parsed(t, nil, sets...), logger: quiet()} }
+	only := &brokerProcess{c: parsed(t, nil, small(file)...).broker, logger: quiet()}
+	for _, c := range []struct {
+		p    process
+		want string
+	}{
+		{alone(small(file)...), "storePathRootDir=" + file + " cannot be used: "},
+		{only, "storePathRootDir=" + file + " cannot be used: "},
+		{alone(append(small(t.TempDir()), "storePathCommitLog="+file)...), "storePathCommitLog=" + file + " cannot be used: "},
+		{alone(append(small(t.TempDir()), "namesrvListenPort="+port)...), "namesrvListenPort=" + port + ": "},
+	} {
+		if err := c.p.start(); err == nil || !strings.HasPrefix(err.Error(), c.want) {
+			t.Errorf("%v, not %s...", err, c.want)
+		}
 	}
 }
 

@@ -180,7 +180,7 @@ type standaloneProcess struct {
 func (p *standaloneProcess) start() error {
 	ns, err := startNamesrv(namesrv.Options{Values: p.namesrv, Logger: p.logger}, namesrvPortKey)
 	if err != nil {
-		return err
+		return unusable(p.broker, err)
 	}
 	if p.namesrv.Int("listenPort") == 0 { // chosen by the kernel
 		p.broker, err = p.brokerConfig(ownAddress(p.namesrv.Text("bindAddress"), int(ns.Addr().Port())))
