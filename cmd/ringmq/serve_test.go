@@ -248,7 +248,9 @@ func TestStartNamesTheKey(t *testing.T) {
 	}
 	defer taken.Close()
 	port := strconv.Itoa(taken.Addr().(*net.TCPAddr).Port)
-	alone := func(sets ...string) process { return &standaloneProcess{both: parsed(t, nil, sets...), logger: quiet()} }
+	alone := func(sets ...string) process {
+		return &standaloneProcess{both: parsed(t, nil, sets...), logger: quiet()}
+	}
 	only := &brokerProcess{c: parsed(t, nil, small(file)...).broker, logger: quiet()}
 	for _, c := range []struct {
 		p    process
