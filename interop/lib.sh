@@ -1,15 +1,20 @@
 # Functions of run.sh: ours_start, ours_stop, stock_start, stock_stop, store_exchange, store_recycled. They use $bin, $work and $rmq.
-# Ports of their own, the next hundred where somebody listens already.
-shift_ports=0
-while [ $shift_ports -lt 900 ]; do
-  taken=
-  for p in 19876 20909 20911 29876 30911; do
-    (exec 3<>"/dev/tcp/127.0.0.1/$((p + shift_ports))") 2>/dev/null && taken=1
+# Ports of their own, the next hundred where somebody listens already or another run has chosen them. A program that is given them in
+# its environment keeps them.
+choose_ports() {
+  local shift p taken
+  for shift in $(seq 0 100 900); do
+    exec 8>"${TMPDIR:-/tmp}/ringmq-interop-$shift.lock"
+    flock -n 8 || continue
+    taken=
+    for p in 19876 20909 20911 29876 30911; do
+      (exec 3<>"/dev/tcp/127.0.0.1/$((p + shift))") 2>/dev/null && taken=1
+    done
+    [ -n "$taken" ] || break
   done
-  [ -z "$taken" ] && break
-  shift_ports=$((shift_ports + 100))
-done
-ns_port=$((19876 + shift_ports)) broker_port=$((20911 + shift_ports)) stock_ns=$((29876 + shift_ports)) stock_port=$((30911 + shift_ports))
+  shift_ports=$shift ns_port=$((19876 + shift)) broker_port=$((20911 + shift)) stock_ns=$((29876 + shift)) stock_port=$((30911 + shift))
+}
+[ -n "${ns_port:-}" ] && [ -n "${broker_port:-}" ] || choose_ports
 ours_pid='' last_store=''
 
 wait_tcp() { # wait_tcp PORT TENTHS
@@ -30,7 +35,8 @@ ours_start() { # ours_start NAME [KEY=VALUE...]: name server and broker in one p
     --set mappedFileSizeCommitLog=67108864 --set maxIndexNum=200000 --set maxHashSlotNum=50000 "${set[@]}" >>"$work/ours.log" 2>&1 &
   ours_pid=$!
   echo "$ours_pid" >"$work/ours.pid"
-  wait_tcp $broker_port 100 && wait_tcp $ns_port 100
+  # Whoever else listens there must not be taken for ours.
+  wait_tcp $broker_port 100 && wait_tcp $ns_port 100 && kill -0 "$ours_pid" 2>/dev/null
 }
 
 ours_stop() {
@@ -46,7 +52,7 @@ ours_stop() {
 write_control() { # a program for the Java cases: "restart" ends the broker in order, "kill" does not
   cat >"$work/control" <<C
 #!/usr/bin/env bash
-bin=$bin work=$work rmq=$rmq
+bin=$bin work=$work rmq=$rmq ns_port=$ns_port broker_port=$broker_port
 . "$here/lib.sh"
 case \$1 in
   restart) ours_stop ;;
@@ -91,28 +97,36 @@ stock_stop() {
   return 0
 }
 
+# need_ours, need_stock: the same, or the run ends with the reason. die is run.sh's.
+need_ours() { ours_start "$@" || die "our server did not start ($1): $(tail -3 "$work/ours.log" 2>/dev/null)"; }
+need_stock() {
+  local why
+  why=$(stock_start "$@" 2>&1 8>&-) || die "the stock servers did not start ($1): $why"
+  export NAMESRV=127.0.0.1:$stock_ns
+}
+
 # store_exchange: a directory written by stock is served by ours and the other way round. StoreExchange.java fills and checks.
 store_exchange() {
   local fill="java -Xmx512m -Drocketmq.client.logRoot=$work/clientlog -cp $work/classes:$classpath StoreExchange"
-  stock_start exchange || return 1
+  need_stock exchange
   $fill fill 127.0.0.1:$stock_ns 127.0.0.1:$stock_port "$work/stock.list" || echo "FAIL store/fill-stock"
   stock_stop
   cp -a "$work/stock-exchange" "$work/ours-from-stock"
-  ours_start from-stock
+  need_ours from-stock
   $fill check 127.0.0.1:$ns_port 127.0.0.1:$broker_port "$work/stock.list" | sed 's/^\(PASS\|FAIL\) /\1 store\/stock-to-ours-/'
   ours_stop
-  ours_start exchange
+  need_ours exchange
   $fill fill 127.0.0.1:$ns_port 127.0.0.1:$broker_port "$work/ours.list" || echo "FAIL store/fill-ours"
   ours_stop
   cp -a "$work/ours-exchange" "$work/stock-from-ours"
-  stock_start from-ours
+  need_stock from-ours
   $fill check 127.0.0.1:$stock_ns 127.0.0.1:$stock_port "$work/ours.list" | sed 's/^\(PASS\|FAIL\) /\1 store\/ours-to-stock-clean-/'
   stock_stop
-  ours_start killed
+  need_ours killed
   $fill fill 127.0.0.1:$ns_port 127.0.0.1:$broker_port "$work/killed.list" || echo "FAIL store/fill-killed"
   kill -9 "$(cat "$work/ours.pid")"; rm -f "$work/ours.pid"; sleep 0.3
   cp -a "$work/ours-killed" "$work/stock-from-killed"
-  stock_start from-killed
+  need_stock from-killed
   $fill check 127.0.0.1:$stock_ns 127.0.0.1:$stock_port "$work/killed.list" | sed 's/^\(PASS\|FAIL\) /\1 store\/ours-to-stock-killed-/'
   stock_stop
 }
@@ -123,7 +137,7 @@ store_recycled() {
   local max="java -Xmx512m -Drocketmq.client.logRoot=$work/clientlog -cp $work/classes:$classpath StoreExchange max"
   local small=(mappedFileSizeCommitLog=4194304 commitLogMaxBytes=33554432 enabledAppendPropCRC=false) first round
   for round in 1 2 3; do
-    ours_start recycled "${small[@]}"
+    need_ours recycled "${small[@]}"
     "$bin" bench produce -b 127.0.0.1:$broker_port --topic RecycledTopic --queues 3 --size 1000 --connections 1 --window 16 --warm-up 0s --duration 30s >/dev/null 2>&1 &
     local load=$!
     sleep $((2 + round))
@@ -132,10 +146,10 @@ store_recycled() {
     first=$(ls "$work/ours-recycled/commitlog" | head -1)
     rm -rf "$work/stock-recycled"
     cp -a "$work/ours-recycled" "$work/stock-recycled"
-    ours_start recycled "${small[@]}"
+    need_ours recycled "${small[@]}"
     $max 127.0.0.1:$ns_port 127.0.0.1:$broker_port "$work/max.ours" 2>>"$work/recycled.err"
     ours_stop
-    SEGMENT=4194304 stock_start recycled
+    SEGMENT=4194304 need_stock recycled
     $max 127.0.0.1:$stock_ns 127.0.0.1:$stock_port "$work/max.stock" 2>>"$work/recycled.err"
     stock_stop
     if [ "$((10#$first))" -eq 0 ]; then

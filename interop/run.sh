@@ -8,14 +8,28 @@ root=$(dirname "$here")
 bin=${RINGMQ:-$root/bin/ringmq}
 work=$(mktemp -d "${TMPDIR:-/tmp}/ringmq-interop-XXXXXX")
 rmq=$here/stock/rmq
-export RMQ_HOME=${RMQ_HOME:-$HOME/.cache/stock-rmq}
+jars=${RMQ_HOME:-$HOME/.cache/stock-rmq}
 parts=${*:-java go admin store}
 
 . "$here/lib.sh"
-trap 'ours_stop; stock_stop; [ -n "${KEEP:-}" ] || rm -rf "$work"' EXIT
+exec 9>&2
+die() { echo "interop: $*" >&9; exit 1; }
+cleanup() {
+  local p
+  ours_stop; stock_stop
+  for p in $(jobs -p); do kill "$p" 2>/dev/null; done
+  rm -f "${TMPDIR:-/tmp}/ringmq-interop-$shift_ports.lock"
+  [ -n "${KEEP:-}" ] || rm -rf "$work"
+}
+trap cleanup EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
 
-echo "interop: work in $work"
-"$rmq" install || exit 1
+echo "interop: work in $work, ports $ns_port, $broker_port, $stock_ns, $stock_port"
+RMQ_HOME=$jars "$rmq" install || exit 1
+# Stock servers of this run keep their pids, logs and data here: another run's are not ours to stop.
+export RMQ_HOME=$work/stock-home
+mkdir -p "$RMQ_HOME/run" && cp -r "$jars/conf" "$RMQ_HOME/" && ln -s "$jars/lib" "$RMQ_HOME/lib" || exit 1
 classpath=$("$rmq" classpath)
 mkdir -p "$work/classes"
 javac -nowarn -Xlint:-deprecation -d "$work/classes" -cp "$classpath" "$here"/java/*.java 2>&1 | grep -v '^Note:'
@@ -39,7 +53,7 @@ suite() { # suite CASES...
   java_run Suite "$@" 2>>"$work/java.err"
 }
 part_java() {
-  ours_start main && write_control
+  need_ours main; write_control
   timeout 600 bash -c "$(declare -f java_run suite); suite" >"$1"
   local again; again=$(sed -n 's,^FAIL java/\([^ ]*\).*,\1,p' "$1")
   if [ -n "$again" ]; then
@@ -51,7 +65,7 @@ part_java() {
   ours_stop
 }
 part_go() {
-  ours_start main
+  need_ours main
   (cd "$here/goclient" && go build -o "$work/goclient" .) || exit 1
   timeout 300 "$work/goclient" -namesrv 127.0.0.1:$ns_port -broker 127.0.0.1:$broker_port >"$1" 2>"$work/go.err"
   ours_stop
@@ -62,7 +76,7 @@ part_admin() {
   for try in 1 2; do
     # Sizes and offsets are printed: without the checksum property records are as long as stock's.
     rm -rf "$work/ours-admin" "$work/stock-admin"
-    ours_start admin enabledAppendPropCRC=false; stock_start admin
+    need_ours admin enabledAppendPropCRC=false; need_stock admin
     diff_run run 127.0.0.1:$stock_ns 127.0.0.1:$stock_port "$work/admin.stock" 2>"$work/admin.err"
     diff_run run 127.0.0.1:$ns_port 127.0.0.1:$broker_port "$work/admin.ours" 2>>"$work/admin.err"
     diff_run compare "$work/admin.stock" "$work/admin.ours" >"$1" 2>>"$work/admin.err"

@@ -2,6 +2,7 @@ package namesrv
 
 import (
 	_ "embed"
+	"fmt"
 
 	"ringmq/netpoll/remoting/settings"
 )
@@ -11,3 +12,19 @@ var keys string
 
 // Keys is the name server's table of configuration keys, with stock's names and defaults.
 func Keys() *settings.Table { return settings.ParseTable(keys, settings.Host("")) }
+
+// refused are the values that a name server must not start with: it would do something else than was asked for.
+var refused = append(settings.TLS, settings.Wish{Key: "enableControllerInNamesrv", Value: "true", Why: "election of masters is not built yet"})
+
+// Check looks at the values before a start. An error names the key, its value, and the file and line (or the flag, or the variable)
+// where it was set.
+func Check(v *settings.Values) error {
+	if port := v.Int("listenPort"); port < 0 || port > 65535 {
+		return fmt.Errorf("%s: listenPort=%d is not between 0 and 65535", v.Where("listenPort"), port)
+	}
+	return v.Refuse(refused)
+}
+
+// neverRemote are keys that no request may set, whatever the black list says: after the next start the operator would not find
+// this server again.
+var neverRemote = []string{"kvConfigPath", "configStorePath", "rocketmqHome", "configBlackList", "listenPort", "bindAddress"}

@@ -297,9 +297,6 @@ func (s *Server) write(req *remoting.Command) (int32, string) {
 	return remoting.RespSuccess, ""
 }
 
-// neverRemote are keys that no request may set, whatever the black list says.
-var neverRemote = []string{"kvConfigPath", "configStorePath", "rocketmqHome", "configBlackList"}
-
 func (s *Server) updateConfig(req *remoting.Command) (int32, string) {
 	if len(req.Body) == 0 {
 		return remoting.RespSuccess, ""
@@ -316,7 +313,15 @@ func (s *Server) updateConfig(req *remoting.Command) (int32, string) {
 			}
 		}
 	}
-	if _, err := s.v.Change(all); err != nil {
+	// What a request sets is in the file afterwards, and the next start must not fail over it.
+	next, err := s.v.With(all)
+	if err == nil {
+		err = Check(next)
+	}
+	if err == nil {
+		_, err = s.v.Change(all)
+	}
+	if err != nil {
 		return remoting.RespSystemError, err.Error()
 	}
 	if s.o.ConfigFile != "" {

@@ -14,6 +14,7 @@ import (
 
 	"ringmq/netpoll"
 	"ringmq/netpoll/remoting"
+	"ringmq/netpoll/remoting/settings"
 )
 
 func request(code int32, set ...string) *remoting.Command {
@@ -225,11 +226,34 @@ func TestSwitches(t *testing.T) {
 	if b, err := os.ReadFile(file); err != nil || !strings.Contains(string(b), "enableTopicList=false") {
 		t.Errorf("%s %v", b, err)
 	}
-	for _, key := range []string{"kvConfigPath", "configStorePath", "rocketmqHome", "configBlackList"} {
+	for _, key := range []string{"kvConfigPath", "configStorePath", "rocketmqHome", "configBlackList", "listenPort", "bindAddress"} {
 		change.Body = []byte("enableTopicList=true\n" + key + "=x\n")
 		if resp := call(t, c, change); resp.Code != 16 || string(resp.Remark) != "Can not update config in black list." {
 			t.Error(key, resp.Code, string(resp.Remark))
 		}
+	}
+}
+
+// TestRefused: neither a start nor a request may ask for what would leave connections open or masters unelected.
+func TestRefused(t *testing.T) {
+	for _, bad := range []string{"useTLS=true", "tls.server.mode=enforcing", "enableControllerInNamesrv=true", "listenPort=70000"} {
+		all, err := settings.ParseProperties("namesrv.conf", []byte("\n"+bad))
+		if err != nil {
+			t.Fatal(err)
+		}
+		v, err := Keys().Merge(all)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := Check(v); err == nil || !strings.HasPrefix(err.Error(), "namesrv.conf:2: "+bad+" is ") {
+			t.Errorf("%s: %v", bad, err)
+		}
+	}
+	_, c := startWith(t, Options{})
+	change := request(remoting.CodeUpdateNamesrvConfig)
+	change.Body = []byte("enableTopicList=false\nuseTLS=true\n")
+	if resp := call(t, c, change); resp.Code != remoting.RespSystemError || !strings.Contains(string(resp.Remark), "useTLS=true is refused") {
+		t.Error(resp.Code, string(resp.Remark))
 	}
 }
 

@@ -3,19 +3,24 @@ package config
 import (
 	"net"
 	"net/netip"
+	"slices"
+	"strconv"
 	"strings"
 )
 
-// neverRemote are the keys that no request may change, whatever configBlackList says: they decide where this process reads and
-// writes, and what a request may do.
-var neverRemote = [...]string{"brokerConfigPath", "rocketmqHome", "configBlackList", "storePathRootDir", "storePathCommitLog"}
+// neverRemote are the keys that no request may change, whatever configBlackList says: they decide where this process listens, reads
+// and writes, and what a request may do. The next start would be deaf on the operator's port, or refuse the store it finds. Keys
+// that begin with storePath belong to them.
+var neverRemote = [...]string{
+	"brokerConfigPath", "rocketmqHome", "configBlackList", "kvConfigPath", "configStorePath", "authConfigPath",
+	"listenPort", "bindAddress", "namesrvListenPort", "haListenPort", "haServicePort", "fastListenPort",
+	"storeType", "readOnlyCommitLogStorePaths", "mappedFileSizeCommitLog", "mappedFileSizeConsumeQueue", "mapperFileSizeBatchConsumeQueue",
+}
 
 // BlackListed says whether a configuration request must be refused because it names key.
 func (c *Config) BlackListed(key string) bool {
-	for _, k := range neverRemote {
-		if k == key {
-			return true
-		}
+	if slices.Contains(neverRemote[:], key) || strings.HasPrefix(key, "storePath") {
+		return true
 	}
 	for _, k := range strings.Split(c.Text("configBlackList"), ";") {
 		if strings.TrimSpace(k) == key {
@@ -62,6 +67,28 @@ func (c *Config) NameServers() []string {
 		}
 	}
 	return all
+}
+
+// isHostPort says whether a is an address or a name, a colon and a port from 1 to 65535. Names are not looked up.
+func isHostPort(a string) bool {
+	host, port, err := net.SplitHostPort(a)
+	if n, no := strconv.ParseUint(port, 10, 16); err != nil || no != nil || n == 0 {
+		return false
+	}
+	if _, err := netip.ParseAddr(host); err == nil {
+		return true
+	}
+	named := false // digits and dots alone are an address, and then a wrong one
+	for _, c := range host {
+		switch {
+		case c >= '0' && c <= '9' || c == '.':
+		case c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c == '-' || c == '_':
+			named = true
+		default:
+			return false
+		}
+	}
+	return named
 }
 
 // Permission is what clients may do with this broker as a whole: 4 read, 2 write, added. It may change at run time.

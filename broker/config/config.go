@@ -3,7 +3,6 @@ package config
 import (
 	_ "embed"
 	"fmt"
-	"net"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -21,16 +20,6 @@ func Keys(ip string) *settings.Table { return settings.ParseTable(keys, settings
 // Keys without the mark r are read once, at start; setting them later changes only what is shown and written to the file.
 type Config struct {
 	*settings.Values
-}
-
-// refused are the values that a broker must not start with, since it would do something else than was asked for.
-var refused = []struct{ key, value, why string }{
-	{"brokerRole", "SLAVE", "replication is not built yet; ASYNC_MASTER is"},
-	{"brokerRole", "SYNC_MASTER", "replication is not built yet; ASYNC_MASTER is"},
-	{"authenticationEnabled", "true", "access control is not built yet, and running without it would leave the broker open"},
-	{"authorizationEnabled", "true", "access control is not built yet, and running without it would leave the broker open"},
-	{"enableControllerMode", "true", "election of masters is not built yet"},
-	{"enableDLegerCommitLog", "true", "a log replicated by Raft is not built yet"},
 }
 
 // New checks values against each other. An error names the key, its value, and the file and line (or the flag, or the variable)
@@ -59,10 +48,8 @@ func (c *Config) Change(all []settings.Setting) ([]string, error) {
 // check looks at the values together.
 func (c *Config) check() error {
 	v := c.Values
-	for _, r := range refused {
-		if strings.EqualFold(v.Text(r.key), r.value) {
-			return fmt.Errorf("%s: %s=%s is refused: %s", where(v, r.key), r.key, v.Text(r.key), r.why)
-		}
+	if err := v.Refuse(refused); err != nil {
+		return err
 	}
 	for _, check := range []struct {
 		key      string
@@ -74,34 +61,30 @@ func (c *Config) check() error {
 		{"diskMaxUsedSpaceRatio", 1, 100}, {"diskSpaceCleanForciblyRatio", 1, 100}, {"diskSpaceWarningLevelRatio", 1, 100},
 	} {
 		if n := v.Int64(check.key); n < check.from || n > check.to {
-			return fmt.Errorf("%s: %s=%d is not between %d and %d", where(v, check.key), check.key, n, check.from, check.to)
+			return fmt.Errorf("%s: %s=%d is not between %d and %d", v.Where(check.key), check.key, n, check.from, check.to)
 		}
 	}
 	if strings.ContainsAny(v.Text("storePathCommitLog"), ",") {
-		return fmt.Errorf("%s: storePathCommitLog=%s: several directories are not supported", where(v, "storePathCommitLog"), v.Text("storePathCommitLog"))
+		return fmt.Errorf("%s: storePathCommitLog=%s: several directories are not supported", v.Where("storePathCommitLog"), v.Text("storePathCommitLog"))
 	}
 	if _, err := ParseDelayLevels(v.Text("messageDelayLevel")); err != nil {
-		return fmt.Errorf("%s: messageDelayLevel=%s: %w", where(v, "messageDelayLevel"), v.Text("messageDelayLevel"), err)
+		return fmt.Errorf("%s: messageDelayLevel=%s: %w", v.Where("messageDelayLevel"), v.Text("messageDelayLevel"), err)
 	}
 	if _, err := netip.ParseAddr(v.Text("brokerIP1")); err != nil {
-		return fmt.Errorf("%s: brokerIP1=%s is no IP address; clients are told this address, so it cannot be a name", where(v, "brokerIP1"), v.Text("brokerIP1"))
+		return fmt.Errorf("%s: brokerIP1=%s is no IP address; clients are told this address, so it cannot be a name", v.Where("brokerIP1"), v.Text("brokerIP1"))
+	}
+	if strings.TrimSpace(v.Text("storePathRootDir")) == "" {
+		return fmt.Errorf("%s: storePathRootDir= is empty; it is the data directory", v.Where("storePathRootDir"))
 	}
 	for _, a := range c.NameServers() {
-		if _, port, err := net.SplitHostPort(a); err != nil || port == "" {
-			return fmt.Errorf("%s: namesrvAddr=%s: %q is not of the form host:port", where(v, "namesrvAddr"), v.Text("namesrvAddr"), a)
+		if !isHostPort(a) {
+			return fmt.Errorf("%s: namesrvAddr=%s: %q is not of the form host:port", v.Where("namesrvAddr"), v.Text("namesrvAddr"), a)
 		}
 	}
 	for _, hour := range strings.Split(v.Text("deleteWhen"), ";") {
 		if n, err := strconv.Atoi(strings.TrimSpace(hour)); err != nil || n < 0 || n > 23 {
-			return fmt.Errorf("%s: deleteWhen=%s: %q is no hour of the day", where(v, "deleteWhen"), v.Text("deleteWhen"), hour)
+			return fmt.Errorf("%s: deleteWhen=%s: %q is no hour of the day", v.Where("deleteWhen"), v.Text("deleteWhen"), hour)
 		}
 	}
 	return nil
-}
-
-func where(v *settings.Values, key string) string {
-	if s, ok := v.Found(key); ok && s.Where != "" {
-		return s.Where
-	}
-	return "default"
 }

@@ -124,11 +124,24 @@ func TestRefused(t *testing.T) {
 		{"authorizationEnabled = TRUE", "broker.conf:1: authorizationEnabled=TRUE is refused: access control"},
 		{"enableControllerMode=true", "broker.conf:1: enableControllerMode=true is refused: election"},
 		{"enableDLegerCommitLog=true", "broker.conf:1: enableDLegerCommitLog=true is refused: a log"},
+		{"\naclEnable=true", "broker.conf:2: aclEnable=true is refused: access control"},
+		{"useTLS=true", "broker.conf:1: useTLS=true is refused: TLS"},
+		{"tls.enable=true", "broker.conf:1: tls.enable=true is refused: TLS"},
+		{"tls.server.mode=enforcing", "broker.conf:1: tls.server.mode=enforcing is refused: TLS"},
+		{"storeType=defaultRocksDB", "broker.conf:1: storeType=defaultRocksDB is refused: only the store in files"},
+		{"configManagerVersion=v2", "broker.conf:1: configManagerVersion=v2 is refused: topics"},
+		{"messageStorePlugIn=org.apache.rocketmq.tieredstore.TieredMessageStore", "broker.conf:1: messageStorePlugIn=org.apache.rocketmq.tieredstore.TieredMessageStore is refused"},
 		{"listenPort=65536", "broker.conf:1: listenPort=65536 is not between 0 and 65535"},
 		{"listenPort=many", `broker.conf:1: listenPort: "many" is no whole number`},
 		{"flushDiskType=SOMETIMES", `broker.conf:1: flushDiskType: "SOMETIMES" is none of SYNC_FLUSH, ASYNC_FLUSH`},
 		{"brokerIP1=my.host", "broker.conf:1: brokerIP1=my.host is no IP address"},
 		{"namesrvAddr=10.0.0.1:9876;10.0.0.2", `broker.conf:1: namesrvAddr=10.0.0.1:9876;10.0.0.2: "10.0.0.2" is not of the form host:port`},
+		{"namesrvAddr=127.0.0.1:abc", `broker.conf:1: namesrvAddr=127.0.0.1:abc: "127.0.0.1:abc" is not of the form host:port`},
+		{"namesrvAddr=a:99999", `broker.conf:1: namesrvAddr=a:99999: "a:99999" is not of the form host:port`},
+		{"namesrvAddr=:9876", `broker.conf:1: namesrvAddr=:9876: ":9876" is not of the form host:port`},
+		{"namesrvAddr=300.0.0.1:9876", `broker.conf:1: namesrvAddr=300.0.0.1:9876: "300.0.0.1:9876" is not of the form host:port`},
+		{"namesrvAddr=a b:9876", `broker.conf:1: namesrvAddr=a b:9876: "a b:9876" is not of the form host:port`},
+		{"storePathRootDir=", "broker.conf:1: storePathRootDir= is empty"},
 		{"messageDelayLevel=1s 5x", `broker.conf:1: messageDelayLevel=1s 5x: "5x" is no time`},
 		{"messageDelayLevel=", "broker.conf:1: messageDelayLevel=: no level at all"},
 		{"deleteWhen=04;24", `broker.conf:1: deleteWhen=04;24: "24" is no hour`},
@@ -138,6 +151,21 @@ func TestRefused(t *testing.T) {
 		if _, err := parse(t, c.text); err == nil || !strings.HasPrefix(err.Error(), c.want) {
 			t.Errorf("%q: %v, want %s...", c.text, err, c.want)
 		}
+	}
+}
+
+// TestUnsupported: what a broker can start without is named as asked for, and not once more as without effect. Stock's own value is
+// nobody's wish unless the file says it.
+func TestUnsupported(t *testing.T) {
+	c := must(t, "timerWheelEnable=true\nenablePropertyFilter=true\nenableSlaveActingMaster=false\ninSyncReplicas=2\nwarmMapedFileEnable=true\nuseTLS=false\nstoreType=default\nwhat=1")
+	if got := strings.Join(c.Unsupported(), " "); got != "timerWheelEnable=true enablePropertyFilter=true inSyncReplicas=2" {
+		t.Error(got)
+	}
+	if got := strings.Join(c.WithoutEffect(), " "); got != "warmMapedFileEnable what" {
+		t.Error(got)
+	}
+	if got := must(t, "").Unsupported(); got != nil {
+		t.Error(got)
 	}
 }
 
@@ -212,7 +240,8 @@ func TestAddresses(t *testing.T) {
 // TestBlackListIsNotNegotiable: a shorter list in the file does not open the keys that decide where we write.
 func TestBlackListIsNotNegotiable(t *testing.T) {
 	c := must(t, "configBlackList=brokerName; msgTraceTopicName")
-	for _, key := range []string{"brokerName", "msgTraceTopicName", "brokerConfigPath", "rocketmqHome", "configBlackList", "storePathRootDir", "storePathCommitLog"} {
+	for _, key := range []string{"brokerName", "msgTraceTopicName", "brokerConfigPath", "rocketmqHome", "configBlackList", "storePathRootDir", "storePathCommitLog",
+		"storePathEpochFile", "listenPort", "bindAddress", "namesrvListenPort", "haListenPort", "haServicePort", "mappedFileSizeCommitLog"} {
 		if !c.BlackListed(key) {
 			t.Errorf("%s can be set by a request", key)
 		}

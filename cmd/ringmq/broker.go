@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -21,7 +23,8 @@ func newBroker() *cobra.Command {
 	s := source{environ: os.Environ()}
 	cmd := &cobra.Command{
 		Use: "broker", Short: "Run a broker", Args: cobra.NoArgs,
-		Example: "  ringmq broker -c broker.conf -n 10.0.0.1:9876;10.0.0.2:9876\n  ringmq broker -n 127.0.0.1:9876 --set storePathRootDir=./data",
+		Long:    "Run a broker. Without storePathRootDir its data lies under $HOME/store, as stock's does.\n\n" + precedence,
+		Example: "  ringmq broker -c broker.conf -n '10.0.0.1:9876;10.0.0.2:9876'\n  ringmq broker -n 127.0.0.1:9876 --set storePathRootDir=./data",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			v, file, err := s.load(config.Keys(config.LocalIP()))
 			if err != nil {
@@ -32,7 +35,7 @@ func newBroker() *cobra.Command {
 				return err
 			}
 			if s.print {
-				return printText(cmd.OutOrStdout(), v.Properties())
+				return printText(cmd.OutOrStdout(), v.Grouped())
 			}
 			logger := newLogger(cmd.ErrOrStderr())
 			return serve(cmd.OutOrStdout(), logger, &brokerProcess{c: c, file: file, logger: logger})
@@ -40,7 +43,7 @@ func newBroker() *cobra.Command {
 	}
 	s.setFlag(cmd)
 	s.fileFlag(cmd)
-	cmd.Flags().StringVarP(&s.namesrv, "namesrvAddr", "n", "", "name servers, `host:port;host:port`; wins over the file and the environment")
+	cmd.Flags().StringVarP(&s.namesrv, "namesrvAddr", "n", "", "name servers, `'host:port;host:port'`; wins over the file and the environment")
 	return cmd
 }
 
@@ -59,10 +62,10 @@ func (p *brokerProcess) start() error {
 			absolute(p.c.Text("storePathRootDir")), err)
 	}
 	if err != nil {
-		return err
+		return unusable(p.c, err)
 	}
 	if err := b.Start(); err != nil {
-		return err
+		return busy(err, fmt.Sprintf("listenPort=%d (and %d beside it)", p.c.ListenPort(), p.c.FastPort()))
 	}
 	p.b = b
 	return nil
@@ -77,7 +80,7 @@ func (p *brokerProcess) report(w io.Writer) {
 		fmt.Fprintf(w, "registered at  %s\n", strings.Join(names, ", "))
 		firstMessage(w, names[0])
 	}
-	withoutEffect(w, p.c.WithoutEffect())
+	withoutEffect(w, p.c.Unsupported(), p.c.WithoutEffect(), p.c.Alike)
 }
 
 // where prints where the broker listens and what it stores how.
@@ -89,9 +92,45 @@ func (p *brokerProcess) where(w io.Writer) {
 
 func (p *brokerProcess) shutdown(ctx context.Context) error { return p.b.Shutdown(ctx) }
 
-// firstMessage tells how to try it out with the tool that users of RocketMQ have.
+// adminTool is how a checkout of this project runs the stock tool.
+const adminTool = "interop/stock/rmq"
+
+// firstMessage tells how to try it out with the tool that users of RocketMQ have, as it is called from here.
 func firstMessage(w io.Writer, namesrvAddr string) {
-	fmt.Fprintf(w, "first message  mqadmin sendMessage -n %s -t Hello -p \"first\"\n", namesrvAddr)
+	tool := "mqadmin"
+	if exists(adminTool) {
+		tool = adminTool + " admin"
+	}
+	fmt.Fprintf(w, "first message  %s sendMessage -n %s -t Hello -p \"first\"\n", tool, namesrvAddr)
+}
+
+// unusable adds the key to an error about the data directory or that of the log.
+func unusable(c *config.Config, err error) error {
+	var about *fs.PathError
+	if !errors.As(err, &about) {
+		return err
+	}
+	key := "storePathRootDir"
+	if log := c.Text("storePathCommitLog"); log != "" && within(about.Path, log) && !within(log, c.Text(key)) {
+		key = "storePathCommitLog"
+	} else if !within(about.Path, c.Text(key)) {
+		return err
+	}
+	return fmt.Errorf("%s=%s cannot be used: %w", key, c.Text(key), err)
+}
+
+// within says whether path is dir or below it, or dir below path.
+func within(path, dir string) bool {
+	path, dir = absolute(path)+"/", absolute(dir)+"/"
+	return strings.HasPrefix(path, dir) || strings.HasPrefix(dir, path)
+}
+
+// busy adds the key to an error about a port that cannot be listened on.
+func busy(err error, key string) error {
+	if errors.Is(err, syscall.EADDRINUSE) || errors.Is(err, syscall.EADDRNOTAVAIL) || errors.Is(err, syscall.EACCES) {
+		return fmt.Errorf("%s: %w", key, err)
+	}
+	return err
 }
 
 func absolute(path string) string {

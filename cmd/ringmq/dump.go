@@ -42,7 +42,13 @@ func newDump() *cobra.Command {
 	dump := &cobra.Command{
 		Use: "dump", Short: "Print the records of store files and what is wrong with them",
 		Long: "Print the records of store files, one line each, and what is wrong with them. PATH is a file, its directory, or the\n" +
-			"store's directory. The exit code is 1 when something is wrong. Stop the broker first: what it has not written yet looks wrong.",
+			"store's directory. The exit code is 1 when something is wrong. Stop the broker first: what it has not written yet looks wrong.\n\n" +
+			"Columns, parted by tabs:\n" +
+			"  commitlog     offset, bytes, topic/queue, offset in the queue, time stored, length of the body, then id, tags and keys if any\n" +
+			"  consumequeue  topic/queue, offset in the queue, offset in the log, bytes of the record, tags code\n" +
+			"  index         a line for the file; number of the entry, hash, offset in the log, time, entry before it in its slot\n" +
+			"  checkpoint    how far log, queues and index are durable; marks say from which log offset a start looks again\n" +
+			"A line that ends in WRONG: says what is wrong with it.",
 	}
 	onlyX := false
 	dump.PersistentFlags().BoolVar(&onlyX, "wrong", false, "print only what is wrong")

@@ -11,6 +11,8 @@ import (
 	"ringmq/store/record"
 )
 
+const lastMs = 253402300799999 // the end of the year 9999
+
 // checkpoint prints the checkpoint of path, a file or the store's directory, and the exact offsets that our own store keeps
 // beside it.
 func (d *dumper) checkpoint(path string) error {
@@ -23,7 +25,7 @@ func (d *dumper) checkpoint(path string) error {
 		return err
 	}
 	if len(b) != record.CheckpointBytes {
-		d.bad(name, "%d bytes instead of %d", len(b), record.CheckpointBytes)
+		return fmt.Errorf("%s is no checkpoint: %d bytes instead of %d", name, len(b), record.CheckpointBytes)
 	}
 	var c record.Checkpoint
 	c.Parse(b)
@@ -31,6 +33,13 @@ func (d *dumper) checkpoint(path string) error {
 		name string
 		ms   int64
 	}{{"commit log", c.PhysicTimestamp}, {"consume queues", c.LogicsTimestamp}, {"key index", c.IndexTimestamp}} {
+		if f.ms > lastMs {
+			return fmt.Errorf("%s is no checkpoint: the time of its %s is beyond the year 9999", name, f.name)
+		}
+		if f.ms == 0 {
+			d.ok("%s\tnothing durable yet", f.name)
+			continue
+		}
 		d.ok("%s\tdurable up to the record stored at\t%s", f.name, timeText(f.ms))
 		if f.ms < 0 {
 			d.bad(f.name, "the time is negative")
@@ -38,6 +47,9 @@ func (d *dumper) checkpoint(path string) error {
 	}
 	d.ok("master flushed\toffset\t%d", c.MasterFlushedOffset)
 	d.ok("confirmed\toffset\t%d", c.ConfirmOffset)
+	if filepath.Base(name) != "checkpoint" {
+		return nil // a copy: what lies beside it is not its own
+	}
 	return d.marks(filepath.Join(filepath.Dir(name), "ringmq", "replay.json"), c)
 }
 
@@ -63,9 +75,9 @@ func (d *dumper) marks(name string, c record.Checkpoint) error {
 		return nil
 	}
 	for _, m := range file.Marks {
-		counts := "does not count: its times are not the checkpoint's"
+		counts := "spare, of another checkpoint"
 		if m.Physic == c.PhysicTimestamp && m.Logics == c.LogicsTimestamp && m.Index == c.IndexTimestamp {
-			counts = "counts"
+			counts = "of this checkpoint"
 		}
 		d.ok("mark\treplay from\t%d\t%s", m.ReplayFrom, counts)
 	}

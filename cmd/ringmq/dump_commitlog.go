@@ -131,17 +131,22 @@ func (l *logDump) parse(at int64, r *record.Record) (whole, err error) {
 	if l.f.first >= 0 && r.PhysicalOffset != l.place(at) {
 		return fmt.Errorf("a record that says it lies at %d", r.PhysicalOffset), nil
 	}
+	return content(raw, r), nil
+}
+
+// content says what is wrong inside a record that adds up.
+func content(raw []byte, r *record.Record) error {
 	if err := r.VerifyBody(); err != nil {
-		return fmt.Errorf("%w: %w", errContent, err), nil
+		return fmt.Errorf("%w: %w", errContent, err)
 	}
 	if present, ok := record.VerifyPropCRC(raw); present && !ok {
-		return fmt.Errorf("%w: checksum of the record differs", errContent), nil
+		return fmt.Errorf("%w: checksum of the record differs", errContent)
 	}
 	// The body's checksum does not cover the properties. Writers end them in a separator or in text, a tear in zeros.
 	if n := len(r.Properties); n > 0 && r.Properties[n-1] == 0 {
-		return fmt.Errorf("%w: properties are torn", errContent), nil
+		return fmt.Errorf("%w: properties are torn", errContent)
 	}
-	return nil, nil
+	return nil
 }
 
 func recordText(r *record.Record) string {

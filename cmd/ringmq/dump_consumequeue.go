@@ -152,5 +152,17 @@ func (q *queueDump) check(number int64, u record.QueueUnit) (string, error) {
 	if got := queueOffset(head); got != number && !strings.HasPrefix(q.name, "%LMQ%") {
 		return fmt.Sprintf("the record there says it is number %d of its queue", got), nil
 	}
+	raw, _, err := q.log.at(u.Offset, int(u.Size))
+	if err != nil {
+		return "", err
+	}
+	var r record.Record
+	why := r.Parse(raw)
+	if why == nil {
+		why = content(raw, &r)
+	}
+	if why != nil {
+		return fmt.Sprintf("the record there: %v", why), nil
+	}
 	return "", nil
 }

@@ -131,6 +131,7 @@ func TestDumpDamagedByHand(t *testing.T) {
 		{"consumequeue", queue, 40, make([]byte, 8), "the entry before reaches to"},
 		{"consumequeue", queue, 40 + 4, []byte{255}, "the commit log does not reach that far"},
 		{"consumequeue", queue, 40, []byte{255}, "neither an entry nor empty"},
+		{"consumequeue", log, 78510 + 100, []byte{255, 1, 254}, "the record there: damaged: "},
 		{"index", index, entry + 16, []byte{0, 0, 0, 9}, "the entry before it in slot"},
 		{"index", index, entry + 4, []byte{9}, "the offset is not between those of the header"},
 		{"index", index, 36, []byte{9}, "the file has room for 799"},
@@ -140,10 +141,53 @@ func TestDumpDamagedByHand(t *testing.T) {
 	} {
 		undo := damage(t, filepath.Join(dir, filepath.FromSlash(c.file)), c.at, c.bytes)
 		out, err := ringmq(t, append(dumps(dir)[c.what], "--wrong")...)
-		if err == nil || !strings.Contains(out, c.want) {
+		if err == nil || !strings.Contains(out+err.Error(), c.want) {
 			t.Errorf("%s, %s: %v\n%.1000s", c.what, c.want, err, out)
 		}
 		undo()
+	}
+}
+
+// TestDumpNoCheckpoint: a file of another kind is not read as times, and what lies beside a copy is not taken for its marks.
+func TestDumpNoCheckpoint(t *testing.T) {
+	dir := t.TempDir()
+	text, junk, copied := filepath.Join(dir, "README.md"), filepath.Join(dir, "junk"), filepath.Join(dir, "copy")
+	good, err := os.ReadFile(filepath.Join(golden.Store(t, "clean"), "checkpoint"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, b := range map[string][]byte{text: []byte("# title"), junk: []byte(strings.Repeat("text", 1024)), copied: good} {
+		if err := os.WriteFile(name, b, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Mkdir(filepath.Join(dir, "ringmq"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "ringmq", "replay.json"), []byte("none"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{text, junk} {
+		if out, err := ringmq(t, "dump", "checkpoint", name); err == nil || !strings.Contains(err.Error(), "is no checkpoint") || out != "" {
+			t.Errorf("%s: %v\n%s", name, err, out)
+		}
+	}
+	if out, err := ringmq(t, "dump", "checkpoint", copied); err != nil || !strings.Contains(out, "durable up to") {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+// TestUnknownCommands: a name that no command has is an error everywhere.
+func TestUnknownCommands(t *testing.T) {
+	for _, args := range [][]string{{"nothing"}, {"dump", "nothing", "x"}, {"bench", "nothing"}, {"standalone", "x"}} {
+		if out, err := ringmq(t, args...); err == nil {
+			t.Errorf("%q: %s", args, out)
+		}
+	}
+	for _, args := range [][]string{{"--version"}, {"-v"}} {
+		if out, err := ringmq(t, args...); err != nil || !strings.HasPrefix(out, "ringmq dev (go") {
+			t.Errorf("%q: %v %s", args, err, out)
+		}
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -34,8 +35,37 @@ func newRoot() *cobra.Command {
 		Short: "A message broker for RocketMQ clients",
 		// What went wrong while running is no fault of how the command was written: no usage text then.
 		SilenceUsage: true, SilenceErrors: true,
+		Version:           version,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
 	}
 	root.AddCommand(newStandalone(), newNamesrv(), newBroker(), newDump(), newBench(), newVersion())
+	root.SetVersionTemplate(versionText())
+	root.Flags().BoolP("version", "v", false, "print version, Go version and platform")
+	refuseUnknown(root)
 	return root
+}
+
+// refuseUnknown makes every command that only has others below it answer a name that none of them has with an error; cobra would
+// print its help and succeed. Without any name it still does.
+func refuseUnknown(cmd *cobra.Command) {
+	for _, c := range cmd.Commands() {
+		refuseUnknown(c)
+	}
+	if cmd.Runnable() {
+		return
+	}
+	cmd.Args = cobra.ArbitraryArgs
+	cmd.SuggestionsMinimumDistance = 2
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return cmd.Help()
+		}
+		names := make([]string, 0, len(cmd.Commands()))
+		for _, c := range cmd.Commands() {
+			if c.IsAvailableCommand() {
+				names = append(names, c.Name())
+			}
+		}
+		return fmt.Errorf("%q is no command of %s; there are %s", args[0], cmd.CommandPath(), strings.Join(names, ", "))
+	}
 }

@@ -16,14 +16,18 @@ func newNamesrv() *cobra.Command {
 	s := source{environ: os.Environ()}
 	cmd := &cobra.Command{
 		Use: "namesrv", Short: "Run a name server", Args: cobra.NoArgs,
+		Long:    "Run a name server. Its key-value configuration lies under $HOME/namesrv, as stock's does.\n\n" + precedence,
 		Example: "  ringmq namesrv -c namesrv.conf\n  ringmq namesrv --set listenPort=9877",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			v, file, err := s.load(namesrv.Keys())
 			if err != nil {
 				return err
 			}
+			if err := namesrv.Check(v); err != nil {
+				return err
+			}
 			if s.print {
-				return printText(cmd.OutOrStdout(), v.Properties())
+				return printText(cmd.OutOrStdout(), v.Grouped())
 			}
 			logger := newLogger(cmd.ErrOrStderr())
 			return serve(cmd.OutOrStdout(), logger, &namesrvProcess{o: namesrv.Options{Values: v, ConfigFile: file, Logger: logger}})
@@ -42,17 +46,18 @@ type namesrvProcess struct {
 
 func (p *namesrvProcess) start() error {
 	var err error
-	p.s, err = startNamesrv(p.o)
+	p.s, err = startNamesrv(p.o, "listenPort")
 	return err
 }
 
-func startNamesrv(o namesrv.Options) (*namesrv.Server, error) {
+// startNamesrv starts one; portKey is what its port is set by.
+func startNamesrv(o namesrv.Options, portKey string) (*namesrv.Server, error) {
 	s, err := namesrv.New(o)
 	if err != nil {
 		return nil, err
 	}
 	if err := s.Start(); err != nil {
-		return nil, err
+		return nil, busy(err, fmt.Sprintf("%s=%d", portKey, o.Values.Int("listenPort")))
 	}
 	return s, nil
 }
@@ -60,7 +65,7 @@ func startNamesrv(o namesrv.Options) (*namesrv.Server, error) {
 func (p *namesrvProcess) report(w io.Writer) {
 	fmt.Fprintf(w, "name server    %s\n", p.s.Addr())
 	fmt.Fprintf(w, "brokers        start one with: ringmq broker -n %s\n", reachable(p.s.Addr()))
-	withoutEffect(w, p.o.Values.WithoutEffect())
+	withoutEffect(w, nil, p.o.Values.WithoutEffect(), p.o.Values.Alike)
 }
 
 func (p *namesrvProcess) shutdown(ctx context.Context) error { return p.s.Shutdown(ctx) }

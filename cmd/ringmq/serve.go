@@ -97,11 +97,22 @@ func limitMemory(getenv func(string) string) {
 	}
 }
 
-// withoutEffect names keys that were set and do nothing here, in one line.
-func withoutEffect(w io.Writer, keys []string) {
-	if len(keys) > 0 {
-		fmt.Fprintf(w, "no effect      %s\n", strings.Join(keys, ", "))
+// withoutEffect names, in a line each, what was asked for and is not built yet, and keys that were set and do nothing here. alike
+// returns the key that somebody may have meant, or "".
+func withoutEffect(w io.Writer, unsupported, keys []string, alike func(string) string) {
+	if len(unsupported) > 0 {
+		fmt.Fprintf(w, "not yet        asked for and not supported yet: %s\n", strings.Join(unsupported, ", "))
 	}
+	if len(keys) == 0 {
+		return
+	}
+	named := make([]string, len(keys))
+	for i, k := range keys {
+		if named[i] = k; alike(k) != "" {
+			named[i] += " (" + alike(k) + "?)"
+		}
+	}
+	fmt.Fprintf(w, "no effect      %s\n", strings.Join(named, ", "))
 }
 
 // reachable is an address to give to a client on this host, for one that may be of all interfaces.

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -76,9 +77,14 @@ func TestStandalonePrecedence(t *testing.T) {
 		t.Errorf("%s", open.broker.Properties())
 	}
 	for _, c := range []struct{ set, want string }{
-		{"brokerRole=SLAVE", "--set brokerRole: brokerRole=SLAVE is refused"},
-		{"namesrvListenPort=x", `--set namesrvListenPort: listenPort: "x" is no whole number`},
-		{"namesrvListenPort=70000", "namesrvListenPort=70000 is no port"},
+		{"brokerRole=SLAVE", "--set: brokerRole=SLAVE is refused"},
+		{"namesrvListenPort=x", "--set: namesrvListenPort=x is no port"},
+		{"namesrvListenPort=70000", "--set: namesrvListenPort=70000 is no port"},
+		{"maxMessageSize=much", `--set: maxMessageSize: "much" is no whole number`},
+		{"listenport=1", "--set: there is no key listenport; did you mean listenPort?"},
+		{"namesrvlistenport=1", "--set: there is no key namesrvlistenport; did you mean namesrvListenPort?"},
+		{"enableControllerInNamesrv=true", "--set: enableControllerInNamesrv=true is refused"},
+		{"storePathRootDir=", "--set: storePathRootDir= is empty"},
 		{"listenPort", `--set: "listenPort" is not of the form key=value`},
 	} {
 		if _, err := tryParsed(nil, c.set); err == nil || !strings.HasPrefix(err.Error(), c.want) {
@@ -112,6 +118,9 @@ func TestBrokerFile(t *testing.T) {
 	}
 	if out, err := ringmq(t, "namesrv", "-p", "--set", "listenPort=9877"); err != nil || !strings.Contains(out, "listenPort=9877\n") {
 		t.Errorf("%v\n%s", err, out)
+	}
+	if before, after, ok := strings.Cut(out, "# without effect here\n"); !ok || !strings.Contains(before, "\nlistenPort=") || !strings.Contains(after, "\nwarmMapedFileEnable=") {
+		t.Errorf("-p does not tell which keys have an effect:\n%s", out)
 	}
 	if out, err := ringmq(t, "version"); err != nil || !strings.HasPrefix(out, "ringmq dev (go") {
 		t.Errorf("%v\n%s", err, out)
@@ -189,7 +198,7 @@ func small(dir string) []string {
 // TestStandaloneRuns starts both for real, looks at what it prints and stops it; meanwhile the directory is locked.
 func TestStandaloneRuns(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "data")
-	p := &standaloneProcess{both: parsed(t, nil, append(small(dir), "nonsense=1")...), logger: quiet()}
+	p := &standaloneProcess{both: parsed(t, []string{"RINGMQ_BROKERNAME=x"}, append(small(dir), "nonsense=1", "timerWheelEnable=true")...), logger: quiet()}
 	var out strings.Builder
 	signals, ended, reported := make(chan os.Signal), make(chan error, 1), make(chan struct{})
 	go func() { ended <- run(&out, quiet(), watched{p, reported}, signals, time.Hour) }()
@@ -214,7 +223,7 @@ func TestStandaloneRuns(t *testing.T) {
 	}
 	for _, want := range []string{"name server    127.0.0.1:", "broker         small of DefaultCluster on 127.0.0.1:", "data           " + dir + ", SYNC_FLUSH\n",
 		"disk engine    pwrite (configured)\n", "first message  mqadmin sendMessage -n " + p.ns.Addr().String() + " -t Hello -p \"first\"\n",
-		"no effect      nonsense\n", "ringmq dev is ready after ", "stopped in order after "} {
+		"no effect      BROKERNAME (brokerName?), nonsense\n", "not yet        asked for and not supported yet: timerWheelEnable=true\n", "ringmq dev is ready after ", "stopped in order after "} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("no %q in\n%s", want, out.String())
 		}
@@ -224,6 +233,37 @@ func TestStandaloneRuns(t *testing.T) {
 	}
 	if out, err := ringmq(t, "dump", "commitlog", dir); err != nil {
 		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+// TestStartNamesTheKey: who cannot start is told which key to change.
+func TestStartNamesTheKey(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	port := strconv.Itoa(taken.Addr().(*net.TCPAddr).Port)
+	alone := func(sets ...string) process {
+		return &standaloneProcess{both: parsed(t, nil, sets...), logger: quiet()}
+	}
+	only := &brokerProcess{c: parsed(t, nil, small(file)...).broker, logger: quiet()}
+	for _, c := range []struct {
+		p    process
+		want string
+	}{
+		{alone(small(file)...), "storePathRootDir=" + file + " cannot be used: "},
+		{only, "storePathRootDir=" + file + " cannot be used: "},
+		{alone(append(small(t.TempDir()), "storePathCommitLog="+file)...), "storePathCommitLog=" + file + " cannot be used: "},
+		{alone(append(small(t.TempDir()), "namesrvListenPort="+port)...), "namesrvListenPort=" + port + ": "},
+	} {
+		if err := c.p.start(); err == nil || !strings.HasPrefix(err.Error(), c.want) {
+			t.Errorf("%v, not %s...", err, c.want)
+		}
 	}
 }
 

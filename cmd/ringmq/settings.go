@@ -20,6 +20,10 @@ type source struct {
 	environ []string // of the process
 }
 
+// precedence ends the help of every server.
+const precedence = "A key is taken from --set key=value, else from the environment variable RINGMQ_key (RINGMQ_listenPort=10911), else from the\n" +
+	"file, else its default. -p prints every key as it is in force, those without effect here apart."
+
 // setFlag adds the flags of every server.
 func (s *source) setFlag(cmd *cobra.Command) {
 	cmd.Flags().StringArrayVar(&s.sets, "set", nil, "set a configuration key, `key=value`; may be repeated, wins over file and environment")

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,8 @@ import (
 	"log/slog"
 	"net/netip"
 	"os"
+	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -23,7 +26,7 @@ func newStandalone() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "standalone", Short: "Run a name server and a broker in one process, on loopback", Args: cobra.NoArgs,
 		Long: "Run a name server and a broker in one process, on loopback, with data under ./ringmq-data.\n\n" +
-			"--set takes the keys of both; listenPort is the broker's port, " + namesrvPortKey + " the name server's.",
+			"--set takes the keys of both; listenPort is the broker's port, " + namesrvPortKey + " the name server's.\n\n" + precedence,
 		Example: "  ringmq standalone\n  ringmq standalone --set storePathRootDir=/srv/mq --set bindAddress=0.0.0.0",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			p := &standaloneProcess{logger: newLogger(cmd.ErrOrStderr())}
@@ -64,9 +67,14 @@ func split(over []settings.Setting) (both, error) {
 	for _, s := range over {
 		switch {
 		case s.Key == namesrvPortKey:
+			if _, err := strconv.ParseUint(s.Value, 10, 16); err != nil {
+				return b, fmt.Errorf("%s: %s=%s is no port", s.Where, s.Key, s.Value)
+			}
 			s.Key = "listenPort"
 			mine = append(mine, s)
 		case s.Key == "listenPort" || s.Key == "configBlackList":
+		case strings.EqualFold(s.Key, namesrvPortKey):
+			return b, fmt.Errorf("%s: there is no key %s; did you mean %s?", s.Where, s.Key, namesrvPortKey)
 		case known.Known(s.Key):
 			mine = append(mine, s)
 		}
@@ -84,11 +92,14 @@ func split(over []settings.Setting) (both, error) {
 	if err != nil {
 		return b, err
 	}
-	port := b.namesrv.Int("listenPort")
-	if port < 0 || port > 65535 {
-		return b, fmt.Errorf("%s=%d is no port", namesrvPortKey, port)
+	if err := namesrv.Check(b.namesrv); err != nil {
+		return b, err
 	}
-	b.broker, err = b.brokerConfig(ownAddress(b.namesrv.Text("bindAddress"), port))
+	addr := "" // not known before the kernel has chosen the port
+	if port := b.namesrv.Int("listenPort"); port != 0 {
+		addr = ownAddress(b.namesrv.Text("bindAddress"), port)
+	}
+	b.broker, err = b.brokerConfig(addr)
 	return b, err
 }
 
@@ -131,7 +142,7 @@ func ownAddress(bind string, port int) string {
 }
 
 func (b *both) print(w io.Writer) error {
-	return printText(w, "# name server; its listenPort is set as "+namesrvPortKey+"\n"+b.namesrv.Properties()+"# broker\n"+b.broker.Properties())
+	return printText(w, "# name server; its listenPort is set as "+namesrvPortKey+"\n"+b.namesrv.Grouped()+"# broker\n"+b.broker.Grouped())
 }
 
 // withoutEffect lists the keys that do nothing in either.
@@ -155,6 +166,9 @@ func (b *both) withoutEffect() []string {
 	return all
 }
 
+// alike is the key of either that key may be meant for.
+func (b *both) alike(key string) string { return cmp.Or(b.broker.Alike(key), b.namesrv.Alike(key)) }
+
 // standaloneProcess is both servers as serve runs them. The broker starts last and stops first.
 type standaloneProcess struct {
 	both
@@ -164,9 +178,9 @@ type standaloneProcess struct {
 }
 
 func (p *standaloneProcess) start() error {
-	ns, err := startNamesrv(namesrv.Options{Values: p.namesrv, Logger: p.logger})
+	ns, err := startNamesrv(namesrv.Options{Values: p.namesrv, Logger: p.logger}, namesrvPortKey)
 	if err != nil {
-		return err
+		return unusable(p.broker, err)
 	}
 	if p.namesrv.Int("listenPort") == 0 { // chosen by the kernel
 		p.broker, err = p.brokerConfig(ownAddress(p.namesrv.Text("bindAddress"), int(ns.Addr().Port())))
@@ -188,7 +202,7 @@ func (p *standaloneProcess) report(w io.Writer) {
 	fmt.Fprintf(w, "name server    %s\n", p.ns.Addr())
 	p.b.where(w)
 	firstMessage(w, reachable(p.ns.Addr()))
-	withoutEffect(w, p.withoutEffect())
+	withoutEffect(w, p.broker.Unsupported(), p.withoutEffect(), p.alike)
 }
 
 func (p *standaloneProcess) shutdown(ctx context.Context) error {

@@ -77,3 +77,15 @@ func NewTable(keys []Key) *Table {
 	}
 	return t
 }
+
+func (t *Table) alike(key string) string {
+	if t.keys[key] != nil {
+		return ""
+	}
+	for name := range t.keys {
+		if strings.EqualFold(name, key) {
+			return name
+		}
+	}
+	return ""
+}

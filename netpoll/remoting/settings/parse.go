@@ -43,6 +43,9 @@ func ParseProperties(name string, text []byte) ([]Setting, error) {
 		}
 		where := fmt.Sprintf("%s:%d", name, first+1)
 		key, value := split(line)
+		if key == "" {
+			return nil, fmt.Errorf("%s: %q has no key", where, line)
+		}
 		k, err := unescape(key)
 		if err != nil {
 			return nil, fmt.Errorf("%s: key %s: %w", where, key, err)
@@ -130,7 +133,7 @@ func FromEnvironment(environ []string) []Setting {
 	for _, e := range environ {
 		name, value, _ := strings.Cut(e, "=")
 		if key, ok := strings.CutPrefix(name, "RINGMQ_"); ok {
-			all = append(all, Setting{Key: key, Value: value, Origin: Environment, Where: "environment variable " + name})
+			all = append(all, Setting{Key: key, Value: value, Origin: Environment, Where: "environment RINGMQ_"})
 		}
 	}
 	return all
@@ -142,5 +145,5 @@ func FromFlag(text string) (Setting, error) {
 	if !ok || key == "" {
 		return Setting{}, fmt.Errorf("%q is not of the form key=value", text)
 	}
-	return Setting{Key: strings.TrimSpace(key), Value: value, Origin: Flag, Where: "--set " + key}, nil
+	return Setting{Key: strings.TrimSpace(key), Value: value, Origin: Flag, Where: "--set"}, nil
 }

@@ -4,9 +4,11 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
+	"unicode/utf8"
 )
 
 var table = NewTable([]Key{
@@ -104,6 +106,21 @@ func TestChangeAndRewrite(t *testing.T) {
 	if bak, _ := os.ReadFile(path + ".bak"); string(bak) != "name=old\n" {
 		t.Fatalf("%q", bak)
 	}
+	if _, err := v.Change([]Setting{{Key: "name", Value: "newer"}}); err != nil {
+		t.Fatal(err)
+	}
+	// Somebody has edited the file meanwhile: what requests do not name is left as it is.
+	if err := os.WriteFile(path, []byte("# mine\nunknown=edited\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := v.Rewrite(path); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{path: "# mine\nunknown=edited\nname=newer\n", path + ".bak": "# mine\nunknown=edited\n", path + ".orig": "name=old\n"} {
+		if got, _ := os.ReadFile(name); string(got) != want {
+			t.Errorf("%s: %q, not %q", filepath.Base(name), got, want)
+		}
+	}
 }
 
 // TestRewriteKeepsTheFilesOwn: a flag hides what the file says while the process runs; it does not take it out of the file.
@@ -170,12 +187,54 @@ func TestRewriteKeepsTheFilesOwn(t *testing.T) {
 	}
 }
 
+// TestEditKeepsLines: comments, order, blank lines and line ends stay; only what was changed differs.
+func TestEditKeepsLines(t *testing.T) {
+	for _, c := range []struct{ text, want string }{
+		{"", "a=1\nb=x y\n"},
+		{"# top\n\nz = 9\na : 7 \n# end", "# top\n\nz = 9\na=1\n# end\nb=x y\n"},
+		{"a=0\nb=\\\n   long\nc=3\na=5\n", "a=0\nb=x y\nc=3\na=1\n"},
+		{"a 0\r\n# b=1\r\n", "a=1\r\n# b=1\r\nb=x y\r\n"},
+		{"a=0\nc=3\\", "a=1\nc=3\\\n\nb=x y\n"},
+		{"\\u0061=0\nb=0", "a=1\nb=x y\n"},
+	} {
+		got := edit(c.text, map[string]string{"a": "1", "b": "x y"})
+		if got != c.want {
+			t.Errorf("%q became %q, not %q", c.text, got, c.want)
+		}
+		if again := edit(got, map[string]string{"a": "1", "b": "x y"}); again != got {
+			t.Errorf("%q became %q the second time", got, again)
+		}
+	}
+}
+
+func FuzzEdit(f *testing.F) {
+	f.Add("a=b\\\n c\n#x\nk : v", "k", " v\\")
+	f.Fuzz(func(t *testing.T, text, key, value string) {
+		if _, err := ParseProperties("f", []byte(text)); err != nil || key == "" || !utf8.ValidString(key+value) {
+			return
+		}
+		all, err := ParseProperties("f", []byte(edit(text, map[string]string{key: value})))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range slices.Backward(all) {
+			if s.Key == key {
+				if s.Value != value {
+					t.Fatalf("%q=%q reads as %q", key, value, s.Value)
+				}
+				return
+			}
+		}
+		t.Fatalf("%q is not in the file", key)
+	})
+}
+
 func TestEscapes(t *testing.T) {
 	got, err := ParseProperties("f", []byte(`a=\ud83d\ude00\u00e4\ud83d`+"\nb=\\\\\\\nc=\\=\\:\n"))
 	if err != nil || got[0].Value != "😀ä\uFFFD" || got[1].Value != `\c==:` {
 		t.Fatalf("%q %v", got, err)
 	}
-	for _, bad := range []string{`a=\u`, `a=\u00g0`, `\u1=b`} {
+	for _, bad := range []string{`=a`, ` : b`, `a=\u`, `a=\u00g0`, `\u1=b`} {
 		if _, err := ParseProperties("f", []byte(bad)); err == nil {
 			t.Errorf("%s is taken", bad)
 		}
@@ -237,12 +296,12 @@ func TestFaultsOfProgrammers(t *testing.T) {
 }
 
 func TestParseTable(t *testing.T) {
-	made := ParseTable("a\tint\t${n}\tmr\nb\tX|Y\tX\tm\nc\tbool\ttrue\t\nd\tdouble\t0.5\tm\ne\tlong\t5000000000\tm\n", map[string]string{"n": "7"})
-	v, err := made.Merge([]Setting{{Key: "c", Value: "TRUE"}})
+	made := ParseTable("a\tint\t${n}\tmr\nb\tX|Y\tX\tm\nc\tbool\ttrue\t\nf\tbool\ttrue\t\nd\tdouble\t0.5\tm\ne\tlong\t5000000000\tm\n", map[string]string{"n": "7"})
+	v, err := made.Merge([]Setting{{Key: "c", Value: "FALSE"}, {Key: "f", Value: "TRUE"}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if v.Int("a") != 7 || v.Text("b") != "X" || !v.Bool("c") || v.Float64("d") != 0.5 || v.Int64("e") != 5000000000 {
+	if v.Int("a") != 7 || v.Text("b") != "X" || v.Bool("c") || v.Float64("d") != 0.5 || v.Int64("e") != 5000000000 {
 		t.Fatal(v.Properties())
 	}
 	if !v.AtRuntime("a") || v.AtRuntime("b") || v.AtRuntime("c") || v.AtRuntime("no such key") || !v.Known("a") || v.Known("z") {

@@ -18,9 +18,9 @@ type Values struct {
 	table *Table
 	force atomic.Pointer[map[string]*value] // every key of the table, and the unknown ones; replaced as a whole
 
-	mu   sync.Mutex // of what follows, and of Rewrite
-	set  map[string]Setting
-	file map[string]Setting // what the file says or a request has set, whatever else is in force
+	mu        sync.Mutex // of what follows, and of Rewrite
+	set       map[string]Setting
+	unwritten map[string]string // what requests have set and Rewrite has not written yet
 }
 
 // value is a text and what it means for its kind.
@@ -51,16 +51,16 @@ func newValue(k *Key, text string) *value {
 // Merge lays settings over the table's defaults; the higher origin wins, among equals the later. A value that its key refuses
 // is an error that says where it stands. Keys that the table does not know are kept, as stock keeps them.
 func (t *Table) Merge(layers ...[]Setting) (*Values, error) {
-	v := &Values{table: t, set: map[string]Setting{}, file: map[string]Setting{}}
+	v := &Values{table: t, set: map[string]Setting{}, unwritten: map[string]string{}}
 	for _, layer := range layers {
 		for _, s := range layer {
 			if k := t.keys[s.Key]; k != nil {
 				if err := k.check(s.Value); err != nil {
 					return nil, fmt.Errorf("%s: %s: %w", s.Where, s.Key, err)
 				}
-			}
-			if s.Origin == File {
-				v.file[s.Key] = s
+			} else if alike := t.alike(s.Key); alike != "" && s.Origin == Flag {
+				// Nobody else's program reads our flags: this one can only be a slip.
+				return nil, fmt.Errorf("%s: there is no key %s; did you mean %s?", s.Where, s.Key, alike)
 			}
 			if old, ok := v.set[s.Key]; !ok || s.Origin >= old.Origin {
 				v.set[s.Key] = s
@@ -113,8 +113,19 @@ func (v *Values) Found(key string) (s Setting, ok bool) {
 	return s, ok
 }
 
+// Where says where a key was set, for messages.
+func (v *Values) Where(key string) string {
+	if s, ok := v.Found(key); ok && s.Where != "" {
+		return s.Where
+	}
+	return "default"
+}
+
 // Known says whether the table has the key.
 func (v *Values) Known(key string) bool { return v.table.keys[key] != nil }
+
+// Alike returns the table's key that differs from key in nothing but upper and lower case; "": there is none.
+func (v *Values) Alike(key string) string { return v.table.alike(key) }
 
 // AtRuntime says whether a change of the key takes effect while the server runs.
 func (v *Values) AtRuntime(key string) bool {
@@ -122,13 +133,14 @@ func (v *Values) AtRuntime(key string) bool {
 	return k != nil && k.Runtime && !k.Ignored
 }
 
-// WithoutEffect lists the keys that were set and do nothing here: unknown ones, and those accepted for compatibility.
+// WithoutEffect lists the keys that were set and do nothing here: unknown ones, and those accepted for compatibility, if they
+// were set to something else than their default. Files that a stock broker wrote hold every key.
 func (v *Values) WithoutEffect() []string {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	var names []string
-	for name := range v.set {
-		if k := v.table.keys[name]; k == nil || k.Ignored {
+	for name, s := range v.set {
+		if k := v.table.keys[name]; k == nil || k.Ignored && !strings.EqualFold(s.Value, k.Default) {
 			names = append(names, name)
 		}
 	}
@@ -147,7 +159,7 @@ func (v *Values) Change(all []Setting) ([]string, error) {
 	var changed []string
 	for _, s := range all {
 		s.Origin, s.Where = Request, "request"
-		v.set[s.Key], v.file[s.Key] = s, s
+		v.set[s.Key], v.unwritten[s.Key] = s, s.Value
 		changed = append(changed, s.Key)
 	}
 	v.force.Store(&force)
@@ -157,7 +169,7 @@ func (v *Values) Change(all []Setting) ([]string, error) {
 // With returns the values as they would be after Change. v stays as it is.
 func (v *Values) With(all []Setting) (*Values, error) {
 	v.mu.Lock()
-	next := &Values{table: v.table, set: maps.Clone(v.set), file: maps.Clone(v.file)}
+	next := &Values{table: v.table, set: maps.Clone(v.set), unwritten: map[string]string{}}
 	next.force.Store(v.force.Load())
 	v.mu.Unlock()
 	if _, err := next.Change(all); err != nil {
@@ -197,6 +209,19 @@ func (v *Values) All() map[string]string {
 // Properties returns all of it as sorted key=value lines, as the configuration requests answer.
 func (v *Values) Properties() string {
 	return lines(v.All(), func(s string) string { return s }, func(s string) string { return s })
+}
+
+// Grouped is Properties with the keys apart that do nothing here, under a comment that says so.
+func (v *Values) Grouped() string {
+	used, idle := v.All(), map[string]string{}
+	for name, value := range used {
+		if k := v.table.keys[name]; k == nil || k.Ignored {
+			idle[name] = value
+			delete(used, name)
+		}
+	}
+	same := func(s string) string { return s }
+	return lines(used, same, same) + "# without effect here\n" + lines(idle, same, same)
 }
 
 func lines(all map[string]string, key, value func(string) string) string {
