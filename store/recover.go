@@ -49,6 +49,9 @@ func (s *Store) recover(crashed bool) error {
 	if err := s.alignQueues(result.End); err != nil {
 		return err
 	}
+	if err := s.graves.clamp(result.End); err != nil {
+		return err
+	}
 	if err := s.log.Start(result.End); err != nil {
 		return fmt.Errorf("start commit log at %d: %w", result.End, err)
 	}
