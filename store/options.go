@@ -22,7 +22,7 @@ type Options struct {
 	IndexEnabled     bool                    // messageIndexEnable, true
 	IndexSlots       int                     // maxHashSlotNum, 5,000,000
 	IndexEntries     int                     // maxIndexNum, 20,000,000
-	BatchTopic       func(topic []byte) bool // topics with attribute queue.type=BatchCQ; topics that have batch queues are known
+	BatchTopic       func(topic []byte) bool // topics with attribute queue.type=BatchCQ; asked of topics.json while the store is opened, or where it is nil
 	SyncFlush        bool                    // flushDiskType = SYNC_FLUSH; true here
 	AppendPropCRC    bool                    // enabledAppendPropCRC; true here
 	MaxMessageBytes  int                     // maxMessageSize, 4 MiB: limit of a body

@@ -40,7 +40,7 @@ type reading struct {
 // False says that the disk would be needed: dst and Found are as they were, call Read on a worker.
 func (s *Store) ReadHot(w *Want, dst []byte) ([]byte, Found, bool) {
 	r := reading{s: s, w: w, begin: len(dst), step: 1}
-	if s.batches.lookup(w.Topic, w.QueueID) != nil {
+	if s.batchFor(w.Topic, w.QueueID, false) != nil {
 		return dst, Found{}, false
 	}
 	if !r.position() {
@@ -82,7 +82,7 @@ func (r *reading) hotEnd(dst []byte) ([]byte, Found, bool) {
 // stepped over.
 func (s *Store) Read(w *Want, dst []byte) ([]byte, Found, error) {
 	r := reading{s: s, w: w, begin: len(dst), step: 1}
-	if q := s.batches.lookup(w.Topic, w.QueueID); q != nil {
+	if q := s.batchFor(w.Topic, w.QueueID, false); q != nil {
 		return r.readBatches(q, dst)
 	}
 	if !r.position() {

@@ -104,6 +104,9 @@ func Open(o Options) (_ *Store, err error) {
 	if err := s.recover(crashed); err != nil {
 		return nil, err
 	}
+	if o.BatchTopic != nil {
+		s.batches.listed = nil
+	}
 	s.start()
 	return s, nil
 }
@@ -145,6 +148,7 @@ func (s *Store) openParts(crashed bool) (err error) {
 	if err != nil {
 		return err
 	}
+	s.batches.listed = s.docs.batchTopics()
 	if err := s.batches.open(s.fs, o.Root+"/batchconsumequeue", o.BatchQueueBytes, o.BatchTopic); err != nil {
 		return err
 	}
