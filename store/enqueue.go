@@ -60,10 +60,10 @@ func (s *Store) queueFor(r *record.Record, recent *recentQueues) (*queue.Queue, 
 }
 
 // enqueue puts a record's entry into its queue; k is what is known of its properties. Prepared and rolled back records have
-// none, and those of a topic deleted since.
+// none, nor those of a topic deleted since, nor those of a topic that cannot name a folder.
 func (s *Store) enqueue(r *record.Record, k *record.Known, recent *recentQueues) (entry, error) {
 	kind := r.SysFlag & record.SysFlagTransaction
-	if kind == record.SysFlagPrepared || kind == record.SysFlagRollback || s.graves.holds(r.Topic, r.PhysicalOffset) {
+	if kind == record.SysFlagPrepared || kind == record.SysFlagRollback || s.graves.holds(r.Topic, r.PhysicalOffset) || !validTopic(r.Topic) || r.QueueID < 0 {
 		return entry{}, nil
 	}
 	u := record.QueueUnit{Offset: r.PhysicalOffset, Size: r.TotalSize, TagsCode: s.tagsCode(r, k)}

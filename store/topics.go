@@ -12,8 +12,11 @@ type QueueID struct {
 }
 
 // DeleteTopic deletes the queues of a topic; its messages stay in the log until their segment goes. Refuse messages of
-// the topic before. May do I/O.
+// the topic before. May do I/O. ErrMalformed for a topic that cannot name a folder; ErrClosed.
 func (s *Store) DeleteTopic(topic string) error {
+	if !validTopic(topic) {
+		return fmt.Errorf("delete topic %q: %w", topic, ErrMalformed)
+	}
 	// Who reserved before the counters died lies before Max; who comes later takes new counters. That needs a Max that waits
 	// for whoever has the append lock.
 	s.counters.kill(topic)
