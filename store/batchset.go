@@ -118,9 +118,7 @@ func (b *batchSet) close() error { return b.each((*batchQueue).close) }
 func (b *batchSet) maxPhysical() int64 {
 	high := int64(-1)
 	_ = b.each(func(q *batchQueue) error {
-		if q.next > q.first {
-			high = max(high, q.last.Offset+int64(q.last.Size))
-		}
+		high = max(high, q.end())
 		return nil
 	})
 	return high

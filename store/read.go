@@ -34,6 +34,7 @@ type reading struct {
 	step   int64              // queue offsets of the entry at hand: 1, more for a batch
 	ahead  []record.QueueUnit // the entries behind the one at hand, as far as they are known
 	span   span
+	again  bool // the entry at hand was mended
 }
 
 // ReadHot reads without touching the disk and without allocating, for event loops. Records are appended to dst.

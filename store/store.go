@@ -14,6 +14,7 @@ import (
 	"ringmq/store/disk"
 	"ringmq/store/index"
 	"ringmq/store/queue"
+	"ringmq/store/record"
 )
 
 // Watermark is a number that only grows and the parties waiting for it.
@@ -38,6 +39,7 @@ type Store struct {
 	graves   graves
 	docs     documents
 	gaps     gaps
+	mender   mender
 
 	checkpoint *checkpoint // recovery, then the flusher, then Close
 	dispatch   *dispatcher
@@ -144,6 +146,7 @@ func (s *Store) openParts(crashed bool) (err error) {
 	s.queues, err = queue.Open(queue.Options{
 		Dir: o.Root + "/consumequeue", FS: s.fs, FileBytes: o.QueueFileBytes, MaxOpenFiles: o.MaxOpenFiles,
 		BufferBytes: o.QueueBufferBytes, HotEntries: o.HotEntries, Logger: s.logger, DurableTo: s.durableQueues(crashed),
+		LogEnd: s.log.Max(), MinRecord: record.MinRecordBytes,
 	})
 	if err != nil {
 		return err
@@ -175,8 +178,10 @@ const ringDepth = 64
 func (s *Store) start() {
 	s.memoryBytes()
 	s.checkSpace()
+	s.queues.OnDamage(s.mendQueue)
 	s.dispatch.start()
 	s.goBackground(s.flush)
+	s.goBackground(s.checkQueues)
 	s.goBackground(s.writeQueues)
 	if s.index != nil {
 		s.goBackground(s.indexing.catchUp)

@@ -73,6 +73,9 @@ func (q *Queue) recover() error {
 	if err != nil {
 		return fmt.Errorf("recover consume queue %s/%d: %w", q.topic, q.id, err)
 	}
+	if end, err = q.checkTail(first, end); err != nil {
+		return fmt.Errorf("recover consume queue %s/%d: %w", q.topic, q.id, err)
+	}
 	q.written, q.ring.from = end, end
 	q.max.Store(end)
 	q.min.Store(first)
@@ -220,7 +223,7 @@ func (q *Queue) walk(from, end int64) (int64, error) {
 		}
 		for at := 0; at < len(b); at += record.QueueUnitBytes {
 			u := record.ParseQueueUnit(b[at:])
-			if !u.Written() || !u.IsBlank() && u.Offset < last {
+			if !q.sane(u, last, q.set.logEnd) {
 				return from, nil
 			}
 			if !u.IsBlank() {
@@ -240,7 +243,7 @@ func (q *Queue) durableEnd(first, end int64) (int64, error) {
 			return false, err
 		}
 		u := record.ParseQueueUnit(b[:])
-		return u.Written() && u.Offset < q.set.durableTo, nil
+		return q.sane(u, 0, q.set.logEnd) && u.Offset < q.set.durableTo, nil
 	}
 	if q.set.durableTo <= 0 {
 		return first, nil
