@@ -144,3 +144,36 @@ func TestDamagedQueueFiles(t *testing.T) {
 		}
 	}
 }
+
+// TestWrongQueueFileSize: queues opened with another file size are refused and left as they are, so that the right size opens
+// them afterwards.
+func TestWrongQueueFileSize(t *testing.T) {
+	for _, n := range []int{10, 60} { // one file, and two
+		f := disk.NewMemory()
+		o := smallOptions(f)
+		o.QueueFileBytes = 800
+		s := mustOpen(t, o)
+		for i := range n {
+			mustAppend(t, s, message("A", 0, fmt.Sprint(i)))
+			mustAppend(t, s, message("B", 0, fmt.Sprint(i)))
+		}
+		settled(t, s)
+		closeStore(t, s)
+		for _, wrong := range []int{8000, 400} {
+			w := o
+			w.QueueFileBytes = wrong
+			if s, err := Open(w); err == nil {
+				t.Errorf("files of 800 bytes opened as of %d", wrong)
+				closeStore(t, s)
+			}
+			if i, err := f.Stat(damagedQueue + "00000000000000000000"); err != nil || i.Size() != 800 {
+				t.Errorf("the first file: %v %v", i, err)
+			}
+		}
+		s = mustOpen(t, o)
+		if got := served(t, s)[at{"A", 0}]; len(got) != n {
+			t.Errorf("%d of %d messages are there", len(got), n)
+		}
+		closeStore(t, s)
+	}
+}

@@ -15,7 +15,8 @@ import (
 // as no stock broker has written to the store since.
 type ends struct {
 	FormatVersion int                   `json:"formatVersion"`
-	LogMin        int64                 `json:"logMin"` // where the log began
+	LogMin        int64                 `json:"logMin"`         // where the log began
+	QueueFile     int                   `json:"queueFileBytes"` // as configured
 	Topics        map[string][]queueEnd `json:"topics"`
 	Batches       map[string][]queueEnd `json:"batches,omitempty"`
 }
@@ -37,7 +38,7 @@ const (
 
 // queueEnds collects where the queues end. On the dispatcher's goroutine, or when it has ended.
 func (s *Store) queueEnds() *ends {
-	e := &ends{FormatVersion: endsVersion, LogMin: s.log.Min(), Topics: map[string][]queueEnd{}, Batches: map[string][]queueEnd{}}
+	e := &ends{FormatVersion: endsVersion, LogMin: s.log.Min(), QueueFile: s.o.QueueFileBytes, Topics: map[string][]queueEnd{}, Batches: map[string][]queueEnd{}}
 	s.queues.Each(func(q *queue.Queue) {
 		if q.Max() > 0 {
 			e.Topics[q.Topic()] = append(e.Topics[q.Topic()], queueEnd{int64(q.ID()), q.Min(), q.Max(), q.MaxPhysical()})
@@ -70,11 +71,8 @@ func (s *Store) saveEnds(e *ends) error {
 	return nil
 }
 
-// loadEnds is nil where nothing is known that still counts.
+// loadEnds reads what the last run left; nil where that is nothing.
 func (s *Store) loadEnds() (*ends, error) {
-	if m := s.checkpoint.current; m.ReplayFrom < s.log.Min() || m.End > s.log.Max() || !s.markHolds(m) {
-		return nil, nil
-	}
 	b, err := readWhole(s.fs, s.o.Root+"/ringmq/"+endsName, maxDocumentBytes)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -87,6 +85,12 @@ func (s *Store) loadEnds() (*ends, error) {
 		return nil, nil
 	}
 	return e, nil
+}
+
+// endsHold says whether what the last run left still counts: no stock broker wrote since, and the log is the same.
+func (s *Store) endsHold() bool {
+	m := s.checkpoint.current
+	return m.ReplayFrom >= s.log.Min() && m.End <= s.log.Max() && s.markHolds(m)
 }
 
 // buried says whether a queue that ended at a physical offset belonged to a topic that was deleted since.

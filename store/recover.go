@@ -41,10 +41,11 @@ func (s *Store) recover(crashed bool) error {
 	}
 	r := &s.recovered
 	r.crashed = crashed
-	known, err := s.loadEnds()
-	if err != nil {
-		return err
+	known := s.left
+	if !s.endsHold() {
+		known = nil
 	}
+	s.left = nil
 	rebuild, err := s.shortfall(known, math.MaxInt64)
 	if err != nil {
 		return fmt.Errorf("rebuild queues: %w", err)

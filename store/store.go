@@ -45,6 +45,7 @@ type Store struct {
 	dispatch   *dispatcher
 	indexing   *indexer
 	recovered  recovery
+	left       *ends // by the last run; until recovery is over
 
 	limits    atomic.Pointer[Limits]
 	retention atomic.Pointer[Retention]
@@ -143,10 +144,17 @@ func (s *Store) openParts(crashed bool) (err error) {
 	if err != nil {
 		return err
 	}
+	if s.left, err = s.loadEnds(); err != nil {
+		return err
+	}
+	fileWas := 0
+	if s.left != nil {
+		fileWas = s.left.QueueFile
+	}
 	s.queues, err = queue.Open(queue.Options{
 		Dir: o.Root + "/consumequeue", FS: s.fs, FileBytes: o.QueueFileBytes, MaxOpenFiles: o.MaxOpenFiles,
 		BufferBytes: o.QueueBufferBytes, HotEntries: o.HotEntries, Logger: s.logger, DurableTo: s.durableQueues(crashed),
-		LogEnd: s.log.Max(), MinRecord: record.MinRecordBytes,
+		FileWas: fileWas, LogEnd: s.log.Max(), MinRecord: record.MinRecordBytes,
 	})
 	if err != nil {
 		return err

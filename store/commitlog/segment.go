@@ -135,7 +135,7 @@ func (l *Log) checkSegments(files []segmentFile) error {
 	for i, f := range files {
 		name := filepath.Join(l.o.Dir, segmentName(f.start))
 		switch {
-		case f.size > size, f.start%size != 0, f.size != size && f.size == written:
+		case f.size > size, f.start%size != 0, f.size > 0 && f.size != size && f.size == written:
 			return fmt.Errorf("commit log: %s has %d bytes, segments are configured with %d (mappedFileSizeCommitLog)", name, f.size, size)
 		case i > 0 && f.start != files[i-1].start+size:
 			return fmt.Errorf("commit log: segment %s does not follow %s with segments of %d bytes", name, segmentName(files[i-1].start), size)

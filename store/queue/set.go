@@ -21,6 +21,7 @@ type Options struct {
 	Dir          string // .../consumequeue
 	FS           disk.FS
 	FileBytes    int // size of a file, rounded up to whole units; 6,000,000
+	FileWas      int // FileBytes of the last run, 0 if that is not known
 	MaxOpenFiles int // 4096
 	BufferBytes  int // bound for entries in memory, all queues together; 64 MiB
 	HotEntries   int // entries of a queue kept in memory after they were written; 2048. More wait there if need be
@@ -48,6 +49,7 @@ type Set struct {
 	dir       string
 	fs        disk.FS
 	fileBytes int64
+	fileWas   int64
 	fileUnits int64
 	hot       int64 // entries
 	durableTo int64
@@ -89,6 +91,7 @@ func Open(o Options) (*Set, error) {
 		unsynced: map[fileKey]struct{}{}, names: map[string]struct{}{}, wake: make(chan struct{}, 1)}
 	size := int64(orDefault(o.FileBytes, defaultFileBytes))
 	s.fileUnits = (size + record.QueueUnitBytes - 1) / record.QueueUnitBytes
+	s.fileWas = (int64(o.FileWas) + record.QueueUnitBytes - 1) / record.QueueUnitBytes * record.QueueUnitBytes
 	s.fileBytes = s.fileUnits * record.QueueUnitBytes
 	s.hot = int64(orDefault(o.HotEntries, defaultHotEntries))
 	s.budget.limit = int64(orDefault(o.BufferBytes, defaultBufferBytes))
