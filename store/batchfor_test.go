@@ -95,3 +95,36 @@ func TestDeclaredAtRecovery(t *testing.T) {
 	}
 	closeStore(t, s)
 }
+
+// TestLostBatchQueue: batch queues that are gone after an orderly end are rebuilt from the log, whether their topic is still
+// known to keep its batches or not, and no queue offset is given twice.
+func TestLostBatchQueue(t *testing.T) {
+	for _, declared := range []bool{true, false} {
+		f := disk.NewMemory()
+		o := smallOptions(f)
+		known := true
+		o.BatchTopic = func([]byte) bool { return known }
+		s := mustOpen(t, o)
+		items := record.AppendBatchItem(record.AppendBatchItem(nil, &record.BatchItem{Body: []byte("a")}), &record.BatchItem{Body: []byte("b")})
+		for range 5 {
+			if _, _, err := s.AppendInner(message("BQ", 0, ""), items); err != nil {
+				t.Fatal(err)
+			}
+		}
+		settled(t, s)
+		closeStore(t, s)
+		if err := f.RemoveAll("/store/batchconsumequeue"); err != nil {
+			t.Fatal(err)
+		}
+		known = declared
+		s = mustOpen(t, o)
+		if got := served(t, s)[at{"BQ", 0}]; len(got) != 5 {
+			t.Errorf("declared %v: %d of 5 batches are there", declared, len(got))
+		}
+		if p := mustAppend(t, s, message("BQ", 0, "next")); p.QueueOffset != 10 {
+			t.Errorf("declared %v: next queue offset %d", declared, p.QueueOffset)
+		}
+		settled(t, s)
+		closeStore(t, s)
+	}
+}
