@@ -10,7 +10,6 @@ import (
 )
 
 const (
-	maxTopicBytes = 255
 	// recordOverheadBytes is what a record may have beyond the largest body: properties, topic and header.
 	recordOverheadBytes = 64 << 10
 	blankBytes          = 8
@@ -101,9 +100,9 @@ func (s *Store) admit(m *Message, bodyBytes, propertiesBytes int) error {
 		return err
 	}
 	switch {
-	case len(m.Topic) == 0 || m.QueueID < 0:
+	case !validTopic(m.Topic) || m.QueueID < 0:
 		return ErrMalformed
-	case len(m.Topic) > maxTopicBytes || bodyBytes > s.o.MaxMessageBytes || propertiesBytes > record.MaxPropertiesBytes:
+	case bodyBytes > s.o.MaxMessageBytes || propertiesBytes > record.MaxPropertiesBytes:
 		return ErrTooLarge
 	}
 	return nil

@@ -150,6 +150,16 @@ func (q *batchQueue) find(before func(u batchUnit) bool) (int64, error) {
 	return q.first + int64(n) - 1, failed
 }
 
+// end is the physical offset behind the last record, -1 if there is none.
+func (q *batchQueue) end() int64 {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.next == q.first {
+		return -1
+	}
+	return q.last.Offset + int64(q.last.Size)
+}
+
 // read copies units from the one that holds a queue offset on.
 func (q *batchQueue) read(from int64, dst []batchUnit) (int, error) {
 	q.mu.Lock()

@@ -7,6 +7,24 @@ import (
 	"ringmq/store/record"
 )
 
+// batchFor is the batch queue that a queue's records belong into, nil where it is an ordinary one. The topic decides, not the
+// flags of a record: a queue that has ordinary entries is no batch queue, unless its topic is declared to have those and there
+// is one; a topic that is not declared keeps the batch queue that is there. made: one that is missing is made.
+func (s *Store) batchFor(topic []byte, id int32, made bool) *batchQueue {
+	q := s.batches.lookup(topic, id)
+	declared := (made || q != nil) && s.batches.declares(topic)
+	if q != nil && declared || q == nil && !declared {
+		return q
+	}
+	if o := s.queues.Lookup(topic, id); o != nil && o.Max() > 0 {
+		return nil
+	}
+	if q == nil {
+		q = s.batches.make(string(topic), id)
+	}
+	return q
+}
+
 // readBatches reads from a BatchCQ queue: as Read, but one record is a whole batch. A batch that holds the offset asked
 // for is returned from its beginning.
 func (r *reading) readBatches(q *batchQueue, dst []byte) ([]byte, Found, error) {
@@ -43,7 +61,7 @@ func (r *reading) readBatches(q *batchQueue, dst []byte) ([]byte, Found, error) 
 }
 
 // putBatch puts the entry of a record of a BatchCQ topic. A single message is a batch of one.
-func (s *Store) putBatch(r *record.Record, u record.QueueUnit) (entry, error) {
+func putBatch(q *batchQueue, r *record.Record, u record.QueueUnit) (entry, error) {
 	b := batchUnit{QueueUnit: u, storeTime: r.StoreTimestamp, base: r.QueueOffset, count: 1}
 	if r.SysFlag&record.SysFlagInnerBatch != 0 {
 		if v, ok := record.Property(r.Properties, record.PropertyInnerNum); ok {
@@ -54,10 +72,6 @@ func (s *Store) putBatch(r *record.Record, u record.QueueUnit) (entry, error) {
 				b.base = n
 			}
 		}
-	}
-	q := s.batches.lookup(r.Topic, r.QueueID)
-	if q == nil {
-		q = s.batches.make(string(r.Topic), r.QueueID)
 	}
 	return entry{topic: q.topic, id: q.id, offset: b.base, count: b.count, u: u}, q.put(b)
 }

@@ -17,6 +17,7 @@ type batchSet struct {
 	dir     string
 	perFile int64
 	declare func(topic []byte) bool // Options.BatchTopic
+	listed  map[string]bool         // declared by topics.json; nil once the store runs
 	any     atomic.Bool             // there is at least one
 
 	// mu is held for memory work only: event loops take it.
@@ -72,17 +73,10 @@ func (b *batchSet) lookup(topic []byte, id int32) *batchQueue {
 	return b.m[queueKey{string(topic), id}]
 }
 
-// takes says whether a topic's records belong into batch queues.
-func (b *batchSet) takes(topic []byte) bool {
-	if b.declare != nil && b.declare(topic) {
-		return true
-	}
-	if !b.any.Load() {
-		return false
-	}
-	b.mu.RLock()
-	defer b.mu.RUnlock()
-	return b.topics[string(topic)]
+// declares says whether a topic is declared to keep its batches, by its creator or, while a start has not asked for that yet,
+// by what the topics' document says.
+func (b *batchSet) declares(topic []byte) bool {
+	return b.declare != nil && b.declare(topic) || b.listed[string(topic)]
 }
 
 func (b *batchSet) make(topic string, id int32) *batchQueue {
@@ -124,9 +118,7 @@ func (b *batchSet) close() error { return b.each((*batchQueue).close) }
 func (b *batchSet) maxPhysical() int64 {
 	high := int64(-1)
 	_ = b.each(func(q *batchQueue) error {
-		if q.next > q.first {
-			high = max(high, q.last.Offset+int64(q.last.Size))
-		}
+		high = max(high, q.end())
 		return nil
 	})
 	return high

@@ -36,6 +36,9 @@ func (s *Store) close(ctx context.Context) error {
 	if last := s.dispatch.lastPlace(); err == nil && last.to > 0 {
 		err = s.moveCheckpoint(last)
 	}
+	if err == nil {
+		err = s.saveEnds(s.queueEnds())
+	}
 	if s.index != nil {
 		err = errors.Join(err, s.index.Close())
 	}

@@ -6,16 +6,16 @@
 //   - options.go: what may be set, with the broker's own defaults; message.go: what goes in and comes out; errors.go: what
 //     can go wrong;
 //   - store.go: Open and what a Store is made of; lock.go: the lock and the abort file; checkpoint.go: from where a
-//     start has to look at the log again; recover.go: the look itself;
+//     start has to look at the log again; recover.go: the look itself; ends.go: how long the queues were, and what is rebuilt;
 //   - offsets.go: the next queue offset of every queue; append.go and batch.go: one message, one batch;
 //   - scanner.go: the log, record by record; dispatch.go: the one goroutine that turns visible records into queue entries
 //     and index keys, in order, round by round; enqueue.go: one record's queue and entry; indexing.go: how the index catches
 //     up without being in the way; flusher.go: when queues become durable;
-//   - read.go: pulls from memory and from disk; readahead.go: records that lie close, read together; verify.go: why no corrupt body leaves; search.go: by time, by id, by key;
+//   - read.go: pulls from memory and from disk; readahead.go: records that lie close, read together; verify.go: why no corrupt body leaves; mend.go: damaged queue entries written again; search.go: by time, by id, by key;
 //     gaps.go: what was lost, by offset;
 //   - batchset.go, batchqueue.go, batchread.go: queues of topics whose records are batches (BatchCQ);
 //   - retention.go: when old segments go; space.go: how full the disk is and whether the store may be written;
-//   - documents.go: the JSON files beside the log; topics.go and graves.go: deletion of a topic, and how a later start
+//   - documents.go: the JSON files beside the log; topicname.go: which topics there can be; topics.go and graves.go: deletion of a topic, and how a later start
 //     knows of it; stats.go: numbers for the operator;
 //   - close.go: the order in which everything ends.
 //
@@ -32,6 +32,6 @@
 //
 // Append, AppendBatch, ReadHot and the offset questions may be called by any goroutine and do no I/O. Read and the
 // searches may block on the disk. The dispatcher, the flusher, the two that write queues and index ahead of the dispatcher's
-// need, the index follower and retention are goroutines of the Store and end with Close. The dispatcher waits for the disk
+// need, the index follower, the look through the queues' files and retention are goroutines of the Store and end with Close. The dispatcher waits for the disk
 // only when the memory of queues or index is full, which Stats counts, and for batch queues, which have none.
 package store

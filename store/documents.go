@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -90,6 +91,35 @@ func (c *documents) save(d Doc, b []byte) error {
 		return fmt.Errorf("save document: %w", err)
 	}
 	return nil
+}
+
+// batchTopics lists the topics that are declared to keep their batches: a start has to know them before the topics' owner is
+// there. A document that cannot be read lists none.
+func (c *documents) batchTopics() map[string]bool {
+	var file struct {
+		Topics map[string]struct {
+			Attributes map[string]string `json:"attributes"`
+		} `json:"topicConfigTable"`
+	}
+	b, err := c.load(DocTopics)
+	if err == nil && len(b) > 0 {
+		err = json.Unmarshal(b, &file)
+	}
+	if err != nil {
+		c.logger.Warn("topics cannot be read: which keep their batches is known by their queues only", "error", err)
+		return nil
+	}
+	var list map[string]bool
+	for name, t := range file.Topics {
+		if t.Attributes["queue.type"] != "BatchCQ" {
+			continue
+		}
+		if list == nil {
+			list = map[string]bool{}
+		}
+		list[name] = true
+	}
+	return list
 }
 
 // wholeJSON says whether b is one JSON object or array from beginning to end. Only strings and brackets are looked at:

@@ -24,7 +24,7 @@ type recentQueue struct {
 	q     *queue.Queue // nil: none
 	topic string
 	id    int32
-	round uint32 // in which it was asked whether the topic's records belong into batch queues
+	round uint32 // in which it was asked whether its records belong into a batch queue
 }
 
 func (c *recentQueues) slot(topic []byte, id int32) *recentQueue {
@@ -38,16 +38,15 @@ func (c *recentQueues) slot(topic []byte, id int32) *recentQueue {
 // forget is called when queues may have been deleted.
 func (c *recentQueues) forget() { clear(c.slots[:]) }
 
-// queueFor is the queue of a record, nil for one of a batch queue. Whether a topic's records belong into those is asked once
-// a round.
-func (s *Store) queueFor(r *record.Record, recent *recentQueues) *queue.Queue {
+// queueFor is the queue of a record: the one or the other kind, of which a queue's records belong into is asked once a round.
+func (s *Store) queueFor(r *record.Record, recent *recentQueues) (*queue.Queue, *batchQueue) {
 	c := recent.slot(r.Topic, r.QueueID)
 	same := c.q != nil && c.id == r.QueueID && c.topic == string(r.Topic)
 	if same && c.round == recent.round {
-		return c.q
+		return c.q, nil
 	}
-	if s.batches.takes(r.Topic) {
-		return nil
+	if b := s.batchFor(r.Topic, r.QueueID, true); b != nil {
+		return nil, b
 	}
 	if !same {
 		q := s.queues.Lookup(r.Topic, r.QueueID)
@@ -57,23 +56,20 @@ func (s *Store) queueFor(r *record.Record, recent *recentQueues) *queue.Queue {
 		c.q, c.topic, c.id = q, q.Topic(), q.ID()
 	}
 	c.round = recent.round
-	return c.q
+	return c.q, nil
 }
 
 // enqueue puts a record's entry into its queue; k is what is known of its properties. Prepared and rolled back records have
-// none, and those of a topic deleted since.
+// none, nor those of a topic deleted since, nor those of a topic that cannot name a folder.
 func (s *Store) enqueue(r *record.Record, k *record.Known, recent *recentQueues) (entry, error) {
 	kind := r.SysFlag & record.SysFlagTransaction
-	if kind == record.SysFlagPrepared || kind == record.SysFlagRollback || s.graves.holds(r.Topic, r.PhysicalOffset) {
+	if kind == record.SysFlagPrepared || kind == record.SysFlagRollback || s.graves.holds(r.Topic, r.PhysicalOffset) || !validTopic(r.Topic) || r.QueueID < 0 {
 		return entry{}, nil
 	}
 	u := record.QueueUnit{Offset: r.PhysicalOffset, Size: r.TotalSize, TagsCode: s.tagsCode(r, k)}
-	var q *queue.Queue
-	if r.SysFlag&record.SysFlagInnerBatch == 0 {
-		q = s.queueFor(r, recent)
-	}
-	if q == nil {
-		return s.putBatch(r, u)
+	q, b := s.queueFor(r, recent)
+	if b != nil {
+		return putBatch(b, r, u)
 	}
 	if !fitsQueue(q, r) {
 		s.gaps.add(r.PhysicalOffset, r.PhysicalOffset+int64(r.TotalSize), "rot")

@@ -8,10 +8,10 @@ var (
 	// ErrNotWritable says that the store takes no messages: failed log, no space, disk above its warning ratio, or
 	// closing. The error returned wraps it together with the reason.
 	ErrNotWritable = errors.New("store is not writable")
-	// ErrTooLarge says that body, properties, topic or the whole record exceed their limit.
+	// ErrTooLarge says that body, properties or the whole record exceed their limit.
 	ErrTooLarge = errors.New("message too large")
-	// ErrMalformed says that a message cannot be stored as it is: empty topic, negative queue id, a batch whose items do
-	// not add up.
+	// ErrMalformed says that a message cannot be stored as it is: a topic that cannot name a folder (empty, "." or "..", with
+	// a slash or a zero byte, over 255 bytes), negative queue id, a batch whose items do not add up.
 	ErrMalformed = errors.New("message malformed")
 	// ErrClosed says that the store has been closed.
 	ErrClosed = errors.New("store is closed")

@@ -45,6 +45,10 @@ type flusher struct {
 	indexAt  time.Time
 	// pending is the place up to which the queues are durable but perhaps not yet the log.
 	pending place
+	// ends are those of the queues at pending, nil when they were written lately; they belong to the same move.
+	ends   *ends
+	endsAt time.Time
+	queues int // that were there at endsAt
 }
 
 func (f *flusher) round() {
@@ -66,6 +70,13 @@ func (f *flusher) round() {
 			f.fail("move checkpoint", err)
 			return
 		}
+		if f.ends != nil {
+			if err := s.saveEnds(f.ends); err != nil {
+				f.fail("write ends of queues", err)
+				return
+			}
+			f.ends = nil
+		}
 		f.pending = place{}
 	}
 	if s.index != nil && time.Since(f.indexAt) >= indexFlushInterval {
@@ -80,13 +91,21 @@ func (f *flusher) round() {
 
 // sync makes durable what the dispatcher had put into the queues when it was at last.
 func (f *flusher) sync(last place) error {
-	if err := f.s.queues.Flush(); err != nil {
-		return err
+	if due := time.Duration(f.queues) * endsPerQueue; time.Since(f.endsAt) >= due {
+		f.s.dispatch.do(func() { last, f.ends = f.s.dispatch.lastPlace(), f.s.queueEnds() })
+		if f.ends != nil {
+			f.endsAt, f.queues = time.Now(), f.ends.queues()
+		}
 	}
-	if err := f.s.queues.Sync(); err != nil {
-		return err
+	err := f.s.queues.Flush()
+	if err == nil {
+		err = f.s.queues.Sync()
 	}
-	if err := f.s.batches.sync(); err != nil {
+	if err == nil {
+		err = f.s.batches.sync()
+	}
+	if err != nil {
+		f.ends = nil // not durable
 		return err
 	}
 	f.syncedTo, f.syncedAt, f.pending = last.to, time.Now(), last

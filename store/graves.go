@@ -79,6 +79,31 @@ func (g *graves) bury(topic string, end, low int64) error {
 	if end <= low {
 		delete(next, topic)
 	}
+	return g.replace(next)
+}
+
+// clamp makes durable that no grave reaches behind end, where the log was cut: what comes there belongs to topics created
+// later. Before the log takes records.
+func (g *graves) clamp(end int64) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	m := g.m.Load()
+	if m == nil {
+		return nil
+	}
+	next, cut := make(map[string]int64, len(*m)), false
+	for t, e := range *m {
+		cut = cut || e > end
+		next[t] = min(e, end)
+	}
+	if !cut {
+		return nil
+	}
+	return g.replace(next)
+}
+
+// replace makes next durable and shows it. mu is held.
+func (g *graves) replace(next map[string]int64) error {
 	b, err := json.Marshal(gravesFile{FormatVersion: 1, Topics: next})
 	if err != nil {
 		panic(err) // texts and numbers only

@@ -119,9 +119,10 @@ func (c *counters) each(fn func(e *counterNode)) {
 	}
 }
 
-// set says where a queue goes on, before the first message.
+// set says where a queue goes on, before the first message; of several answers the highest holds: no offset is given twice.
 func (c *counters) set(topic string, id int32, next int64) {
 	n := c.get([]byte(topic), id)
+	next = max(next, n.next.Load())
 	n.next.Store(next)
 	n.begin.Store(next)
 }

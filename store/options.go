@@ -22,13 +22,13 @@ type Options struct {
 	IndexEnabled     bool                    // messageIndexEnable, true
 	IndexSlots       int                     // maxHashSlotNum, 5,000,000
 	IndexEntries     int                     // maxIndexNum, 20,000,000
-	BatchTopic       func(topic []byte) bool // topics with attribute queue.type=BatchCQ; topics that have batch queues are known
+	BatchTopic       func(topic []byte) bool // topics with attribute queue.type=BatchCQ; asked of topics.json while the store is opened, or where it is nil
 	SyncFlush        bool                    // flushDiskType = SYNC_FLUSH; true here
 	AppendPropCRC    bool                    // enabledAppendPropCRC; true here
 	MaxMessageBytes  int                     // maxMessageSize, 4 MiB: limit of a body
 	TailBytes        int                     // append buffer and tail cache, 32 MiB
 	QueueBufferBytes int                     // queue entries waiting to be written, 64 MiB
-	MaxOpenFiles     int                     // descriptors for queue files, 4,096
+	MaxOpenFiles     int                     // descriptors for queue files, 4,096 and never more than a quarter of what the process may have open
 	HotEntries       int                     // newest entries of a queue kept in memory, 2,048; those that wait to be written come on top
 	Spares           int                     // segments prepared ahead, 1
 
@@ -110,6 +110,10 @@ func (o Options) withDefaults() Options {
 	o.TailBytes = max(o.TailBytes, int(min(2*int64(o.MaxMessageBytes+recordOverheadBytes+blankBytes), 2*o.SegmentBytes)))
 	or(&o.QueueBufferBytes, 64<<20)
 	or(&o.MaxOpenFiles, 4096)
+	if limit := disk.OpenFilesLimit(); limit > 0 {
+		// The rest is for connections: without one left, nobody is let in.
+		o.MaxOpenFiles = max(1, min(o.MaxOpenFiles, limit/4))
+	}
 	or(&o.HotEntries, 2048)
 	or(&o.Spares, 1)
 	or(&o.FlushIntervalMs, 1000)

@@ -34,13 +34,14 @@ type reading struct {
 	step   int64              // queue offsets of the entry at hand: 1, more for a batch
 	ahead  []record.QueueUnit // the entries behind the one at hand, as far as they are known
 	span   span
+	again  bool // the entry at hand was mended
 }
 
 // ReadHot reads without touching the disk and without allocating, for event loops. Records are appended to dst.
 // False says that the disk would be needed: dst and Found are as they were, call Read on a worker.
 func (s *Store) ReadHot(w *Want, dst []byte) ([]byte, Found, bool) {
 	r := reading{s: s, w: w, begin: len(dst), step: 1}
-	if s.batches.lookup(w.Topic, w.QueueID) != nil {
+	if s.batchFor(w.Topic, w.QueueID, false) != nil {
 		return dst, Found{}, false
 	}
 	if !r.position() {
@@ -82,7 +83,7 @@ func (r *reading) hotEnd(dst []byte) ([]byte, Found, bool) {
 // stepped over.
 func (s *Store) Read(w *Want, dst []byte) ([]byte, Found, error) {
 	r := reading{s: s, w: w, begin: len(dst), step: 1}
-	if q := s.batches.lookup(w.Topic, w.QueueID); q != nil {
+	if q := s.batchFor(w.Topic, w.QueueID, false); q != nil {
 		return r.readBatches(q, dst)
 	}
 	if !r.position() {

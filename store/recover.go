@@ -2,6 +2,7 @@ package store
 
 import (
 	"fmt"
+	"math"
 	"time"
 
 	"ringmq/store/commitlog"
@@ -19,6 +20,8 @@ type recovery struct {
 	records int64
 	took    time.Duration
 	last    place
+
+	restarted bool // a queue was emptied, since the log has records before its first entry
 }
 
 // recover makes log and queues agree. The log is walked from where the queues are known to be durable; its valid records
@@ -38,15 +41,30 @@ func (s *Store) recover(crashed bool) error {
 	}
 	r := &s.recovered
 	r.crashed = crashed
-	result, err := s.walk(crashed, maxPhysical)
+	known := s.left
+	if !s.endsHold() {
+		known = nil
+	}
+	s.left = nil
+	rebuild, err := s.shortfall(known, math.MaxInt64)
+	if err != nil {
+		return fmt.Errorf("rebuild queues: %w", err)
+	}
+	result, err := s.walk(crashed, maxPhysical, rebuild)
 	if err != nil {
 		return err
+	}
+	if err := s.honour(known); err != nil {
+		return fmt.Errorf("rebuild queues: %w", err)
 	}
 	r.end, r.bytes, r.records = result.End, result.End-r.from, result.Records
 	for _, g := range result.Gaps {
 		s.gaps.add(g.From, g.To, g.Kind.String())
 	}
-	if err := s.alignQueues(result.End); err != nil {
+	if err := s.alignQueues(result.End, rebuild < math.MaxInt64 || s.recovered.restarted); err != nil {
+		return err
+	}
+	if err := s.graves.clamp(result.End); err != nil {
 		return err
 	}
 	if err := s.log.Start(result.End); err != nil {
@@ -64,9 +82,13 @@ func (s *Store) recover(crashed bool) error {
 	return nil
 }
 
-// walk visits the log from the best beginning known. A mark that does not hold is given up for the slower way.
-func (s *Store) walk(crashed bool, maxPhysical int64) (commitlog.Result, error) {
+// walk visits the log from the best beginning known, and at the latest from where queues have to be rebuilt. A mark that does
+// not hold is given up for the slower way.
+func (s *Store) walk(crashed bool, maxPhysical, rebuild int64) (commitlog.Result, error) {
 	r := &s.recovered
+	if rebuild < math.MaxInt64 {
+		maxPhysical = min(maxPhysical, rebuild)
+	}
 	if m := s.checkpoint.current; m.ReplayFrom >= s.log.Min() && m.End <= s.log.Max() && s.markHolds(m) && maxPhysical >= m.ReplayFrom {
 		r.from, r.why = m.ReplayFrom, "mark"
 		return s.walkFrom(m.ReplayFrom)
@@ -128,16 +150,42 @@ func (s *Store) visitor() commitlog.Visitor {
 			s.dispatch.note(place{from: r.PhysicalOffset, to: r.PhysicalOffset + int64(r.TotalSize), storeTime: r.StoreTimestamp})
 			s.recovered.last = s.dispatch.latest
 			known.Scan(r.Properties)
+			if err := s.refill(r, raw); err != nil {
+				return err
+			}
 			_, err := s.enqueue(r, known, recent)
 			return err
 		},
 	}
 }
 
+// refill empties a queue that has lost its first files while the log still has their records, of which this is the first: all
+// that belongs into it is still to come. Only a record that is proved whole can say so.
+func (s *Store) refill(r *record.Record, raw []byte) error {
+	q := s.queues.Lookup(r.Topic, r.QueueID)
+	if q == nil || q.Max() == 0 || r.QueueOffset < 0 || r.QueueOffset >= q.Min() || r.SysFlag&record.SysFlagInnerBatch != 0 {
+		return nil
+	}
+	if kind := r.SysFlag & record.SysFlagTransaction; kind == record.SysFlagPrepared || kind == record.SysFlagRollback {
+		return nil
+	}
+	if present, ok := record.VerifyPropCRC(raw); !present || !ok || s.graves.holds(r.Topic, r.PhysicalOffset) {
+		return nil
+	}
+	s.logger.Error("consume queue is not whole: rebuilt from the log", "topic", q.Topic(), "queue", q.ID(), "first", q.Min(), "record", r.QueueOffset)
+	s.recovered.restarted = true
+	return q.Restart()
+}
+
 // alignQueues cuts entries behind the end of the log, drops those before its beginning, and fills the table of queue
-// offsets.
-func (s *Store) alignQueues(end int64) (err error) {
-	low, cut := s.log.Min(), false
+// offsets. rebuilt: the files of queues were filled again, which has to be durable before a checkpoint says so.
+func (s *Store) alignQueues(end int64, rebuilt bool) (err error) {
+	low, cut := s.log.Min(), rebuilt
+	if rebuilt {
+		if err := s.queues.Flush(); err != nil {
+			return fmt.Errorf("rebuild queues: %w", err)
+		}
+	}
 	s.queues.Each(func(q *queue.Queue) {
 		if err != nil {
 			return

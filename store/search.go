@@ -18,11 +18,11 @@ func (s *Store) HasQueue(topic []byte, queueID int32) bool {
 // MinOffset is the first offset of a queue that can be read; 0 for a queue that is not there,
 // -1 for an empty batch queue. Any goroutine, no I/O.
 func (s *Store) MinOffset(topic []byte, queueID int32) int64 {
+	if q := s.batchFor(topic, queueID, false); q != nil {
+		return q.min.Load()
+	}
 	if q := s.queues.Lookup(topic, queueID); q != nil {
 		return q.Min()
-	}
-	if q := s.batches.lookup(topic, queueID); q != nil {
-		return q.min.Load()
 	}
 	return 0
 }
@@ -30,11 +30,11 @@ func (s *Store) MinOffset(topic []byte, queueID int32) int64 {
 // MaxOffset is the offset behind the last visible entry of a queue; 0 for a queue that is not there. Any goroutine, no
 // I/O.
 func (s *Store) MaxOffset(topic []byte, queueID int32) int64 {
+	if q := s.batchFor(topic, queueID, false); q != nil {
+		return q.max.Load()
+	}
 	if q := s.queues.Lookup(topic, queueID); q != nil {
 		return q.Max()
-	}
-	if q := s.batches.lookup(topic, queueID); q != nil {
-		return q.max.Load()
 	}
 	return 0
 }
@@ -42,7 +42,7 @@ func (s *Store) MaxOffset(topic []byte, queueID int32) int64 {
 // OffsetByTime finds an offset by store time (ms). Lower boundary: the first entry stored at or after ts, the maximum
 // when there is none. Upper: the last entry stored at or before ts, 0 when there is none. May do I/O.
 func (s *Store) OffsetByTime(topic []byte, queueID int32, ts int64, upper bool) (int64, error) {
-	if q := s.batches.lookup(topic, queueID); q != nil {
+	if q := s.batchFor(topic, queueID, false); q != nil {
 		return q.byTime(ts, upper)
 	}
 	q := s.queues.Lookup(topic, queueID)
@@ -126,7 +126,7 @@ func headTime(head []byte, u record.QueueUnit) int64 {
 // StoreTimeAt is the store time (ms) of the entry at a queue offset, -1 when there is none or its record is lost.
 func (s *Store) StoreTimeAt(topic []byte, queueID int32, queueOffset int64) int64 {
 	var u [1]record.QueueUnit
-	if q := s.batches.lookup(topic, queueID); q != nil {
+	if q := s.batchFor(topic, queueID, false); q != nil {
 		var b [1]batchUnit
 		if n, err := q.read(queueOffset, b[:]); err != nil || n == 0 || queueOffset >= q.max.Load() {
 			return -1
@@ -150,7 +150,7 @@ func (s *Store) unitAt(topic []byte, queueID int32, queueOffset int64, u []recor
 
 // EarliestTime is the store time (ms) of the first message of a queue, -1 when there is none.
 func (s *Store) EarliestTime(topic []byte, queueID int32) int64 {
-	if q := s.batches.lookup(topic, queueID); q != nil {
+	if q := s.batchFor(topic, queueID, false); q != nil {
 		return s.StoreTimeAt(topic, queueID, q.min.Load())
 	}
 	q := s.queues.Lookup(topic, queueID)

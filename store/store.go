@@ -14,6 +14,7 @@ import (
 	"ringmq/store/disk"
 	"ringmq/store/index"
 	"ringmq/store/queue"
+	"ringmq/store/record"
 )
 
 // Watermark is a number that only grows and the parties waiting for it.
@@ -38,11 +39,13 @@ type Store struct {
 	graves   graves
 	docs     documents
 	gaps     gaps
+	mender   mender
 
 	checkpoint *checkpoint // recovery, then the flusher, then Close
 	dispatch   *dispatcher
 	indexing   *indexer
 	recovered  recovery
+	left       *ends // by the last run; until recovery is over
 
 	limits    atomic.Pointer[Limits]
 	retention atomic.Pointer[Retention]
@@ -104,6 +107,9 @@ func Open(o Options) (_ *Store, err error) {
 	if err := s.recover(crashed); err != nil {
 		return nil, err
 	}
+	if o.BatchTopic != nil {
+		s.batches.listed = nil
+	}
 	s.start()
 	return s, nil
 }
@@ -138,13 +144,22 @@ func (s *Store) openParts(crashed bool) (err error) {
 	if err != nil {
 		return err
 	}
+	if s.left, err = s.loadEnds(); err != nil {
+		return err
+	}
+	fileWas := 0
+	if s.left != nil {
+		fileWas = s.left.QueueFile
+	}
 	s.queues, err = queue.Open(queue.Options{
 		Dir: o.Root + "/consumequeue", FS: s.fs, FileBytes: o.QueueFileBytes, MaxOpenFiles: o.MaxOpenFiles,
 		BufferBytes: o.QueueBufferBytes, HotEntries: o.HotEntries, Logger: s.logger, DurableTo: s.durableQueues(crashed),
+		FileWas: fileWas, LogEnd: s.log.Max(), MinRecord: record.MinRecordBytes,
 	})
 	if err != nil {
 		return err
 	}
+	s.batches.listed = s.docs.batchTopics()
 	if err := s.batches.open(s.fs, o.Root+"/batchconsumequeue", o.BatchQueueBytes, o.BatchTopic); err != nil {
 		return err
 	}
@@ -171,8 +186,10 @@ const ringDepth = 64
 func (s *Store) start() {
 	s.memoryBytes()
 	s.checkSpace()
+	s.queues.OnDamage(s.mendQueue)
 	s.dispatch.start()
 	s.goBackground(s.flush)
+	s.goBackground(s.checkQueues)
 	s.goBackground(s.writeQueues)
 	if s.index != nil {
 		s.goBackground(s.indexing.catchUp)

@@ -184,7 +184,7 @@ func TestRefusals(t *testing.T) {
 	}{
 		"no topic":         {message("", 0, "b"), ErrMalformed},
 		"negative queue":   {message("T", -1, "b"), ErrMalformed},
-		"long topic":       {message(strings.Repeat("t", 256), 0, "b"), ErrTooLarge},
+		"long topic":       {message(strings.Repeat("t", 256), 0, "b"), ErrMalformed},
 		"large body":       {message("T", 0, strings.Repeat("b", 8<<10+1)), ErrTooLarge},
 		"large properties": {&Message{Topic: []byte("T"), Properties: make([]byte, 32768)}, ErrTooLarge},
 	} {

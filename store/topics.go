@@ -12,12 +12,23 @@ type QueueID struct {
 }
 
 // DeleteTopic deletes the queues of a topic; its messages stay in the log until their segment goes. Refuse messages of
-// the topic before. May do I/O.
+// the topic before. May do I/O. ErrMalformed for a topic that cannot name a folder; ErrClosed.
 func (s *Store) DeleteTopic(topic string) error {
+	if !validTopic(topic) {
+		return fmt.Errorf("delete topic %q: %w", topic, ErrMalformed)
+	}
 	// Who reserved before the counters died lies before Max; who comes later takes new counters. That needs a Max that waits
 	// for whoever has the append lock.
 	s.counters.kill(topic)
-	if err := s.graves.bury(topic, s.log.Max(), s.log.Min()); err != nil {
+	end := s.log.Max()
+	// A grave behind the end that the log will have after a power cut would swallow what comes later. A log that failed takes
+	// nothing more, and the next start cuts the grave to what is left of it.
+	if err := s.log.Durable().Wait(s.stop, end); s.stop.Err() != nil {
+		return fmt.Errorf("delete topic %s: %w", topic, ErrClosed)
+	} else if err != nil && s.log.Err() == nil {
+		return fmt.Errorf("delete topic %s: %w", topic, err)
+	}
+	if err := s.graves.bury(topic, end, s.log.Min()); err != nil {
 		return err
 	}
 	// The dispatcher only forgets the queues. Their files go here; a queue that gets the same name meanwhile writes none

@@ -3,6 +3,7 @@ package store
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"ringmq/store/record"
 )
@@ -13,6 +14,9 @@ func checkRecord(raw []byte, physical int64) error {
 	var r record.Record
 	if err := r.Parse(raw); err != nil {
 		return err
+	}
+	if int(r.TotalSize) != len(raw) {
+		return fmt.Errorf("record at %d has %d bytes, not %d", physical, r.TotalSize, len(raw))
 	}
 	if r.PhysicalOffset != physical {
 		return fmt.Errorf("record at %d says it lies at %d", physical, r.PhysicalOffset)
@@ -41,11 +45,44 @@ func (r *reading) fetch(u record.QueueUnit, dst []byte) (_ []byte, ok bool, err 
 	if s.log.Verified(u.Offset, size) {
 		return dst, true, nil
 	}
-	if err := checkRecord(dst[n:], u.Offset); err != nil {
-		s.gaps.add(u.Offset, u.Offset+int64(size), "rot")
-		return dst[:n], false, nil
+	bad := checkRecord(dst[n:], u.Offset)
+	if bad == nil && (r.q == nil || r.rightful(dst[n:])) {
+		return dst, true, nil
 	}
-	return dst, true, nil
+	if v, other := r.mended(u); other {
+		r.again = true
+		dst, ok, err = r.fetch(v, dst[:n])
+		r.again = false
+		return dst, ok, err
+	}
+	if bad == nil {
+		return dst, true, nil
+	}
+	s.gaps.add(u.Offset, u.Offset+int64(size), "rot")
+	return dst[:n], false, nil
+}
+
+// rightful says whether a record is one of the queue at hand. That it has the place of another one of it, the order of the
+// entries tells.
+func (r *reading) rightful(raw []byte) bool {
+	var m record.Record
+	return strings.HasPrefix(r.q.Topic(), lmqPrefix) || m.Parse(raw) == nil && belongs(r.q, &m, m.QueueOffset)
+}
+
+// mended has the entry at hand put right, and returns it if it is another one now: then not the log was damaged, but the
+// entry.
+func (r *reading) mended(u record.QueueUnit) (v record.QueueUnit, other bool) {
+	at := r.f.NextOffset
+	if r.q == nil || r.again || r.s.mender.tried(r.q, at) || !r.s.mendQueue(r.q, at) {
+		return u, false
+	}
+	var one [1]record.QueueUnit
+	n, err := r.q.ReadRaw(at, one[:])
+	if v = one[0]; err == nil && n > 0 && v != u && !v.IsBlank() && r.s.plausible(v, r.logMax) {
+		return v, true
+	}
+	r.s.mender.inVain(r.q, at)
+	return u, false
 }
 
 // plausible says whether a queue entry can point to a record at all, in a log that is visible up to end; one put in for a

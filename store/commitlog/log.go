@@ -81,7 +81,7 @@ func Open(o Options) (*Log, error) {
 	}
 	l.segments.Store(&list)
 	l.mark = l.loadMark()
-	if err := l.maker.removeLeftovers(); err != nil {
+	if err := l.maker.settle(); err != nil {
 		return nil, err
 	}
 	return l, nil

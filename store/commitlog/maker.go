@@ -21,6 +21,7 @@ type maker struct {
 	l      *Log
 	wake   chan struct{} // one token
 	urgent atomic.Bool   // an append waits for the next segment
+	dir    string        // of what is no segment yet; on the log's own file system, or a rename could not make it one
 
 	mu    sync.Mutex
 	half  *half // in the making; the maker's goroutine alone works on it
@@ -47,13 +48,52 @@ const (
 	retrySpace  = time.Second
 )
 
-func (m *maker) removeLeftovers() error {
-	for _, n := range []string{halfName, spareName} {
-		if err := m.l.o.FS.Remove(filepath.Join(m.l.o.StateDir, n)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
+// innerDir is where segments are made when the log has a file system of its own. A stock broker, and loadSegments, step over
+// folders among the segments.
+const innerDir = ".ringmq"
+
+// settle finds the place where segments are made, and removes what an earlier run left half made.
+func (m *maker) settle() error {
+	o := m.l.o
+	inner := filepath.Join(o.Dir, innerDir)
+	for _, dir := range []string{o.StateDir, inner} {
+		for _, n := range []string{halfName, spareName} {
+			if err := o.FS.Remove(filepath.Join(dir, n)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return err
+			}
 		}
 	}
+	m.dir = o.StateDir
+	if !sameDevice(o.FS, o.StateDir, o.Dir) {
+		return m.moveInside()
+	}
 	return nil
+}
+
+// moveInside has segments made inside of the log's directory from now on.
+func (m *maker) moveInside() error {
+	m.dir = filepath.Join(m.l.o.Dir, innerDir)
+	m.l.logger.Info("commit log: it has a file system of its own, segments are made there", "dir", m.dir)
+	return m.l.o.FS.MkdirAll(m.dir, 0o755)
+}
+
+// sameDevice says whether two directories lie on one device, as far as the file system tells. Even then a rename from one to
+// the other may fail, between two mounts of it.
+func sameDevice(f disk.FS, a, b string) bool {
+	device := func(name string) (uint64, bool) {
+		info, err := f.Stat(name)
+		if err != nil {
+			return 0, false
+		}
+		st, ok := info.Sys().(*syscall.Stat_t)
+		if !ok {
+			return 0, false
+		}
+		return uint64(st.Dev), true
+	}
+	x, known := device(a)
+	y, alsoKnown := device(b)
+	return !known || !alsoKnown || x == y
 }
 
 func (m *maker) run() {
@@ -151,7 +191,7 @@ func (m *maker) begin() (*half, error) {
 }
 
 func (m *maker) create() (*half, error) {
-	name := filepath.Join(m.l.o.StateDir, halfName)
+	name := filepath.Join(m.dir, halfName)
 	f, err := m.l.o.FS.Open(name, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o644)
 	if err != nil {
 		return nil, err
@@ -173,8 +213,27 @@ func (m *maker) drop(h *half) error {
 	return errors.Join(h.file.Close(), m.l.o.FS.Remove(h.name))
 }
 
-// promote makes the file a segment: synced, named, its name synced, and only then usable.
+// promote makes the file a segment; one that turns out to lie on another file system is made again on the log's own.
 func (m *maker) promote(h *half, start int64) error {
+	err := m.name(h, start)
+	if !errors.Is(err, syscall.EXDEV) || filepath.Base(m.dir) == innerDir {
+		return err
+	}
+	if err := m.moveInside(); err != nil {
+		return err
+	}
+	h, failed := m.begin()
+	if failed != nil {
+		return failed
+	}
+	if h.old {
+		return err // it has to be zeroed first
+	}
+	return m.name(h, start)
+}
+
+// name makes the file a segment: synced, named, its name synced, and only then usable.
+func (m *maker) name(h *half, start int64) error {
 	l := m.l
 	name := filepath.Join(l.o.Dir, segmentName(start))
 	if err := h.file.Sync(); err != nil {
@@ -187,7 +246,7 @@ func (m *maker) promote(h *half, start int64) error {
 	m.half = nil
 	m.mu.Unlock()
 	if err := l.o.FS.Rename(h.name, name); err != nil {
-		return err
+		return errors.Join(err, l.o.FS.Remove(h.name))
 	}
 	if err := l.o.FS.SyncDir(l.o.Dir); err != nil {
 		return err
@@ -214,7 +273,7 @@ func (m *maker) recycle(s *segment) error {
 	from := filepath.Join(l.o.Dir, segmentName(s.start))
 	m.mu.Lock()
 	keep := m.spare == nil && l.o.Spares > 0
-	h := &half{name: filepath.Join(l.o.StateDir, spareName), file: s.file, old: true}
+	h := &half{name: filepath.Join(m.dir, spareName), file: s.file, old: true}
 	if keep {
 		m.spare = h
 	}
@@ -222,6 +281,12 @@ func (m *maker) recycle(s *segment) error {
 	var err error
 	if keep {
 		err = l.o.FS.Rename(from, h.name)
+		if errors.Is(err, syscall.EXDEV) {
+			m.mu.Lock()
+			keep, m.spare = false, nil
+			m.mu.Unlock()
+			err = l.o.FS.Remove(from)
+		}
 	} else {
 		err = l.o.FS.Remove(from)
 	}

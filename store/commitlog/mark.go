@@ -14,6 +14,7 @@ type mark struct {
 	FormatVersion int   `json:"formatVersion"`
 	Durable       int64 `json:"durable"`
 	Clean         bool  `json:"clean"`
+	SegmentBytes  int64 `json:"segmentBytes,omitempty"` // as configured when it was written
 	known         bool
 }
 
@@ -25,6 +26,15 @@ const (
 
 // loadMark reads the hint. One that cannot be read, or was written for more log than there is, is no hint.
 func (l *Log) loadMark() mark {
+	m := l.readMark()
+	if m.Durable < l.Min() || m.Durable > l.Max() {
+		return mark{}
+	}
+	return m
+}
+
+// readMark reads the hint as it is.
+func (l *Log) readMark() mark {
 	f, err := l.o.FS.Open(filepath.Join(l.o.StateDir, markName), os.O_RDONLY, 0)
 	if err != nil {
 		return mark{}
@@ -33,7 +43,7 @@ func (l *Log) loadMark() mark {
 	b := make([]byte, markBytes)
 	n, _ := f.ReadAt(b, 0)
 	var m mark
-	if json.Unmarshal(bytes.TrimRight(b[:n], "\x00 "), &m) != nil || m.FormatVersion != markVersion || m.Durable < l.Min() || m.Durable > l.Max() {
+	if json.Unmarshal(bytes.TrimRight(b[:n], "\x00 "), &m) != nil || m.FormatVersion != markVersion {
 		return mark{}
 	}
 	m.known = true
@@ -42,7 +52,7 @@ func (l *Log) loadMark() mark {
 
 // saveMark replaces the hint in place, in one sector.
 func (l *Log) saveMark(m mark, sync bool) error {
-	m.FormatVersion = markVersion
+	m.FormatVersion, m.SegmentBytes = markVersion, l.o.SegmentBytes
 	text, err := json.Marshal(m)
 	if err != nil {
 		return err

@@ -9,8 +9,8 @@ import (
 
 // Options of a Log.
 type Options struct {
-	Dir           string // of the segments; nothing else is ever put there
-	StateDir      string // of what is ours alone: the mark and segments in the making
+	Dir           string // of the segments; nothing else but a folder for those in the making, where it has a file system of its own
+	StateDir      string // of what is ours alone: the mark and, on the same file system, segments in the making
 	FS            disk.FS
 	Ring          disk.Ring // used by the committer only; closed by the caller after the Log
 	SegmentBytes  int64

@@ -55,9 +55,8 @@ func (l *Log) Verified(offset int64, _ int) bool { return offset >= l.boot }
 
 // FirstRecord returns the store timestamp (ms) of the first record of a segment, false if there is no record.
 func (l *Log) FirstRecord(start int64) (storedMs int64, ok bool) {
-	const prefix = 128 // the fixed part of the longest header
-	var head [prefix]byte
-	if hot, ok := l.ReadHot(start, prefix, head[:0]); ok {
+	var head [record.StoreTimestampBytes]byte
+	if hot, ok := l.ReadHot(start, len(head), head[:0]); ok {
 		copy(head[:], hot)
 	} else if err := l.ReadAt(start, head[:]); err != nil {
 		return 0, false
@@ -65,7 +64,7 @@ func (l *Log) FirstRecord(start int64) (storedMs int64, ok bool) {
 	if _, magic := record.Header(head[:]); magic != record.MagicV1 && magic != record.MagicV2 {
 		return 0, false
 	}
-	return record.StoreTimestampOf(head[:]), true
+	return record.StoreTimestamp(head[:]), true
 }
 
 // DeleteOldest gives up the first segment, never the last, and returns how many bytes that freed. The file becomes the next

@@ -1,6 +1,7 @@
 package commitlog
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -71,62 +72,100 @@ func parseSegmentName(name string) (int64, bool) {
 	return n, true
 }
 
-// loadSegments opens what lies in the log's directory.
+// segmentFile is a file of the log's directory before it is opened.
+type segmentFile struct{ start, size int64 }
+
+// loadSegments opens what lies in the log's directory. Nothing is changed before everything is known to fit.
 func (l *Log) loadSegments() ([]*segment, error) {
-	entries, err := l.o.FS.ReadDir(l.o.Dir)
+	files, empty, err := l.listSegments()
 	if err != nil {
-		return nil, fmt.Errorf("commit log: %w", err)
+		return nil, err
+	}
+	if err := l.checkSegments(files); err != nil {
+		return nil, err
+	}
+	if empty != "" {
+		if err := l.o.FS.Remove(empty); err != nil {
+			return nil, err
+		}
 	}
 	var list []*segment
-	for i, e := range entries {
-		if e.IsDir() {
-			continue
-		}
-		start, ok := parseSegmentName(e.Name())
-		if !ok {
-			return nil, fmt.Errorf("commit log: %s is not named as a segment", filepath.Join(l.o.Dir, e.Name()))
-		}
-		info, err := e.Info()
+	for _, f := range files {
+		s, err := l.openSegment(f)
 		if err != nil {
-			return nil, err
-		}
-		if info.Size() == 0 && i == len(entries)-1 {
-			if err := l.o.FS.Remove(filepath.Join(l.o.Dir, e.Name())); err != nil {
-				return nil, err
-			}
-			continue
-		}
-		s, err := l.openSegment(start, info.Size())
-		if err != nil {
-			return nil, err
-		}
-		if len(list) > 0 && start != list[len(list)-1].start+l.o.SegmentBytes {
-			return nil, fmt.Errorf("commit log: segment %s does not follow %s with segments of %d bytes", e.Name(), segmentName(list[len(list)-1].start), l.o.SegmentBytes)
+			return nil, errors.Join(err, closeSegments(list))
 		}
 		list = append(list, s)
 	}
 	return list, nil
 }
 
-// openSegment opens one file. One that is too short is padded with zeros, which recovery takes for a lost piece or an end; one
-// that is too long means that the configured size is not the log's.
-func (l *Log) openSegment(start, size int64) (*segment, error) {
-	name := filepath.Join(l.o.Dir, segmentName(start))
-	if size > l.o.SegmentBytes || start%l.o.SegmentBytes != 0 {
-		return nil, fmt.Errorf("commit log: %s has %d bytes, segments are configured with %d (mappedFileSizeCommitLog)", name, size, l.o.SegmentBytes)
+// listSegments lists the files by name; empty is the last one if it is empty, which is as good as none.
+func (l *Log) listSegments() (files []segmentFile, empty string, err error) {
+	entries, err := l.o.FS.ReadDir(l.o.Dir)
+	if err != nil {
+		return nil, "", fmt.Errorf("commit log: %w", err)
 	}
+	for i, e := range entries {
+		if e.IsDir() {
+			continue
+		}
+		name := filepath.Join(l.o.Dir, e.Name())
+		start, ok := parseSegmentName(e.Name())
+		if !ok {
+			return nil, "", fmt.Errorf("commit log: %s is not named as a segment", name)
+		}
+		info, err := e.Info()
+		if err != nil {
+			return nil, "", err
+		}
+		if info.Size() == 0 && i == len(entries)-1 {
+			empty = name
+			continue
+		}
+		files = append(files, segmentFile{start, info.Size()})
+	}
+	return files, empty, nil
+}
+
+// checkSegments says whether the files can be a log of segments of the configured size: their names tell. One that
+// is shorter was left so by a crash, unless it has the size that this log was written with before.
+func (l *Log) checkSegments(files []segmentFile) error {
+	size, written := l.o.SegmentBytes, l.readMark().SegmentBytes
+	for i, f := range files {
+		name := filepath.Join(l.o.Dir, segmentName(f.start))
+		switch {
+		case f.size > size, f.start%size != 0, f.size > 0 && f.size != size && f.size == written:
+			return fmt.Errorf("commit log: %s has %d bytes, segments are configured with %d (mappedFileSizeCommitLog)", name, f.size, size)
+		case i > 0 && f.start != files[i-1].start+size:
+			return fmt.Errorf("commit log: segment %s does not follow %s with segments of %d bytes", name, segmentName(files[i-1].start), size)
+		}
+	}
+	return nil
+}
+
+// openSegment opens one file. One that is too short is padded with zeros, which recovery takes for a lost piece or an end.
+func (l *Log) openSegment(file segmentFile) (*segment, error) {
+	name := filepath.Join(l.o.Dir, segmentName(file.start))
 	f, err := l.o.FS.Open(name, os.O_RDWR, 0o644)
 	if err != nil {
 		return nil, err
 	}
-	if size < l.o.SegmentBytes {
-		l.logger.Warn("commit log: segment is too short, padded with zeros", "segment", name, "bytes", size, "wanted", l.o.SegmentBytes)
+	if file.size < l.o.SegmentBytes {
+		l.logger.Warn("commit log: segment is too short, padded with zeros", "segment", name, "bytes", file.size, "wanted", l.o.SegmentBytes)
 		if err := f.Truncate(l.o.SegmentBytes); err != nil {
-			return nil, err
+			return nil, errors.Join(err, f.Close())
 		}
 		if err := f.Sync(); err != nil {
-			return nil, err
+			return nil, errors.Join(err, f.Close())
 		}
 	}
-	return newSegment(start, f), nil
+	return newSegment(file.start, f), nil
+}
+
+func closeSegments(list []*segment) (err error) {
+	for _, s := range list {
+		err = errors.Join(err, s.file.Close())
+	}
+	return err
 }

@@ -37,6 +37,8 @@ type Queue struct {
 	// suspect is an entry that a power cut may have torn, -1: none. It was the last one found and lies across two sectors,
 	// so its end may be zeros that were never written. A replay of its record puts it right. Writer only.
 	suspect int64
+	cut     bool        // by Recover, which found damage
+	found   []foundFile // by listFiles, until takeFiles
 
 	mu      sync.Mutex
 	ring    ring

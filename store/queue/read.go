@@ -45,15 +45,15 @@ func (q *Queue) ReadHot(from int64, dst []record.QueueUnit) (n int, ok bool) {
 }
 
 // Read copies entries from `from` on to dst and returns how many: fewer than dst holds only at Max, none before the
-// first file. Blanks among them stand for lost records and for entries that cannot be read as such. It may block on the
-// disk; any goroutine.
+// first file. Blanks among them stand for lost records. Entries that are damaged are reported to whoever called OnDamage and
+// read again; where that does not help, they are blanks too. It may block on the disk; any goroutine.
 func (q *Queue) Read(from int64, dst []record.QueueUnit) (int, error) {
 	got := 0
 	for got < len(dst) {
 		n, ok := q.ReadHot(from+int64(got), dst[got:])
 		if !ok {
 			var err error
-			if n, err = q.readFile(from+int64(got), dst[got:]); err != nil {
+			if n, err = q.readWhole(from+int64(got), dst[got:]); err != nil {
 				return got, err
 			}
 		}
@@ -65,23 +65,45 @@ func (q *Queue) Read(from int64, dst []record.QueueUnit) (int, error) {
 	return got, nil
 }
 
-// readFile reads entries that lie in one file. None: they are before the first file, or their file is being deleted.
-func (q *Queue) readFile(from int64, dst []record.QueueUnit) (int, error) {
+// readWhole reads entries of one file, and has damaged ones put right first.
+func (q *Queue) readWhole(from int64, dst []record.QueueUnit) (int, error) {
+	n, bad, err := q.readFile(from, dst)
+	if bad >= 0 && q.set.damaged != nil && q.set.damaged(q, from+int64(bad)) {
+		n, bad, err = q.readFile(from, dst)
+	}
+	if bad >= 0 {
+		for i := range dst[:n] {
+			if !dst[i].Written() {
+				dst[i] = record.BlankUnit
+			}
+		}
+	}
+	return n, err
+}
+
+// ReadRaw copies entries of one file as they are, damaged ones too. Any goroutine.
+func (q *Queue) ReadRaw(from int64, dst []record.QueueUnit) (int, error) {
+	n, _, err := q.readFile(from, dst)
+	return n, err
+}
+
+// readFile reads entries that lie in one file; bad is the first that is damaged, -1 if none is. None: they are before the first file, or their file is being deleted.
+func (q *Queue) readFile(from int64, dst []record.QueueUnit) (n, bad int, err error) {
 	at := from * record.QueueUnitBytes
 	q.mu.Lock()
 	end := min(q.written, from-from%q.set.fileUnits+q.set.fileUnits, from+int64(len(dst)), from+pageUnits)
 	none := q.noFiles || from < 0 || at < q.firstFile || end <= from
 	q.mu.Unlock()
 	if none {
-		return 0, nil
+		return 0, -1, nil
 	}
 	start := at - at%q.set.fileBytes
 	h, err := q.set.cache.open(fileKey{q, start})
 	if errors.Is(err, fs.ErrNotExist) {
-		return 0, nil
+		return 0, -1, nil
 	}
 	if err != nil {
-		return 0, fmt.Errorf("read consume queue: %w", err)
+		return 0, -1, fmt.Errorf("read consume queue: %w", err)
 	}
 	page := pages.Get().(*[pageUnits * record.QueueUnitBytes]byte)
 	defer pages.Put(page)
@@ -89,13 +111,17 @@ func (q *Queue) readFile(from int64, dst []record.QueueUnit) (int, error) {
 	_, err = h.file.ReadAt(b, at-start)
 	q.set.cache.release(h)
 	if err != nil {
-		return 0, fmt.Errorf("read consume queue %s/%d at %d: %w", q.topic, q.id, from, err)
+		return 0, -1, fmt.Errorf("read consume queue %s/%d at %d: %w", q.topic, q.id, from, err)
 	}
+	limit, last := q.maxPhysical.Load(), int64(0)
+	bad = -1
 	for i := range int(end - from) {
-		dst[i] = record.ParseQueueUnit(b[i*record.QueueUnitBytes:])
-		if !dst[i].Written() {
-			dst[i] = record.BlankUnit
+		u := record.ParseQueueUnit(b[i*record.QueueUnitBytes:])
+		if bad < 0 && !q.sane(u, last, limit) {
+			bad = i
 		}
+		last = max(last, u.End())
+		dst[i] = u
 	}
-	return int(end - from), nil
+	return int(end - from), bad, nil
 }

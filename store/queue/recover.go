@@ -1,9 +1,9 @@
 package queue
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
-	"io/fs"
 	"runtime"
 	"slices"
 	"strconv"
@@ -27,6 +27,22 @@ const (
 // Once, before anything else.
 func (s *Set) Recover() (maxPhysical int64, err error) {
 	all := s.all()
+	// All files are looked at before one is changed: with a wrong file size, none may be.
+	if err := eachAtOnce(all, (*Queue).listFiles); err != nil {
+		return -1, err
+	}
+	if err := eachAtOnce(all, (*Queue).recover); err != nil {
+		return -1, err
+	}
+	maxPhysical = -1
+	for _, q := range all {
+		maxPhysical = max(maxPhysical, q.MaxPhysical())
+	}
+	return maxPhysical, nil
+}
+
+// eachAtOnce calls fn for every queue, for many on several goroutines.
+func eachAtOnce(all []*Queue, fn func(*Queue) error) error {
 	workers := 1
 	if len(all) > aloneQueues {
 		workers = 2 * runtime.GOMAXPROCS(0)
@@ -41,23 +57,16 @@ func (s *Set) Recover() (maxPhysical int64, err error) {
 				if i >= int64(len(all)) {
 					return
 				}
-				errs[w] = all[i].recover()
+				errs[w] = fn(all[i])
 			}
 		})
 	}
 	wg.Wait()
-	if err := errors.Join(errs...); err != nil {
-		return -1, err
-	}
-	maxPhysical = -1
-	for _, q := range all {
-		maxPhysical = max(maxPhysical, q.MaxPhysical())
-	}
-	return maxPhysical, nil
+	return errors.Join(errs...)
 }
 
 func (q *Queue) recover() error {
-	if err := q.findFiles(); err != nil {
+	if err := q.takeFiles(); err != nil {
 		return fmt.Errorf("recover consume queue %s/%d: %w", q.topic, q.id, err)
 	}
 	q.dirMade = true
@@ -71,6 +80,9 @@ func (q *Queue) recover() error {
 	q.ring.from = q.written
 	end, err := q.findEnd(first, q.written)
 	if err != nil {
+		return fmt.Errorf("recover consume queue %s/%d: %w", q.topic, q.id, err)
+	}
+	if end, err = q.checkTail(first, end); err != nil {
 		return fmt.Errorf("recover consume queue %s/%d: %w", q.topic, q.id, err)
 	}
 	q.written, q.ring.from = end, end
@@ -112,74 +124,82 @@ func (q *Queue) learnPhysical(first, end int64) error {
 	return nil
 }
 
-// findFiles learns which files there are and brings the newest to its size.
-func (q *Queue) findFiles() error {
-	dir := q.dirOf()
+// foundFile is a file as it was found.
+type foundFile struct{ start, size int64 }
+
+// listFiles learns which files there are, and whether they can be files of the configured size: their names tell. One that is
+// shorter was left so by a crash, unless it has the size that was configured before. It changes nothing.
+func (q *Queue) listFiles() error {
+	dir, size := q.dirOf(), q.set.fileBytes
 	entries, err := q.set.fs.ReadDir(dir)
 	if err != nil {
-		return err
+		return fmt.Errorf("recover consume queue %s/%d: %w", q.topic, q.id, err)
 	}
-	var starts []int64
-	for i, e := range entries {
+	for _, e := range entries {
 		start, err := strconv.ParseInt(e.Name(), 10, 64)
 		if err != nil || e.IsDir() || len(e.Name()) != 20 {
 			q.set.logger.Warn("not a consume queue file", "file", dir+"/"+e.Name())
 			continue
 		}
-		if start%q.set.fileBytes != 0 {
-			return fmt.Errorf("file %s does not begin at a multiple of the file size %d: was the size configured differently?", e.Name(), q.set.fileBytes)
-		}
-		keep, err := q.fitSize(e, start, i == len(entries)-1)
+		info, err := e.Info()
 		if err != nil {
 			return err
 		}
-		if keep {
-			starts = append(starts, start)
+		if has := info.Size(); start%size != 0 || has > size || has > 0 && has != size && has == q.set.fileWas {
+			return fmt.Errorf("consume queue file %s/%s has %d bytes, they are configured with %d (mappedFileSizeConsumeQueue)", dir, e.Name(), has, size)
 		}
+		q.found = append(q.found, foundFile{start, info.Size()})
 	}
-	if len(starts) == 0 {
-		return nil
-	}
-	slices.Sort(starts)
-	i := len(starts) - 1
-	for i > 0 && starts[i-1] == starts[i]-q.set.fileBytes {
-		i--
-	}
-	if i > 0 {
-		q.set.logger.Error("consume queue files are missing: those before are not used", "topic", q.topic, "queue", q.id, "before", starts[i])
-	}
-	q.firstFile, q.endFile, q.noFiles = starts[i], starts[len(starts)-1]+q.set.fileBytes, false
+	slices.SortFunc(q.found, func(a, b foundFile) int { return cmp.Compare(a.start, b.start) })
 	return nil
 }
 
-// fitSize brings a file to its full size: a crash may have left it shorter. The newest may
-// be empty, which is as good as none.
-func (q *Queue) fitSize(e fs.DirEntry, start int64, newest bool) (keep bool, err error) {
-	info, err := e.Info()
-	if err != nil {
-		return false, err
+// takeFiles takes those files that follow each other up to the newest, and brings them to their size.
+func (q *Queue) takeFiles() error {
+	found := q.found
+	q.found = nil
+	if n := len(found); n > 0 && found[n-1].size == 0 { // the newest may be empty, which is as good as none
+		if err := q.removeFile(found[n-1].start); err != nil {
+			return err
+		}
+		found = found[:n-1]
 	}
-	switch size := info.Size(); {
-	case size == q.set.fileBytes:
-		return true, nil
-	case size == 0 && newest:
-		return false, q.removeFile(start)
-	case size > q.set.fileBytes:
-		return false, fmt.Errorf("file %s has %d bytes instead of %d: was the size configured differently?", e.Name(), size, q.set.fileBytes)
-	default:
-		q.set.logger.Warn("consume queue file is too short: filled with zeros", "topic", q.topic, "queue", q.id, "file", e.Name(), "bytes", size)
+	if len(found) == 0 {
+		return nil
 	}
-	key := fileKey{q, start}
+	for _, f := range found {
+		if err := q.fitSize(f); err != nil {
+			return err
+		}
+	}
+	i := len(found) - 1
+	for i > 0 && found[i-1].start == found[i].start-q.set.fileBytes {
+		i--
+	}
+	if i > 0 {
+		q.set.logger.Error("consume queue files are missing: those before are not used", "topic", q.topic, "queue", q.id, "before", found[i].start)
+	}
+	q.firstFile, q.endFile, q.noFiles = found[i].start, found[len(found)-1].start+q.set.fileBytes, false
+	return nil
+}
+
+// fitSize brings a file to its full size: a crash may have left it shorter.
+func (q *Queue) fitSize(f foundFile) error {
+	if f.size == q.set.fileBytes {
+		return nil
+	}
+	key := fileKey{q, f.start}
+	q.set.logger.Warn("consume queue file is too short: filled with zeros", "file", key.path(), "bytes", f.size)
 	h, err := q.set.cache.open(key)
 	if err != nil {
-		return false, err
+		return err
 	}
 	defer q.set.cache.release(h)
 	q.set.markUnsynced(key)
-	if err := h.file.Truncate(info.Size() - info.Size()%record.QueueUnitBytes); err != nil {
-		return false, err
+	if err := h.file.Truncate(f.size - f.size%record.QueueUnitBytes); err != nil {
+		return err
 	}
-	return true, h.file.Truncate(q.set.fileBytes)
+	return h.file.Truncate(q.set.fileBytes)
 }
 
 // findEnd returns the entry behind the last one that is whole, in [first, end).
@@ -220,7 +240,7 @@ func (q *Queue) walk(from, end int64) (int64, error) {
 		}
 		for at := 0; at < len(b); at += record.QueueUnitBytes {
 			u := record.ParseQueueUnit(b[at:])
-			if !u.Written() || !u.IsBlank() && u.Offset < last {
+			if !q.sane(u, last, q.set.logEnd) {
 				return from, nil
 			}
 			if !u.IsBlank() {
@@ -240,7 +260,7 @@ func (q *Queue) durableEnd(first, end int64) (int64, error) {
 			return false, err
 		}
 		u := record.ParseQueueUnit(b[:])
-		return u.Written() && u.Offset < q.set.durableTo, nil
+		return q.sane(u, 0, q.set.logEnd) && u.Offset < q.set.durableTo, nil
 	}
 	if q.set.durableTo <= 0 {
 		return first, nil

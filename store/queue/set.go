@@ -6,6 +6,7 @@ import (
 	"hash/maphash"
 	"io/fs"
 	"log/slog"
+	"math"
 	"sort"
 	"strconv"
 	"sync"
@@ -20,12 +21,15 @@ type Options struct {
 	Dir          string // .../consumequeue
 	FS           disk.FS
 	FileBytes    int // size of a file, rounded up to whole units; 6,000,000
+	FileWas      int // FileBytes of the last run, 0 if that is not known
 	MaxOpenFiles int // 4096
 	BufferBytes  int // bound for entries in memory, all queues together; 64 MiB
 	HotEntries   int // entries of a queue kept in memory after they were written; 2048. More wait there if need be
 	// DurableTo is a physical offset: the entries of all records before it are known to be durable. Recover then looks
 	// for the end of a queue from there on. math.MaxInt64 after an orderly end, 0 if nothing is known.
 	DurableTo int64
+	LogEnd    int64 // where the log's last segment ends: no entry found by Recover can point beyond; 0: not known
+	MinRecord int32 // least size of a record
 	Logger    *slog.Logger
 }
 
@@ -45,9 +49,13 @@ type Set struct {
 	dir       string
 	fs        disk.FS
 	fileBytes int64
+	fileWas   int64
 	fileUnits int64
 	hot       int64 // entries
 	durableTo int64
+	logEnd    int64
+	minRecord int32
+	damaged   func(q *Queue, at int64) bool // OnDamage
 	logger    *slog.Logger
 	seed      maphash.Seed
 	shards    [shardCount]shard
@@ -79,14 +87,18 @@ type shard struct {
 
 // Open finds the queues under o.Dir. Nothing is read from their files: Recover does, and must come before anything else.
 func Open(o Options) (*Set, error) {
-	s := &Set{dir: o.Dir, fs: o.FS, logger: o.Logger, seed: maphash.MakeSeed(), durableTo: max(o.DurableTo, 0),
+	s := &Set{dir: o.Dir, fs: o.FS, logger: o.Logger, seed: maphash.MakeSeed(), durableTo: max(o.DurableTo, 0), logEnd: o.LogEnd, minRecord: o.MinRecord,
 		unsynced: map[fileKey]struct{}{}, names: map[string]struct{}{}, wake: make(chan struct{}, 1)}
 	size := int64(orDefault(o.FileBytes, defaultFileBytes))
 	s.fileUnits = (size + record.QueueUnitBytes - 1) / record.QueueUnitBytes
+	s.fileWas = (int64(o.FileWas) + record.QueueUnitBytes - 1) / record.QueueUnitBytes * record.QueueUnitBytes
 	s.fileBytes = s.fileUnits * record.QueueUnitBytes
 	s.hot = int64(orDefault(o.HotEntries, defaultHotEntries))
 	s.budget.limit = int64(orDefault(o.BufferBytes, defaultBufferBytes))
 	s.cache.init(s.fs, orDefault(o.MaxOpenFiles, defaultMaxOpenFiles))
+	if s.logEnd <= 0 {
+		s.logEnd = math.MaxInt64
+	}
 	if s.logger == nil {
 		s.logger = slog.New(slog.DiscardHandler)
 	}

@@ -1,0 +1,174 @@
+package store
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"time"
+
+	"ringmq/store/queue"
+)
+
+// ends says how long every queue was when the checkpoint moved: <root>/ringmq/queues.json. What it says was durable then, so
+// a start that finds less has lost files, and rebuilds them from the log. It counts only while a mark does, that is, as long
+// as no stock broker has written to the store since.
+type ends struct {
+	FormatVersion int                   `json:"formatVersion"`
+	LogMin        int64                 `json:"logMin"`         // where the log began
+	QueueFile     int                   `json:"queueFileBytes"` // as configured
+	Topics        map[string][]queueEnd `json:"topics"`
+	Batches       map[string][]queueEnd `json:"batches,omitempty"`
+}
+
+// queueEnd is one queue: id, min, max, and the physical offset behind its last record (-1: none).
+type queueEnd [4]int64
+
+func (e queueEnd) id() int32  { return int32(e[0]) }
+func (e queueEnd) min() int64 { return e[1] }
+func (e queueEnd) max() int64 { return e[2] }
+func (e queueEnd) end() int64 { return e[3] }
+
+const (
+	endsName    = "queues.json"
+	endsVersion = 1
+	// endsPerQueue paces the writing of many queues' ends.
+	endsPerQueue = time.Millisecond
+)
+
+// queueEnds collects where the queues end. On the dispatcher's goroutine, or when it has ended.
+func (s *Store) queueEnds() *ends {
+	e := &ends{FormatVersion: endsVersion, LogMin: s.log.Min(), QueueFile: s.o.QueueFileBytes, Topics: map[string][]queueEnd{}, Batches: map[string][]queueEnd{}}
+	s.queues.Each(func(q *queue.Queue) {
+		if q.Max() > 0 {
+			e.Topics[q.Topic()] = append(e.Topics[q.Topic()], queueEnd{int64(q.ID()), q.Min(), q.Max(), q.MaxPhysical()})
+		}
+	})
+	_ = s.batches.each(func(q *batchQueue) error {
+		if high := q.max.Load(); high > 0 {
+			e.Batches[q.topic] = append(e.Batches[q.topic], queueEnd{int64(q.id), q.min.Load(), high, q.end()})
+		}
+		return nil
+	})
+	return e
+}
+
+func (e *ends) queues() (n int) {
+	for _, list := range e.Topics {
+		n += len(list)
+	}
+	return n
+}
+
+func (s *Store) saveEnds(e *ends) error {
+	b, err := json.Marshal(e)
+	if err != nil {
+		panic(err) // texts and numbers only
+	}
+	if err := replaceWhole(s.fs, s.o.Root+"/ringmq", endsName, b); err != nil {
+		return fmt.Errorf("write ends of queues: %w", err)
+	}
+	return nil
+}
+
+// loadEnds reads what the last run left; nil where that is nothing.
+func (s *Store) loadEnds() (*ends, error) {
+	b, err := readWhole(s.fs, s.o.Root+"/ringmq/"+endsName, maxDocumentBytes)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read ends of queues: %w", err)
+	}
+	e := &ends{}
+	if json.Unmarshal(b, e) != nil || e.FormatVersion != endsVersion {
+		return nil, nil
+	}
+	return e, nil
+}
+
+// endsHold says whether what the last run left still counts: no stock broker wrote since, and the log is the same.
+func (s *Store) endsHold() bool {
+	m := s.checkpoint.current
+	return m.ReplayFrom >= s.log.Min() && m.End <= s.log.Max() && s.markHolds(m)
+}
+
+// buried says whether a queue that ended at a physical offset belonged to a topic that was deleted since.
+func (s *Store) buried(topic string, end int64) bool { return s.graves.holds([]byte(topic), end-1) }
+
+// shortfall finds queues that lost entries, makes them ready to take those again, and returns from where the log has to be
+// walked for that; no is the answer where nothing is missing.
+func (s *Store) shortfall(e *ends, no int64) (from int64, err error) {
+	from = no
+	again := func(physical int64, topic string, id int32, what string) {
+		physical = max(physical, s.log.Min())
+		s.logger.Error("consume queue is not whole: rebuilt from the log", "topic", topic, "queue", id, "what", what, "from", physical)
+		from = min(from, physical)
+	}
+	s.queues.Each(func(q *queue.Queue) {
+		if q.Cut() {
+			again(q.MaxPhysical(), q.Topic(), q.ID(), "damaged at its end")
+		}
+	})
+	// A queue that was taken for one of batches has the rest of its entries there.
+	_ = s.batches.each(func(b *batchQueue) error {
+		if q := s.queues.Lookup([]byte(b.topic), b.id); q != nil && s.batchFor([]byte(b.topic), b.id, false) == nil && q.MaxPhysical() < b.end() {
+			again(q.MaxPhysical(), b.topic, b.id, "entries are in a batch queue")
+		}
+		return nil
+	})
+	if e == nil {
+		return from, nil
+	}
+	for topic, list := range e.Topics {
+		for _, k := range list {
+			if s.buried(topic, k.end()) {
+				continue
+			}
+			q := s.queues.Queue(topic, k.id())
+			switch {
+			case q.Max() < k.max() && k.end() > s.log.Min():
+				again(q.MaxPhysical(), topic, k.id(), fmt.Sprintf("%d entries of %d are there", q.Max(), k.max()))
+			case q.Min() > k.min() && e.LogMin == s.log.Min() && k.min() < k.max():
+				again(s.log.Min(), topic, k.id(), fmt.Sprintf("it begins at %d instead of %d", q.Min(), k.min()))
+				err = errors.Join(err, q.Restart())
+			}
+		}
+	}
+	for topic, list := range e.Batches {
+		for _, k := range list {
+			if s.buried(topic, k.end()) || k.end() <= s.log.Min() {
+				continue
+			}
+			if q := s.batches.make(topic, k.id()); q.max.Load() < k.max() {
+				again(q.end(), topic, k.id(), fmt.Sprintf("batches up to %d of %d are there", q.max.Load(), k.max()))
+			}
+		}
+	}
+	return from, err
+}
+
+// honour sees to it that no queue offset that was handed out before is handed out again, whatever the log still holds.
+func (s *Store) honour(e *ends) error {
+	if e == nil {
+		return nil
+	}
+	for topic, list := range e.Topics {
+		for _, k := range list {
+			if s.buried(topic, k.end()) {
+				continue
+			}
+			if err := s.queues.Queue(topic, k.id()).Skip(k.max()); err != nil {
+				return err
+			}
+		}
+	}
+	for topic, list := range e.Batches {
+		for _, k := range list {
+			if !s.buried(topic, k.end()) {
+				s.counters.set(topic, k.id(), k.max())
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,95 @@
+package queue
+
+import (
+	"fmt"
+	"math"
+
+	"ringmq/store/record"
+)
+
+// tailUnits is how many of the newest entries a start looks at in any case: a page of the file.
+const tailUnits = 204
+
+// OnDamage has fn called with the first damaged entry that a Read comes upon, on the reader's goroutine; no lock is held. True:
+// the entries were put right, read again. Before the queues are read by more than one goroutine.
+func (s *Set) OnDamage(fn func(q *Queue, at int64) bool) { s.damaged = fn }
+
+// sane says whether an entry can stand behind one whose record ends at last, in a log that ends at end (0: not known).
+func (q *Queue) sane(u record.QueueUnit, last, end int64) bool {
+	if u.IsBlank() {
+		return true
+	}
+	if end <= 0 {
+		end = math.MaxInt64
+	}
+	return u.Written() && u.Size >= q.set.minRecord && u.Offset >= last && u.End() <= end
+}
+
+// checkTail looks at the newest entries of a queue that was found to end at end, and returns where it ends if some of them
+// are damaged.
+func (q *Queue) checkTail(first, end int64) (int64, error) {
+	begin := max(first, end-tailUnits)
+	at, err := q.walk(begin, end)
+	if err != nil || at == end {
+		return end, err
+	}
+	q.set.logger.Error("consume queue is damaged: cut, its end is rebuilt from the log", "topic", q.topic, "queue", q.id, "from", at, "to", end)
+	q.cut, q.suspect = true, -1
+	return at, nil
+}
+
+// Cut says whether Recover found damage near the end and gave up what lies behind it.
+func (q *Queue) Cut() bool { return q.cut }
+
+// Restart empties the queue, files and all, so that all its entries can be put again. Writer only, before readers.
+func (q *Queue) Restart() error {
+	if err := q.beginAt(0); err != nil {
+		return err
+	}
+	q.suspect = -1
+	q.maxPhysical.Store(0)
+	return nil
+}
+
+// Skip makes the queue end at `to` at least; blanks stand for entries that could not be had. Writer only.
+func (q *Queue) Skip(to int64) error {
+	if to <= q.max.Load() {
+		return nil
+	}
+	if err := q.stepTo(to); err != nil {
+		return err
+	}
+	q.mu.Lock()
+	told := !q.dirty
+	q.dirty = true
+	q.mu.Unlock()
+	if told {
+		q.set.markDirty(q)
+	}
+	return nil
+}
+
+// Mend writes an entry again that is in the files. Any goroutine.
+func (q *Queue) Mend(at int64, u record.QueueUnit) error {
+	q.io.Lock()
+	defer q.io.Unlock()
+	q.mu.Lock()
+	gone := q.deleted || q.noFiles || at >= q.written || at*record.QueueUnitBytes < q.firstFile
+	q.mu.Unlock()
+	if gone {
+		return nil
+	}
+	var b [record.QueueUnitBytes]byte
+	place := at * record.QueueUnitBytes
+	h, err := q.set.cache.open(fileKey{q, place - place%q.set.fileBytes})
+	if err != nil {
+		return fmt.Errorf("mend consume queue: %w", err)
+	}
+	defer q.set.cache.release(h)
+	_, err = h.file.WriteAt(u.Append(b[:0]), place%q.set.fileBytes)
+	q.set.markUnsynced(h.key)
+	if err != nil {
+		return fmt.Errorf("mend consume queue %s/%d at %d: %w", q.topic, q.id, at, err)
+	}
+	return nil
+}
