@@ -2,6 +2,7 @@ package namesrv
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"path/filepath"
 	"strings"
@@ -75,6 +76,30 @@ func call(t *testing.T, c *netpoll.Client, req *remoting.Command) *remoting.Comm
 	return resp
 }
 
+// TestManyBrokersOfOneConnectionEndAtOnce: their number must not be multiplied by that of all topics, or of all brokers.
+func TestManyBrokersOfOneConnectionEndAtOnce(t *testing.T) {
+	const brokers = 10_000
+	now, r := time.Unix(1000, 0), newRoutes()
+	topic := remoting.NewTopicConfig("T", 4, 6)
+	for i := range brokers {
+		body := &remoting.RegisterBrokerBody{}
+		own := remoting.NewTopicConfig(fmt.Sprint("T", i), 4, 6)
+		body.TopicConfigSerializeWrapper.TopicConfigTable = map[string]*remoting.TopicConfig{"T": &topic, own.TopicName: &own}
+		r.register(&registration{cluster: "c", name: fmt.Sprint("b", i), addr: fmt.Sprint("1.1.1.1:", i), timeout: time.Minute, conn: 7, body: body}, now)
+	}
+	began := time.Now()
+	if gone := r.connectionClosed(7); len(gone) != brokers {
+		t.Fatal(len(gone))
+	}
+	// It takes some 20 ms; with a look at all topics for each broker it took a minute.
+	if took := time.Since(began); took > 5*time.Second {
+		t.Errorf("%d brokers were taken out in %s", brokers, took)
+	}
+	if clusters, brokers, live, topics, filters := r.sizes(); clusters+brokers+live+topics+filters != 0 {
+		t.Error("left in the tables:", clusters, brokers, live, topics, filters)
+	}
+}
+
 func TestBrokerOfOneTopicIsRefusedFirst(t *testing.T) {
 	now := time.Unix(1000, 0)
 	r := newRoutes()
@@ -84,6 +109,9 @@ func TestBrokerOfOneTopicIsRefusedFirst(t *testing.T) {
 	reg := &registration{cluster: "c", name: "b", addr: "1.1.1.1:1", timeout: time.Minute, conn: 7, body: one}
 	if _, ok := r.register(reg, now); ok {
 		t.Fatal("a single topic was taken for a first registration")
+	}
+	if clusters, brokers, live, topics, filters := r.sizes(); clusters+brokers+live+topics+filters != 0 {
+		t.Fatal("what was refused is in the tables:", clusters, brokers, live, topics, filters)
 	}
 	both := &remoting.RegisterBrokerBody{}
 	other := remoting.NewTopicConfig("U", 4, 6)

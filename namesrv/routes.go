@@ -26,6 +26,7 @@ type addrKey struct{ cluster, addr string }
 
 // lease is a broker's right to be in the tables.
 type lease struct {
+	name    string // of the broker
 	last    time.Time
 	timeout time.Duration
 	version remoting.DataVersion
@@ -58,10 +59,13 @@ func newRoutes() *routes {
 }
 
 // register enters a broker. ok is false where stock refuses: a broker id that is new and brings exactly one topic, which is a
-// change sent before the first full registration.
+// change sent before the first full registration. What is refused leaves nothing in the tables.
 func (t *routes) register(r *registration, now time.Time) (_ registered, ok bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if len(r.body.TopicConfigSerializeWrapper.TopicConfigTable) == 1 && (t.brokers[r.name] == nil || t.brokers[r.name].BrokerAddrs[r.id] == "") {
+		return registered{}, false
+	}
 	if t.clusters[r.cluster] == nil {
 		t.clusters[r.cluster] = map[string]bool{}
 	}
@@ -86,13 +90,10 @@ func (t *routes) register(r *registration, now time.Time) (_ registered, ok bool
 			return registered{}, true
 		}
 	}
-	if _, there := b.BrokerAddrs[r.id]; !there && len(w.TopicConfigTable) == 1 {
-		return registered{}, false
-	}
 	_, known := b.BrokerAddrs[r.id]
 	b.BrokerAddrs[r.id] = r.addr
 	t.takeTopics(r, b, first || !known)
-	t.live[key] = &lease{last: now, timeout: r.timeout, version: w.DataVersion, haAddr: r.haAddr, conn: r.conn}
+	t.live[key] = &lease{name: r.name, last: now, timeout: r.timeout, version: w.DataVersion, haAddr: r.haAddr, conn: r.conn}
 	if len(r.body.FilterServerList) > 0 {
 		t.filters[key] = r.body.FilterServerList
 	} else {
@@ -162,36 +163,53 @@ func minID(b *remoting.BrokerData) int64 {
 func (t *routes) unregister(cluster, name, addr string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.remove(cluster, name, addr)
+	if t.remove(cluster, name, addr) {
+		t.removeTopics(map[string]bool{name: true})
+	}
 }
 
-func (t *routes) remove(cluster, name, addr string) {
+// remove takes out all but the topics of a broker process, and reports whether it was the last of its name, so that they have
+// to go.
+func (t *routes) remove(cluster, name, addr string) (last bool) {
 	delete(t.live, addrKey{cluster, addr})
 	delete(t.filters, addrKey{cluster, addr})
 	b := t.brokers[name]
 	if b == nil {
-		return
+		return false
 	}
 	maps.DeleteFunc(b.BrokerAddrs, func(_ int64, a string) bool { return a == addr })
 	if len(b.BrokerAddrs) > 0 {
 		if b.BrokerAddrs[0] == "" && b.EnableActingMaster {
 			t.changePerm(name, func(p int32) int32 { return p &^ remoting.PermWrite })
 		}
-		return
+		return false
 	}
 	delete(t.brokers, name)
 	delete(t.clusters[cluster], name)
 	if len(t.clusters[cluster]) == 0 {
 		delete(t.clusters, cluster)
 	}
+	return true
+}
+
+// removeTopics takes the topics of brokers out, in one look at all topics however many brokers there are.
+func (t *routes) removeTopics(names map[string]bool) {
 	for topic, byBroker := range t.topics {
-		delete(byBroker, name)
+		for name := range byBroker {
+			if names[name] {
+				delete(byBroker, name)
+			}
+		}
 		if len(byBroker) == 0 {
 			delete(t.topics, topic)
 		}
 	}
 	for topic, byBroker := range t.mappings {
-		delete(byBroker, name)
+		for name := range byBroker {
+			if names[name] {
+				delete(byBroker, name)
+			}
+		}
 		if len(byBroker) == 0 {
 			delete(t.mappings, topic)
 		}
@@ -217,28 +235,20 @@ func (t *routes) connectionClosed(conn uint64) []removed {
 func (t *routes) removeWhere(gone func(l *lease) bool) (all []removed) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	names := map[string]bool{}
 	for key, l := range t.live {
-		if gone(l) {
-			all = append(all, removed{key.addr, l.conn})
-			t.removeAddr(key)
-		}
-	}
-	return all
-}
-
-func (t *routes) removeAddr(key addrKey) {
-	for name, b := range t.brokers {
-		if b.Cluster != key.cluster {
+		if !gone(l) {
 			continue
 		}
-		for _, addr := range b.BrokerAddrs {
-			if addr == key.addr {
-				t.remove(key.cluster, name, addr)
-				return
-			}
+		all = append(all, removed{key.addr, l.conn})
+		if t.remove(key.cluster, l.name, key.addr) {
+			names[l.name] = true
 		}
 	}
-	delete(t.live, key)
+	if len(names) > 0 {
+		t.removeTopics(names)
+	}
+	return all
 }
 
 // refresh renews a lease and returns the version it was last registered with; ok is false for a stranger.
