@@ -5,11 +5,12 @@ import (
 	"sort"
 	"strings"
 
+	"ringmq/broker/meta"
 	"ringmq/netpoll"
 	"ringmq/netpoll/remoting"
 )
 
-// updateGroup serves 200, updateGroups 225. Stock takes any name that is not blank.
+// updateGroup serves 200, updateGroups 225.
 func (b *Broker) updateGroup(_ *netpoll.Conn, req *remoting.Command) answer {
 	return b.putGroups(json.RawMessage(req.Body))
 }
@@ -32,8 +33,8 @@ func (b *Broker) putGroups(texts ...json.RawMessage) answer {
 		if err := remoting.Unmarshal(raw, &all[i]); err != nil {
 			return fail(remoting.RespSystemError, err.Error())
 		}
-		if strings.TrimSpace(all[i].GroupName) == "" {
-			return fail(remoting.RespInvalidParameter, "The specified group is blank.")
+		if remark := meta.CheckGroupName(all[i].GroupName); remark != "" {
+			return fail(remoting.RespInvalidParameter, remark)
 		}
 	}
 	for _, g := range all {

@@ -112,8 +112,8 @@ func systemTopicRemark(name string) string {
 // is not there but has queues is cleared all the same: an earlier deletion was cut short.
 func (b *Broker) deleteTopic(_ *netpoll.Conn, req *remoting.Command) answer {
 	name := req.Text("topic")
-	if strings.TrimSpace(name) == "" {
-		return fail(remoting.RespInvalidParameter, "The specified topic is blank.")
+	if remark := meta.CheckStoredTopicName(name); remark != "" {
+		return fail(remoting.RespInvalidParameter, remark)
 	}
 	if b.system.Has(name) {
 		return fail(remoting.RespInvalidParameter, systemTopicRemark(name))

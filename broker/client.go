@@ -19,7 +19,7 @@ func (b *Broker) heartbeat(c *netpoll.Conn, req *remoting.Command) answer {
 	known := d.ConsumerDataSet[:0]
 	for _, g := range d.ConsumerDataSet {
 		config := b.groups.Find([]byte(g.GroupName))
-		if config == nil {
+		if config == nil || meta.CheckGroupName(g.GroupName) != "" {
 			continue
 		}
 		known = append(known, g)

@@ -54,7 +54,7 @@ type returned struct {
 func (s *returned) read(req *remoting.Command) (a answer, done bool) {
 	b := s.b
 	config := b.groups.Find([]byte(s.group))
-	if config == nil {
+	if config == nil || meta.CheckGroupName(s.group) != "" {
 		return fail(remoting.RespSubscriptionGroupNotExist, "subscription group not exist, "+s.group+" "+faq), true
 	}
 	if b.permission()&remoting.PermWrite == 0 {
