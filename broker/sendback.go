@@ -72,6 +72,10 @@ func (s *returned) read(req *remoting.Command) (a answer, done bool) {
 	if err != nil || r.Parse(raw) != nil {
 		return fail(remoting.RespSystemError, "look message by offset failed, "+strconv.FormatInt(offset, 10)), true
 	}
+	if r.SysFlag&record.SysFlagInnerBatch != 0 {
+		// Retry topics keep no batches. A client that hears this sends the one message it means.
+		return fail(remoting.RespSystemError, "MESSAGE_ILLEGAL"), true
+	}
 	s.from = string(r.Topic)
 	if s.m, s.topic, err = b.givenBack(req, config, &r); err != nil {
 		return fail(remoting.RespSystemError, err.Error()), true
