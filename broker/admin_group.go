@@ -2,6 +2,7 @@ package broker
 
 import (
 	"encoding/json"
+	"fmt"
 	"sort"
 	"strings"
 
@@ -25,16 +26,25 @@ func (b *Broker) updateGroups(_ *netpoll.Conn, req *remoting.Command) answer {
 	return b.putGroups(list.GroupConfigList...)
 }
 
+// maxGroupBytes bounds the text of one group: all of them are in one document.
+const maxGroupBytes = 64 << 10
+
 // putGroups reads all groups before it changes one. What a group leaves out is stock's default, not what it was before.
 func (b *Broker) putGroups(texts ...json.RawMessage) answer {
 	all := make([]remoting.SubscriptionGroupConfig, len(texts))
 	for i, raw := range texts {
+		if len(raw) > maxGroupBytes {
+			return fail(remoting.RespInvalidParameter, fmt.Sprintf("The configuration of a group is longer than %d bytes.", maxGroupBytes))
+		}
 		all[i] = remoting.NewSubscriptionGroupConfig("")
 		if err := remoting.Unmarshal(raw, &all[i]); err != nil {
 			return fail(remoting.RespSystemError, err.Error())
 		}
 		if remark := meta.CheckGroupName(all[i].GroupName); remark != "" {
 			return fail(remoting.RespInvalidParameter, remark)
+		}
+		if err := meta.CheckGroup(&all[i]); err != nil {
+			return fail(remoting.RespInvalidParameter, err.Error())
 		}
 	}
 	for _, g := range all {

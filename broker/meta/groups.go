@@ -23,11 +23,9 @@ type Groups struct {
 
 // NewGroups reads the document (nil: none yet) and adds the groups that always exist.
 func NewGroups(doc []byte, clock func() time.Time, auto func() bool, changed func()) (*Groups, error) {
-	var f remoting.GroupTable
-	if len(doc) > 0 {
-		if err := remoting.Unmarshal(doc, &f); err != nil {
-			return nil, fmt.Errorf("subscriptionGroup.json: %w", err)
-		}
+	f, err := readGroups(doc)
+	if err != nil {
+		return nil, err
 	}
 	all := make(map[string]*remoting.SubscriptionGroupConfig, len(f.SubscriptionGroupTable))
 	for name, c := range f.SubscriptionGroupTable {
@@ -54,6 +52,15 @@ func NewGroups(doc []byte, clock func() time.Time, auto func() bool, changed fun
 		g.version.Timestamp = clock().UnixMilli()
 	}
 	return g, nil
+}
+
+func readGroups(doc []byte) (f remoting.GroupTable, err error) {
+	if len(doc) > 0 {
+		if err = remoting.Unmarshal(doc, &f); err != nil {
+			err = fmt.Errorf("subscriptionGroup.json: %w", err)
+		}
+	}
+	return f, err
 }
 
 // Find returns a group's configuration and creates it where that is allowed; nil if there is none. No allocation and no lock
@@ -133,6 +140,15 @@ func (g *Groups) Alter(c remoting.SubscriptionGroupConfig) error {
 	g.mu.Unlock()
 	g.changed()
 	return nil
+}
+
+// CheckGroup says whether a document with this group in it can be read again.
+func CheckGroup(c *remoting.SubscriptionGroupConfig) error {
+	doc, err := encode(remoting.GroupTable{SubscriptionGroupTable: map[string]*remoting.SubscriptionGroupConfig{c.GroupName: c}})
+	if err == nil {
+		_, err = readGroups(doc)
+	}
+	return err
 }
 
 // Delete removes a group and reports whether it was there.
