@@ -47,10 +47,8 @@ func (b *Broker) putGroups(texts ...json.RawMessage) answer {
 			return fail(remoting.RespInvalidParameter, err.Error())
 		}
 	}
-	for _, g := range all {
-		if err := b.groups.Alter(g); err != nil {
-			return fail(remoting.RespSystemError, err.Error())
-		}
+	if err := b.groups.Alter(all...); err != nil {
+		return fail(remoting.RespSystemError, err.Error())
 	}
 	return answer{}
 }

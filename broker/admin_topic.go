@@ -67,10 +67,8 @@ func (b *Broker) putTopics(all []remoting.TopicConfig, attributes []string) answ
 			return a
 		}
 	}
-	for i := range all {
-		if _, err := b.topics.Alter(all[i], attributes[i]); err != nil {
-			return fail(remoting.RespSystemError, err.Error())
-		}
+	if _, err := b.topics.Alter(all, attributes); err != nil {
+		return fail(remoting.RespSystemError, err.Error())
 	}
 	if err := b.settled(); err != nil {
 		return fail(remoting.RespSystemError, err.Error())
