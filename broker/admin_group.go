@@ -3,6 +3,7 @@ package broker
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"sort"
 	"strings"
 
@@ -146,8 +147,28 @@ func (b *Broker) consumeStats(_ *netpoll.Conn, req *remoting.Command) answer {
 	if len(topics) == 0 {
 		topics = b.offsets.TopicsOf(group)
 	}
+	slices.Sort(topics)
+	topics = slices.Compact(topics)
+	if b.queuesOf(topics) > maxAnswerQueues {
+		return tooMany
+	}
 	s := b.groupStats(group, topics)
 	return withBody(s.AppendJSON(nil))
+}
+
+// maxAnswerQueues bounds the queues that one answer lists: more would not fit into a frame.
+const maxAnswerQueues = 1 << 16
+
+var tooMany = fail(remoting.RespSystemError, fmt.Sprintf("The answer would list more than %d queues.", maxAnswerQueues))
+
+// queuesOf is how many queues topics have to be read from, without those that are not there.
+func (b *Broker) queuesOf(topics []string) (n int64) {
+	for _, topic := range topics {
+		if t, ok := b.topics.Lookup(topic); ok {
+			n += int64(t.ReadQueueNums)
+		}
+	}
+	return n
 }
 
 // groupStats collects a group's figures over topics, leaving out topics that are gone and those that a group which is online no

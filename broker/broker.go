@@ -60,6 +60,7 @@ type Broker struct {
 	workers   *netpoll.Workers // for requests that answer when they are done
 	readers   *netpoll.Workers // for pulls that need the disk: nothing else may keep them waiting
 	pending   *netpoll.Budget  // of requests that wait: for workers, for a client's answer, for their topic
+	slow      *netpoll.Workers // for what may wait long, or needs much memory: few at a time
 	handlers  *[maxCode]handler
 	loops     []*loopState
 	holds     *holds
@@ -257,6 +258,7 @@ func (b *Broker) Start() error {
 	b.pending = netpoll.NewBudget(maxPendingBytes)
 	b.workers = netpoll.NewWorkers(16, 4096, b.pending)
 	b.readers = netpoll.NewWorkers(16, 4096, netpoll.NewBudget(maxReadingBytes))
+	b.slow = netpoll.NewWorkers(maxQueries, 4096, b.pending)
 	b.noteDiskUse()
 	n, err := netpoll.Serve(netpoll.Options{
 		Addrs: []string{net.JoinHostPort(host, strconv.Itoa(port)), net.JoinHostPort(host, strconv.Itoa(fast))},
@@ -266,6 +268,7 @@ func (b *Broker) Start() error {
 	if err != nil {
 		b.workers.Close()
 		b.readers.Close()
+		b.slow.Close()
 		b.persister.Close()
 		return errors.Join(fmt.Errorf("broker: %w", err), b.delay.Close(context.Background()), b.store.Close(context.Background()))
 	}
@@ -353,6 +356,7 @@ func (b *Broker) Shutdown(ctx context.Context) error {
 	err = errors.Join(err, b.net.Shutdown(ctx))
 	b.workers.Close()
 	b.readers.Close()
+	b.slow.Close()
 	b.persister.Mark(b.documents.offsets, nil)
 	b.persister.Close()
 	return errors.Join(err, b.store.Close(ctx))

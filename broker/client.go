@@ -2,6 +2,7 @@ package broker
 
 import (
 	"encoding/json"
+	"fmt"
 	"time"
 
 	"ringmq/broker/member"
@@ -15,6 +16,10 @@ func (b *Broker) heartbeat(c *netpoll.Conn, req *remoting.Command) answer {
 	var d remoting.HeartbeatData
 	if err := remoting.Unmarshal(req.Body, &d); err != nil {
 		return fail(remoting.RespSystemError, err.Error())
+	}
+	if !b.members.Fits(c.ID(), &d) {
+		return fail(remoting.RespSystemError, fmt.Sprintf("the heartbeat is too large: a connection may have %d groups, a group %d subscriptions of %d bytes",
+			member.MaxGroupsPerConn, member.MaxSubscriptionsPerGroup, member.MaxSubscriptionBytes))
 	}
 	d.ConsumerDataSet = b.knownGroups(d.ConsumerDataSet)
 	client := member.Client{Conn: c.ID(), ID: d.ClientID, Language: req.Language.String(), Version: req.Version, Addr: c.RemoteAddr()}
