@@ -104,12 +104,16 @@ func (b *Broker) brokerConsumeStats(_ *netpoll.Conn, req *remoting.Command) answ
 		groups = append(groups, name)
 	}
 	sort.Strings(groups)
+	queues := int64(0)
 	for _, group := range groups {
 		g := remoting.GroupStats{Group: group}
 		for _, topic := range b.offsets.TopicsOf(group) {
 			t, ok := b.topics.Lookup(topic)
 			if !ok || ordered && !t.Order {
 				continue
+			}
+			if queues += int64(t.ReadQueueNums); queues > maxAnswerQueues {
+				return tooMany
 			}
 			s := b.groupStats(group, []string{topic})
 			for _, e := range s.OffsetTable {

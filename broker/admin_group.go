@@ -2,14 +2,17 @@ package broker
 
 import (
 	"encoding/json"
+	"fmt"
+	"slices"
 	"sort"
 	"strings"
 
+	"ringmq/broker/meta"
 	"ringmq/netpoll"
 	"ringmq/netpoll/remoting"
 )
 
-// updateGroup serves 200, updateGroups 225. Stock takes any name that is not blank.
+// updateGroup serves 200, updateGroups 225.
 func (b *Broker) updateGroup(_ *netpoll.Conn, req *remoting.Command) answer {
 	return b.putGroups(json.RawMessage(req.Body))
 }
@@ -24,22 +27,29 @@ func (b *Broker) updateGroups(_ *netpoll.Conn, req *remoting.Command) answer {
 	return b.putGroups(list.GroupConfigList...)
 }
 
+// maxGroupBytes bounds the text of one group: all of them are in one document.
+const maxGroupBytes = 64 << 10
+
 // putGroups reads all groups before it changes one. What a group leaves out is stock's default, not what it was before.
 func (b *Broker) putGroups(texts ...json.RawMessage) answer {
 	all := make([]remoting.SubscriptionGroupConfig, len(texts))
 	for i, raw := range texts {
+		if len(raw) > maxGroupBytes {
+			return fail(remoting.RespInvalidParameter, fmt.Sprintf("The configuration of a group is longer than %d bytes.", maxGroupBytes))
+		}
 		all[i] = remoting.NewSubscriptionGroupConfig("")
 		if err := remoting.Unmarshal(raw, &all[i]); err != nil {
 			return fail(remoting.RespSystemError, err.Error())
 		}
-		if strings.TrimSpace(all[i].GroupName) == "" {
-			return fail(remoting.RespInvalidParameter, "The specified group is blank.")
+		if remark := meta.CheckGroupName(all[i].GroupName); remark != "" {
+			return fail(remoting.RespInvalidParameter, remark)
+		}
+		if err := meta.CheckGroup(&all[i]); err != nil {
+			return fail(remoting.RespInvalidParameter, err.Error())
 		}
 	}
-	for _, g := range all {
-		if err := b.groups.Alter(g); err != nil {
-			return fail(remoting.RespSystemError, err.Error())
-		}
+	if err := b.groups.Alter(all...); err != nil {
+		return fail(remoting.RespSystemError, err.Error())
 	}
 	return answer{}
 }
@@ -137,8 +147,28 @@ func (b *Broker) consumeStats(_ *netpoll.Conn, req *remoting.Command) answer {
 	if len(topics) == 0 {
 		topics = b.offsets.TopicsOf(group)
 	}
+	slices.Sort(topics)
+	topics = slices.Compact(topics)
+	if b.queuesOf(topics) > maxAnswerQueues {
+		return tooMany
+	}
 	s := b.groupStats(group, topics)
 	return withBody(s.AppendJSON(nil))
+}
+
+// maxAnswerQueues bounds the queues that one answer lists: more would not fit into a frame.
+const maxAnswerQueues = 1 << 16
+
+var tooMany = fail(remoting.RespSystemError, fmt.Sprintf("The answer would list more than %d queues.", maxAnswerQueues))
+
+// queuesOf is how many queues topics have to be read from, without those that are not there.
+func (b *Broker) queuesOf(topics []string) (n int64) {
+	for _, topic := range topics {
+		if t, ok := b.topics.Lookup(topic); ok {
+			n += int64(t.ReadQueueNums)
+		}
+	}
+	return n
 }
 
 // groupStats collects a group's figures over topics, leaving out topics that are gone and those that a group which is online no

@@ -51,6 +51,9 @@ func (b *Broker) resetOffset(_ *netpoll.Conn, req *remoting.Command) answer {
 	if _, ok := b.groups.Lookup(r.group); !ok {
 		return fail(remoting.RespSubscriptionGroupNotExist, "Group "+r.group+" does not exist")
 	}
+	if max(t.ReadQueueNums, t.WriteQueueNums) > maxAnswerQueues {
+		return tooMany
+	}
 	var table []remoting.QueueEntry[int64]
 	for id := range max(t.ReadQueueNums, t.WriteQueueNums) {
 		if r.queue >= 0 && id != r.queue || r.queue < 0 && id >= t.ReadQueueNums {
@@ -105,6 +108,9 @@ func (b *Broker) resetAtClients(r reset, forCpp bool) answer {
 	t, ok := b.topics.Lookup(r.topic)
 	if !ok {
 		return fail(remoting.RespSystemError, "[reset-offset] reset offset failed, no topic in this broker. topic="+r.topic)
+	}
+	if t.WriteQueueNums > maxAnswerQueues {
+		return tooMany
 	}
 	body := remoting.ResetOffsets{}
 	r.exact = false

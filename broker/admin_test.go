@@ -125,7 +125,8 @@ func TestDeletedTopicIsGone(t *testing.T) {
 	want(t, c.call(request(remoting.CodeGetTopicStatsInfo, "topic", "T")), remoting.RespTopicNotExist, "topic[T] not exist")
 	has(t, c.call(request(remoting.CodeQueryTopicsByConsumer, "group", "G")), `"topicList":[]`)
 	has(t, c.call(request(remoting.CodeGetAllConsumerOffset)), `"offsetTable":{}`)
-	want(t, c.call(request(remoting.CodeDeleteTopicInBroker, "topic", "../../T")), 0, "")
+	want(t, c.call(request(remoting.CodeDeleteTopicInBroker, "topic", "../../T")), remoting.RespInvalidParameter,
+		"The specified topic contains illegal characters, allowing only ^[%|a-zA-Z0-9_-]+$")
 	want(t, c.call(request(remoting.CodeDeleteTopicInBroker, "topic", " ")), remoting.RespInvalidParameter, "The specified topic is blank.")
 
 	sent := c.call(sendTo("T", 0, "", "new"))

@@ -67,16 +67,17 @@ func (b *Broker) putTopics(all []remoting.TopicConfig, attributes []string) answ
 			return a
 		}
 	}
-	for i := range all {
-		if _, err := b.topics.Alter(all[i], attributes[i]); err != nil {
-			return fail(remoting.RespSystemError, err.Error())
-		}
+	if _, err := b.topics.Alter(all, attributes); err != nil {
+		return fail(remoting.RespSystemError, err.Error())
 	}
 	if err := b.settled(); err != nil {
 		return fail(remoting.RespSystemError, err.Error())
 	}
 	return made
 }
+
+// maxQueueNums bounds a topic's queues: answers list them all. Stock has no bound.
+const maxQueueNums = 1<<16 - 1
 
 // checkTopic says what is wrong with a topic as an operator wants it.
 func (b *Broker) checkTopic(t *remoting.TopicConfig, attributes string) answer {
@@ -88,6 +89,9 @@ func (b *Broker) checkTopic(t *remoting.TopicConfig, attributes string) answer {
 	}
 	if t.ReadQueueNums < 0 || t.WriteQueueNums < 0 {
 		return fail(remoting.RespInvalidParameter, fmt.Sprintf("The topic[%s] has a negative number of queues.", t.TopicName))
+	}
+	if t.ReadQueueNums > maxQueueNums || t.WriteQueueNums > maxQueueNums {
+		return fail(remoting.RespInvalidParameter, fmt.Sprintf("The topic[%s] has more than %d queues.", t.TopicName, maxQueueNums))
 	}
 	var current map[string]string
 	old, exists := b.topics.Lookup(t.TopicName)
@@ -112,8 +116,8 @@ func systemTopicRemark(name string) string {
 // is not there but has queues is cleared all the same: an earlier deletion was cut short.
 func (b *Broker) deleteTopic(_ *netpoll.Conn, req *remoting.Command) answer {
 	name := req.Text("topic")
-	if strings.TrimSpace(name) == "" {
-		return fail(remoting.RespInvalidParameter, "The specified topic is blank.")
+	if remark := meta.CheckStoredTopicName(name); remark != "" {
+		return fail(remoting.RespInvalidParameter, remark)
 	}
 	if b.system.Has(name) {
 		return fail(remoting.RespInvalidParameter, systemTopicRemark(name))
@@ -172,6 +176,9 @@ func (b *Broker) topicStats(_ *netpoll.Conn, req *remoting.Command) answer {
 	t, ok := b.topics.Lookup(name)
 	if !ok {
 		return fail(remoting.RespTopicNotExist, "topic["+name+"] not exist")
+	}
+	if max(t.ReadQueueNums, t.WriteQueueNums) > maxAnswerQueues {
+		return tooMany
 	}
 	s := remoting.TopicStats{TopicPutTps: b.stats.TopicPutTps(name)}
 	for id := range max(t.ReadQueueNums, t.WriteQueueNums) {

@@ -60,6 +60,7 @@ type Broker struct {
 	workers   *netpoll.Workers // for requests that answer when they are done
 	readers   *netpoll.Workers // for pulls that need the disk: nothing else may keep them waiting
 	pending   *netpoll.Budget  // of requests that wait: for workers, for a client's answer, for their topic
+	slow      *netpoll.Workers // for what may wait long, or needs much memory: few at a time
 	handlers  *[maxCode]handler
 	loops     []*loopState
 	holds     *holds
@@ -110,6 +111,7 @@ func New(o Options) (*Broker, error) {
 	so.StoreHost, so.Logger, so.BatchTopic = b.advertise, b.logger, b.isBatchTopic
 	b.maxLevel = len(so.DelayLevels)
 	b.syncLimit = time.Duration(b.c.Int("syncFlushTimeout")) * time.Millisecond
+	b.declareTopics(so)
 	if b.store, err = store.Open(so); err != nil {
 		return nil, err
 	}
@@ -133,27 +135,11 @@ func New(o Options) (*Broker, error) {
 
 // openTables reads the documents and makes what must exist.
 func (b *Broker) openTables() error {
-	docs := map[store.Doc][]byte{}
-	for _, d := range []store.Doc{store.DocTopics, store.DocGroups, store.DocConsumerOffsets} {
-		doc, err := b.store.LoadDoc(d)
-		if err != nil {
-			return err
-		}
-		docs[d] = doc
-	}
 	b.registrar = newRegistrar(b)
-	b.persister = meta.NewPersister(b.logger)
-	var err error
-	if b.topics, err = meta.NewTopics(docs[store.DocTopics], time.Now, b.topicsChanged); err == nil {
-		b.groups, err = meta.NewGroups(docs[store.DocGroups], time.Now, func() bool { return b.c.Bool("autoCreateSubscriptionGroup") }, b.groupsChanged)
-	}
-	if err == nil {
-		b.offsets, err = meta.NewOffsets(docs[store.DocConsumerOffsets], time.Now)
-	}
-	if err != nil {
-		b.persister.Close()
+	if err := b.readTables(); err != nil {
 		return err
 	}
+	b.persister = meta.NewPersister(b.logger)
 	save := func(d store.Doc) func([]byte) error {
 		return func(doc []byte) error { return b.store.SaveDoc(d, doc) }
 	}
@@ -176,6 +162,43 @@ func (b *Broker) openTables() error {
 	return nil
 }
 
+// readTables makes the tables of what is on disk.
+func (b *Broker) readTables() error {
+	auto := func() bool { return b.c.Bool("autoCreateSubscriptionGroup") }
+	err := b.store.ReadDoc(store.DocTopics, func(doc []byte) (err error) {
+		b.topics, err = meta.NewTopics(doc, time.Now, b.topicsChanged)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	err = b.store.ReadDoc(store.DocGroups, func(doc []byte) (err error) {
+		b.groups, err = meta.NewGroups(doc, time.Now, auto, b.groupsChanged)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return b.store.ReadDoc(store.DocConsumerOffsets, func(doc []byte) (err error) {
+		b.offsets, err = meta.NewOffsets(doc, time.Now)
+		return err
+	})
+}
+
+// declareTopics has the store know the topics' kinds while it looks at what the last run left: before the tables are there.
+func (b *Broker) declareTopics(so store.Options) {
+	doc, err := store.PeekDoc(so, store.DocTopics)
+	if err == nil {
+		var topics *meta.Topics
+		if topics, err = meta.NewTopics(doc, time.Now, func() {}); err == nil {
+			b.declared.Store(topics)
+		}
+	}
+	if err != nil {
+		b.logger.Warn("topics are not known while the store is opened", "error", err)
+	}
+}
+
 // addTopicsDocument has the topics written, and tells them how far they are on disk.
 func (b *Broker) addTopicsDocument(save func([]byte) error) int {
 	var counter int64 // of a version that the content at hand has; the persister's own
@@ -192,7 +215,7 @@ func (b *Broker) addTopicsDocument(save func([]byte) error) int {
 	})
 }
 
-// isBatchTopic says that a topic keeps batches as they are. Topics whose batches are there already are known to the store.
+// isBatchTopic says that a topic keeps batches as they are.
 func (b *Broker) isBatchTopic(topic []byte) bool {
 	topics := b.declared.Load()
 	if topics == nil {
@@ -235,6 +258,7 @@ func (b *Broker) Start() error {
 	b.pending = netpoll.NewBudget(maxPendingBytes)
 	b.workers = netpoll.NewWorkers(16, 4096, b.pending)
 	b.readers = netpoll.NewWorkers(16, 4096, netpoll.NewBudget(maxReadingBytes))
+	b.slow = netpoll.NewWorkers(maxQueries, 4096, b.pending)
 	b.noteDiskUse()
 	n, err := netpoll.Serve(netpoll.Options{
 		Addrs: []string{net.JoinHostPort(host, strconv.Itoa(port)), net.JoinHostPort(host, strconv.Itoa(fast))},
@@ -244,6 +268,7 @@ func (b *Broker) Start() error {
 	if err != nil {
 		b.workers.Close()
 		b.readers.Close()
+		b.slow.Close()
 		b.persister.Close()
 		return errors.Join(fmt.Errorf("broker: %w", err), b.delay.Close(context.Background()), b.store.Close(context.Background()))
 	}
@@ -331,6 +356,7 @@ func (b *Broker) Shutdown(ctx context.Context) error {
 	err = errors.Join(err, b.net.Shutdown(ctx))
 	b.workers.Close()
 	b.readers.Close()
+	b.slow.Close()
 	b.persister.Mark(b.documents.offsets, nil)
 	b.persister.Close()
 	return errors.Join(err, b.store.Close(ctx))

@@ -2,6 +2,7 @@ package broker
 
 import (
 	"encoding/json"
+	"fmt"
 	"time"
 
 	"ringmq/broker/member"
@@ -16,10 +17,33 @@ func (b *Broker) heartbeat(c *netpoll.Conn, req *remoting.Command) answer {
 	if err := remoting.Unmarshal(req.Body, &d); err != nil {
 		return fail(remoting.RespSystemError, err.Error())
 	}
-	known := d.ConsumerDataSet[:0]
-	for _, g := range d.ConsumerDataSet {
-		config := b.groups.Find([]byte(g.GroupName))
-		if config == nil {
+	if !b.members.Fits(c.ID(), &d) {
+		return fail(remoting.RespSystemError, fmt.Sprintf("the heartbeat is too large: a connection may have %d groups, a group %d subscriptions of %d bytes",
+			member.MaxGroupsPerConn, member.MaxSubscriptionsPerGroup, member.MaxSubscriptionBytes))
+	}
+	d.ConsumerDataSet = b.knownGroups(d.ConsumerDataSet)
+	client := member.Client{Conn: c.ID(), ID: d.ClientID, Language: req.Language.String(), Version: req.Version, Addr: c.RemoteAddr()}
+	changed, changes := b.members.Heartbeat(client, &d, b.notifies)
+	b.notify(changes)
+	a := answer{Fields: []answerField{{"IS_SUB_CHANGE", "false"}, {"IS_SUPPORT_HEART_BEAT_V2", "true"}}}
+	if changed {
+		a.Fields[0].Value = "true"
+	}
+	return a
+}
+
+// knownGroups are those of a heartbeat that exist, or may be made. Their retry topics are made: everything in one change of either table,
+// however many groups a client names.
+func (b *Broker) knownGroups(all []remoting.ConsumerData) []remoting.ConsumerData {
+	names := make([]string, len(all))
+	for i := range all {
+		names[i] = all[i].GroupName
+	}
+	known := all[:0]
+	var retries []remoting.TopicConfig
+	for i, config := range b.groups.FindAll(names) {
+		g := all[i]
+		if config == nil || meta.CheckGroupName(g.GroupName) != "" {
 			continue
 		}
 		known = append(known, g)
@@ -32,17 +56,10 @@ func (b *Broker) heartbeat(c *netpoll.Conn, req *remoting.Command) answer {
 				retry.Order = true
 			}
 		}
-		b.topics.Ensure(retry)
+		retries = append(retries, retry)
 	}
-	d.ConsumerDataSet = known
-	client := member.Client{Conn: c.ID(), ID: d.ClientID, Language: req.Language.String(), Version: req.Version, Addr: c.RemoteAddr()}
-	changed, changes := b.members.Heartbeat(client, &d, b.notifies)
-	b.notify(changes)
-	a := answer{Fields: []answerField{{"IS_SUB_CHANGE", "false"}, {"IS_SUPPORT_HEART_BEAT_V2", "true"}}}
-	if changed {
-		a.Fields[0].Value = "true"
-	}
-	return a
+	b.topics.EnsureAll(retries)
+	return known
 }
 
 // notifies says whether a group's members want to be told of changes.

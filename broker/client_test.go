@@ -2,6 +2,7 @@ package broker
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -242,4 +243,33 @@ func TestFirstOffsetOfANewGroup(t *testing.T) {
 	}
 	want(t, query("T", 0, "setZeroIfNotFound", false), remoting.RespQueryNotFound, "Not found, do not set to zero, maybe this group boot first")
 	want(t, query("Missing", 0), remoting.RespQueryNotFound, "Not found, V3_0_6_SNAPSHOT maybe this group consumer boot first")
+}
+
+// TestHeartbeatOfManyGroupsIsOneChange: made one by one, each group copied a part of two tables.
+func TestHeartbeatOfManyGroupsIsOneChange(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	topics, groups := r.broker.topics.Version().Counter, r.broker.groups.Version().Counter
+	d := remoting.HeartbeatData{ClientID: "c"}
+	for i := range 5000 {
+		d.ConsumerDataSet = append(d.ConsumerDataSet, remoting.ConsumerData{GroupName: fmt.Sprint("g", i), MessageModel: "BROADCASTING"})
+	}
+	body, err := json.Marshal(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := r.dial()
+	for range 2 {
+		want(t, c.call(withText(remoting.CodeHeartBeat, string(body))), 0, "")
+	}
+	if t1, g1 := r.broker.topics.Version().Counter, r.broker.groups.Version().Counter; t1 != topics+1 || g1 != groups+1 {
+		t.Fatal("changes:", t1-topics, g1-groups)
+	}
+	for _, i := range []int{0, 4999} {
+		_, topic := r.broker.topics.Lookup("%RETRY%" + fmt.Sprint("g", i))
+		_, group := r.broker.groups.Lookup(fmt.Sprint("g", i))
+		if !topic || !group || !strings.Contains(c.members(fmt.Sprint("g", i)), `"c"`) {
+			t.Error(i, topic, group)
+		}
+	}
 }

@@ -21,6 +21,7 @@ type onWorker func(c *netpoll.Conn, req *remoting.Command) answer
 type handler struct {
 	loop   onLoop
 	worker onWorker
+	slow   bool // on few workers of its own
 	main   bool // not on the second port
 }
 
@@ -89,7 +90,7 @@ func (b *Broker) table() *[maxCode]handler {
 		remoting.CodeLockBatchMq:             {loop: b.quick(b.lockQueues)},
 		remoting.CodeUnlockBatchMq:           {loop: b.quick(b.unlockQueues)},
 		remoting.CodeConsumerSendMsgBack:     {loop: b.sendBack},
-		remoting.CodeQueryMessage:            {worker: b.queryMessage},
+		remoting.CodeQueryMessage:            {worker: b.queryMessage, slow: true},
 		remoting.CodeViewMessageById:         {worker: b.viewMessage},
 	}
 	for code, fn := range b.adminTable() {
@@ -132,7 +133,11 @@ func (h *handlerSide) Serve(c *netpoll.Conn, req *remoting.Command) netpoll.Verd
 	case hd.loop != nil:
 		return hd.loop(c, req)
 	}
-	ok := b.workers.TryClone(req, func(own *remoting.Command) {
+	pool := b.workers
+	if hd.slow {
+		pool = b.slow
+	}
+	ok := pool.TryClone(req, func(own *remoting.Command) {
 		a := hd.worker(c, own)
 		if !own.IsOneway() {
 			_ = c.Give(a.append(nil, own))

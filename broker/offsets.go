@@ -48,8 +48,12 @@ func (b *Broker) updateConsumerOffset(_ *netpoll.Conn, req *remoting.Command) an
 	if _, ok := b.groups.Lookup(string(group)); !ok {
 		return fail(remoting.RespSubscriptionGroupNotExist, "Group "+string(group)+" not exist!")
 	}
-	if _, ok := b.topics.Get(topic); !ok {
+	t, ok := b.topics.Get(topic)
+	if !ok {
 		return fail(remoting.RespTopicNotExist, "Topic "+string(topic)+" not exist!")
+	}
+	if queue < 0 || queue >= max(t.ReadQueueNums, t.WriteQueueNums) {
+		return answer{} // as stock answers; progress in a queue that is not there is not kept
 	}
 	if !b.offsets.Commit(group, topic, queue, offset) {
 		return answer{Remark: "Offset has been previously reset"}

@@ -7,6 +7,9 @@ import (
 	"ringmq/netpoll/remoting"
 )
 
+// maxQueries bounds the queries that run: each may hold as much as a frame, twice.
+const maxQueries = 4
+
 // queryMessage serves 12: messages by key, or by the key the client gave them.
 func (b *Broker) queryMessage(_ *netpoll.Conn, req *remoting.Command) answer {
 	topic, _ := req.Get("topic")

@@ -2,9 +2,7 @@ package broker
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -181,6 +179,7 @@ type nameServer struct {
 	addr   string
 	mu     sync.Mutex // one registration at a time
 	client *netpoll.Client
+	parts  int64       // requests that were not the last of their registration
 	sent   int64       // counter of the version that it has, all of it
 	lost   atomic.Bool // it did not answer the last time
 	redial chan struct{}
@@ -223,8 +222,8 @@ func (t *nameServer) register(full bool) error {
 
 func (t *nameServer) call(full bool) error {
 	ctx, cancel := context.WithTimeout(t.r.ctx, registerTimeout)
-	defer cancel()
 	c, fresh, err := t.connection(ctx)
+	cancel()
 	if err != nil {
 		return err
 	}
@@ -242,14 +241,34 @@ func (t *nameServer) call(full bool) error {
 	} else if table, version, full = t.r.b.topics.Since(t.sent); !full && version.Counter == t.sent {
 		return nil
 	}
-	resp, err := c.Call(ctx, t.r.b.registration(table, version))
-	if err != nil {
+	if err := t.send(c, table, version); err != nil {
 		return err
 	}
-	if resp.Code != remoting.RespSuccess {
-		return fmt.Errorf("code %d: %s", resp.Code, resp.Remark)
-	}
 	t.sent = version.Counter
+	return nil
+}
+
+// send registers topics that make up a version, in as many requests as they need. The last alone carries the version: until then the
+// name server has one that is no version of the table, another with every request, for it passes over topics that come with the
+// version it has.
+func (t *nameServer) send(c *netpoll.Client, table map[string]*remoting.TopicConfig, version remoting.DataVersion) error {
+	parts := registrationParts(table, maxRegistrationBytes)
+	for i, part := range parts {
+		v := version
+		if i < len(parts)-1 {
+			t.parts++
+			v.Timestamp, v.Counter = time.Now().UnixMilli(), -t.parts
+		}
+		ctx, cancel := context.WithTimeout(t.r.ctx, registerTimeout)
+		resp, err := c.Call(ctx, t.r.b.registration(part, v))
+		cancel()
+		if err != nil {
+			return err
+		}
+		if resp.Code != remoting.RespSuccess {
+			return fmt.Errorf("code %d: %s", resp.Code, resp.Remark)
+		}
+	}
 	return nil
 }
 
@@ -299,48 +318,4 @@ func (t *nameServer) unregister(ctx context.Context) {
 	}
 	t.client.Close()
 	t.client = nil
-}
-
-// identify sets the fields by which a name server knows a broker.
-func (b *Broker) identify(cmd *remoting.Command) {
-	cmd.Set("brokerName", b.name)
-	cmd.Set("brokerAddr", b.advertise.String())
-	cmd.Set("clusterName", b.cluster)
-	cmd.Set("brokerId", b.c.Text("brokerId"))
-}
-
-// registration is the request that enters the broker with the topics that make up a version.
-func (b *Broker) registration(table map[string]*remoting.TopicConfig, version remoting.DataVersion) *remoting.Command {
-	if perm := b.permission(); perm&(remoting.PermRead|remoting.PermWrite) != remoting.PermRead|remoting.PermWrite {
-		masked := make(map[string]*remoting.TopicConfig, len(table))
-		for n, c := range table {
-			m := *c
-			m.Perm &= perm
-			masked[n] = &m
-		}
-		table = masked
-	}
-	body, err := json.Marshal(remoting.RegisterBrokerBody{
-		FilterServerList: []string{},
-		TopicConfigSerializeWrapper: remoting.TopicConfigTable{
-			DataVersion: version, TopicConfigTable: table,
-			TopicQueueMappingDetailMap: map[string]any{}, TopicQueueMappingInfoMap: map[string]any{},
-		},
-	})
-	if err != nil {
-		panic(err)
-	}
-	cmd := remoting.NewRequest(remoting.CodeRegisterBroker)
-	b.identify(cmd)
-	cmd.Set("haServerAddr", b.haAddr())
-	cmd.Set("enableActingMaster", "false")
-	cmd.Set("compressed", "false")
-	cmd.Set("bodyCrc32", strconv.FormatUint(uint64(remoting.BodyCRC(body)), 10))
-	cmd.Body = body
-	return cmd
-}
-
-// haAddr is the address slaves would replicate from, as stock announces it.
-func (b *Broker) haAddr() string {
-	return b.c.Text("brokerIP2") + ":" + strconv.Itoa(int(b.advertise.Port())+1)
 }

@@ -85,3 +85,42 @@ func TestAlterationsOfOneMomentAreAllInTheRoute(t *testing.T) {
 		}
 	}
 }
+
+// TestMoreTopicsThanARequestHolds: they are registered in parts, and an alteration of one is not passed over.
+func TestMoreTopicsThanARequestHolds(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	const topics = 90_000 // more than 16 MiB of them
+	many := func(queues int32) {
+		all := make([]remoting.TopicConfig, topics)
+		for i := range all {
+			all[i] = remoting.NewTopicConfig("topic-with-a-long-name-"+strconv.Itoa(i), queues, remoting.PermRead|remoting.PermWrite)
+		}
+		r.broker.topics.Put(all...)
+		if err := r.broker.settled(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	routes := r.dialRoutes()
+	for _, queues := range []int32{1, 2} {
+		many(queues)
+		r.broker.registrar.round(true)
+		if len(r.broker.Registered()) != 1 {
+			t.Fatal("not registered")
+		}
+		for i := 0; i < topics; i += 1000 {
+			got := routes.call(request(remoting.CodeGetRouteinfoByTopic, "topic", "topic-with-a-long-name-"+strconv.Itoa(i)))
+			if !strings.Contains(string(got.Body), `"writeQueueNums":`+strconv.Itoa(int(queues))) {
+				t.Fatal(i, got.Code, string(got.Body))
+			}
+		}
+	}
+	if full := len(r.broker.registration(r.broker.topics.All(), remoting.DataVersion{}).Body); full < remoting.MaxFrameBytes {
+		t.Fatal("the test is too small:", full)
+	}
+	for _, part := range registrationParts(r.broker.topics.All(), maxRegistrationBytes) {
+		if n := len(r.broker.registration(part, remoting.DataVersion{}).Body); n > maxRegistrationBytes {
+			t.Error("a part of", n)
+		}
+	}
+}

@@ -18,6 +18,9 @@ import (
 	"ringmq/store/record"
 )
 
+// sysFlagsOfBatches are the bits that only the store sets: a record with them takes as many places in its queue as it says.
+const sysFlagsOfBatches = record.SysFlagInnerBatch | record.SysFlagNeedUnwrap
+
 const faq = "\nSee https://rocketmq.apache.org/docs/bestPractice/06FAQ for further details."
 
 // outcome of an attempt to store a send.
@@ -59,7 +62,7 @@ func (b *Broker) trySend(c *netpoll.Conn, req *remoting.Command) outcome {
 	}
 	m := &l.message
 	*m = store.Message{
-		Topic: h.Topic, QueueID: queue, Flag: h.Flag, SysFlag: h.SysFlag | t.sysFlag, BornTimestamp: h.BornTimestamp, BornHost: c.RemoteAddr(),
+		Topic: h.Topic, QueueID: queue, Flag: h.Flag, SysFlag: h.SysFlag&^sysFlagsOfBatches | t.sysFlag, BornTimestamp: h.BornTimestamp, BornHost: c.RemoteAddr(),
 		StoreHost: b.advertise, ReconsumeTimes: h.ReconsumeTimes, Body: req.Body,
 	}
 	if h.Batch {
@@ -186,6 +189,9 @@ func (b *Broker) sendOne(c *netpoll.Conn, req *remoting.Command, l *loopState, t
 	}
 	known := &l.known
 	known.Scan(h.Properties)
+	if h.SysFlag&record.SysFlagInnerBatch != 0 || known.InnerNum != nil {
+		return b.refuse(c, req, remoting.RespMessageIllegal, b.illegal())
+	}
 	if known.Keys == nil && t.needsKey {
 		return b.refuse(c, req, remoting.RespMessageIllegal, "Required message key is missing")
 	}

@@ -54,7 +54,7 @@ type returned struct {
 func (s *returned) read(req *remoting.Command) (a answer, done bool) {
 	b := s.b
 	config := b.groups.Find([]byte(s.group))
-	if config == nil {
+	if config == nil || meta.CheckGroupName(s.group) != "" {
 		return fail(remoting.RespSubscriptionGroupNotExist, "subscription group not exist, "+s.group+" "+faq), true
 	}
 	if b.permission()&remoting.PermWrite == 0 {
@@ -71,6 +71,10 @@ func (s *returned) read(req *remoting.Command) (a answer, done bool) {
 	var r record.Record
 	if err != nil || r.Parse(raw) != nil {
 		return fail(remoting.RespSystemError, "look message by offset failed, "+strconv.FormatInt(offset, 10)), true
+	}
+	if r.SysFlag&record.SysFlagInnerBatch != 0 {
+		// Retry topics keep no batches. A client that hears this sends the one message it means.
+		return fail(remoting.RespSystemError, "MESSAGE_ILLEGAL"), true
 	}
 	s.from = string(r.Topic)
 	if s.m, s.topic, err = b.givenBack(req, config, &r); err != nil {

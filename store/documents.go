@@ -50,11 +50,50 @@ func (s *Store) LoadDoc(d Doc) ([]byte, error) { return s.docs.load(d) }
 // new document. Blocking; any goroutine; calls for one document are made one after the other.
 func (s *Store) SaveDoc(d Doc, b []byte) error { return s.docs.save(d, b) }
 
-func (c *documents) load(d Doc) ([]byte, error) {
+// ReadDoc hands a document to read, and the one before it where read cannot take it; nil where there is none that it takes, as at the
+// first start. One that was not taken is kept under another name, .unreadable, so that nothing that is saved later takes its place.
+// Blocking; any goroutine.
+func (s *Store) ReadDoc(d Doc, read func([]byte) error) error {
+	c := &s.docs
 	c.locks[d].Lock()
 	defer c.locks[d].Unlock()
 	name := c.dir + "/" + docNames[d]
 	for _, n := range []string{name, name + ".bak"} {
+		b, err := c.readFirst(n)
+		if err != nil {
+			return err
+		}
+		if b == nil {
+			continue
+		}
+		if err = read(b); err == nil {
+			return nil
+		}
+		c.logger.Error("document cannot be read, it is kept as .unreadable and the one before is taken", "file", n, "error", err)
+		if err := c.fs.Rename(n, n+".unreadable"); err != nil {
+			return fmt.Errorf("set unreadable document aside: %w", err)
+		}
+	}
+	return read(nil)
+}
+
+// PeekDoc reads a document of a store that need not be open, whole as it is now; nil: there is none.
+func PeekDoc(o Options, d Doc) ([]byte, error) {
+	o = o.withDefaults()
+	c := documents{fs: o.FS, dir: o.Root + "/config", logger: o.Logger}
+	return c.load(d)
+}
+
+func (c *documents) load(d Doc) ([]byte, error) {
+	c.locks[d].Lock()
+	defer c.locks[d].Unlock()
+	name := c.dir + "/" + docNames[d]
+	return c.readFirst(name, name+".bak")
+}
+
+// readFirst reads the first of some files that is there and whole; nil: none is.
+func (c *documents) readFirst(names ...string) ([]byte, error) {
+	for _, n := range names {
 		b, err := readWhole(c.fs, n, maxDocumentBytes)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue

@@ -231,6 +231,8 @@ type Keyed struct {
 
 // QueryKey finds up to limit records by topic and key (hash equality, as the index has it), stored between begin and end
 // (ms): the newest ones, in the order of the log. Lost records are left out. May do I/O.
+//
+// Records end before they are more than 15 MiB: an answer is one frame.
 func (s *Store) QueryKey(topic, key []byte, limit int, begin, end int64) (Keyed, error) {
 	if s.index == nil {
 		return Keyed{}, nil
@@ -241,8 +243,12 @@ func (s *Store) QueryKey(topic, key []byte, limit int, begin, end int64) (Keyed,
 		return k, fmt.Errorf("query key index: %w", err)
 	}
 	slices.Sort(offsets)
+	bytes := 0
 	for _, at := range offsets {
 		raw, err := s.MessageByOffset(at, nil)
+		if bytes += len(raw); bytes > maxKeyedBytes {
+			break
+		}
 		if err == nil {
 			k.Records = append(k.Records, raw)
 		} else if !errors.Is(err, ErrNotFound) && !errors.Is(err, ErrCorrupt) {
@@ -251,6 +257,9 @@ func (s *Store) QueryKey(topic, key []byte, limit int, begin, end int64) (Keyed,
 	}
 	return k, nil
 }
+
+// maxKeyedBytes bounds what QueryKey holds in memory.
+const maxKeyedBytes = 15 << 20
 
 // maxQueueUnits bounds what one call of QueueUnits returns.
 const maxQueueUnits = 1 << 16

@@ -15,7 +15,11 @@ type Locks struct {
 	clock  func() time.Time // its monotonic reading counts
 	mu     sync.Mutex
 	groups map[string]map[remoting.MessageQueue]*queueLock
+	count  int // of all locks
 }
+
+// maxLocks bounds the locks of all groups; beyond them no queue is given that nobody had.
+const maxLocks = 1 << 20
 
 type queueLock struct {
 	client string
@@ -41,7 +45,10 @@ func (l *Locks) Lock(group, client string, queues []remoting.MessageQueue) []rem
 	for _, q := range queues {
 		e := held[q]
 		switch {
+		case e == nil && l.count >= maxLocks:
+			continue
 		case e == nil:
+			l.count++
 			held[q] = &queueLock{client: client, since: now}
 		case e.client == client || now.Sub(e.since) > LockFor:
 			e.client, e.since = client, now
@@ -61,6 +68,7 @@ func (l *Locks) Unlock(group, client string, queues []remoting.MessageQueue) {
 	for _, q := range queues {
 		if e := held[q]; e != nil && e.client == client {
 			delete(held, q)
+			l.count--
 		}
 	}
 	if len(held) == 0 {
@@ -100,6 +108,7 @@ func (l *Locks) Expire() (n int) {
 		for q, e := range held {
 			if now.Sub(e.since) > LockFor {
 				delete(held, q)
+				l.count--
 				n++
 			}
 		}

@@ -208,8 +208,11 @@ func TestProducers(t *testing.T) {
 	if _, ok := m.Producer("p"); ok {
 		t.Fatal("still there")
 	}
-	if got := m.ProducerTable().Data; len(got) != 1 {
-		t.Fatal(got)
+	if got := m.ProducerTable().Data; len(got) != 1 || len(m.conns) != 1 {
+		t.Fatal(got, m.conns)
+	}
+	if m.ConnClosed(1, always); len(m.conns) != 0 || len(m.ProducerTable().Data) != 0 {
+		t.Fatal("left over:", m.conns)
 	}
 }
 

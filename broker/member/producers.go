@@ -14,7 +14,8 @@ type producers struct {
 	clock  func() time.Time
 	mu     sync.Mutex
 	groups map[string]map[uint64]*producer
-	next   map[string]int // who is asked next about a transaction
+	conns  map[uint64]map[string]struct{} // connection -> groups: its end must not cost a look at all
+	next   map[string]int                 // who is asked next about a transaction
 }
 
 type producer struct {
@@ -23,7 +24,7 @@ type producer struct {
 }
 
 func (p *producers) init(clock func() time.Time) {
-	p.clock, p.groups, p.next = clock, map[string]map[uint64]*producer{}, map[string]int{}
+	p.clock, p.groups, p.conns, p.next = clock, map[string]map[uint64]*producer{}, map[uint64]map[string]struct{}{}, map[string]int{}
 }
 
 // registerProducer takes one producer group of a heartbeat.
@@ -34,6 +35,10 @@ func (p *producers) registerProducer(c Client, group string) {
 		p.groups[group] = map[uint64]*producer{}
 	}
 	p.groups[group][c.Conn] = &producer{Client: c, seen: p.clock()}
+	if p.conns[c.Conn] == nil {
+		p.conns[c.Conn] = map[string]struct{}{}
+	}
+	p.conns[c.Conn][group] = struct{}{}
 }
 
 // unregisterProducer takes a connection out of a group.
@@ -44,6 +49,10 @@ func (p *producers) unregisterProducer(conn uint64, group string) {
 }
 
 func (p *producers) leave(conn uint64, group string) {
+	delete(p.conns[conn], group)
+	if len(p.conns[conn]) == 0 {
+		delete(p.conns, conn)
+	}
 	delete(p.groups[group], conn)
 	if len(p.groups[group]) == 0 {
 		delete(p.groups, group)
@@ -54,10 +63,8 @@ func (p *producers) leave(conn uint64, group string) {
 func (p *producers) removeProducer(conn uint64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for group, members := range p.groups {
-		if members[conn] != nil {
-			p.leave(conn, group)
-		}
+	for group := range p.conns[conn] {
+		p.leave(conn, group)
 	}
 }
 

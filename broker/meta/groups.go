@@ -23,11 +23,9 @@ type Groups struct {
 
 // NewGroups reads the document (nil: none yet) and adds the groups that always exist.
 func NewGroups(doc []byte, clock func() time.Time, auto func() bool, changed func()) (*Groups, error) {
-	var f remoting.GroupTable
-	if len(doc) > 0 {
-		if err := remoting.Unmarshal(doc, &f); err != nil {
-			return nil, fmt.Errorf("subscriptionGroup.json: %w", err)
-		}
+	f, err := readGroups(doc)
+	if err != nil {
+		return nil, err
 	}
 	all := make(map[string]*remoting.SubscriptionGroupConfig, len(f.SubscriptionGroupTable))
 	for name, c := range f.SubscriptionGroupTable {
@@ -56,6 +54,15 @@ func NewGroups(doc []byte, clock func() time.Time, auto func() bool, changed fun
 	return g, nil
 }
 
+func readGroups(doc []byte) (f remoting.GroupTable, err error) {
+	if len(doc) > 0 {
+		if err = remoting.Unmarshal(doc, &f); err != nil {
+			err = fmt.Errorf("subscriptionGroup.json: %w", err)
+		}
+	}
+	return f, err
+}
+
 // Find returns a group's configuration and creates it where that is allowed; nil if there is none. No allocation and no lock
 // for a known one.
 func (g *Groups) Find(name []byte) *remoting.SubscriptionGroupConfig {
@@ -80,6 +87,39 @@ func (g *Groups) Find(name []byte) *remoting.SubscriptionGroupConfig {
 	return &c
 }
 
+// FindAll is Find for many names: those that are missing are created in one change.
+func (g *Groups) FindAll(names []string) []*remoting.SubscriptionGroupConfig {
+	found := make([]*remoting.SubscriptionGroupConfig, len(names))
+	missing := map[string]*remoting.SubscriptionGroupConfig{}
+	look := func() {
+		clear(missing)
+		for i, name := range names {
+			found[i] = g.table.lookup(name)
+			if found[i] != nil || !g.auto() && !IsSystemGroup(name) || CheckGroupName(name) != "" {
+				continue
+			}
+			if missing[name] == nil {
+				c := remoting.NewSubscriptionGroupConfig(name)
+				missing[name] = &c
+			}
+			found[i] = missing[name]
+		}
+	}
+	if look(); len(missing) == 0 {
+		return found
+	}
+	g.mu.Lock()
+	if look(); len(missing) == 0 {
+		g.mu.Unlock()
+		return found
+	}
+	g.table.setAll(missing)
+	g.bump()
+	g.mu.Unlock()
+	g.changed()
+	return found
+}
+
 // Lookup returns a group's configuration without creating it.
 func (g *Groups) Lookup(name string) (*remoting.SubscriptionGroupConfig, bool) {
 	c := g.table.lookup(name)
@@ -101,38 +141,54 @@ func (g *Groups) Version() remoting.DataVersion {
 
 // Put creates or replaces groups.
 func (g *Groups) Put(all ...remoting.SubscriptionGroupConfig) {
-	g.mu.Lock()
+	next := make(map[string]*remoting.SubscriptionGroupConfig, len(all))
 	for i := range all {
 		c := all[i]
 		if c.Attributes == nil {
 			c.Attributes = map[string]string{}
 		}
-		g.table.set(c.GroupName, &c)
+		next[c.GroupName] = &c
 	}
+	g.mu.Lock()
+	g.table.setAll(next)
 	g.bump()
 	g.mu.Unlock()
 	g.changed()
 }
 
-// Alter creates or replaces a group as an operator asks for it (200, 225): its attributes are changes, with keys that begin
-// with + or -. A group of this release has no attribute that could be set. Errors have stock's words.
-func (g *Groups) Alter(c remoting.SubscriptionGroupConfig) error {
+// Alter creates or replaces groups as an operator asks for it (200, 225), all in one change or none: their attributes are changes, with
+// keys that begin with + or -. A group of this release has no attribute that could be set. Errors have stock's words.
+func (g *Groups) Alter(all ...remoting.SubscriptionGroupConfig) error {
+	next := make(map[string]*remoting.SubscriptionGroupConfig, len(all))
 	g.mu.Lock()
-	old := g.table.lookup(c.GroupName)
-	var current map[string]string
-	if old != nil {
-		current = old.Attributes
+	for i := range all {
+		c := all[i]
+		old := g.table.lookup(c.GroupName)
+		var current map[string]string
+		if old != nil {
+			current = old.Attributes
+		}
+		var err error
+		if c.Attributes, err = alter(nil, old == nil, current, c.Attributes); err != nil {
+			g.mu.Unlock()
+			return err
+		}
+		next[c.GroupName] = &c
 	}
-	var err error
-	if c.Attributes, err = alter(nil, old == nil, current, c.Attributes); err != nil {
-		g.mu.Unlock()
-		return err
-	}
-	g.table.set(c.GroupName, &c)
+	g.table.setAll(next)
 	g.bump()
 	g.mu.Unlock()
 	g.changed()
 	return nil
+}
+
+// CheckGroup says whether a document with this group in it can be read again.
+func CheckGroup(c *remoting.SubscriptionGroupConfig) error {
+	doc, err := encode(remoting.GroupTable{SubscriptionGroupTable: map[string]*remoting.SubscriptionGroupConfig{c.GroupName: c}})
+	if err == nil {
+		_, err = readGroups(doc)
+	}
+	return err
 }
 
 // Delete removes a group and reports whether it was there.

@@ -60,6 +60,22 @@ func (t *table[V]) set(name string, v *V) {
 	t.count.Add(int64(len(next) - before))
 }
 
+// setAll puts many values at the price of one copy of each part they are in.
+func (t *table[V]) setAll(all map[string]*V) {
+	parts := map[uint32]map[string]*V{}
+	for name, v := range all {
+		n := partOf(name)
+		if parts[n] == nil {
+			parts[n] = maps.Clone(*t.parts[n].Load())
+		}
+		parts[n][name] = v
+	}
+	for n, next := range parts {
+		t.count.Add(int64(len(next) - len(*t.parts[n].Load())))
+		t.parts[n].Store(&next)
+	}
+}
+
 // all is a copy of the whole table.
 func (t *table[V]) all() map[string]*V {
 	m := make(map[string]*V, t.count.Load())

@@ -128,40 +128,74 @@ func (t *Topics) Touch() {
 
 // Put creates or replaces topics.
 func (t *Topics) Put(all ...remoting.TopicConfig) {
-	names := make([]string, len(all))
 	t.mu.Lock()
+	next := make(map[string]*remoting.TopicConfig, len(all))
 	for i := range all {
 		c := all[i]
-		t.put(&c)
-		names[i] = c.TopicName
+		next[c.TopicName] = &c
 	}
-	t.bump(names)
+	t.put(next)
 	t.mu.Unlock()
 	t.changed()
 }
 
-// Alter creates or replaces a topic as an operator asks for it; attributes are changes as in AlterAttributes. Errors have
-// stock's words for the answer to 17. changed is false when the topic was like that before.
-func (t *Topics) Alter(c remoting.TopicConfig, attributes string) (changed bool, err error) {
+// Alter creates or replaces topics as an operator asks for it, all in one change or none; attributes are changes as in
+// AlterAttributes, one text for each topic. Errors have stock's words for the answer to 17. changed is false when all were like that
+// before.
+func (t *Topics) Alter(all []remoting.TopicConfig, attributes []string) (changed bool, err error) {
 	t.mu.Lock()
-	old := t.table.lookup(c.TopicName)
-	var current map[string]string
-	if old != nil {
-		current = old.Attributes
+	next := map[string]*remoting.TopicConfig{}
+	for i := range all {
+		c := all[i]
+		old := next[c.TopicName]
+		if old == nil {
+			old = t.table.lookup(c.TopicName)
+		}
+		var current map[string]string
+		if old != nil {
+			current = old.Attributes
+		}
+		if c.Attributes, err = AlterAttributes(current, attributes[i], old == nil); err != nil {
+			t.mu.Unlock()
+			return false, err
+		}
+		if old == nil || !SameTopic(old, &c) {
+			next[c.TopicName] = &c
+		}
 	}
-	if c.Attributes, err = AlterAttributes(current, attributes, old == nil); err != nil {
-		t.mu.Unlock()
-		return false, err
-	}
-	if old != nil && SameTopic(old, &c) {
+	if len(next) == 0 {
 		t.mu.Unlock()
 		return false, nil
 	}
-	t.put(&c)
-	t.bump([]string{c.TopicName})
+	t.put(next)
 	t.mu.Unlock()
 	t.changed()
 	return true, nil
+}
+
+// EnsureAll creates the topics that are not there, in one change.
+func (t *Topics) EnsureAll(all []remoting.TopicConfig) {
+	missing := map[string]*remoting.TopicConfig{}
+	look := func() {
+		clear(missing)
+		for i := range all {
+			if t.table.lookup(all[i].TopicName) == nil {
+				c := all[i]
+				missing[c.TopicName] = &c
+			}
+		}
+	}
+	if look(); len(missing) == 0 {
+		return
+	}
+	t.mu.Lock()
+	if look(); len(missing) == 0 {
+		t.mu.Unlock()
+		return
+	}
+	t.put(missing)
+	t.mu.Unlock()
+	t.changed()
 }
 
 // Ensure creates a topic unless it is there, and reports whether it did.
@@ -174,8 +208,7 @@ func (t *Topics) Ensure(c remoting.TopicConfig) (_ *remoting.TopicConfig, create
 		t.mu.Unlock()
 		return old, false
 	}
-	t.put(&c)
-	t.bump([]string{c.TopicName})
+	t.put(map[string]*remoting.TopicConfig{c.TopicName: &c})
 	t.mu.Unlock()
 	t.changed()
 	return &c, true
@@ -197,16 +230,22 @@ func (t *Topics) Delete(name string) bool {
 	return true
 }
 
-// put enters a topic; under mu, before bump. One that is new is unsaved before anyone can find it.
-func (t *Topics) put(c *remoting.TopicConfig) {
-	if t.table.lookup(c.TopicName) == nil {
+// put enters topics as one change of the version; under mu. One that is new is unsaved before anyone can find it.
+func (t *Topics) put(all map[string]*remoting.TopicConfig) {
+	names := make([]string, 0, len(all))
+	for name := range all {
+		names = append(names, name)
+		if t.table.lookup(name) != nil {
+			continue
+		}
 		if t.unsaved == nil {
 			t.unsaved = map[string]int64{}
 		}
-		t.unsaved[c.TopicName] = t.version.Counter + 1
-		t.unsafe.Store(int64(len(t.unsaved)))
+		t.unsaved[name] = t.version.Counter + 1
 	}
-	t.table.set(c.TopicName, c)
+	t.unsafe.Store(int64(len(t.unsaved)))
+	t.table.setAll(all)
+	t.bump(names)
 }
 
 // Unsaved says that a topic was made and a crash would forget it. Any goroutine; no allocation, and no lock while there is no such

@@ -38,13 +38,13 @@ func TestTopicsChange(t *testing.T) {
 	before, _ := topics.Get([]byte("A"))
 	changed := *before
 	changed.ReadQueueNums = 9
-	if ok, err := topics.Alter(changed, ""); !ok || err != nil {
+	if ok, err := topics.Alter([]remoting.TopicConfig{changed}, []string{""}); !ok || err != nil {
 		t.Fatal(ok, err)
 	}
 	if before.ReadQueueNums != 4 {
 		t.Fatal("a configuration that was handed out has changed")
 	}
-	if ok, err := topics.Alter(changed, ""); ok || err != nil {
+	if ok, err := topics.Alter([]remoting.TopicConfig{changed}, []string{""}); ok || err != nil {
 		t.Fatal("no change is no change", ok, err)
 	}
 	if !topics.Delete("B") || topics.Delete("B") {
@@ -82,10 +82,10 @@ func TestTopicsUnsaved(t *testing.T) {
 	check("A", "B")
 	topics.Saved(1)
 	check("B")
-	if _, err := topics.Alter(remoting.NewTopicConfig("A", 2, rw), ""); err != nil {
+	if _, err := topics.Alter([]remoting.TopicConfig{remoting.NewTopicConfig("A", 2, rw)}, []string{""}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := topics.Alter(remoting.NewTopicConfig("C", 2, rw), ""); err != nil {
+	if _, err := topics.Alter([]remoting.TopicConfig{remoting.NewTopicConfig("C", 2, rw)}, []string{""}); err != nil {
 		t.Fatal(err)
 	}
 	check("B", "C")

@@ -1,6 +1,9 @@
 package meta
 
-import "bytes"
+import (
+	"bytes"
+	"strings"
+)
 
 const (
 	maxTopicChars = 127 // of every topic, %RETRY% and %DLQ% too
@@ -24,9 +27,21 @@ func CheckTopicName(name []byte) string {
 	return ""
 }
 
-// CheckGroupName is CheckTopicName for consumer groups.
+// CheckStoredTopicName is CheckTopicName for a topic that may be one of a group's: the store makes folders of such names, and a
+// request must not make it leave its own.
+func CheckStoredTopicName(name string) string {
+	for _, prefix := range []string{RetryPrefix, DLQPrefix} {
+		if group, ok := strings.CutPrefix(name, prefix); ok && CheckGroupName(group) == "" {
+			return ""
+		}
+	}
+	return CheckTopicName([]byte(name))
+}
+
+// CheckGroupName is CheckTopicName for consumer groups. Topics are named after them, so it is asked again before that: a group in a
+// file of another broker may have any name.
 func CheckGroupName(name string) string {
-	if name == "" {
+	if strings.TrimSpace(name) == "" {
 		return "The specified group is blank."
 	}
 	for i := 0; i < len(name); i++ {

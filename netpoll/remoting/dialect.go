@@ -172,8 +172,34 @@ func (d *dialect) bare() {
 	d.out = append(d.out, d.in[at:d.i]...)
 }
 
-// Unmarshal decodes JSON in either dialect.
+// tooDeep says that brackets are open deeper than any body of the protocol has them. Broken text is somebody else's matter.
+func tooDeep(b []byte) bool {
+	depth := 0
+	for i := 0; i < len(b); i++ {
+		switch b[i] {
+		case '"':
+			for i++; i < len(b) && b[i] != '"'; i++ {
+				if b[i] == '\\' {
+					i++
+				}
+			}
+		case '{', '[':
+			if depth++; depth > maxJSONDepth {
+				return true
+			}
+		case '}', ']':
+			depth--
+		}
+	}
+	return false
+}
+
+// Unmarshal decodes JSON in either dialect, of at most 32 levels: nothing of the protocol has more than a few, and what is written
+// into a document must stay readable inside of it.
 func Unmarshal(b []byte, v any) error {
+	if tooDeep(b) {
+		return fmt.Errorf("remoting: JSON of more than %d levels", maxJSONDepth)
+	}
 	std, err := StandardJSON(b)
 	if err != nil {
 		return err

@@ -69,7 +69,7 @@ func restore(r *record.Record, m *store.Message, scratch []byte) (_ []byte, ok b
 		properties = scratch
 	}
 	*m = store.Message{
-		Topic: topic, QueueID: int32(queueID), Flag: r.Flag, SysFlag: r.SysFlag,
+		Topic: topic, QueueID: int32(queueID), Flag: r.Flag, SysFlag: r.SysFlag &^ (record.SysFlagInnerBatch | record.SysFlagNeedUnwrap),
 		BornTimestamp: r.BornTimestamp, BornHost: r.BornHost, StoreHost: r.StoreHost, ReconsumeTimes: r.ReconsumeTimes,
 		Body: r.Body, Properties: properties,
 	}
