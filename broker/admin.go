@@ -4,12 +4,9 @@ import (
 	"ringmq/netpoll/remoting"
 )
 
-// adminTable lists the requests of operators. They run on workers.
+// adminTable lists the requests of operators that run on workers; settledTable has the others.
 func (b *Broker) adminTable() map[int32]onWorker {
 	t := map[int32]onWorker{
-		remoting.CodeUpdateAndCreateTopic:                 b.updateTopic,
-		remoting.CodeUpdateAndCreateTopicList:             b.updateTopics,
-		remoting.CodeDeleteTopicInBroker:                  b.deleteTopic,
 		remoting.CodeGetAllTopicConfig:                    b.allTopics,
 		remoting.CodeGetTopicConfig:                       b.oneTopic,
 		remoting.CodeGetSystemTopicListFromBroker:         b.systemTopics,

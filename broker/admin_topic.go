@@ -15,7 +15,52 @@ import (
 // made is how stock answers a request that made something: the handler forgets to set a code.
 var made = answer{Remark: "not set any response code"}
 
-// updateTopic serves 17: a topic is created or changed, and is in the route when this answers.
+// settledTable lists the requests that are answered when the topics are on disk and in the route.
+func (b *Broker) settledTable() map[int32]onWorker {
+	return map[int32]onWorker{
+		remoting.CodeUpdateAndCreateTopic:     b.updateTopic,
+		remoting.CodeUpdateAndCreateTopicList: b.updateTopics,
+		remoting.CodeDeleteTopicInBroker:      b.deleteTopic,
+	}
+}
+
+// settledLater runs fn on a worker, and answers what it returned once the topics are settled: at once what was refused. Disks and name
+// servers may take long; nobody waits for them on a worker.
+func (b *Broker) settledLater(fn onWorker) onLoop {
+	return func(c *netpoll.Conn, req *remoting.Command) netpoll.Verdict {
+		bytes := netpoll.CloneBytes(req)
+		if !b.pending.Take(bytes) {
+			b.reply(c, req, busy)
+			return netpoll.Done
+		}
+		own := req.Clone()
+		respond := func(a answer) {
+			b.pending.Give(bytes)
+			if !own.IsOneway() {
+				_ = c.Give(a.append(nil, own))
+			}
+		}
+		started := b.workers.Try(0, func() {
+			a := fn(c, own)
+			if a.Code != remoting.RespSuccess {
+				respond(a)
+				return
+			}
+			b.afterSettled(func(err error) {
+				if err != nil {
+					a = fail(remoting.RespSystemError, err.Error())
+				}
+				respond(a)
+			})
+		})
+		if !started {
+			respond(busy)
+		}
+		return netpoll.Done
+	}
+}
+
+// updateTopic serves 17: a topic is created or changed.
 func (b *Broker) updateTopic(_ *netpoll.Conn, req *remoting.Command) answer {
 	name := req.Text("topic")
 	t := remoting.NewTopicConfig(name, 0, 0)
@@ -60,7 +105,7 @@ func (b *Broker) updateTopics(_ *netpoll.Conn, req *remoting.Command) answer {
 	return b.putTopics(list.TopicConfigList, attributes)
 }
 
-// putTopics looks at all topics before it changes one, and returns when they are on disk and in the route.
+// putTopics looks at all topics before it changes one.
 func (b *Broker) putTopics(all []remoting.TopicConfig, attributes []string) answer {
 	for i := range all {
 		if a := b.checkTopic(&all[i], attributes[i]); a.Code != remoting.RespSuccess {
@@ -68,9 +113,6 @@ func (b *Broker) putTopics(all []remoting.TopicConfig, attributes []string) answ
 		}
 	}
 	if _, err := b.topics.Alter(all, attributes); err != nil {
-		return fail(remoting.RespSystemError, err.Error())
-	}
-	if err := b.settled(); err != nil {
 		return fail(remoting.RespSystemError, err.Error())
 	}
 	return made
@@ -131,12 +173,6 @@ func (b *Broker) deleteTopic(_ *netpoll.Conn, req *remoting.Command) answer {
 	b.stats.DeleteTopic(name)
 	b.holds.wakeTopic(name)
 	if err := b.store.DeleteTopic(name); err != nil {
-		return fail(remoting.RespSystemError, err.Error())
-	}
-	if !existed {
-		return answer{}
-	}
-	if err := b.settled(); err != nil {
 		return fail(remoting.RespSystemError, err.Error())
 	}
 	return answer{}

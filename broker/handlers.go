@@ -96,6 +96,9 @@ func (b *Broker) table() *[maxCode]handler {
 	for code, fn := range b.adminTable() {
 		t[code] = handler{worker: fn}
 	}
+	for code, fn := range b.settledTable() {
+		t[code] = handler{loop: b.settledLater(fn)}
+	}
 	for code, fn := range b.relayTable() {
 		t[code] = handler{loop: fn}
 	}

@@ -43,15 +43,16 @@ const (
 
 // heldBytes is about what a pull takes in memory while it waits.
 func heldBytes(h *remoting.PullHeader, codes []int32) int {
-	return int(unsafe.Sizeof(heldPull{})) + len(h.ConsumerGroup) + 2*len(h.Topic) + len(h.Subscription) + len(h.ExpressionType) + 4*len(codes)
+	return int(unsafe.Sizeof(heldPull{})) + len(h.ConsumerGroup) + 2*len(h.Topic) + 4*len(codes)
 }
 
-// copyHeader makes a header that outlives its frame. Its bytes are put into memory, which is returned as it is then.
+// copyHeader makes a header that outlives its frame, without the subscription: of that the codes are kept. Its bytes are put into memory, which is returned as it is then.
 func copyHeader(h *remoting.PullHeader, memory []byte) (remoting.PullHeader, []byte) {
 	own := *h
-	memory = append(append(append(append(memory[:0], h.ConsumerGroup...), h.Topic...), h.Subscription...), h.ExpressionType...)
+	own.Subscription, own.ExpressionType = nil, nil
+	memory = append(append(memory[:0], h.ConsumerGroup...), h.Topic...)
 	rest := memory
-	for _, b := range []*[]byte{&own.ConsumerGroup, &own.Topic, &own.Subscription, &own.ExpressionType} {
+	for _, b := range []*[]byte{&own.ConsumerGroup, &own.Topic} {
 		n := len(*b)
 		*b, rest = rest[:n:n], rest[n:]
 	}

@@ -3,6 +3,7 @@ package broker
 import (
 	"fmt"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -95,5 +96,22 @@ func TestHoldingAllocatesNothing(t *testing.T) {
 	r.heldNow(0)
 	if n := r.broker.holds.bytes.Held(); n != 0 {
 		t.Fatal(fmt.Sprint(n, " bytes held for nobody"))
+	}
+}
+
+// TestHeldPullsKeepNoSubscription: of that only the codes are asked for later.
+func TestHeldPullsKeepNoSubscription(t *testing.T) {
+	r := newRig(t)
+	c := r.dial()
+	want(t, c.call(sendTo("T", 0, "", "x")), 0, "")
+	r.visibleMax("T", 0, 1)
+	waiting := c.start(pullOf("G", "T", 0, 1, strings.Repeat(" ", 1<<20)+"A", patience))
+	r.heldNow(1)
+	if n := r.broker.holds.bytes.Held(); n > 4<<10 {
+		t.Error("held bytes:", n)
+	}
+	want(t, c.call(sendTo("T", 0, "TAGS\x01A\x02", "y")), 0, "")
+	if got := bodies(t, await(t, waiting)); len(got) != 1 || got[0] != "y" {
+		t.Error(got)
 	}
 }

@@ -2,6 +2,7 @@ package broker
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -72,16 +73,24 @@ func (r *registrar) start() {
 		r.b.logger.Warn("no name server is configured (namesrvAddr): clients will not find this broker")
 		return
 	}
-	r.each(func(t *nameServer) {
-		if err := t.register(true); err != nil {
-			r.b.logger.Warn("registration failed, tried again every second", "namesrv", t.addr, "error", err)
-		}
-	})
+	r.each(func(t *nameServer) { _ = t.register(true) })
 	r.done.Add(1 + len(r.targets))
 	go r.run()
 	for _, t := range r.targets {
 		go t.keep()
 	}
+}
+
+// NotRegistered are the name servers that do not have this broker in their tables, as far as is known, with the reason: from Start on.
+// They are tried again every second.
+func (b *Broker) NotRegistered() map[string]error {
+	failed := map[string]error{}
+	for _, t := range b.registrar.targets {
+		if why := t.why.Load(); why != nil {
+			failed[t.addr] = *why
+		}
+	}
+	return failed
 }
 
 // Registered are the name servers that have this broker in their tables, as far as is known.
@@ -147,9 +156,7 @@ func (r *registrar) round(full bool) {
 		if t.lost.Load() {
 			return // keep registers everything as soon as it answers again
 		}
-		if err := t.register(full); err != nil {
-			r.b.logger.Warn("registration failed, tried again every second", "namesrv", t.addr, "error", err)
-		}
+		_ = t.register(full)
 	})
 	for _, fn := range waiting {
 		fn()
@@ -179,9 +186,11 @@ type nameServer struct {
 	addr   string
 	mu     sync.Mutex // one registration at a time
 	client *netpoll.Client
-	parts  int64       // requests that were not the last of their registration
-	sent   int64       // counter of the version that it has, all of it
-	lost   atomic.Bool // it did not answer the last time
+	parts  int64                 // requests that were not the last of their registration
+	sent   int64                 // counter of the version that it has, all of it
+	told   bool                  // how the first registration ended was logged
+	why    atomic.Pointer[error] // of lost
+	lost   atomic.Bool           // it did not answer the last time
 	redial chan struct{}
 }
 
@@ -212,12 +221,34 @@ func (t *nameServer) register(full bool) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	err := t.call(full)
-	t.lost.Store(err != nil)
+	t.tell(err)
 	if err != nil && t.client != nil {
 		t.client.Close()
 		t.client = nil
 	}
 	return err
+}
+
+var errConnectionLost = errors.New("connection lost")
+
+// tell notes how a registration ended, and says so where it is news.
+func (t *nameServer) tell(err error) {
+	log := t.r.b.logger
+	switch lost := t.lost.Load(); {
+	case err == nil && (lost || !t.told):
+		log.Info("registered", "namesrv", t.addr)
+	case err == nil || t.r.ctx.Err() != nil: // no news, or the end
+	case !t.told:
+		log.Warn("not registered yet, tried again every second", "namesrv", t.addr, "error", err)
+	case !lost:
+		log.Warn("registration lost, tried again every second", "namesrv", t.addr, "error", err)
+	}
+	t.told = true
+	if t.lost.Store(err != nil); err != nil {
+		t.why.Store(&err)
+	} else {
+		t.why.Store(nil)
+	}
 }
 
 func (t *nameServer) call(full bool) error {
@@ -294,6 +325,8 @@ func (t *nameServer) keep() {
 		case <-ended:
 			pause.Stop()
 			t.r.b.logger.Warn("name server connection lost", "namesrv", t.addr)
+			t.why.Store(&errConnectionLost)
+			t.lost.Store(true)
 		case <-pause.C:
 			if c != nil {
 				continue

@@ -42,10 +42,14 @@ func TestBrokerStartsWithoutItsNameServer(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.startBroker()
+	if why := r.broker.NotRegistered(); len(why) != 1 || why[addr.String()] == nil || len(r.broker.Registered()) != 0 {
+		t.Fatal(why)
+	}
 	want(t, r.dial().call(sendTo("T", 0, "", "x")), 0, "")
 	r.startRoutes(addr.Addr().String(), addr.Port())
 	routes := r.dialRoutes()
 	until(t, "route", func() bool { return routes.call(request(remoting.CodeGetRouteinfoByTopic, "topic", "T")).Code == 0 })
+	until(t, "the broker knows", func() bool { return len(r.broker.NotRegistered()) == 0 && len(r.broker.Registered()) == 1 })
 }
 
 func TestSecondBrokerOnADirectoryIsRefused(t *testing.T) {

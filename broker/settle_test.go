@@ -3,10 +3,12 @@ package broker
 import (
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"ringmq/netpoll"
 	"ringmq/netpoll/remoting"
 )
 
@@ -54,5 +56,50 @@ func TestTopicThatCannotBeWritten(t *testing.T) {
 		if doc, err := os.ReadFile(file); err != nil || !strings.Contains(string(doc), `"`+topic+`"`) {
 			t.Error(topic, "is acknowledged and not on disk", err)
 		}
+	}
+}
+
+// settled waits for afterSettled.
+func (b *Broker) settled() error {
+	done := make(chan error, 1)
+	b.afterSettled(func(err error) { done <- err })
+	return <-done
+}
+
+// TestTopicsThatAreNotSettledKeepNobodyWaiting: operators' requests for topics outnumber the workers while a name server hangs.
+func TestTopicsThatAreNotSettledKeepNobodyWaiting(t *testing.T) {
+	t.Parallel()
+	s := &slowRoutes{asked: make(chan struct{})}
+	n, err := netpoll.Serve(netpoll.Options{Addrs: []string{"127.0.0.1:0"}}, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = n.Shutdown(t.Context()) })
+	r := &rig{t: t, root: t.TempDir()}
+	r.startRoutes("127.0.0.1", 0)
+	r.startBroker("namesrvAddr=" + r.routes.Addr().String() + ";" + n.Addrs()[0].String())
+	asked := s.asked
+	s.mu.Lock()
+	s.silent = true
+	s.mu.Unlock()
+	c := r.dial()
+	var answers []<-chan *remoting.Command
+	for i := range 40 {
+		answers = append(answers, c.start(request(remoting.CodeUpdateAndCreateTopic, "topic", "N"+strconv.Itoa(i), "readQueueNums", 1, "writeQueueNums", 1, "perm", 6)))
+	}
+	<-asked
+	began := time.Now()
+	for range 3 {
+		want(t, c.call(request(remoting.CodeSearchOffsetByTimestamp, "topic", "T", "queueId", 0, "timestamp", 0)), 0, "")
+		want(t, c.call(request(remoting.CodeGetBrokerRuntimeInfo)), 0, "")
+	}
+	if took := time.Since(began); took > registerTimeout/2 {
+		t.Error("others waited", took)
+	}
+	s.mu.Lock()
+	s.silent = false
+	s.mu.Unlock()
+	for _, a := range answers {
+		want(t, await(t, a), 0, made.Remark)
 	}
 }

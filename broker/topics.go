@@ -130,13 +130,6 @@ func (b *Broker) afterSettled(fn func(error)) {
 	})
 }
 
-// settled waits for afterSettled. It blocks: never on a loop.
-func (b *Broker) settled() error {
-	done := make(chan error, 1)
-	b.afterSettled(func(err error) { done <- err })
-	return <-done
-}
-
 // template is the configuration that a send to an unknown topic makes, as stock does; false when it may not be made.
 func (b *Broker) template(h *remoting.SendHeader) (t remoting.TopicConfig, ok bool) {
 	topic, from := string(h.Topic), string(h.DefaultTopic)
