@@ -10,8 +10,8 @@ import (
 	"ringmq/netpoll/remoting"
 )
 
+// TestRestartedNameServerHasItsRoutesSoon runs beside no other test: it measures time.
 func TestRestartedNameServerHasItsRoutesSoon(t *testing.T) {
-	t.Parallel()
 	r := newRig(t)
 	want(t, r.dial().call(sendTo("T", 0, "", "x")), 0, "")
 	addr := r.routes.Addr()
