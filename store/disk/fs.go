@@ -55,5 +55,6 @@ var (
 	ErrLocked  = errors.New("disk: locked by another process")
 	ErrCrashed = errors.New("disk: crashed")
 	ErrNoUring = errors.New("disk: no io_uring")
+	ErrUndone  = errors.New("disk: the operation was not done in full, and may be done again")
 	ErrLinked  = errors.New("disk: the operation this one was linked to failed")
 )

@@ -26,10 +26,17 @@ type Op struct {
 	Err error // nil only if all of Buf was moved
 }
 
-// Ring performs operations, several in flight at a time. It belongs to one goroutine.
+// Ring performs operations, several in flight at a time. One goroutine at a time uses it.
 type Ring interface {
 	// Submit starts the operations. The slice is the caller's again at once. At most Depth operations may be in flight.
 	Submit(ops []*Op) error
+	// SubmitRinging starts operations that are done one after the other, each whatever became of those before it (Link says
+	// nothing here), and returns without waiting for any. When the last one is over and Wait(0) returns them all, a byte is sent
+	// into bell, a stream socket that must stay open until then. What was done in part, or not for a reason that passes, gets
+	// ErrUndone. Only where Rings.
+	SubmitRinging(ops []*Op, bell int) error
+	// Rings says that the engine works while its caller does something else, and can tell when it is done.
+	Rings() bool
 	// Wait appends finished operations to done, at least min of those in flight (fewer only if fewer are), in any order.
 	Wait(min int, done []*Op) ([]*Op, error)
 	Depth() int

@@ -57,6 +57,9 @@ func (r *pwriteRing) Wait(_ int, done []*Op) ([]*Op, error) {
 	return done, nil
 }
 
+func (r *pwriteRing) SubmitRinging([]*Op, int) error { panic("disk: pwrite does not ring") }
+
+func (r *pwriteRing) Rings() bool  { return false }
 func (r *pwriteRing) Depth() int   { return r.depth }
 func (r *pwriteRing) Name() string { return "pwrite" }
 func (r *pwriteRing) Close() error { return nil }

@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 func eachRing(t testing.TB, test func(r Ring)) {
@@ -186,5 +188,113 @@ func BenchmarkSyncedWrite16KiB(b *testing.B) {
 				}
 			}
 		})
+	})
+}
+
+// bells are the rings that can tell when they are done, and a bell for them.
+func bells(t *testing.T, test func(r Ring, rope int, rung func() bool)) {
+	eachRing(t, func(r Ring) {
+		if !r.Rings() {
+			return
+		}
+		pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer unix.Close(pair[0])
+		defer unix.Close(pair[1])
+		test(r, pair[1], func() bool {
+			poll := []unix.PollFd{{Fd: int32(pair[0]), Events: unix.POLLIN}}
+			for {
+				n, err := unix.Poll(poll, 2000)
+				if err == unix.EINTR {
+					continue
+				}
+				if n != 1 {
+					return false
+				}
+				var b [1]byte
+				n, err = unix.Read(pair[0], b[:])
+				return n == 1 && err == nil
+			}
+		})
+	})
+}
+
+// TestABellRingsOnceAllIsDone: for many batches, with the ring's slots coming round, every result is there when the bell rings.
+func TestABellRingsOnceAllIsDone(t *testing.T) {
+	bells(t, func(r Ring, rope int, rung func() bool) {
+		f, err := OS().Open(filepath.Join(t.TempDir(), "f"), os.O_RDWR|os.O_CREATE, 0o644)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		buf, back := arena(t, 8192), make([]byte, 8192)
+		for round := range 50 {
+			for i := range buf {
+				buf[i] = byte(round + i)
+			}
+			ops := []*Op{{Kind: OpWrite, File: f, Buf: buf[:5000]}, {Kind: OpWrite, File: f, Buf: buf[5000:], Offset: 5000}, {Kind: OpDatasync, File: f}}
+			if err := r.SubmitRinging(ops, rope); err != nil {
+				t.Fatal(err)
+			}
+			if !rung() {
+				t.Fatal("round", round, "the bell was not heard")
+			}
+			done, err := r.Wait(0, nil)
+			if err != nil || len(done) != len(ops) {
+				t.Fatal("round", round, len(done), err)
+			}
+			for i, op := range ops {
+				if op.Err != nil || op.N != len(op.Buf) {
+					t.Fatal("round", round, i, op.N, op.Err)
+				}
+			}
+			if _, err := f.ReadAt(back, 0); err != nil || !bytes.Equal(back, buf) {
+				t.Fatal("round", round, "other bytes", err)
+			}
+			// A batch that is waited for in between finds nothing of the other's.
+			runOps(t, r, &Op{Kind: OpWrite, File: f, Buf: buf[:100], Link: true}, &Op{Kind: OpDatasync, File: f})
+		}
+	})
+}
+
+// TestABellRingsAfterFailures: what is behind a failure is done all the same, and what came of each is told.
+func TestABellRingsAfterFailures(t *testing.T) {
+	bells(t, func(r Ring, rope int, rung func() bool) {
+		name := filepath.Join(t.TempDir(), "f")
+		f, err := OS().Open(name, os.O_RDWR|os.O_CREATE, 0o644)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		readOnly, err := OS().Open(name, os.O_RDONLY, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer readOnly.Close()
+		buf := arena(t, 4096)
+		bad, good := &Op{Kind: OpWrite, File: readOnly, Buf: buf}, &Op{Kind: OpDatasync, File: f}
+		if err := r.SubmitRinging([]*Op{bad, good}, rope); err != nil {
+			t.Fatal(err)
+		}
+		if !rung() {
+			t.Fatal("the bell was not heard")
+		}
+		if done, err := r.Wait(0, nil); err != nil || len(done) != 2 || !errors.Is(bad.Err, unix.EBADF) || good.Err != nil {
+			t.Fatal(len(done), err, bad.Err, good.Err)
+		}
+		// A bell that cannot be rung spoils nothing.
+		if err := r.SubmitRinging([]*Op{{Kind: OpWrite, File: f, Buf: buf}}, -1); err != nil {
+			t.Fatal(err)
+		}
+		runOps(t, r, &Op{Kind: OpDatasync, File: f})
+		for left := 1; left > 0; {
+			done, err := r.Wait(1, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			left -= len(done)
+		}
 	})
 }

@@ -6,10 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"syscall"
 	"unsafe"
 
 	"github.com/pawelgaczynski/giouring"
+	"golang.org/x/sys/unix"
 )
 
 // uringRing keeps a slot for every operation in flight; the slot's number travels through the kernel as user data.
@@ -18,12 +20,18 @@ type uringRing struct {
 	slots  []uringSlot
 	free   []uint32
 	flying int
+	chime  *Buffer // the byte that goes into a bell
+	rings  bool
 }
+
+// bellSlot is the user data of a bell's entry, which has no slot: only a failure of it is ever reported.
+const bellSlot = math.MaxUint64
 
 type uringSlot struct {
 	op *Op
 	// the slot of the operation this one is linked behind, or none: its fate decides what a cancellation means
-	before *Op
+	before  *Op
+	ringing bool
 }
 
 // NewUringRing returns the io_uring engine, or ErrNoUring with the kernel's reason where it is forbidden.
@@ -36,34 +44,103 @@ func NewUringRing(depth int) (Ring, error) {
 	for i := depth - 1; i >= 0; i-- {
 		r.free = append(r.free, uint32(i))
 	}
+	chime, err := Arena(1)
+	if err != nil {
+		ring.QueueExit()
+		return nil, err
+	}
+	r.chime = chime
+	r.rings = r.tryBell() == nil
 	return r, nil
 }
 
-func (r *uringRing) Submit(ops []*Op) error {
-	if len(ops) > len(r.free) {
-		panic("disk: more operations in flight than the ring is deep")
+func (r *uringRing) Rings() bool { return r.rings }
+
+// tryBell rings a bell once. Kernels before 5.17 cannot, and what may be sent is also a matter of who forbids what.
+func (r *uringRing) tryBell() error {
+	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+	if err != nil {
+		return err
 	}
+	defer unix.Close(pair[0])
+	defer unix.Close(pair[1])
+	if err := r.SubmitRinging(nil, pair[1]); err != nil {
+		return err
+	}
+	poll := []unix.PollFd{{Fd: int32(pair[0]), Events: unix.POLLIN}}
+	if n, err := unix.Poll(poll, tryBellMs); n != 1 {
+		return errors.Join(errors.New("disk: no bell"), err)
+	}
+	return nil
+}
+
+// tryBellMs is how long a bell may take that nothing is done before.
+const tryBellMs = 50
+
+func (r *uringRing) Submit(ops []*Op) error {
 	var before *Op
 	for _, op := range ops {
-		op.N, op.Err = 0, nil
-		sqe := r.ring.GetSQE()
-		if sqe == nil {
-			return errors.New("disk: io_uring submission queue is full")
+		sqe, err := r.enter(op, uringSlot{op: op, before: before})
+		if err != nil {
+			return err
 		}
-		// giouring leaves fields of an earlier operation in a reused entry.
-		*sqe = giouring.SubmissionQueueEntry{}
-		r.prepare(sqe, op)
-		slot := r.free[len(r.free)-1]
-		r.free = r.free[:len(r.free)-1]
-		r.slots[slot] = uringSlot{op: op, before: before}
-		sqe.UserData = uint64(slot)
 		before = nil
 		if op.Link {
 			sqe.Flags |= giouring.SqeIOLink
 			before = op
 		}
-		r.flying++
 	}
+	return r.submit()
+}
+
+// SubmitRinging links hard: what is behind a failure is done all the same, the bell above all. The first operation is the kernel's
+// worker's from the start, or a write would copy on the caller's time.
+func (r *uringRing) SubmitRinging(ops []*Op, bell int) error {
+	for i, op := range ops {
+		sqe, err := r.enter(op, uringSlot{op: op, ringing: true})
+		if err != nil {
+			return err
+		}
+		sqe.Flags |= giouring.SqeIOHardlink
+		if i == 0 {
+			sqe.Flags |= giouring.SqeAsync
+		}
+	}
+	sqe := r.ring.GetSQE()
+	if sqe == nil {
+		return errQueueFull
+	}
+	*sqe = giouring.SubmissionQueueEntry{}
+	sqe.PrepareSend(bell, uintptr(unsafe.Pointer(&r.chime.Bytes()[0])), 1, syscall.MSG_DONTWAIT|syscall.MSG_NOSIGNAL)
+	sqe.UserData = bellSlot
+	sqe.Flags |= giouring.SqeCQESkipSuccess
+	return r.submit()
+}
+
+var errQueueFull = errors.New("disk: io_uring submission queue is full")
+
+// enter gives an operation its slot and its entry in the submission queue.
+func (r *uringRing) enter(op *Op, as uringSlot) (*giouring.SubmissionQueueEntry, error) {
+	if len(r.free) == 0 {
+		panic("disk: more operations in flight than the ring is deep")
+	}
+	op.N, op.Err = 0, nil
+	sqe := r.ring.GetSQE()
+	if sqe == nil {
+		return nil, errQueueFull
+	}
+	// giouring leaves fields of an earlier operation in a reused entry.
+	*sqe = giouring.SubmissionQueueEntry{}
+	r.prepare(sqe, op)
+	slot := r.free[len(r.free)-1]
+	r.free = r.free[:len(r.free)-1]
+	r.slots[slot] = as
+	sqe.UserData = uint64(slot)
+	r.flying++
+	return sqe, nil
+}
+
+func (r *uringRing) submit() error {
 	for {
 		_, err := r.ring.Submit()
 		if err == nil {
@@ -115,8 +192,13 @@ func (r *uringRing) Wait(least int, done []*Op) ([]*Op, error) {
 				return done, fmt.Errorf("disk: io_uring wait: %w", err)
 			}
 		}
-		slot, res := uint32(cqe.UserData), cqe.Res
+		data, res := cqe.UserData, cqe.Res
 		r.ring.CQESeen(cqe)
+		if data == bellSlot {
+			got--
+			continue // who waits for the bell looks from time to time
+		}
+		slot := uint32(data)
 		s := r.slots[slot]
 		r.slots[slot] = uringSlot{}
 		r.free = append(r.free, slot)
@@ -130,7 +212,11 @@ func (r *uringRing) Wait(least int, done []*Op) ([]*Op, error) {
 // cancels what was linked behind it, which is then done here too.
 func (s *uringSlot) finish(res int32) {
 	op := s.op
+	undone := res == -int32(syscall.EINTR) || res == -int32(syscall.EAGAIN) || res == -int32(syscall.ECANCELED) ||
+		res >= 0 && op.Kind != OpDatasync && int(res) < len(op.Buf)
 	switch {
+	case s.ringing && undone:
+		op.N, op.Err = max(0, int(res)), ErrUndone
 	case res == -int32(syscall.ECANCELED) && s.before != nil:
 		if s.before.Err != nil {
 			op.Err = ErrLinked
@@ -159,5 +245,6 @@ func (r *uringRing) Name() string { return "io_uring" }
 func (r *uringRing) Close() error {
 	_, err := r.Wait(r.flying, nil)
 	r.ring.QueueExit()
+	r.chime.Free()
 	return err
 }
