@@ -18,6 +18,14 @@ const (
 // Append stores one message. Any goroutine; no I/O, no allocation; m is borrowed until Append returns. The message is
 // safe once Visible reaches Placed.End. Errors: ErrFull, ErrNotWritable, ErrTooLarge, ErrMalformed.
 func (s *Store) Append(m *Message) (Placed, error) {
+	p, err := s.append(m)
+	if err == nil {
+		s.log.Commit()
+	}
+	return p, err
+}
+
+func (s *Store) append(m *Message) (Placed, error) {
 	if err := s.admit(m, len(m.Body), len(m.Properties)); err != nil {
 		return Placed{}, err
 	}

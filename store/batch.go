@@ -16,6 +16,14 @@ const maxBatchItems = 1 << 20
 // properties are not copied. The places are appended to dst. All or none is stored: for the end of a segment the batch is
 // one block. Errors as Append; ErrMalformed when the items do not add up.
 func (s *Store) AppendBatch(envelope *Message, items []byte, dst []Placed) ([]Placed, error) {
+	dst, err := s.appendBatch(envelope, items, dst)
+	if err == nil {
+		s.log.Commit()
+	}
+	return dst, err
+}
+
+func (s *Store) appendBatch(envelope *Message, items []byte, dst []Placed) ([]Placed, error) {
 	if err := s.admit(envelope, len(items), 0); err != nil {
 		return dst, err
 	}
@@ -90,6 +98,13 @@ func (s *Store) measure(r *record.Record, items []byte, planned []plannedItem) (
 // AppendInner stores the items of a batch as one record of a BatchCQ topic; it takes as many queue offsets as there are
 // items. Placed.QueueOffset is the first. INNER_NUM and INNER_BASE are added to the envelope's properties.
 func (s *Store) AppendInner(envelope *Message, items []byte) (p Placed, count int32, err error) {
+	if p, count, err = s.appendInner(envelope, items); err == nil {
+		s.log.Commit()
+	}
+	return p, count, err
+}
+
+func (s *Store) appendInner(envelope *Message, items []byte) (p Placed, count int32, err error) {
 	if err := s.admit(envelope, len(items), len(envelope.Properties)); err != nil {
 		return p, 0, err
 	}

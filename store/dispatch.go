@@ -24,6 +24,8 @@ type dispatcher struct {
 	done     chan struct{}
 	cancel   func() // of the subscription to Visible
 	blocked  atomic.Bool
+	hurried  chan struct{} // one token: somebody has begun to wait for arrivals
+	pause    *time.Timer
 
 	indexLive bool // the index has every record before at, but for keys that wait in this round
 	arrival   Arrival
@@ -45,8 +47,8 @@ type dispatcher struct {
 type place struct{ from, to, storeTime int64 }
 
 func newDispatcher(s *Store) *dispatcher {
-	return &dispatcher{s: s, wake: make(chan struct{}, 1), commands: make(chan func()), quit: make(chan struct{}),
-		done: make(chan struct{}), sealed: make(map[int64]int64), scan: s.newScanner()}
+	return &dispatcher{s: s, wake: make(chan struct{}, 1), commands: make(chan func()), hurried: make(chan struct{}, 1), quit: make(chan struct{}),
+		done: make(chan struct{}), sealed: make(map[int64]int64), scan: s.newScanner(), pause: time.NewTimer(time.Hour)}
 }
 
 func (s *Store) newScanner() scanner {
@@ -90,13 +92,56 @@ func (d *dispatcher) run() {
 	for {
 		select {
 		case <-d.wake:
-			d.advance()
+			before := d.at.Load()
+			if d.advance(); d.at.Load() > before {
+				d.rest()
+			}
 		case fn := <-d.commands:
 			d.command(fn)
 		case <-d.quit:
 			d.advance()
 			return
 		}
+	}
+}
+
+// restTime is how long entries may be late while nobody waits for them.
+const restTime = time.Millisecond
+
+// rest lets records gather while nobody waits for them: to be woken for every commit costs more than the commit's messages do.
+func (d *dispatcher) rest() {
+	waited := d.s.waited.Load()
+	if waited == nil || (*waited)() {
+		return
+	}
+	select { // one that is from before this look
+	case <-d.hurried:
+	default:
+	}
+	if (*waited)() {
+		return
+	}
+	d.pause.Reset(restTime)
+	for {
+		select {
+		case <-d.pause.C:
+			return
+		case <-d.hurried:
+		case <-d.quit:
+		case fn := <-d.commands:
+			d.command(fn)
+			continue
+		}
+		d.pause.Stop()
+		return
+	}
+}
+
+// hurry ends the dispatcher's rest.
+func (d *dispatcher) hurry() {
+	select {
+	case d.hurried <- struct{}{}:
+	default:
 	}
 }
 

@@ -7,7 +7,7 @@
 //     can go wrong;
 //   - store.go: Open and what a Store is made of; lock.go: the lock and the abort file; checkpoint.go: from where a
 //     start has to look at the log again; recover.go: the look itself; ends.go: how long the queues were, and what is rebuilt;
-//   - offsets.go: the next queue offset of every queue; append.go and batch.go: one message, one batch;
+//   - offsets.go: the next queue offset of every queue; append.go and batch.go: one message, one batch; turn.go: those of an event loop;
 //   - scanner.go: the log, record by record; dispatch.go: the one goroutine that turns visible records into queue entries
 //     and index keys, in order, round by round; enqueue.go: one record's queue and entry; indexing.go: how the index catches
 //     up without being in the way; flusher.go: when queues become durable;
@@ -30,7 +30,7 @@
 //
 // # Threads
 //
-// Append, AppendBatch, ReadHot and the offset questions may be called by any goroutine and do no I/O. Read and the
+// Append, AppendBatch, ReadHot, those of a Turn and the offset questions may be called by any goroutine and do no I/O. Read and the
 // searches may block on the disk. The dispatcher, the flusher, the two that write queues and index ahead of the dispatcher's
 // need, the index follower, the look through the queues' files and retention are goroutines of the Store and end with Close. The dispatcher waits for the disk
 // only when the memory of queues or index is full, which Stats counts, and for batch queues, which have none.

@@ -59,6 +59,7 @@ type Store struct {
 
 	listeners atomic.Pointer[[]func(*Arrival)]
 	rounds    atomic.Pointer[[]func()]
+	waited    atomic.Pointer[func() bool]
 	closing   atomic.Bool // no new messages
 	closeOnce sync.Once
 	closeErr  error
@@ -255,6 +256,13 @@ func (s *Store) OnArrive(fn func(a *Arrival)) { addListener(&s.listeners, fn) }
 // arrival of what was visible when the round began (at most 256 records), so that whoever gathers arrivals can wake others
 // once. It must be short. Add listeners before the first Append.
 func (s *Store) OnRound(fn func()) { addListener(&s.rounds, fn) }
+
+// WhenWaited lets the dispatcher take a rest of a millisecond after each round while fn says that nobody waits for arrivals.
+// Whoever begins to wait calls Hurry once fn says so. Without it the dispatcher never rests. Add it before the first Append.
+func (s *Store) WhenWaited(fn func() bool) { s.waited.Store(&fn) }
+
+// Hurry ends the dispatcher's rest. Any goroutine; cheap.
+func (s *Store) Hurry() { s.dispatch.hurry() }
 
 func addListener[F any](to *atomic.Pointer[[]F], fn F) {
 	for {

@@ -87,13 +87,13 @@ func (l *Log) roll() {
 	poke(l.maker.wake)
 }
 
-// Publish hands the encoded record to the committer and gives the append lock back.
+// Publish gives the append lock back; the encoded record is part of the log. Commit or CommitRinging has it written, with what
+// was published before.
 func (l *Log) Publish(s Slot) {
 	l.tail.settle(s.Offset, len(s.Buf))
 	l.reserved = s.Offset + int64(len(s.Buf))
 	l.published = l.reserved
 	l.mu.Unlock()
-	poke(l.work)
 }
 
 // poke leaves a token in a channel that holds one.

@@ -1,32 +1,74 @@
 package commitlog
 
 import (
+	"errors"
 	"runtime"
+	"sync"
 	"time"
 
 	"ringmq/store/disk"
 )
 
-// committer owns the ring: it takes what has gathered, writes it, syncs it if anyone waits for that, and advances the
-// watermarks once. What arrives meanwhile is the next batch.
+// committer brings what was published to the file: it takes what has gathered, writes it, syncs it if anyone waits for that, and
+// advances the watermarks once. What arrives meanwhile is the next batch; one batch is under way at a time.
+//
+// Two kinds of callers drive it. Its own goroutine, for appends of any goroutine, writes and waits. An event loop, where the
+// ring rings, starts a batch and goes on with its sockets; the bell has it finish the batch and start the next one.
+//
+//	written <= at; at == written while no batch is under way
 type committer struct {
-	l    *Log
+	l *Log
+
+	mu    sync.Mutex // never held while the disk works
+	at    int64      // end of what was taken so far
+	batch batch      // under way
+	state batchState
+	owed  error // why a batch that was handed over cannot be written; nil: it can
+
+	// The ring and these belong to whoever moved the state away from idle; to the holder of mu while it is ringing.
 	ops  []disk.Op
 	sent []*disk.Op
 	done []*disk.Op
 }
 
+// batch is [from, to) of the log, within one segment. When it is written, the log is written up to after: a segment's rest
+// behind its blank goes with it.
+type batch struct{ from, to, after int64 }
+
+type batchState uint8
+
+const (
+	idle    batchState = iota
+	writing            // the goroutine has the batch
+	ringing            // the ring has it and will ring
+	handed             // a loop has it no more: the goroutine shall write it, for that may take a while
+)
+
 // maxPieces of a batch: it stays within one segment and may wrap once round the tail, and a sync follows.
 const maxPieces = 3
 
-func (l *Log) runCommitter() {
+// bellInterval is how long a batch may lie finished when its bell was not heard.
+const bellInterval = time.Second
+
+func newCommitter(l *Log) *committer {
+	return &committer{l: l, ops: make([]disk.Op, maxPieces), sent: make([]*disk.Op, 0, maxPieces), done: make([]*disk.Op, 0, maxPieces)}
+}
+
+// Commit has what was published committed soon, by the committer's goroutine.
+func (l *Log) Commit() { poke(l.work) }
+
+func (c *committer) run() {
+	l := c.l
 	defer l.done.Done()
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	c := &committer{l: l, ops: make([]disk.Op, maxPieces), sent: make([]*disk.Op, 0, maxPieces), done: make([]*disk.Op, 0, maxPieces)}
+	unheard := time.NewTicker(bellInterval)
+	defer unheard.Stop()
 	for {
 		select {
 		case <-l.work:
+		case <-unheard.C:
+			l.Collect(NoBell)
 		case <-l.stop:
 			return
 		}
@@ -39,38 +81,74 @@ func (l *Log) runCommitter() {
 // commit writes one batch and reports whether there may be more.
 func (c *committer) commit() bool {
 	l := c.l
-	from := l.written.Load()
+	c.mu.Lock()
+	switch c.state {
+	case writing, ringing:
+		c.mu.Unlock()
+		return false
+	case idle:
+		if !c.take() {
+			c.mu.Unlock()
+			return false
+		}
+	}
+	b, err := c.batch, c.owed
+	c.state = writing
+	c.mu.Unlock()
+	if err == nil {
+		if !l.boundUnsynced(b.to) {
+			return false
+		}
+		l.zero.await(b.to)
+		err = c.write(b)
+	}
+	return c.end(b, err)
+}
+
+// end is that of a batch that was written, or not; false for one that was not.
+func (c *committer) end(b batch, err error) bool {
+	if err != nil {
+		// Before another batch can be taken: none must follow one that failed.
+		c.l.fail(err)
+	}
+	c.mu.Lock()
+	c.state = idle
+	c.mu.Unlock()
+	if err == nil {
+		c.l.passed(b)
+	}
+	return err == nil
+}
+
+// take makes what was published since the last batch the next one; false if there is nothing. Under mu, when idle.
+func (c *committer) take() bool {
+	l := c.l
 	l.mu.Lock()
+	defer l.mu.Unlock()
 	if l.failed != nil {
-		l.mu.Unlock()
 		return false
 	}
-	to, after := l.published, l.published
-	rolls := len(l.rolls) > 0 && l.rolls[0].from <= to
+	b := batch{from: c.at, to: l.published, after: l.published}
+	rolls := len(l.rolls) > 0 && l.rolls[0].from <= b.to
 	if rolls {
-		to, after = l.rolls[0].from, l.rolls[0].to
+		b.to, b.after = l.rolls[0].from, l.rolls[0].to
 	}
-	l.mu.Unlock()
-	if from >= to {
-		return false
-	}
-	if !l.boundUnsynced(to) {
-		return false
-	}
-	l.zero.await(to)
-	if err := c.write(from, to); err != nil {
-		l.fail(err)
+	if b.from >= b.to {
 		return false
 	}
 	if rolls {
-		l.mu.Lock()
 		l.rolls = append(l.rolls[:0], l.rolls[1:]...)
-		l.mu.Unlock()
 	}
-	l.written.advance(after)
+	c.batch, c.at, c.owed = b, b.after, nil
+	return true
+}
+
+// passed tells that a batch is written, and synced where that is asked for.
+func (l *Log) passed(b batch) {
+	l.written.advance(b.after)
 	if l.o.SyncFlush {
-		l.durable.advance(after)
-	} else if after-l.durable.Load() > l.o.UnsyncedBytes/2 {
+		l.durable.advance(b.after)
+	} else if b.after-l.durable.Load() > l.o.UnsyncedBytes/2 {
 		poke(l.syncNow)
 	}
 	// Only after the advance: whoever found no room before it has left word by now, or sees it.
@@ -80,7 +158,6 @@ func (c *committer) commit() bool {
 	if waiting {
 		l.tellRoom()
 	}
-	return true
 }
 
 // boundUnsynced has a write up to an offset wait until the syncer is near enough: recovery relies on the bound. false: the log
@@ -93,14 +170,14 @@ func (l *Log) boundUnsynced(to int64) bool {
 	return l.durable.Wait(l.ctx, to-l.o.UnsyncedBytes) == nil
 }
 
-// write brings [from, to), which lies in one segment, to the file.
-func (c *committer) write(from, to int64) error {
+// prepare makes the operations that bring a batch to its file.
+func (c *committer) prepare(b batch) {
 	l := c.l
-	s := l.segmentAt(from)
+	s := l.segmentAt(b.from)
 	c.sent, c.done = c.sent[:0], c.done[:0]
-	l.tail.pieces(from, to, func(offset int64, b []byte) {
+	l.tail.pieces(b.from, b.to, func(offset int64, buf []byte) {
 		op := &c.ops[len(c.sent)]
-		*op = disk.Op{Kind: disk.OpWrite, File: s.file, Buf: b, Offset: offset - s.start, Link: true}
+		*op = disk.Op{Kind: disk.OpWrite, File: s.file, Buf: buf, Offset: offset - s.start, Link: true}
 		c.sent = append(c.sent, op)
 	})
 	if l.o.SyncFlush {
@@ -109,60 +186,35 @@ func (c *committer) write(from, to int64) error {
 		c.sent = append(c.sent, op)
 	}
 	c.sent[len(c.sent)-1].Link = false
-	if err := l.o.Ring.Submit(c.sent); err != nil {
+}
+
+// write brings a batch to the file and waits for it.
+func (c *committer) write(b batch) error {
+	c.prepare(b)
+	if err := c.l.o.Ring.Submit(c.sent); err != nil {
 		return err
 	}
+	return c.await()
+}
+
+// await waits for the operations that are with the ring.
+func (c *committer) await() error {
 	for len(c.done) < len(c.sent) {
 		var err error
-		if c.done, err = l.o.Ring.Wait(len(c.sent)-len(c.done), c.done); err != nil {
+		if c.done, err = c.l.o.Ring.Wait(len(c.sent)-len(c.done), c.done); err != nil {
 			return err
 		}
 	}
+	return c.outcome()
+}
+
+// outcome is what went wrong with the operations that are over. That one was undone counts least: it can be done again, but a
+// sync that failed must not be.
+func (c *committer) outcome() (err error) {
 	for _, op := range c.sent {
-		if op.Err != nil {
-			return op.Err
+		if op.Err != nil && (err == nil || errors.Is(err, disk.ErrUndone)) {
+			err = op.Err
 		}
 	}
-	return nil
-}
-
-// flushInterval is how long ASYNC_FLUSH leaves written records unsynced, as flushIntervalCommitLog of stock.
-const flushInterval = 500 * time.Millisecond
-
-// runSyncer makes written records durable in the background, under ASYNC_FLUSH.
-func (l *Log) runSyncer() {
-	defer l.done.Done()
-	tick := time.NewTicker(flushInterval)
-	defer tick.Stop()
-	for {
-		select {
-		case <-l.stop:
-			return
-		case <-tick.C:
-		case <-l.syncNow:
-		}
-		if to := l.written.Load(); to > l.durable.Load() {
-			if err := l.syncTo(to); err != nil {
-				return
-			}
-		}
-	}
-}
-
-// syncTo syncs the segments between durable and an offset that is written.
-func (l *Log) syncTo(to int64) error {
-	from := l.durable.Load()
-	for _, s := range *l.segments.Load() {
-		if s.start+l.o.SegmentBytes <= from || s.start >= to || !s.acquire() {
-			continue
-		}
-		err := s.file.Datasync()
-		s.release()
-		if err != nil {
-			l.fail(err)
-			return err
-		}
-	}
-	l.durable.advance(to)
-	return nil
+	return err
 }

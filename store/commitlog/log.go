@@ -43,6 +43,8 @@ type Log struct {
 	maker maker
 	zero  zeroClaim
 
+	committer *committer
+
 	unzeroedRolls atomic.Int64
 	syncNow       chan struct{}   // one token: much is unsynced
 	stop          chan struct{}   // closed: background work ends
@@ -74,6 +76,7 @@ func Open(o Options) (*Log, error) {
 	l.ctx, l.cancel = context.WithCancel(context.Background())
 	l.maker = maker{l: l, wake: make(chan struct{}, 1)}
 	l.zero.free.L = &l.zero.mu
+	l.committer = newCommitter(l)
 	list, err := l.loadSegments()
 	if err != nil {
 		t.mem.Free()
@@ -177,6 +180,7 @@ func (l *Log) close(ctx context.Context) error {
 	defer l.cancel()
 	var err error
 	if started {
+		l.committer.reclaim()
 		err = l.drain(ctx, target)
 		close(l.stop)
 		l.cancel()

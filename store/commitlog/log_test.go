@@ -65,24 +65,34 @@ func message(n int) record.Record {
 // put appends the n-th record, waiting for room.
 func put(l *Log, n int) (start, end int64, err error) {
 	r := message(n)
-	size := r.Size(true)
+	slot, err := reserve(l, r.Size(true))
+	if err != nil {
+		return 0, 0, err
+	}
+	fill(l, slot, &r)
+	commit(l)
+	return slot.Offset, slot.Offset + int64(len(slot.Buf)), nil
+}
+
+// reserve waits for room.
+func reserve(l *Log, size int) (Slot, error) {
 	for {
 		slot, err := l.Reserve(size)
-		if errors.Is(err, ErrFull) {
-			room := make(chan struct{})
-			l.Room(func() { close(room) })
-			<-room
-			continue
+		if !errors.Is(err, ErrFull) {
+			return slot, err
 		}
-		if err != nil {
-			return 0, 0, err
-		}
-		r.PhysicalOffset, r.StoreTimestamp = slot.Offset, slot.StoreTimestamp
-		record.Append(slot.Buf[:0], &r, true)
-		record.SealCRC(slot.Buf)
-		l.Publish(slot)
-		return slot.Offset, slot.Offset + int64(size), nil
+		room := make(chan struct{})
+		l.Room(func() { close(room) })
+		<-room
 	}
+}
+
+// fill encodes and publishes.
+func fill(l *Log, slot Slot, r *record.Record) {
+	r.PhysicalOffset, r.StoreTimestamp = slot.Offset, slot.StoreTimestamp
+	record.Append(slot.Buf[:0], r, true)
+	record.SealCRC(slot.Buf)
+	l.Publish(slot)
 }
 
 // open recovers the log and returns the numbers of the records found, by offset.
@@ -177,26 +187,33 @@ func TestAppendReadReopen(t *testing.T) {
 // TestCrashAtEveryOperation: whatever was acknowledged is there after the crash, nothing is there that was not sent, and the
 // log takes messages again; for both flush modes. Under ASYNC_FLUSH nothing is promised over a power cut but sanity.
 func TestCrashAtEveryOperation(t *testing.T) {
-	for _, sync := range []bool{true, false} {
-		total := workload(t, disk.NewFaulty(), sync, 0)
-		step := 1
-		if testing.Short() {
-			step = 7
-		}
-		for op := 1; op <= total; op += step {
-			workload(t, disk.NewFaulty(), sync, op)
-		}
-		if total < 100 {
-			t.Fatalf("only %d operations", total)
+	for _, ringing := range []bool{false, true} {
+		for _, sync := range []bool{true, false} {
+			total := workload(t, disk.NewFaulty(), sync, ringing, 0)
+			step := 1
+			if testing.Short() {
+				step = 7
+			}
+			for op := 1; op <= total; op += step {
+				workload(t, disk.NewFaulty(), sync, ringing, op)
+			}
+			if total < 100 {
+				t.Fatalf("only %d operations", total)
+			}
 		}
 	}
 }
 
 // workload sends messages until a crash at the given operation (0: none), reopens and checks. It returns the operations done.
-func workload(t *testing.T, fs *disk.Faulty, sync bool, crashAt int) int {
+func workload(t *testing.T, fs *disk.Faulty, sync, ringing bool, crashAt int) int {
 	t.Helper()
 	o := options(fs, "/s")
 	o.SyncFlush = sync
+	var ring *handRing
+	if ringing {
+		ring = newHandRing()
+		o.Ring = ring
+	}
 	if err := fs.MkdirAll("/s", 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -211,6 +228,12 @@ func workload(t *testing.T, fs *disk.Faulty, sync bool, crashAt int) int {
 	acked, pending, sent := map[int64]int{}, map[int64]int{}, map[int64]int{}
 	l, _, _, err := open(o)
 	if err == nil {
+		if ringing {
+			ring.onSubmit = func() {
+				ring.finish()
+				l.Collect(testBell)
+			}
+		}
 		for i := range 60 {
 			start, end, err := put(l, i)
 			if err != nil {
@@ -373,6 +396,7 @@ func TestAStalledDiskFillsTheTailAndNoMore(t *testing.T) {
 			r.PhysicalOffset, r.StoreTimestamp = slot.Offset, slot.StoreTimestamp
 			record.Append(slot.Buf[:0], &r, true)
 			l.Publish(slot)
+			l.Commit()
 			bytesIn += int64(len(slot.Buf))
 		}
 	}
@@ -406,6 +430,7 @@ func TestAsyncFlushLeavesNoMoreUnsyncedThanItsBound(t *testing.T) {
 			r.PhysicalOffset, r.StoreTimestamp = slot.Offset, slot.StoreTimestamp
 			record.Append(slot.Buf[:0], &r, true)
 			l.Publish(slot)
+			l.Commit()
 			end = slot.Offset + int64(len(slot.Buf))
 		}
 		if ahead := l.Written().Load() - l.Durable().Load(); ahead > bound {
@@ -510,6 +535,7 @@ func TestNoAllocationPerMessage(t *testing.T) {
 		record.SealCRC(slot.Buf)
 		last = slot.Offset
 		l.Publish(slot)
+		l.Commit()
 	}
 	one()
 	// The in-memory disk allocates pages as it is written; on the appender's side nothing is.
@@ -563,6 +589,7 @@ func BenchmarkAppend(b *testing.B) {
 				record.SealCRC(slot.Buf)
 				end = slot.Offset + int64(size)
 				l.Publish(slot)
+				l.Commit()
 			}
 			if err := l.Visible().Wait(context.Background(), end); err != nil {
 				b.Fatal(err)

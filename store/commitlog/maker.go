@@ -26,6 +26,8 @@ type maker struct {
 	mu    sync.Mutex
 	half  *half // in the making; the maker's goroutine alone works on it
 	spare *half // an expired segment, for the next one; ready once nobody reads it
+
+	failing bool // and that was said; the maker's own
 }
 
 // half is a file on its way to be a segment.
@@ -43,6 +45,8 @@ const (
 	zeroStep  = 1 << 20
 	// zeroMargin keeps the zeroing away from where the committer writes.
 	zeroMargin = 8 << 20
+	// nearBytes ahead of the committer are zeroed before the next segment is.
+	nearBytes = 64 << 20
 	// minZeroRate is the pace of zeroing while the log is idle or slow, bytes per second; above, it follows the log's rate.
 	minZeroRate = 64 << 20
 	retrySpace  = time.Second
@@ -101,11 +105,12 @@ func (m *maker) run() {
 	pace := pacer{l: m.l, at: m.l.written.Load(), since: time.Now()}
 	for {
 		again, err := m.step()
-		var wait time.Duration
+		wait, wake := time.Duration(0), m.wake
 		switch {
 		case err != nil:
 			m.failed(err)
 			wait = retrySpace
+			wake = nil // whoever wants a segment is told that there is none: asking makes none
 		case again && m.urgent.Load():
 			continue
 		case again:
@@ -118,7 +123,7 @@ func (m *maker) run() {
 		case <-m.l.stop:
 			timer.Stop()
 			return
-		case <-m.wake:
+		case <-wake:
 		case <-timer.C:
 		}
 		timer.Stop()
@@ -127,7 +132,10 @@ func (m *maker) run() {
 
 // failed leaves word for appends, which tell their clients; the maker tries again.
 func (m *maker) failed(err error) {
-	m.l.logger.Error("commit log: no next segment", "error", err)
+	if !m.failing {
+		m.failing = true
+		m.l.logger.Error("commit log: no next segment; tried again every second", "error", err)
+	}
 	m.l.mu.Lock()
 	m.l.noSpace = true
 	m.l.mu.Unlock()
@@ -140,11 +148,17 @@ func (m *maker) step() (again bool, err error) {
 	l.mu.Lock()
 	missing, start := l.next == nil && l.failed == nil, l.end
 	l.mu.Unlock()
-	if !missing {
-		if l.o.Spares == 0 {
-			return false, nil
+	if l.o.Spares > 0 && !(missing && m.urgent.Load()) {
+		reach := int64(nearBytes)
+		if !missing {
+			reach = l.o.SegmentBytes
 		}
-		return m.zeroAhead()
+		if again, err = m.zeroAhead(reach); again || err != nil {
+			return again, err
+		}
+	}
+	if !missing {
+		return false, nil
 	}
 	h, err := m.begin()
 	if err != nil {
@@ -263,6 +277,7 @@ func (m *maker) name(h *half, start int64) error {
 	l.zero.next = h.zeroed
 	l.mu.Unlock()
 	m.urgent.Store(false)
+	m.failing = false
 	l.tellRoom()
 	return nil
 }

@@ -47,6 +47,7 @@ func (l *Log) Start(end int64) error {
 		l.end = kept[keep-1].start + l.o.SegmentBytes
 	}
 	l.zero.target = end
+	l.committer.at = end
 	l.written.value.Store(end)
 	l.durable.value.Store(end)
 	if keep == 0 {
@@ -56,7 +57,7 @@ func (l *Log) Start(end int64) error {
 	}
 	l.started = true
 	l.done.Add(3)
-	go l.runCommitter()
+	go l.committer.run()
 	go l.maker.run()
 	go l.runMarker()
 	if !l.o.SyncFlush {
@@ -71,6 +72,13 @@ func (l *Log) firstSegment() error {
 	h, err := l.maker.begin()
 	if err != nil {
 		return err
+	}
+	if l.o.Spares > 0 {
+		// As far as the zeroing keeps away from the committer.
+		h.zeroed = min(zeroMargin+2*zeroStep, l.o.SegmentBytes)
+		if err := h.file.ZeroRange(0, h.zeroed); err != nil {
+			return err
+		}
 	}
 	if err := l.maker.promote(h, l.end); err != nil {
 		return err

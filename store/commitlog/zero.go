@@ -44,8 +44,17 @@ func (z *zeroClaim) await(to int64) {
 	z.mu.Unlock()
 }
 
-// zeroAhead zeroes one piece of the current segment ahead of the committer and reports whether there is more to do.
-func (m *maker) zeroAhead() (bool, error) {
+// reach is await for those who cannot wait; false: they would have to.
+func (z *zeroClaim) reach(to int64) bool {
+	z.mu.Lock()
+	defer z.mu.Unlock()
+	z.target = to
+	return !z.held || z.from >= to
+}
+
+// zeroAhead zeroes one piece of the current segment if less than reach ahead of the committer is zeroed, and reports whether it
+// did, or has to try again because the committer came near.
+func (m *maker) zeroAhead(reach int64) (bool, error) {
 	l, z := m.l, &m.l.zero
 	l.mu.Lock()
 	start, end := l.end-l.o.SegmentBytes, l.end
@@ -63,11 +72,16 @@ func (m *maker) zeroAhead() (bool, error) {
 	}
 	defer s.release()
 	z.mu.Lock()
-	from := max(z.done, z.target+zeroMargin)
+	target := z.target
 	z.mu.Unlock()
+	// Some room for the committer, who goes on writing.
+	from := max(z.done, target+zeroMargin+zeroStep)
 	from = (from + directAlign - 1) / directAlign * directAlign
-	if from >= end || !z.claim(from) {
+	if from >= min(end, target+reach) {
 		return false, nil
+	}
+	if !z.claim(from) {
+		return true, nil
 	}
 	n := min(zeroStep, end-from)
 	err := s.file.ZeroRange(from-start, n)
@@ -76,7 +90,7 @@ func (m *maker) zeroAhead() (bool, error) {
 		return false, err
 	}
 	z.done = from + n
-	return z.done < end, nil
+	return true, nil
 }
 
 // directAlign is the alignment that direct I/O wants.

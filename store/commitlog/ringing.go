@@ -1,0 +1,102 @@
+package commitlog
+
+import (
+	"errors"
+
+	"ringmq/store/disk"
+)
+
+// NoBell stands for a bell that nobody hears.
+const NoBell = -1
+
+// Rings says that event loops may commit: CommitRinging returns at once and a bell tells when the log is written.
+func (l *Log) Rings() bool { return l.o.Ring.Rings() }
+
+// CommitRinging starts the commit of what was published, unless a batch is under way: then that one's end starts it. bell, a
+// stream socket, gets a byte when the batch is over, and who hears it calls Collect; it stays open while the log is. Any
+// goroutine; no I/O is waited for. Only where Rings.
+func (l *Log) CommitRinging(bell int) {
+	c := l.committer
+	c.mu.Lock()
+	if c.state == idle {
+		c.ring(bell)
+	}
+	c.mu.Unlock()
+}
+
+// Collect ends the batch that a bell rang for, and starts the next. It does nothing when the batch is not over, and so may be
+// called at any time. Any goroutine; no I/O is waited for. What watches the watermarks runs inside.
+func (l *Log) Collect(bell int) {
+	c := l.committer
+	c.mu.Lock()
+	if c.state != ringing || !c.over() {
+		c.mu.Unlock()
+		return
+	}
+	b := c.batch
+	if err := c.outcome(); err != nil {
+		if errors.Is(err, disk.ErrUndone) {
+			err = nil
+		}
+		c.handOver(err)
+		c.mu.Unlock()
+		return
+	}
+	c.state = idle
+	// The disk goes on while it is told what it has done.
+	c.ring(bell)
+	c.mu.Unlock()
+	l.passed(b)
+}
+
+// ring gives the next batch to the ring, if there is one. Under mu, when idle.
+func (c *committer) ring(bell int) {
+	if !c.take() {
+		return
+	}
+	l := c.l
+	if bell == NoBell || !l.zero.reach(c.batch.to) || !l.o.SyncFlush && c.batch.to-l.durable.Load() > l.o.UnsyncedBytes {
+		c.handOver(nil)
+		return
+	}
+	c.prepare(c.batch)
+	if err := l.o.Ring.SubmitRinging(c.sent, bell); err != nil {
+		c.handOver(err)
+		return
+	}
+	c.state = ringing
+}
+
+// over reports that the ring has given all operations back. Under mu, while ringing.
+func (c *committer) over() bool {
+	var err error
+	if c.done, err = c.l.o.Ring.Wait(0, c.done); err != nil {
+		c.handOver(err)
+		return false
+	}
+	return len(c.done) == len(c.sent)
+}
+
+// handOver leaves the batch to the goroutine: to write it, or to end the log with what is owed. Under mu.
+func (c *committer) handOver(owed error) {
+	c.state, c.owed = handed, owed
+	poke(c.l.work)
+}
+
+// reclaim ends the batch that is with the ring by waiting for it: at the end nobody may be left who hears bells.
+func (c *committer) reclaim() {
+	c.mu.Lock()
+	if c.state != ringing {
+		c.mu.Unlock()
+		return
+	}
+	c.state = writing
+	b := c.batch
+	c.mu.Unlock()
+	err := c.await()
+	if errors.Is(err, disk.ErrUndone) {
+		err = c.write(b)
+	}
+	c.end(b, err)
+	c.l.Commit()
+}
