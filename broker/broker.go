@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -29,8 +30,10 @@ import (
 // Options of a broker.
 type Options struct {
 	Config     *config.Config
-	ConfigFile string // rewritten when a request changes the configuration; "": nothing is written
-	Version    string // of this build, for operators
+	ConfigFile string        // rewritten when a request changes the configuration; "": nothing is written
+	Version    string        // of this build, for operators
+	Loops      int           // event loops; 0: GOMAXPROCS
+	Linger     time.Duration // of the event loops, see netpoll.Options; 0: not at all
 	Logger     *slog.Logger
 }
 
@@ -118,12 +121,16 @@ func New(o Options) (*Broker, error) {
 	if err := b.openTables(); err != nil {
 		return nil, errors.Join(err, b.store.Close(context.Background()))
 	}
+	for _, l := range b.loops {
+		l.appends = b.store.NewTurn(func() int { return b.net.Bell(l.index) })
+	}
 	visible := b.store.Visible()
 	b.visible, b.failed = visible.Load, visible.Err
-	visible.Subscribe(func(int64, error) { b.wakeParked() })
+	visible.Subscribe(b.wakePassed)
 	b.holds = newHolds(b)
 	b.store.OnArrive(b.holds.arrived)
 	b.store.OnRound(b.holds.roundEnded)
+	b.store.WhenWaited(func() bool { return b.holds.count.Load() > 0 })
 	b.delay, err = delay.New(delay.Options{Store: b.store, Levels: so.DelayLevels, Logger: b.logger})
 	if err != nil {
 		b.persister.Close()
@@ -263,7 +270,7 @@ func (b *Broker) Start() error {
 	n, err := netpoll.Serve(netpoll.Options{
 		Addrs: []string{net.JoinHostPort(host, strconv.Itoa(port)), net.JoinHostPort(host, strconv.Itoa(fast))},
 		Loops: len(b.loops), Logger: b.logger, IdleTimeout: time.Duration(b.c.Int("serverChannelMaxIdleTimeSeconds")) * time.Second,
-		TurnEnded: func(loop int) { b.loop(loop).turnEnded() },
+		TurnEnded: func(loop int) { b.loop(loop).turnEnded() }, Rung: func(loop int) { b.loop(loop).appends.Rung() }, Linger: b.o.Linger,
 	}, &handlerSide{b})
 	if err != nil {
 		b.workers.Close()
@@ -285,7 +292,7 @@ func (b *Broker) Start() error {
 
 // makeLoops makes the state of every event loop.
 func (b *Broker) makeLoops() {
-	for i := range runtime.GOMAXPROCS(0) {
+	for i := range cmp.Or(b.o.Loops, runtime.GOMAXPROCS(0)) {
 		l := &loopState{b: b, index: i}
 		l.tags.match = l.tags.wanted
 		l.topics.b = b
@@ -359,13 +366,15 @@ func (b *Broker) Shutdown(ctx context.Context) error {
 	b.slow.Close()
 	b.persister.Mark(b.documents.offsets, nil)
 	b.persister.Close()
-	return errors.Join(err, b.store.Close(ctx))
+	err = errors.Join(err, b.store.Close(ctx))
+	b.net.ReleaseBells()
+	return err
 }
 
 // awaitReleased returns when no answer is parked any more.
 func (b *Broker) awaitReleased(ctx context.Context) {
 	for _, l := range b.loops {
-		for l.waiting.Load() > 0 && ctx.Err() == nil {
+		for l.waitsFor.Load() != 0 && ctx.Err() == nil {
 			b.net.Wake(l.index)
 			time.Sleep(time.Millisecond)
 		}

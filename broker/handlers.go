@@ -211,9 +211,10 @@ type loopState struct {
 	places     []store.Placed
 	topics     topicMemo
 	counted    []*knownTopic // with figures that are not counted yet
+	appends    *store.Turn
 	parked     parking
 	woken      bool         // answers are to be looked at in this turn, whether the log is safe up to them or not
-	waiting    atomic.Int64 // parked answers, as of the end of the last turn; any goroutine reads it
+	waitsFor   atomic.Int64 // offset that the log must be safe up to for the first parked answer, 0: none is; any goroutine reads it
 
 	pull      remoting.PullHeader
 	want      store.Want
@@ -239,6 +240,7 @@ func (l *loopState) turnEnded() {
 		l.counted[i] = nil
 	}
 	l.counted = l.counted[:0]
+	l.appends.End()
 	l.release()
 	l.turn, l.woken = 0, false
 }

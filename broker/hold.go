@@ -101,12 +101,15 @@ func (hs *holds) add(c *netpoll.Conn, h *remoting.PullHeader, a *pullAnswer, hol
 	}
 	p.queue, p.slot = q, len(q.list)
 	q.list = append(q.list, p)
-	hs.count.Add(1)
+	first := hs.count.Add(1) == 1
 	heap.Push(&hs.deadline, p)
 	if p.place == 0 {
 		hs.alarm.Reset(hold.timeout)
 	}
 	hs.mu.Unlock()
+	if first {
+		hs.b.store.Hurry()
+	}
 	// What arrived between the read and now has woken nobody.
 	if hs.b.store.MaxOffset(p.header.Topic, p.header.QueueID) > p.header.QueueOffset {
 		hs.wake(p)

@@ -14,30 +14,25 @@ import (
 // consumer that was not woken would be late by seconds.
 func TestEveryMessageComesOnceInItsOrder(t *testing.T) {
 	for _, flush := range []string{"ASYNC_FLUSH", "SYNC_FLUSH"} {
-		t.Run(flush, func(t *testing.T) {
-			const queues, perQueue, inFlight = 4, 2000, 16
-			r := newRig(t, "flushDiskType="+flush)
-			first := r.dial()
-			want(t, first.call(sendTo("Journey", 0, "", "0")), 0, "")
-			var all sync.WaitGroup
-			for q := range queues {
-				c := r.dial()
-				all.Add(1)
-				go func() {
-					defer all.Done()
-					consume(t, c, q, perQueue)
-				}()
-				p := r.wire()
-				all.Add(1)
-				go func() {
-					defer all.Done()
-					produce(p, q, perQueue, inFlight)
-				}()
-			}
-			all.Wait()
-			r.heldNow(0)
-		})
+		t.Run(flush, func(t *testing.T) { journey(t, "flushDiskType="+flush) })
 	}
+}
+
+// journey is all of them, with a broker of these settings.
+func journey(t *testing.T, settings ...string) {
+	const queues, perQueue, inFlight = 4, 2000, 16
+	r := newRig(t, settings...)
+	first := r.dial()
+	want(t, first.call(sendTo("Journey", 0, "", "0")), 0, "")
+	var all sync.WaitGroup
+	for q := range queues {
+		c := r.dial()
+		all.Go(func() { consume(t, c, q, perQueue) })
+		p := r.wire()
+		all.Go(func() { produce(p, q, perQueue, inFlight) })
+	}
+	all.Wait()
+	r.heldNow(0)
 }
 
 // produce sends the numbers of a queue, some at once and some alone, so that consumers are caught waiting and busy.

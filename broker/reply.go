@@ -36,7 +36,16 @@ func (l *loopState) park(c *netpoll.Conn, end int64, from int, back bool) {
 // wakeParked has every loop with waiting answers look whether they may go. Any goroutine.
 func (b *Broker) wakeParked() {
 	for _, l := range b.loops {
-		if l.waiting.Load() > 0 {
+		if l.waitsFor.Load() != 0 {
+			b.net.Wake(l.index)
+		}
+	}
+}
+
+// wakePassed has the loops look whose first answer the log has become safe up to; all of them when it has failed. Any goroutine.
+func (b *Broker) wakePassed(visible int64, failed error) {
+	for _, l := range b.loops {
+		if end := l.waitsFor.Load(); end != 0 && (end <= visible || failed != nil) {
 			b.net.Wake(l.index)
 		}
 	}
@@ -49,14 +58,30 @@ func (l *loopState) release() {
 		return
 	}
 	// Told before it looks: a log that passes a record after this look finds that somebody waits.
-	if n := int64(len(p.queue) - p.head); l.waiting.Load() != n {
-		l.waiting.Store(n)
-	}
+	l.tellParked()
 	if !l.woken && l.b.visible() < p.queue[p.head].end {
 		return
 	}
-	l.sendParked()
-	l.waiting.Store(int64(len(p.queue) - p.head))
+	for l.sendParked(); p.head < len(p.queue); {
+		first := p.queue[p.head].end
+		l.tellParked()
+		if first > l.b.visible() {
+			return
+		}
+		l.sendParked()
+	}
+	l.tellParked()
+}
+
+// tellParked says what the first parked answer waits for.
+func (l *loopState) tellParked() {
+	first := int64(0)
+	if p := &l.parked; p.head < len(p.queue) {
+		first = p.queue[p.head].end
+	}
+	if l.waitsFor.Load() != first {
+		l.waitsFor.Store(first)
+	}
 }
 
 func (l *loopState) sendParked() {

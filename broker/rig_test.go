@@ -22,6 +22,7 @@ import (
 func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m,
 		goleak.IgnoreTopFunction("github.com/panjf2000/ants/v2.(*poolCommon).purgeStaleWorkers"),
+		goleak.IgnoreTopFunction("github.com/panjf2000/ants/v2.(*goWorker).run.func1"),
 		goleak.IgnoreTopFunction("github.com/panjf2000/ants/v2.(*poolCommon).ticktock"))
 }
 
@@ -79,7 +80,7 @@ func (r *rig) startBroker(more ...string) { r.startAltered(func(*Broker) {}, mor
 // startAltered starts a broker that was changed after it was made.
 func (r *rig) startAltered(change func(b *Broker), more ...string) {
 	r.t.Helper()
-	b, err := New(Options{Config: r.config(more...), Version: "test", Logger: slog.New(slog.DiscardHandler)})
+	b, err := New(Options{Config: r.config(more...), Version: "test", Logger: slog.New(slog.DiscardHandler), Linger: time.Millisecond})
 	if err != nil {
 		r.t.Fatal(err)
 	}

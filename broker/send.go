@@ -207,7 +207,7 @@ func (b *Broker) sendOne(c *netpoll.Conn, req *remoting.Command, l *loopState, t
 	} else if known.TimerWhen != nil {
 		return b.refuse(c, req, remoting.RespSystemError, "accurate timer message is not enabled, timerWheelEnable is false")
 	}
-	p, err := b.store.Append(m)
+	p, err := l.appends.Append(m)
 	if err != nil {
 		return b.notStored(c, req, err)
 	}
@@ -304,7 +304,7 @@ func (b *Broker) sendBatch(c *netpoll.Conn, req *remoting.Command, l *loopState,
 	if known.UniqKey != nil && t.batches {
 		return b.sendInner(c, req, l, t)
 	}
-	places, err := b.store.AppendBatch(&l.message, req.Body, l.places[:0])
+	places, err := l.appends.AppendBatch(&l.message, req.Body, l.places[:0])
 	if errors.Is(err, store.ErrMalformed) {
 		b.reply(c, req, fail(remoting.RespSystemError, "the items of the batch do not add up"))
 		return sendDone
@@ -338,7 +338,7 @@ func (b *Broker) sendInner(c *netpoll.Conn, req *remoting.Command, l *loopState,
 	uniq := l.known.UniqKey
 	l.properties, _ = b.addProperties(l.properties[:0], h.Properties, &l.known)
 	l.message.Properties = l.properties
-	p, count, err := b.store.AppendInner(&l.message, req.Body)
+	p, count, err := l.appends.AppendInner(&l.message, req.Body)
 	if errors.Is(err, store.ErrMalformed) {
 		b.reply(c, req, fail(remoting.RespSystemError, "the items of the batch do not add up"))
 		return sendDone

@@ -316,12 +316,24 @@ func TestLogTimeoutsFollowTheClockNobodySets(t *testing.T) {
 }
 
 // parkedNow waits until so many answers wait for the log.
-func (r *rig) parkedNow(n int64) {
+func (r *rig) parkedNow(n int) {
 	r.t.Helper()
 	until(r.t, fmt.Sprint(n, " answers parked"), func() bool {
-		all := int64(0)
-		for _, l := range r.broker.loops {
-			all += l.waiting.Load()
+		r.broker.mu.Lock()
+		perLoop := map[int]*netpoll.Conn{}
+		for _, c := range r.broker.conns {
+			perLoop[c.Loop()] = c
+		}
+		r.broker.mu.Unlock()
+		all, counts := 0, make(chan int, len(perLoop))
+		asked := 0
+		for i, c := range perLoop {
+			if c.Do(func() { p := &r.broker.loop(i).parked; counts <- len(p.queue) - p.head }) == nil {
+				asked++
+			}
+		}
+		for range asked {
+			all += <-counts
 		}
 		return all == n
 	})

@@ -73,6 +73,10 @@ func (e *events) OnShutdown(gnet.Engine) {
 
 func (e *events) OnOpen(gc gnet.Conn) ([]byte, gnet.Action) {
 	s := e.s
+	if b, ok := gc.Context().(*bell); ok {
+		b.heard.Store(true)
+		return nil, gnet.None
+	}
 	l := s.loopOf(gc)
 	if l == nil || !s.accepting.Load() {
 		return nil, gnet.Close
@@ -91,8 +95,11 @@ func (e *events) OnOpen(gc gnet.Conn) ([]byte, gnet.Action) {
 }
 
 func (e *events) OnClose(gc gnet.Conn, err error) gnet.Action {
-	if c, ok := gc.Context().(*Conn); ok {
+	switch c := gc.Context().(type) {
+	case *Conn:
 		c.close(err)
+	case *bell:
+		c.heard.Store(false)
 	}
 	return gnet.None
 }
@@ -100,12 +107,22 @@ func (e *events) OnClose(gc gnet.Conn, err error) gnet.Action {
 func (e *events) OnTraffic(gc gnet.Conn) gnet.Action {
 	c, ok := gc.Context().(*Conn)
 	if !ok {
-		return gnet.Close
+		b, ok := gc.Context().(*bell)
+		if !ok {
+			return gnet.Close
+		}
+		_, _ = gc.Discard(-1)
+		b.rung()
+		b.loop.linger()
+		return gnet.None
 	}
 	action := c.traffic()
 	c.loop.flush()
 	if c.closed.Load() {
 		return gnet.None
+	}
+	if action == gnet.None {
+		c.loop.linger()
 	}
 	return action
 }
@@ -136,6 +153,10 @@ func (s *Server) loopOf(gc gnet.Conn) *loop {
 		if l.el == nil {
 			l.el, l.epoll = el, epoll
 			l.woken.Store(false)
+			l.tasks.Store(0)
+			if l.bell != nil {
+				l.bell.hang(el)
+			}
 			return l
 		}
 	}
@@ -147,7 +168,15 @@ func (l *loop) execute(r gnet.Runnable) bool {
 	// gnet writes to the loop's event descriptor. Under the gate it cannot have been closed, and its number cannot be a file's.
 	l.s.gate.RLock()
 	defer l.s.gate.RUnlock()
-	return l.el != nil && l.el.Execute(context.Background(), r) == nil
+	if l.el == nil {
+		return false
+	}
+	l.tasks.Add(1)
+	if l.el.Execute(context.Background(), r) != nil {
+		l.tasks.Add(-1)
+		return false
+	}
+	return true
 }
 
 // gnetLog gives gnet's words to the structured log. What it calls errors are mostly peers that went away.

@@ -20,12 +20,14 @@ type loop struct {
 	el    gnet.EventLoop // under Server.gate; nil before the first connection and when the engine is ending
 	epoll int            // its epoll descriptor
 
+	bell     *bell            // nil: Options.Rung is not set
 	cmd      remoting.Command // of the frame being served
 	conns    map[*Conn]struct{}
 	strained map[*Conn]struct{} // paused for slowReader or overBudget
 	dirty    []*Conn            // have something to send
 	spare    [][]byte           // output buffers not in use
 
+	tasks   atomic.Int32 // of ours that gnet has still to run
 	woken   atomic.Bool
 	wakeNow gnet.Runnable
 	mu      sync.Mutex
@@ -42,6 +44,7 @@ type letter struct {
 func newLoop(s *Server, index int) *loop {
 	l := &loop{s: s, index: index, epoll: -1, conns: map[*Conn]struct{}{}, strained: map[*Conn]struct{}{}}
 	l.wakeNow = gnet.RunnableFunc(func(context.Context) error {
+		l.tasks.Add(-1)
 		l.deliver()
 		return nil
 	})
@@ -49,7 +52,13 @@ func newLoop(s *Server, index int) *loop {
 }
 
 func (l *loop) wake() {
-	if l.woken.CompareAndSwap(false, true) && !l.execute(l.wakeNow) {
+	if !l.woken.CompareAndSwap(false, true) {
+		return
+	}
+	if b := l.bell; b != nil && b.ring() {
+		return
+	}
+	if !l.execute(l.wakeNow) {
 		l.woken.Store(false)
 	}
 }
@@ -57,6 +66,7 @@ func (l *loop) wake() {
 // run has fn called on the loop, and what it put out sent; false if the loop has never had a connection or is at its end.
 func (l *loop) run(fn func()) bool {
 	return l.execute(gnet.RunnableFunc(func(context.Context) error {
+		l.tasks.Add(-1)
 		fn()
 		l.flush()
 		return nil

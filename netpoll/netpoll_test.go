@@ -23,6 +23,7 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m,
 		// The pool of gnet's that its engine never ends.
 		goleak.IgnoreTopFunction("github.com/panjf2000/ants/v2.(*poolCommon).purgeStaleWorkers"),
+		goleak.IgnoreTopFunction("github.com/panjf2000/ants/v2.(*goWorker).run.func1"),
 		goleak.IgnoreTopFunction("github.com/panjf2000/ants/v2.(*poolCommon).ticktock"))
 }
 
@@ -66,6 +67,7 @@ func serve(t testing.TB, o Options, h Handler) (*Server, string) {
 		if err := s.Shutdown(ctx); err != nil {
 			t.Error(err)
 		}
+		s.ReleaseBells()
 	})
 	return s, s.Addrs()[0].String()
 }

@@ -43,6 +43,12 @@ type Options struct {
 	Clock                func() time.Time // nil: time.Now; for tests
 	// TurnEnded is called on a loop after each of its turns, whatever was done in it, before what it put out is sent; nil: not.
 	TurnEnded func(loop int)
+	// Rung is called on a loop when its bell has rung (Server.Bell), once for any number of times; then Woken; nil: there are no bells.
+	Rung func(loop int)
+
+	// Linger is how long a loop waits for its next event without telling Go's scheduler. Only for programs with more processors
+	// (GOMAXPROCS) than loops, and with Rung set; 0: not at all. A connection that is being accepted may wait as long.
+	Linger time.Duration
 
 	sweepInterval time.Duration // 0: one second; for tests
 }

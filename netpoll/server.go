@@ -68,12 +68,23 @@ func Serve(o Options, h Handler) (*Server, error) {
 		s.urls = append(s.urls, "tcp://"+ap.String())
 	}
 	for i := range o.Loops {
-		s.loops = append(s.loops, newLoop(s, i))
+		l := newLoop(s, i)
+		s.loops = append(s.loops, l)
+		if o.Rung == nil {
+			continue
+		}
+		b, err := newBell(l)
+		if err != nil {
+			s.ReleaseBells()
+			return nil, err
+		}
+		l.bell = b
 	}
 	first := make(chan error, 1)
 	go s.supervise(first)
 	select {
 	case err := <-first:
+		s.ReleaseBells()
 		return nil, fmt.Errorf("netpoll: listen on %v: %w", o.Addrs, err)
 	case <-s.booted:
 	}

@@ -38,7 +38,7 @@ func newBroker() *cobra.Command {
 				return printText(cmd.OutOrStdout(), v.Grouped())
 			}
 			logger := newLogger(cmd.ErrOrStderr())
-			return serve(cmd.OutOrStdout(), logger, &brokerProcess{c: c, file: file, logger: logger})
+			return serve(cmd.OutOrStdout(), logger, &brokerProcess{c: c, file: file, logger: logger, loops: spareProcessors()})
 		},
 	}
 	s.setFlag(cmd)
@@ -52,11 +52,12 @@ type brokerProcess struct {
 	c      *config.Config
 	file   string // rewritten when a request changes the configuration
 	logger *slog.Logger
+	loops  int // event loops; 0: one for every processor
 	b      *broker.Broker
 }
 
 func (p *brokerProcess) start() error {
-	b, err := broker.New(broker.Options{Config: p.c, ConfigFile: p.file, Version: version, Logger: p.logger})
+	b, err := broker.New(broker.Options{Config: p.c, ConfigFile: p.file, Version: version, Logger: p.logger, Loops: p.loops, Linger: linger})
 	if errors.Is(err, store.ErrLocked) {
 		return fmt.Errorf("the data directory %s is in use by another broker, ours or stock; stop that one, or choose another with --set storePathRootDir=PATH (%w)",
 			absolute(p.c.Text("storePathRootDir")), err)

@@ -40,6 +40,7 @@ func newStandalone() *cobra.Command {
 			if s.print {
 				return p.both.print(cmd.OutOrStdout())
 			}
+			p.b.loops = spareProcessors()
 			return serve(cmd.OutOrStdout(), p.logger, p)
 		},
 	}
@@ -186,7 +187,7 @@ func (p *standaloneProcess) start() error {
 		p.broker, err = p.brokerConfig(ownAddress(p.namesrv.Text("bindAddress"), int(ns.Addr().Port())))
 	}
 	if err == nil {
-		p.b = brokerProcess{c: p.broker, logger: p.logger}
+		p.b.c, p.b.logger = p.broker, p.logger
 		err = p.b.start()
 	}
 	if err != nil {

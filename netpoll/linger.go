@@ -1,0 +1,22 @@
+package netpoll
+
+import (
+	"syscall"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// linger waits a moment for the loop's next event before gnet looks for it. gnet yields to Go's scheduler whenever it finds
+// nothing to do, which wakes threads that have nothing to do either, and sends the loop from one to the next: under load that
+// costs more than the loop's own work. Waiting on the epoll descriptor takes nothing away from gnet, and a raw call keeps the
+// loop's processor, so nobody has to be told; Options.Linger says who may do that. gnet's own tasks are no events: they must
+// not be kept waiting, so a loop lingers only at the end of a turn of a connection or of its bell, with no task of ours to come.
+func (l *loop) linger() {
+	if l.s.o.Linger <= 0 || l.bell == nil || !l.bell.heard.Load() || l.tasks.Load() != 0 || l.woken.Load() {
+		return
+	}
+	fd := unix.PollFd{Fd: int32(l.epoll), Events: unix.POLLIN}
+	wait := unix.NsecToTimespec(l.s.o.Linger.Nanoseconds())
+	_, _, _ = syscall.RawSyscall6(unix.SYS_PPOLL, uintptr(unsafe.Pointer(&fd)), 1, uintptr(unsafe.Pointer(&wait)), 0, 0, 0)
+}
