@@ -4,7 +4,7 @@ LDFLAGS  = -checklinkname=0 -X main.version=$(VERSION)
 RELEASE  = CGO_ENABLED=0 go build -trimpath -tags uring -ldflags='$(LDFLAGS)'
 STATICCHECK = go run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: help build run test check fuzz crash powerloss interop versus soak clean
+.PHONY: help build run test check fuzz crash powerloss interop versus ceiling soak clean
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
 
@@ -49,6 +49,9 @@ versus: SECONDS ?= 10
 versus: OUT ?= benchmarks
 versus: build ## figures beside the stock broker into docs/benchmarks.md: ROUNDS of SECONDS each, JSON and HTML into OUT
 	interop/versus.sh $(ROUNDS) $(SECONDS) $(OUT)
+
+ceiling: build ## fails when a message costs much more than in bench/ceiling, the least that this architecture can do
+	interop/ceiling.sh
 
 DURATION ?= 10m
 soak: SHARE ?= 0.8

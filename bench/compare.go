@@ -33,10 +33,12 @@ type metric struct {
 	of              func(*Report) (float64, bool)
 }
 
+const cpuMetric = "broker CPU a message"
+
 // metrics in the order in which they are told.
 var metrics = append([]metric{
 	{name: "messages a second", short: "throughput", higher: true, text: Count, of: func(r *Report) (float64, bool) { return math.Round(r.PerSecond), true }},
-	{name: "broker CPU a message", short: "CPU", text: Micros, of: func(r *Report) (float64, bool) {
+	{name: cpuMetric, short: "CPU", text: Micros, of: func(r *Report) (float64, bool) {
 		return broker(r, func(u *Used) float64 { return u.CPUPerMessageUs })
 	}},
 	{name: "broker memory", short: "memory", text: Bytes, of: func(r *Report) (float64, bool) {
@@ -72,6 +74,17 @@ type Row struct {
 	Of    int     // rounds that were compared one by one; 0: none
 
 	m *metric
+}
+
+// CPURatio is the processor time of a message at the first broker, divided by that at the second, of the medians; false when a
+// broker's process was not known.
+func (r *Result) CPURatio() (float64, bool) {
+	for _, row := range r.rows() {
+		if row.Name == cpuMetric {
+			return row.Ratio, !math.IsNaN(row.Ratio)
+		}
+	}
+	return 0, false
 }
 
 // better says which target has the better median: 1 the first, -1 the second, 0 neither.

@@ -30,7 +30,7 @@ func summary(results []*Result) (out []summaryRow) {
 			switch row.Name {
 			case "messages a second":
 				s.Rate, s.RateRatio, s.RateSpread, s.Agree = both, ratio, spreads(&row), row.agreement()
-			case "broker CPU a message":
+			case cpuMetric:
 				s.CPU, s.CPURatio = both, ratio
 			case "latency p99":
 				s.P99, s.P99Ratio, s.P99Spread = both, ratio, spreads(&row)

@@ -17,6 +17,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"runtime"
 	"syscall"
 	"time"
 
@@ -45,7 +46,12 @@ func run(ctx context.Context, listen, file string, size int64, sync bool) error 
 	}
 	defer l.remove()
 	h := &handler{log: l}
-	s, err := netpoll.Serve(netpoll.Options{Addrs: []string{listen}, Logger: slog.New(slog.NewTextHandler(os.Stderr, nil))}, h)
+	// As the broker does: bells and loops that linger, for which the scheduler has processors to spare.
+	loops := runtime.GOMAXPROCS(0)
+	runtime.GOMAXPROCS(loops + 2)
+	defer runtime.GOMAXPROCS(loops)
+	s, err := netpoll.Serve(netpoll.Options{Addrs: []string{listen}, Loops: loops, Logger: slog.New(slog.NewTextHandler(os.Stderr, nil)),
+		Rung: func(int) {}, Linger: time.Millisecond}, h)
 	if err != nil {
 		return err
 	}
@@ -61,5 +67,7 @@ func run(ctx context.Context, listen, file string, size int64, sync bool) error 
 	}
 	end, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
-	return errors.Join(err, s.Shutdown(end))
+	err = errors.Join(err, s.Shutdown(end))
+	s.ReleaseBells()
+	return err
 }

@@ -29,6 +29,7 @@ type benchOptions struct {
 	note         string
 	command      string
 	failOnErrors bool
+	maxCPURatio  float64 // of versus; 0: any
 }
 
 // flagGroup is a part of the flags that several subcommands share.

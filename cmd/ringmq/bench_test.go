@@ -242,6 +242,17 @@ func TestBenchRuns(t *testing.T) {
 	if b, err := os.ReadFile(page); err != nil || !strings.Contains(string(b), "<svg") {
 		t.Errorf("%v", err)
 	}
+	gate := []string{"bench", "versus", "a=" + addr + ",pid=auto", "b=" + addr + ",pid=auto", "--existing", "--rounds", "1", "--duration", "200ms", "--warm-up", "0s", "--connections", "1", "--window", "8", "--max-cpu-ratio"}
+	if _, err := ringmq(t, append(gate, "0.000001")...); err == nil || !strings.Contains(err.Error(), "a message costs a ") {
+		t.Error("a gate that lets everything pass:", err)
+	}
+	if _, err := ringmq(t, append(gate, "1000000")...); err != nil {
+		t.Error("a gate that lets nothing pass:", err)
+	}
+	gate[2] = "a=" + addr
+	if _, err := ringmq(t, append(gate, "1")...); err == nil || !strings.Contains(err.Error(), "--max-cpu-ratio: the processes") {
+		t.Error("a gate without figures:", err)
+	}
 	if out, err = ringmq(t, "bench", "versus", "a="+addr, "b="+addr+",pid=auto", "--existing", "--rounds", "2", "--duration", "50ms", "--warm-up", "0s", "--connections", "1", "--window", "1"); err != nil || !strings.Contains(out, "produce: a and b, 2 rounds") {
 		t.Errorf("%v\n%s", err, out)
 	}

@@ -37,6 +37,7 @@ func newBenchVersus() *cobra.Command {
 	o.addGroups(cmd, groups)
 	cmd.Flags().StringVar(&kind, "workload", kind, "`name` of the subcommand that is run")
 	cmd.Flags().IntVar(&rounds, "rounds", rounds, "how often each broker is measured")
+	cmd.Flags().Float64Var(&o.maxCPURatio, "max-cpu-ratio", 0, "exit with code 1 when a message costs the first broker more than so many times the processor time that it costs the second; 0: it may cost anything")
 	return cmd
 }
 
@@ -73,7 +74,22 @@ func (o *benchOptions) versus(cmd *cobra.Command, args []string, kind string, ro
 	}
 	result.Command = commandLine()
 	o.call(result)
-	return errors.Join(o.deliver(cmd.OutOrStdout(), result, result), failed(result))
+	return errors.Join(o.deliver(cmd.OutOrStdout(), result, result), failed(result), o.tooDear(result))
+}
+
+// tooDear says that a message costs the first broker too much beside the second.
+func (o *benchOptions) tooDear(r *bench.Result) error {
+	if o.maxCPURatio <= 0 {
+		return nil
+	}
+	ratio, ok := r.CPURatio()
+	if !ok {
+		return errors.New("--max-cpu-ratio: the processes of both brokers must be known, give pid=")
+	}
+	if ratio > o.maxCPURatio {
+		return fmt.Errorf("a message costs %s %.2f times the processor time it costs %s, more than %.2f", r.A.Name, ratio, r.B.Name, o.maxCPURatio)
+	}
+	return nil
 }
 
 // call gives a result the names that the flags want.
