@@ -2,6 +2,7 @@ package commitlog
 
 import (
 	"errors"
+	"fmt"
 	"runtime"
 	"sync"
 	"time"
@@ -29,6 +30,7 @@ type committer struct {
 	ops  []disk.Op
 	sent []*disk.Op
 	done []*disk.Op
+	page *disk.Buffer // the last page of a batch, filled up with zeros
 }
 
 // batch is [from, to) of the log, within one segment. When it is written, the log is written up to after: a segment's rest
@@ -44,14 +46,21 @@ const (
 	handed             // a loop has it no more: the goroutine shall write it, for that may take a while
 )
 
-// maxPieces of a batch: it stays within one segment and may wrap once round the tail, and a sync follows.
-const maxPieces = 3
+const (
+	// maxPieces of a batch: it stays within one segment and may wrap once round the tail; its last page and a sync follow.
+	maxPieces = 4
+	pageBytes = 4096
+)
 
 // bellInterval is how long a batch may lie finished when its bell was not heard.
 const bellInterval = time.Second
 
-func newCommitter(l *Log) *committer {
-	return &committer{l: l, ops: make([]disk.Op, maxPieces), sent: make([]*disk.Op, 0, maxPieces), done: make([]*disk.Op, 0, maxPieces)}
+func newCommitter(l *Log) (*committer, error) {
+	page, err := disk.Arena(pageBytes)
+	if err != nil {
+		return nil, fmt.Errorf("commit log: %w", err)
+	}
+	return &committer{l: l, ops: make([]disk.Op, maxPieces), sent: make([]*disk.Op, 0, maxPieces), done: make([]*disk.Op, 0, maxPieces), page: page}, nil
 }
 
 // Commit has what was published committed soon, by the committer's goroutine.
@@ -99,7 +108,7 @@ func (c *committer) commit() bool {
 		if !l.boundUnsynced(b.to) {
 			return false
 		}
-		l.zero.await(b.to)
+		l.zero.await(b.to + pageBytes)
 		err = c.write(b)
 	}
 	return c.end(b, err)
@@ -170,23 +179,38 @@ func (l *Log) boundUnsynced(to int64) bool {
 	return l.durable.Wait(l.ctx, to-l.o.UnsyncedBytes) == nil
 }
 
-// prepare makes the operations that bring a batch to its file.
+// prepare makes the operations that bring a batch to its file. The last page is written whole: of a page that is written in part
+// the kernel would read the rest first, which is zeros, and have the batch wait for it.
 func (c *committer) prepare(b batch) {
 	l := c.l
 	s := l.segmentAt(b.from)
 	c.sent, c.done = c.sent[:0], c.done[:0]
-	l.tail.pieces(b.from, b.to, func(offset int64, buf []byte) {
-		op := &c.ops[len(c.sent)]
-		*op = disk.Op{Kind: disk.OpWrite, File: s.file, Buf: buf, Offset: offset - s.start, Link: true}
-		c.sent = append(c.sent, op)
-	})
+	last := max(b.from, s.start+(b.to-s.start)/pageBytes*pageBytes)
+	l.tail.pieces(b.from, last, func(offset int64, buf []byte) { c.add(disk.OpWrite, s, buf, offset) })
+	if last < b.to {
+		n := 0
+		page := c.page.Bytes()
+		l.tail.pieces(last, b.to, func(_ int64, buf []byte) { n += copy(page[n:], buf) })
+		end := min(pageEnd(b.to-s.start), l.o.SegmentBytes)
+		whole := page[:end-(last-s.start)]
+		clear(whole[n:])
+		c.add(disk.OpWrite, s, whole, last)
+	}
 	if l.o.SyncFlush {
-		op := &c.ops[len(c.sent)]
-		*op = disk.Op{Kind: disk.OpDatasync, File: s.file}
-		c.sent = append(c.sent, op)
+		c.add(disk.OpDatasync, s, nil, s.start)
 	}
 	c.sent[len(c.sent)-1].Link = false
 }
+
+// add makes the next operation, on a segment at an offset of the log.
+func (c *committer) add(kind disk.OpKind, s *segment, buf []byte, offset int64) {
+	op := &c.ops[len(c.sent)]
+	*op = disk.Op{Kind: kind, File: s.file, Buf: buf, Offset: offset - s.start, Link: true}
+	c.sent = append(c.sent, op)
+}
+
+// pageEnd is the end of the page in which the byte before n lies.
+func pageEnd(n int64) int64 { return (n + pageBytes - 1) / pageBytes * pageBytes }
 
 // write brings a batch to the file and waits for it.
 func (c *committer) write(b batch) error {

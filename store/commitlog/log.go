@@ -76,10 +76,13 @@ func Open(o Options) (*Log, error) {
 	l.ctx, l.cancel = context.WithCancel(context.Background())
 	l.maker = maker{l: l, wake: make(chan struct{}, 1)}
 	l.zero.free.L = &l.zero.mu
-	l.committer = newCommitter(l)
+	if l.committer, err = newCommitter(l); err != nil {
+		t.mem.Free()
+		return nil, err
+	}
 	list, err := l.loadSegments()
 	if err != nil {
-		t.mem.Free()
+		l.free()
 		return nil, err
 	}
 	l.segments.Store(&list)
@@ -196,8 +199,14 @@ func (l *Log) close(ctx context.Context) error {
 		err = errors.Join(err, l.next.file.Close())
 	}
 	l.maker.discard()
-	l.tail.mem.Free()
+	l.free()
 	return err
+}
+
+// free gives the memory back that is not Go's.
+func (l *Log) free() {
+	l.tail.mem.Free()
+	l.committer.page.Free()
 }
 
 // drain waits until all that was reserved is written, and syncs it.

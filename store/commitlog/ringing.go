@@ -55,7 +55,7 @@ func (c *committer) ring(bell int) {
 		return
 	}
 	l := c.l
-	if bell == NoBell || !l.zero.reach(c.batch.to) || !l.o.SyncFlush && c.batch.to-l.durable.Load() > l.o.UnsyncedBytes {
+	if bell == NoBell || !l.zero.reach(c.batch.to+pageBytes) || !l.o.SyncFlush && c.batch.to-l.durable.Load() > l.o.UnsyncedBytes {
 		c.handOver(nil)
 		return
 	}
