@@ -207,10 +207,16 @@ func (m *maker) create() (*half, error) {
 }
 
 func (m *maker) drop(h *half) error {
+	err := errors.Join(h.file.Close(), m.l.o.FS.Remove(h.name))
+	m.made()
+	return err
+}
+
+// made frees the place of the file in the making, once nothing has its name any more: recycle may take that at once.
+func (m *maker) made() {
 	m.mu.Lock()
 	m.half = nil
 	m.mu.Unlock()
-	return errors.Join(h.file.Close(), m.l.o.FS.Remove(h.name))
 }
 
 // promote makes the file a segment; one that turns out to lie on another file system is made again on the log's own.
@@ -239,14 +245,16 @@ func (m *maker) name(h *half, start int64) error {
 	if err := h.file.Sync(); err != nil {
 		return errors.Join(err, m.drop(h))
 	}
-	if err := h.file.Close(); err != nil {
-		return err
+	err := h.file.Close()
+	if err == nil {
+		err = l.o.FS.Rename(h.name, name)
 	}
-	m.mu.Lock()
-	m.half = nil
-	m.mu.Unlock()
-	if err := l.o.FS.Rename(h.name, name); err != nil {
-		return errors.Join(err, l.o.FS.Remove(h.name))
+	if err != nil {
+		err = errors.Join(err, l.o.FS.Remove(h.name))
+	}
+	m.made()
+	if err != nil {
+		return err
 	}
 	if err := l.o.FS.SyncDir(l.o.Dir); err != nil {
 		return err
@@ -272,7 +280,8 @@ func (m *maker) recycle(s *segment) error {
 	l := m.l
 	from := filepath.Join(l.o.Dir, segmentName(s.start))
 	m.mu.Lock()
-	keep := m.spare == nil && l.o.Spares > 0
+	// There is one name for a spare: while one is in the making, a second would take its place there and be used twice.
+	keep := m.spare == nil && (m.half == nil || !m.half.old) && l.o.Spares > 0
 	h := &half{name: filepath.Join(m.dir, spareName), file: s.file, old: true}
 	if keep {
 		m.spare = h
@@ -280,11 +289,12 @@ func (m *maker) recycle(s *segment) error {
 	m.mu.Unlock()
 	var err error
 	if keep {
-		err = l.o.FS.Rename(from, h.name)
-		if errors.Is(err, syscall.EXDEV) {
+		if err = l.o.FS.Rename(from, h.name); err != nil {
 			m.mu.Lock()
 			keep, m.spare = false, nil
 			m.mu.Unlock()
+		}
+		if errors.Is(err, syscall.EXDEV) {
 			err = l.o.FS.Remove(from)
 		}
 	} else {
