@@ -275,8 +275,9 @@ func (m *maker) name(h *half, start int64) error {
 	return nil
 }
 
-// recycle takes a segment out of the log's directory: it becomes the spare, or goes.
-func (m *maker) recycle(s *segment) error {
+// recycle takes a segment out of the log's directory: it becomes the spare, or goes. After an error it is where it was. dispose is for
+// when nobody reads it any more.
+func (m *maker) recycle(s *segment) (dispose func(), err error) {
 	l := m.l
 	from := filepath.Join(l.o.Dir, segmentName(s.start))
 	m.mu.Lock()
@@ -287,7 +288,6 @@ func (m *maker) recycle(s *segment) error {
 		m.spare = h
 	}
 	m.mu.Unlock()
-	var err error
 	if keep {
 		if err = l.o.FS.Rename(from, h.name); err != nil {
 			m.mu.Lock()
@@ -300,10 +300,7 @@ func (m *maker) recycle(s *segment) error {
 	} else {
 		err = l.o.FS.Remove(from)
 	}
-	if err == nil {
-		err = l.o.FS.SyncDir(l.o.Dir)
-	}
-	s.retire(func() {
+	return func() {
 		if !keep {
 			_ = s.file.Close()
 			return
@@ -312,8 +309,7 @@ func (m *maker) recycle(s *segment) error {
 		h.ready = true
 		m.mu.Unlock()
 		poke(m.wake)
-	})
-	return err
+	}, err
 }
 
 // discard removes what was in the making when the log closes.

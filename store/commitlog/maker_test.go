@@ -1,6 +1,7 @@
 package commitlog
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -136,5 +137,48 @@ func expireAt(t *testing.T, moment string) {
 		if got, ok := found[start]; start >= l.Min() && (!ok || got != n) {
 			t.Errorf("message %d at %d is not there", n, start)
 		}
+	}
+}
+
+// TestSegmentThatCannotBeRemoved: it stays, and so do those behind it, until it can be; the log is opened again at any time.
+func TestSegmentThatCannotBeRemoved(t *testing.T) {
+	fs, l := faultyLog(t, func(o *Options) { o.Spares = 0 })
+	for n := range 200 {
+		if _, _, err := put(l, n); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := l.Visible().Wait(t.Context(), l.Max()); err != nil {
+		t.Fatal(err)
+	}
+	refuse := func(op int, kind, _ string) {
+		if kind == "remove" {
+			fs.FailAt(op, syscall.EPERM)
+		}
+	}
+	fs.OnOp(refuse)
+	for range 3 {
+		if freed, err := l.DeleteOldest(); !errors.Is(err, syscall.EPERM) || freed != 0 || l.Min() != 0 {
+			t.Fatal(freed, err, l.Min())
+		}
+	}
+	if err := l.ReadAt(0, make([]byte, 100)); err != nil {
+		t.Error(err)
+	}
+	fs.OnOp(nil)
+	for want := range int64(3) {
+		if freed, err := l.DeleteOldest(); err != nil || freed == 0 || l.Min() != (want+1)*4096 {
+			t.Fatal(freed, err, l.Min())
+		}
+	}
+	if err := l.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	again, _, result, err := open(options(fs, "/s"))
+	if err != nil || len(result.Gaps) != 0 {
+		t.Fatal(err, result.Gaps)
+	}
+	if err := again.Close(t.Context()); err != nil {
+		t.Fatal(err)
 	}
 }
