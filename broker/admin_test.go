@@ -107,6 +107,17 @@ func TestTopicsOfAnOperator(t *testing.T) {
 	want(t, update("A", "-message.type"), 0, made.Remark)
 	has(t, c.call(request(remoting.CodeGetTopicConfig, "topic", "A")), `"attributes":{}`)
 	has(t, c.call(request(remoting.CodeGetTopicStatsInfo, "topic", "A")), `"queueId":0`, `"queueId":1`, `"maxOffset":0,"minOffset":0`)
+	for _, without := range []string{"readQueueNums", "writeQueueNums", "perm"} {
+		req := request(remoting.CodeUpdateAndCreateTopic, "topic", "C")
+		for _, field := range []string{"readQueueNums", "writeQueueNums", "perm"} {
+			if field != without {
+				req.Set(field, "6")
+			}
+		}
+		want(t, c.call(req), remoting.RespSystemError, "the custom field <"+without+"> is null")
+	}
+	want(t, c.call(request(remoting.CodeUpdateAndCreateTopic, "topic", "C", "readQueueNums", 1, "writeQueueNums", 1, "perm", 6, "topicFilterType", "11")),
+		remoting.RespSystemError, "topicFilterType = [11] value invalid")
 	want(t, c.call(request(remoting.CodeUpdateAndCreateTopic, "topic", "C", "readQueueNums", "many")), remoting.RespSystemError, `field readQueueNums: For input string: "many"`)
 }
 

@@ -64,14 +64,22 @@ func (b *Broker) settledLater(fn onWorker) onLoop {
 func (b *Broker) updateTopic(_ *netpoll.Conn, req *remoting.Command) answer {
 	name := req.Text("topic")
 	t := remoting.NewTopicConfig(name, 0, 0)
-	var err error
 	for _, f := range []struct {
-		key string
-		to  *int32
-	}{{"readQueueNums", &t.ReadQueueNums}, {"writeQueueNums", &t.WriteQueueNums}, {"perm", &t.Perm}, {"topicSysFlag", &t.TopicSysFlag}} {
-		if *f.to, _, err = req.Int32(f.key); err != nil {
+		key      string
+		to       *int32
+		optional bool
+	}{
+		{"readQueueNums", &t.ReadQueueNums, false}, {"writeQueueNums", &t.WriteQueueNums, false}, {"perm", &t.Perm, false},
+		{"topicSysFlag", &t.TopicSysFlag, true},
+	} {
+		n, there, err := req.Int32(f.key)
+		if err == nil && !there && !f.optional {
+			err = &remoting.MissingError{Key: f.key}
+		}
+		if err != nil {
 			return fail(remoting.RespSystemError, err.Error())
 		}
+		*f.to = n
 	}
 	if kind := req.Text("topicFilterType"); kind != "" {
 		t.TopicFilterType = kind
@@ -128,6 +136,10 @@ func (b *Broker) checkTopic(t *remoting.TopicConfig, attributes string) answer {
 	}
 	if b.system.Has(t.TopicName) {
 		return fail(remoting.RespInvalidParameter, systemTopicRemark(t.TopicName))
+	}
+	if t.TopicFilterType != "SINGLE_TAG" && t.TopicFilterType != "MULTI_TAG" {
+		// A stock broker could not read a topics.json with any other.
+		return fail(remoting.RespSystemError, fmt.Sprintf("topicFilterType = [%s] value invalid", t.TopicFilterType))
 	}
 	if t.ReadQueueNums < 0 || t.WriteQueueNums < 0 {
 		return fail(remoting.RespInvalidParameter, fmt.Sprintf("The topic[%s] has a negative number of queues.", t.TopicName))

@@ -10,7 +10,10 @@ import (
 // queueOf reads the fields that name a queue. The texts alias the request.
 func queueOf(req *remoting.Command) (topic []byte, queue int32, err error) {
 	topic, _ = req.Get("topic")
-	queue, _, err = req.Int32("queueId")
+	queue, there, err := req.Int32("queueId")
+	if err == nil && !there {
+		err = &remoting.MissingError{Key: "queueId"}
+	}
 	return topic, queue, err
 }
 
@@ -34,16 +37,17 @@ func (b *Broker) queryConsumerOffset(_ *netpoll.Conn, req *remoting.Command) ans
 	return fail(remoting.RespQueryNotFound, "Not found, V3_0_6_SNAPSHOT maybe this group consumer boot first")
 }
 
-// updateConsumerOffset serves 15.
+// updateConsumerOffset serves 15. A request that says no offset must not set the progress to 0.
 func (b *Broker) updateConsumerOffset(_ *netpoll.Conn, req *remoting.Command) answer {
-	topic, queue, err := queueOf(req)
+	queue, hasQueue, err := req.Int32("queueId")
 	if err != nil {
 		return fail(remoting.RespSystemError, err.Error())
 	}
-	offset, _, err := req.Int64("commitOffset")
+	offset, hasOffset, err := req.Int64("commitOffset")
 	if err != nil {
 		return fail(remoting.RespSystemError, err.Error())
 	}
+	topic, _ := req.Get("topic")
 	group, _ := req.Get("consumerGroup")
 	if _, ok := b.groups.Lookup(string(group)); !ok {
 		return fail(remoting.RespSubscriptionGroupNotExist, "Group "+string(group)+" not exist!")
@@ -51,6 +55,12 @@ func (b *Broker) updateConsumerOffset(_ *netpoll.Conn, req *remoting.Command) an
 	t, ok := b.topics.Get(topic)
 	if !ok {
 		return fail(remoting.RespTopicNotExist, "Topic "+string(topic)+" not exist!")
+	}
+	if !hasQueue {
+		return fail(remoting.RespInvalidParameter, "QueueId is null, topic is "+string(topic))
+	}
+	if !hasOffset {
+		return fail(remoting.RespInvalidParameter, "Offset is null, topic is "+string(topic))
 	}
 	if queue < 0 || queue >= max(t.ReadQueueNums, t.WriteQueueNums) {
 		return answer{} // as stock answers; progress in a queue that is not there is not kept

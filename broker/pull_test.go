@@ -167,6 +167,8 @@ func TestPullCommitsAndTellsOfAReset(t *testing.T) {
 		t.Fatal(a.Code, a.Text("offset"))
 	}
 	r.broker.offsets.Reset([]byte("G"), []byte("Commit"), 0, 1)
+	want(t, c.call(request(remoting.CodeUpdateConsumerOffset, "consumerGroup", "G", "topic", "Commit", "commitOffset", 3)), remoting.RespInvalidParameter, "QueueId is null, topic is Commit")
+	want(t, c.call(request(remoting.CodeUpdateConsumerOffset, "consumerGroup", "G", "topic", "Commit", "queueId", 0)), remoting.RespInvalidParameter, "Offset is null, topic is Commit")
 	commit := request(remoting.CodeUpdateConsumerOffset, "consumerGroup", "G", "topic", "Commit", "queueId", 0, "commitOffset", 3)
 	want(t, c.call(commit), 0, "Offset has been previously reset")
 	a := c.call(pullOf("G", "Commit", 0, 3, "*", 0))

@@ -19,8 +19,15 @@ type kv struct {
 	path string
 	mu   sync.RWMutex
 	all  map[string]map[string]string
+	size int        // bytes of all namespaces, keys and values
 	file sync.Mutex // one writer of the file at a time
 }
+
+// maxKVBytes bounds what clients can have kept, so that a namespace still fits an answer.
+const maxKVBytes = 8 << 20
+
+// errKVFull refuses what would not fit. Stock has no bound.
+var errKVFull = fmt.Errorf("the kv configuration holds at most %d bytes", maxKVBytes)
 
 type kvFile struct {
 	ConfigTable map[string]map[string]string `json:"configTable"`
@@ -45,6 +52,9 @@ func openKV(path string) (*kv, error) {
 	for namespace, table := range f.ConfigTable {
 		if table != nil {
 			k.all[namespace] = table
+			for key, value := range table {
+				k.size += len(namespace) + len(key) + len(value)
+			}
 		}
 	}
 	return k, nil
@@ -67,6 +77,17 @@ func (k *kv) list(namespace string) (map[string]string, bool) {
 // put sets a value and returns once it is on disk.
 func (k *kv) put(namespace, key, value string) error {
 	k.mu.Lock()
+	grown := len(value)
+	if old, ok := k.all[namespace][key]; ok {
+		grown -= len(old)
+	} else {
+		grown += len(namespace) + len(key)
+	}
+	if grown > 0 && k.size+grown > maxKVBytes {
+		k.mu.Unlock()
+		return errKVFull
+	}
+	k.size += grown
 	if k.all[namespace] == nil {
 		k.all[namespace] = map[string]string{}
 	}
@@ -78,6 +99,9 @@ func (k *kv) put(namespace, key, value string) error {
 // remove deletes a key and returns once that is on disk.
 func (k *kv) remove(namespace, key string) error {
 	k.mu.Lock()
+	if old, ok := k.all[namespace][key]; ok {
+		k.size -= len(namespace) + len(key) + len(old)
+	}
 	delete(k.all[namespace], key)
 	k.mu.Unlock()
 	return k.save()

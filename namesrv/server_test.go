@@ -2,6 +2,7 @@ package namesrv
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -166,6 +167,39 @@ func TestKVThatCannotBeSaved(t *testing.T) {
 	}
 	if resp := call(t, c, request(remoting.CodePutKvConfig, "namespace=n", "key=k", "value=v")); resp.Code != 1 || len(resp.Remark) == 0 {
 		t.Fatal(resp.Code, string(resp.Remark))
+	}
+}
+
+// TestKVIsBounded: what clients have kept is bounded, over a restart too; what is there can be changed and removed.
+func TestKVIsBounded(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "kv.json")
+	k, err := openKV(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	half := strings.Repeat("v", maxKVBytes/2-10)
+	for _, key := range []string{"a", "b", "a"} {
+		if err := k.put("n", key, half); err != nil {
+			t.Fatal(err)
+		}
+	}
+	again, err := openKV(path)
+	if err != nil || again.size != k.size {
+		t.Fatal(again.size, k.size, err)
+	}
+	if err := again.put("n", "c", half); !errors.Is(err, errKVFull) {
+		t.Fatal(err)
+	}
+	if _, ok := again.get("n", "c"); ok {
+		t.Error("refused, but there")
+	}
+	for _, err := range []error{again.put("n", "b", "short"), again.put("n", "c", half), again.remove("n", "c"), again.remove("n", "c"), again.remove("n", "a")} {
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	if want := len("n") + len("b") + len("short"); again.size != want {
+		t.Error(again.size, want)
 	}
 }
 

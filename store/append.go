@@ -71,6 +71,9 @@ func (s *Store) place(r *record.Record, count int64, inner bool) (Placed, error)
 		StoreTimestamp: slot.StoreTimestamp, Size: int32(size)}, nil
 }
 
+// errDeleting: what was stored now would go with the topic, or, if it is not deleted after all, have offsets that are taken.
+var errDeleting = fmt.Errorf("%w: the topic is being deleted", ErrNotWritable)
+
 // reserve takes the append lock with room for size bytes. A counter that died meanwhile is replaced: its topic was
 // deleted, and what comes now begins the queue anew.
 func (s *Store) reserve(size int, n **counter, topic []byte, id int32) (commitlog.Slot, error) {
@@ -84,7 +87,10 @@ func (s *Store) reserve(size int, n **counter, topic []byte, id int32) (commitlo
 			return slot, nil
 		}
 		s.log.Abandon(slot)
-		*n = s.counters.get(topic, id)
+		if *n = s.counters.get(topic, id); (*n).dead.Load() {
+			s.puts.failures.Add(1)
+			return commitlog.Slot{}, errDeleting
+		}
 	}
 }
 

@@ -35,8 +35,10 @@ type counters struct {
 
 	mu      sync.Mutex
 	count   int
-	retired []*counter // dead ones that may just be written for the last time
-	past    stored     // of those before
+	retired []*counter     // dead ones that may just be written for the last time
+	past    stored         // of those before
+	dying   map[string]int // topics that are being deleted, how often at once
+	closed  *counter       // dead; what those topics get
 }
 
 // counterChain is the newest of the counters that share a place.
@@ -55,6 +57,8 @@ const firstCounters = 64
 
 func (c *counters) init() {
 	c.seed = maphash.MakeSeed()
+	c.dying, c.closed = map[string]int{}, &counter{}
+	c.closed.dead.Store(true)
 	table := make([]counterChain, firstCounters)
 	c.table.Store(&table)
 }
@@ -64,7 +68,8 @@ func (c *counters) place(table []counterChain, topic []byte, id int32) *counterC
 	return &table[(h^h>>32)&uint64(len(table)-1)]
 }
 
-// get finds the counter of a queue, or makes it, beginning at 0. Finding does not allocate.
+// get finds the counter of a queue, or makes it, beginning at 0; one that is dead while the topic is being deleted. Finding does
+// not allocate.
 func (c *counters) get(topic []byte, id int32) *counter {
 	if n := c.find(topic, id); n != nil {
 		return n
@@ -86,6 +91,9 @@ func (c *counters) make(topic []byte, id int32) *counter {
 	defer c.mu.Unlock()
 	if n := c.find(topic, id); n != nil {
 		return n
+	}
+	if c.dying[string(topic)] > 0 {
+		return c.closed
 	}
 	if c.count >= len(*c.table.Load()) {
 		c.lengthen()
@@ -127,10 +135,11 @@ func (c *counters) set(topic string, id int32, next int64) {
 	n.begin.Store(next)
 }
 
-// kill retires the counters of a topic; the next message of it begins at 0 again.
-func (c *counters) kill(topic string) {
+// kill retires the counters of a topic and returns them. The topic has none until release.
+func (c *counters) kill(topic string) (killed []*counterNode) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.dying[topic]++
 	for _, n := range c.retired { // nobody has the append lock since those died
 		c.past.add(n)
 	}
@@ -146,8 +155,30 @@ func (c *counters) kill(topic string) {
 			e.n.dead.Store(true)
 			at.Store(e.behind.Load())
 			c.retired = append(c.retired, e.n)
+			killed = append(killed, e)
 			c.count--
 		}
+	}
+	return killed
+}
+
+// release lets a topic have counters again: new ones, or, where it was not deleted after all, such as go on from those that kill
+// returned. Nobody has the append lock since then.
+func (c *counters) release(topic string, back []*counterNode) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, e := range back {
+		if c.find([]byte(topic), e.key.id) != nil {
+			continue // another deletion failed too
+		}
+		n := &counter{}
+		n.next.Store(e.n.next.Load())
+		n.begin.Store(e.n.next.Load())
+		c.count++
+		c.enter(*c.table.Load(), e.key, n)
+	}
+	if c.dying[topic]--; c.dying[topic] == 0 {
+		delete(c.dying, topic)
 	}
 }
 

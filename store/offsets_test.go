@@ -36,11 +36,16 @@ func TestCounters(t *testing.T) {
 			if !n.dead.Load() || c.get([]byte(topic), 1) == n {
 				t.Error("a counter outlived its topic")
 			}
+			if now := c.get([]byte(topic), 1); !now.dead.Load() {
+				t.Error("a topic that is being deleted has a counter")
+			}
 			c.kill(topic)
+			c.release(topic, nil)
+			c.release(topic, nil)
 		}
 	})
 	wg.Wait()
-	if c.count != topics*queues {
+	if c.count != topics*queues || len(c.dying) != 0 {
 		t.Errorf("%d counters", c.count)
 	}
 	if sum := c.total(); sum.messages != 4*topics*queues {

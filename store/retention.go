@@ -50,7 +50,7 @@ func (s *Store) clean(ctx context.Context, manual bool) (freed int64, err error)
 	s.cleaning.Lock()
 	defer s.cleaning.Unlock()
 	r := s.retention.Load()
-	deleted := 0
+	deleted, behind := 0, false
 	for deleted < r.MaxSegmentsPerRound || s.pressing(r) {
 		why := s.reason(r, manual)
 		if why == "" {
@@ -68,12 +68,18 @@ func (s *Store) clean(ctx context.Context, manual bool) (freed int64, err error)
 		s.deletedSegments.Add(1)
 		s.logger.Info("retention: segment deleted", "why", why, "logMin", s.log.Min(), "used", s.usedRatio())
 		s.checkSpace()
+		behind = deleted%max(r.MaxSegmentsPerRound, 1) != 0
+		if !behind { // while the disk is full, or producers are fast, this may not end for hours
+			if err := s.follow(); err != nil {
+				return freed, err
+			}
+		}
 		if !sleepContext(ctx, time.Duration(r.DeleteIntervalMs)*time.Millisecond) {
 			break
 		}
 	}
-	if deleted == 0 {
-		return 0, nil
+	if !behind {
+		return freed, nil
 	}
 	return freed, s.follow()
 }
@@ -136,32 +142,30 @@ func hourOf(now time.Time, when string) bool {
 	return false
 }
 
-// follow lets queues and index forget what the log no longer holds.
+// follow lets queues and index forget what the log no longer holds. One that fails keeps none of the others from it.
 func (s *Store) follow() error {
 	low := s.log.Min()
 	var first error
 	s.queues.Each(func(q *queue.Queue) {
-		if first != nil {
-			return
-		}
 		err := q.CorrectMin(low)
 		if err == nil {
 			_, err = q.DeleteBefore(low)
 		}
-		if err != nil && !errors.Is(err, queue.ErrDeleted) {
+		if err != nil && !errors.Is(err, queue.ErrDeleted) && first == nil {
 			first = err
 		}
 	})
-	if first == nil {
-		first = s.batches.each(func(q *batchQueue) error {
-			if err := q.correctMin(low); !errors.Is(err, queue.ErrDeleted) {
-				return err
-			}
-			return nil
-		})
+	err := s.batches.each(func(q *batchQueue) error {
+		if err := q.correctMin(low); !errors.Is(err, queue.ErrDeleted) {
+			return err
+		}
+		return nil
+	})
+	if s.index != nil {
+		err = errors.Join(err, s.index.DeleteBefore(low))
 	}
-	if s.index != nil && first == nil {
-		first = s.index.DeleteBefore(low)
+	if first == nil {
+		first = err
 	}
 	if first != nil {
 		return fmt.Errorf("queues follow the log to %d: %w", low, first)

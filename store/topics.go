@@ -3,6 +3,7 @@ package store
 import (
 	"errors"
 	"fmt"
+	"sync"
 )
 
 // QueueID names one queue of the store.
@@ -11,16 +12,19 @@ type QueueID struct {
 	QueueID int32
 }
 
-// DeleteTopic deletes the queues of a topic; its messages stay in the log until their segment goes. Refuse messages of
-// the topic before. May do I/O. ErrMalformed for a topic that cannot name a folder; ErrClosed.
+// DeleteTopic deletes the queues of a topic; its messages stay in the log until their segment goes. Messages of the topic are refused
+// meanwhile, ErrNotWritable. After an error the queues may be there, and go on where they were. May do I/O. ErrMalformed for a topic that
+// cannot name a folder; ErrClosed.
 func (s *Store) DeleteTopic(topic string) error {
 	if !validTopic(topic) {
 		return fmt.Errorf("delete topic %q: %w", topic, ErrMalformed)
 	}
-	// Who reserved before the counters died lies before Max; who comes later takes new counters. That needs a Max that waits
-	// for whoever has the append lock.
-	s.counters.kill(topic)
+	// Who reserved before the counters died lies before Max; who comes later finds none until they are released. That needs a Max that
+	// waits for whoever has the append lock.
+	back := s.counters.kill(topic)
 	end := s.log.Max()
+	release := sync.OnceFunc(func() { s.counters.release(topic, back) })
+	defer release()
 	// A grave behind the end that the log will have after a power cut would swallow what comes later. A log that failed takes
 	// nothing more, and the next start cuts the grave to what is left of it.
 	if err := s.log.Durable().Wait(s.stop, end); s.stop.Err() != nil {
@@ -37,6 +41,8 @@ func (s *Store) DeleteTopic(topic string) error {
 	if !s.dispatch.do(func() { eraseQueues, eraseBatches = s.queues.Forget(topic), s.batches.forget(topic) }) {
 		return fmt.Errorf("delete topic %s: %w", topic, ErrClosed)
 	}
+	back = nil // the queues are gone: their offsets begin at 0
+	release()
 	if err := errors.Join(eraseQueues(), eraseBatches()); err != nil {
 		return fmt.Errorf("delete topic %s: %w", topic, err)
 	}

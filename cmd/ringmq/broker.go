@@ -78,7 +78,12 @@ func (p *brokerProcess) report(w io.Writer) {
 	if len(names) == 0 {
 		fmt.Fprintf(w, "name server    none configured, clients will not find this broker: give one with -n host:port\n")
 	} else {
-		fmt.Fprintf(w, "registered at  %s\n", strings.Join(names, ", "))
+		if there := p.b.Registered(); len(there) > 0 {
+			fmt.Fprintf(w, "registered at  %s\n", strings.Join(there, ", "))
+		}
+		for addr, why := range p.b.NotRegistered() {
+			fmt.Fprintf(w, "not yet at     %s, tried again every second: %v\n", addr, why)
+		}
 		firstMessage(w, names[0])
 	}
 	withoutEffect(w, p.c.Unsupported(), p.c.WithoutEffect(), p.c.Alike)
@@ -86,7 +91,11 @@ func (p *brokerProcess) report(w io.Writer) {
 
 // where prints where the broker listens and what it stores how.
 func (p *brokerProcess) where(w io.Writer) {
-	fmt.Fprintf(w, "broker         %s of %s on %s, advertised as %s\n", p.c.Name(), p.c.Cluster(), p.b.Addr(), p.c.Text("brokerIP1"))
+	on := p.b.Addr().String()
+	if fast := p.c.FastPort(); fast != 0 {
+		on += fmt.Sprintf(" and %d", fast)
+	}
+	fmt.Fprintf(w, "broker         %s of %s on %s, advertised as %s\n", p.c.Name(), p.c.Cluster(), on, p.c.Text("brokerIP1"))
 	fmt.Fprintf(w, "data           %s, %s\n", absolute(p.c.Text("storePathRootDir")), p.c.Text("flushDiskType"))
 	fmt.Fprintf(w, "disk engine    %s\n", p.b.Engine())
 }

@@ -267,6 +267,23 @@ func TestStartNamesTheKey(t *testing.T) {
 	}
 }
 
+// TestStartSaysWhereItIsNotRegistered: a broker whose name server does not answer must not be said to be registered.
+func TestStartSaysWhereItIsNotRegistered(t *testing.T) {
+	sets := append(small(filepath.Join(t.TempDir(), "data")), "namesrvAddr=127.0.0.1:1")
+	p := &brokerProcess{c: parsed(t, nil, sets...).broker, logger: quiet()}
+	if err := p.start(); err != nil {
+		t.Fatal(err)
+	}
+	var out strings.Builder
+	p.report(&out)
+	if text := out.String(); !strings.Contains(text, "not yet at     127.0.0.1:1, tried again every second: ") || strings.Contains(text, "registered at") {
+		t.Error(text)
+	}
+	if err := p.shutdown(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
 // watched tells when a process has reported.
 type watched struct {
 	*standaloneProcess

@@ -25,7 +25,12 @@ type PullHeader struct {
 	RequestSource        int32  // -1: an ordinary client
 }
 
-var mandatoryPull = [...]string{"consumerGroup", "topic", "queueId", "queueOffset", "maxMsgNums", "sysFlag", "commitOffset", "suspendTimeoutMillis", "subVersion"}
+// mandatoryPull are the fields that the reference broker cannot do without: it looks at the others when a flag or a subscription asks
+// for them, and only logs that they are absent.
+var mandatoryPull = [...]string{"consumerGroup", "topic", "queueId", "queueOffset", "maxMsgNums", "sysFlag"}
+
+// commitBit stands for commitOffset, which PullCommitOffset makes mandatory.
+const commitBit = 1 << len(mandatoryPull)
 
 // Decode reads the header. It allocates only to report an error.
 func (h *PullHeader) Decode(c *Command) error {
@@ -45,6 +50,9 @@ func (h *PullHeader) Decode(c *Command) error {
 		if seen&(1<<i) == 0 {
 			return &MissingError{Key: name}
 		}
+	}
+	if h.SysFlag&PullCommitOffset != 0 && seen&commitBit == 0 {
+		return &MissingError{Key: "commitOffset"}
 	}
 	return nil
 }
@@ -69,13 +77,11 @@ func (h *PullHeader) field(f *Field) (bit uint32, err error) {
 		bit = 1 << 5
 		h.SysFlag, err = fieldInt32(f)
 	case "commitOffset":
-		bit = 1 << 6
+		bit = commitBit
 		h.CommitOffset, err = fieldInt64(f)
 	case "suspendTimeoutMillis":
-		bit = 1 << 7
 		h.SuspendTimeoutMillis, err = fieldInt64(f)
 	case "subVersion":
-		bit = 1 << 8
 		h.SubVersion, err = fieldInt64(f)
 	case "subscription":
 		h.Subscription = f.Value

@@ -63,11 +63,8 @@ type MissingError struct{ Key string }
 
 func (e *MissingError) Error() string { return fmt.Sprintf("the custom field <%s> is null", e.Key) }
 
-// The reference broker insists on all of them under their long names; of the short form it looks only at those it uses.
-const (
-	mandatoryLong  = "abcdefgh"
-	mandatoryShort = "bdefgh"
-)
+// mandatorySend are the fields that the reference broker cannot do without; that others are absent it only logs.
+const mandatorySend = "befgh"
 
 // Decode reads the header out of a request with code 10, 310 or 320. It allocates only to report an error.
 func (h *SendHeader) Decode(c *Command) error {
@@ -89,13 +86,9 @@ func (h *SendHeader) Decode(c *Command) error {
 			return err
 		}
 	}
-	mandatory := mandatoryShort
-	if c.Code == CodeSendMessage {
-		mandatory = mandatoryLong
-	}
-	for i := 0; i < len(mandatory); i++ {
-		if seen&(1<<(mandatory[i]-'a')) == 0 {
-			return &MissingError{Key: sendFieldName(c.Code, mandatory[i])}
+	for i := 0; i < len(mandatorySend); i++ {
+		if seen&(1<<(mandatorySend[i]-'a')) == 0 {
+			return &MissingError{Key: sendFieldName(c.Code, mandatorySend[i])}
 		}
 	}
 	return nil

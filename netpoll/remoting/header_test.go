@@ -64,8 +64,8 @@ func TestGoldenSendsAndPulls(t *testing.T) {
 }
 
 func TestIncompleteHeaders(t *testing.T) {
-	long := map[string]string{"producerGroup": "g", "topic": "T", "defaultTopic": "TBW102", "defaultTopicQueueNums": "4", "queueId": "0", "sysFlag": "0", "bornTimestamp": "1", "flag": "0"}
-	pull := map[string]string{"consumerGroup": "g", "topic": "T", "queueId": "0", "queueOffset": "0", "maxMsgNums": "32", "sysFlag": "0", "commitOffset": "0", "suspendTimeoutMillis": "0", "subVersion": "0"}
+	long := map[string]string{"topic": "T", "queueId": "0", "sysFlag": "0", "bornTimestamp": "1", "flag": "0"}
+	pull := map[string]string{"consumerGroup": "g", "topic": "T", "queueId": "0", "queueOffset": "0", "maxMsgNums": "32", "sysFlag": "1", "commitOffset": "0"}
 	tests := []struct {
 		code   int32
 		fields map[string]string
@@ -105,6 +105,8 @@ func TestIncompleteHeaders(t *testing.T) {
 			}
 		}
 	}
+	pull["sysFlag"] = "4"
+	delete(pull, "commitOffset") // mandatory with its flag only
 	var h PullHeader
 	c := NewRequest(CodePullMessage)
 	for k, v := range pull {

@@ -39,9 +39,10 @@ type Log struct {
 	boot    int64 // where this run's own records begin
 	lastEnd int64 // behind the last valid record that Walk found
 
-	next  *segment // ready behind the last one; guarded by mu
-	maker maker
-	zero  zeroClaim
+	next     *segment // ready behind the last one; guarded by mu
+	deleting sync.Mutex
+	maker    maker
+	zero     zeroClaim
 
 	committer *committer
 

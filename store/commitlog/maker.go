@@ -221,10 +221,16 @@ func (m *maker) create() (*half, error) {
 }
 
 func (m *maker) drop(h *half) error {
+	err := errors.Join(h.file.Close(), m.l.o.FS.Remove(h.name))
+	m.made()
+	return err
+}
+
+// made frees the place of the file in the making, once nothing has its name any more: recycle may take that at once.
+func (m *maker) made() {
 	m.mu.Lock()
 	m.half = nil
 	m.mu.Unlock()
-	return errors.Join(h.file.Close(), m.l.o.FS.Remove(h.name))
 }
 
 // promote makes the file a segment; one that turns out to lie on another file system is made again on the log's own.
@@ -253,14 +259,16 @@ func (m *maker) name(h *half, start int64) error {
 	if err := h.file.Sync(); err != nil {
 		return errors.Join(err, m.drop(h))
 	}
-	if err := h.file.Close(); err != nil {
-		return err
+	err := h.file.Close()
+	if err == nil {
+		err = l.o.FS.Rename(h.name, name)
 	}
-	m.mu.Lock()
-	m.half = nil
-	m.mu.Unlock()
-	if err := l.o.FS.Rename(h.name, name); err != nil {
-		return errors.Join(err, l.o.FS.Remove(h.name))
+	if err != nil {
+		err = errors.Join(err, l.o.FS.Remove(h.name))
+	}
+	m.made()
+	if err != nil {
+		return err
 	}
 	if err := l.o.FS.SyncDir(l.o.Dir); err != nil {
 		return err
@@ -282,33 +290,32 @@ func (m *maker) name(h *half, start int64) error {
 	return nil
 }
 
-// recycle takes a segment out of the log's directory: it becomes the spare, or goes.
-func (m *maker) recycle(s *segment) error {
+// recycle takes a segment out of the log's directory: it becomes the spare, or goes. After an error it is where it was. dispose is for
+// when nobody reads it any more.
+func (m *maker) recycle(s *segment) (dispose func(), err error) {
 	l := m.l
 	from := filepath.Join(l.o.Dir, segmentName(s.start))
 	m.mu.Lock()
-	keep := m.spare == nil && l.o.Spares > 0
+	// There is one name for a spare: while one is in the making, a second would take its place there and be used twice.
+	keep := m.spare == nil && (m.half == nil || !m.half.old) && l.o.Spares > 0
 	h := &half{name: filepath.Join(m.dir, spareName), file: s.file, old: true}
 	if keep {
 		m.spare = h
 	}
 	m.mu.Unlock()
-	var err error
 	if keep {
-		err = l.o.FS.Rename(from, h.name)
-		if errors.Is(err, syscall.EXDEV) {
+		if err = l.o.FS.Rename(from, h.name); err != nil {
 			m.mu.Lock()
 			keep, m.spare = false, nil
 			m.mu.Unlock()
+		}
+		if errors.Is(err, syscall.EXDEV) {
 			err = l.o.FS.Remove(from)
 		}
 	} else {
 		err = l.o.FS.Remove(from)
 	}
-	if err == nil {
-		err = l.o.FS.SyncDir(l.o.Dir)
-	}
-	s.retire(func() {
+	return func() {
 		if !keep {
 			_ = s.file.Close()
 			return
@@ -317,8 +324,7 @@ func (m *maker) recycle(s *segment) error {
 		h.ready = true
 		m.mu.Unlock()
 		poke(m.wake)
-	})
-	return err
+	}, err
 }
 
 // discard removes what was in the making when the log closes.

@@ -68,19 +68,27 @@ func (l *Log) FirstRecord(start int64) (storedMs int64, ok bool) {
 }
 
 // DeleteOldest gives up the first segment, never the last, and returns how many bytes that freed. The file becomes the next
-// segment to be prepared, zeroed again before it is used, if none is in the making.
+// segment to be prepared, zeroed again before it is used, if none is in the making. A file that cannot be removed keeps the segment:
+// without those behind it the next start would find a hole.
 func (l *Log) DeleteOldest() (freed int64, err error) {
+	l.deleting.Lock()
+	defer l.deleting.Unlock()
 	l.mu.Lock()
 	list := *l.segments.Load()
 	if len(list) < 2 || list[0].start+l.o.SegmentBytes > l.durable.Load() {
 		l.mu.Unlock()
 		return 0, nil
 	}
-	oldest, rest := list[0], append([]*segment(nil), list[1:]...)
-	l.segments.Store(&rest)
+	oldest := list[0]
 	l.mu.Unlock()
-	if err := l.maker.recycle(oldest); err != nil {
+	dispose, err := l.maker.recycle(oldest)
+	if err != nil {
 		return 0, err
 	}
-	return l.o.SegmentBytes, nil
+	l.mu.Lock()
+	rest := append([]*segment(nil), (*l.segments.Load())[1:]...)
+	l.segments.Store(&rest)
+	l.mu.Unlock()
+	oldest.retire(dispose)
+	return l.o.SegmentBytes, l.o.FS.SyncDir(l.o.Dir)
 }

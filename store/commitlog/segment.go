@@ -138,7 +138,8 @@ func (l *Log) checkSegments(files []segmentFile) error {
 		case f.size > size, f.start%size != 0, f.size > 0 && f.size != size && f.size == written:
 			return fmt.Errorf("commit log: %s has %d bytes, segments are configured with %d (mappedFileSizeCommitLog)", name, f.size, size)
 		case i > 0 && f.start != files[i-1].start+size:
-			return fmt.Errorf("commit log: segment %s does not follow %s with segments of %d bytes", name, segmentName(files[i-1].start), size)
+			return fmt.Errorf("commit log: segment %s does not follow %s with segments of %d bytes; empty files in the place of those that are missing give their messages up and serve the others",
+				name, segmentName(files[i-1].start), size)
 		}
 	}
 	return nil
