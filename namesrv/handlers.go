@@ -275,7 +275,7 @@ func (s *Server) onWorker(c *netpoll.Conn, req *remoting.Command) (int32, string
 		}
 	})
 	if !ok {
-		return remoting.RespSystemBusy, "[OVERLOAD]system busy, start flow control for a while", nil
+		return remoting.RespSystemBusy, busy, nil
 	}
 	return later, "", nil
 }

@@ -145,13 +145,24 @@ func (h *handler) Closed(c *netpoll.Conn, _ error) {
 	}
 }
 
+// smallAnswerBytes is how long an answer may be when peers that do not read have taken the memory.
+const smallAnswerBytes = 4 << 10
+
+const busy = "[OVERLOAD]system busy, start flow control for a while"
+
 func (h *handler) Serve(c *netpoll.Conn, req *remoting.Command) netpoll.Verdict {
 	s := (*Server)(h)
 	code, remark, reply := s.handle(c, req)
 	switch {
 	case req.IsOneway(), code == later:
 	case reply != nil:
-		c.PutOut(reply(c.Out()))
+		out := c.Out()
+		start := len(out)
+		out = reply(out)
+		if len(out)-start > smallAnswerBytes && c.Spent() {
+			out = remoting.AppendReply(out[:start], req.Encoding, req.Opaque, remoting.RespSystemBusy, busy)
+		}
+		c.PutOut(out)
 	default:
 		c.PutOut(remoting.AppendReply(c.Out(), req.Encoding, req.Opaque, code, remark))
 	}

@@ -1,6 +1,7 @@
 package netpoll
 
 import (
+	"net"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -88,5 +89,66 @@ func TestSmallFramesPassASpentBudget(t *testing.T) {
 	}
 	if _, err := c.Call(within(t), remoting.NewRequest(1)); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestPeersThatReadLittleGoWhileMemoryIsShort: who holds much for long and takes little is closed, long before its time is over; who
+// reads is known by it, has memory of its own, and stays.
+func TestPeersThatReadLittleGoWhileMemoryIsShort(t *testing.T) {
+	const budget, answerBytes = 8 << 20, 1 << 20
+	var now atomic.Int64
+	var refused atomic.Int64
+	waiting := make(chan struct{}, 1)
+	h := &testHandler{woken: func(int) {
+		select {
+		case <-waiting:
+		default:
+		}
+	}}
+	answer := make([]byte, answerBytes)
+	h.serve = func(c *Conn, req *remoting.Command) Verdict {
+		b := remoting.BeginReply(c.Out(), req.Encoding, req.Opaque, 0)
+		if !c.Spent() {
+			b.Body(answer)
+		} else if refused.Add(1) == 1 {
+			waiting <- struct{}{}
+			c.s.AwaitMemory(c.Loop())
+		}
+		c.PutOut(b.End())
+		return Done
+	}
+	s, addr := serve(t, Options{Loops: 1, TotalBytes: budget, sweepInterval: time.Millisecond, Clock: func() time.Time { return time.Unix(now.Load(), 0) }}, h)
+	reader := dialTest(t, addr, DialOptions{})
+	read := func() int {
+		resp, err := reader.Call(within(t), remoting.NewRequest(1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(resp.Body)
+	}
+	if read() != answerBytes {
+		t.Fatal("no answer")
+	}
+	frame := remoting.AppendCommand(nil, remoting.NewRequest(1))
+	var slow []*net.TCPConn
+	for refused.Load() == 0 {
+		slow = append(slow, rawDial(t, addr))
+		for range 4 {
+			if _, err := slow[len(slow)-1].Write(frame); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if read() != answerBytes {
+			t.Fatal("a peer that reads had to wait for those that do not")
+		}
+	}
+	if held := s.Stats().OutboundBytes; held > budget/4*3 {
+		t.Fatal(held, "bytes held")
+	}
+	now.Add(int64(turnTimeout/time.Second) + 1)
+	until(t, "the end of those that read little", func() bool { return s.Stats().OutboundBytes <= budget/2 })
+	until(t, "the loop being told", func() bool { return len(waiting) == 0 })
+	if read() != answerBytes {
+		t.Fatal("the peer that reads is gone")
 	}
 }
