@@ -35,7 +35,7 @@ func (b *Broker) relayed(complete func(req *remoting.Command) error) onLoop {
 		respond := func(a answer) {
 			b.pending.Give(bytes)
 			if !own.IsOneway() {
-				_ = c.Give(a.append(nil, own))
+				_ = c.Give(encode(nil, c, own, a))
 			}
 		}
 		if !b.workers.Try(0, func() { b.relay(own, complete, respond) }) {

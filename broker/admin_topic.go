@@ -37,7 +37,7 @@ func (b *Broker) settledLater(fn onWorker) onLoop {
 		respond := func(a answer) {
 			b.pending.Give(bytes)
 			if !own.IsOneway() {
-				_ = c.Give(a.append(nil, own))
+				_ = c.Give(encode(nil, c, own, a))
 			}
 		}
 		started := b.workers.Try(0, func() {

@@ -60,6 +60,7 @@ type Broker struct {
 	uniqKeys  *record.UniqKeys
 
 	net       *netpoll.Server
+	connBytes int64            // what connections together may hold in buffers; 0: as netpoll has it
 	workers   *netpoll.Workers // for requests that answer when they are done
 	readers   *netpoll.Workers // for pulls that need the disk: nothing else may keep them waiting
 	pending   *netpoll.Budget  // of requests that wait: for workers, for a client's answer, for their topic
@@ -270,7 +271,8 @@ func (b *Broker) Start() error {
 	n, err := netpoll.Serve(netpoll.Options{
 		Addrs: []string{net.JoinHostPort(host, strconv.Itoa(port)), net.JoinHostPort(host, strconv.Itoa(fast))},
 		Loops: len(b.loops), Logger: b.logger, IdleTimeout: time.Duration(b.c.Int("serverChannelMaxIdleTimeSeconds")) * time.Second,
-		TurnEnded: func(loop int) { b.loop(loop).turnEnded() }, Rung: func(loop int) { b.loop(loop).appends.Rung() }, Linger: b.o.Linger,
+		TotalBytes: b.connBytes, TurnEnded: func(loop int) { b.loop(loop).turnEnded() },
+		Rung: func(loop int) { b.loop(loop).appends.Rung() }, Linger: b.o.Linger,
 	}, &handlerSide{b})
 	if err != nil {
 		b.workers.Close()

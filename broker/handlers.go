@@ -54,6 +54,19 @@ func (a answer) append(dst []byte, req *remoting.Command) []byte {
 	return r.End()
 }
 
+// smallAnswerBytes is how long an answer may be when memory is short.
+const smallAnswerBytes = 4 << 10
+
+// encode appends the frame that answers req: busy in place of a long answer that there is no memory for. Any goroutine.
+func encode(dst []byte, c *netpoll.Conn, req *remoting.Command, a answer) []byte {
+	start := len(dst)
+	dst = a.append(dst, req)
+	if len(dst)-start > smallAnswerBytes && c.Spent() {
+		dst = busy.append(dst[:start], req)
+	}
+	return dst
+}
+
 // maxCode is the highest request code served, and some more.
 const maxCode = 1 << 10
 
@@ -116,7 +129,7 @@ func (b *Broker) quick(fn onWorker) onLoop {
 // reply answers on the loop.
 func (b *Broker) reply(c *netpoll.Conn, req *remoting.Command, a answer) {
 	if !req.IsOneway() {
-		c.PutOut(a.append(c.Out(), req))
+		c.PutOut(encode(c.Out(), c, req, a))
 	}
 }
 
@@ -143,7 +156,7 @@ func (h *handlerSide) Serve(c *netpoll.Conn, req *remoting.Command) netpoll.Verd
 	ok := pool.TryClone(req, func(own *remoting.Command) {
 		a := hd.worker(c, own)
 		if !own.IsOneway() {
-			_ = c.Give(a.append(nil, own))
+			_ = c.Give(encode(nil, c, own, a))
 		}
 	})
 	if !ok {
@@ -180,6 +193,7 @@ func (h *handlerSide) Woken(loop int) {
 	l := h.b.loop(loop)
 	l.woken = true
 	l.runReady()
+	l.runPutOff()
 }
 
 // conn finds an open connection.
@@ -222,6 +236,8 @@ type loopState struct {
 	head      []byte // of the newest answer with records
 	headRoom  int    // bytes of it
 	ready     readyPulls
+	putOff    putOffPulls
+	built     int // bytes of the answers to pulls made in this turn
 	freeHelds []*heldPull
 }
 
@@ -242,7 +258,7 @@ func (l *loopState) turnEnded() {
 	l.counted = l.counted[:0]
 	l.appends.End()
 	l.release()
-	l.turn, l.woken = 0, false
+	l.turn, l.woken, l.built = 0, false, 0
 }
 
 // loop returns the state of a loop. The states are made before the first connection is served.

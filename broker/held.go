@@ -18,6 +18,7 @@ type heldPull struct {
 	codes  []int32 // of the tags it wants; with answer.filters
 	bytes  int     // taken from holds.bytes while it is in the table
 	until  time.Duration
+	hold   holdFor // of one that waits for memory
 
 	// under holds.mu
 	queue *queueHolds // nil: not in the table
@@ -129,10 +130,13 @@ type readyPulls struct {
 	work []*heldPull
 }
 
-// again has the loop run a pull that is not in the table any more. Any goroutine.
-func (l *loopState) again(p *heldPull) {
+// turnAnswerBytes of answers are made in a turn of the loop for pulls that waited: what they hold is only counted at its end.
+const turnAnswerBytes = 1 << 20
+
+// again has the loop run pulls that are not in the table any more. Any goroutine.
+func (l *loopState) again(p ...*heldPull) {
 	l.ready.mu.Lock()
-	l.ready.list = append(l.ready.list, p)
+	l.ready.list = append(l.ready.list, p...)
 	l.ready.mu.Unlock()
 	l.b.net.Wake(l.index)
 }
@@ -144,13 +148,22 @@ func (l *loopState) runReady() {
 	r.list, r.work = r.work[:0], r.list
 	r.mu.Unlock()
 	for i, p := range r.work {
-		r.work[i] = nil
-		p.c.State().(*connState).unlink(p)
-		if !p.c.IsClosed() {
-			l.pull = p.header
-			l.tags.codes = append(l.tags.codes[:0], p.codes...)
-			l.b.runPull(p.c, l, &p.answer, holdFor{})
+		if l.built >= turnAnswerBytes {
+			l.again(r.work[i:]...)
+			break
 		}
-		l.freeHeld(p)
+		l.run(p, holdFor{})
 	}
+	clear(r.work)
+}
+
+// run runs a pull that has waited. On the loop.
+func (l *loopState) run(p *heldPull, hold holdFor) {
+	p.c.State().(*connState).unlink(p)
+	if !p.c.IsClosed() {
+		l.pull = p.header
+		l.tags.codes = append(l.tags.codes[:0], p.codes...)
+		l.b.runPull(p.c, l, &p.answer, hold)
+	}
+	l.freeHeld(p)
 }

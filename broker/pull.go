@@ -141,6 +141,9 @@ func (b *Broker) filterSubscribed(l *loopState, a *pullAnswer, group *remoting.S
 // runPull reads and answers, or holds. The header and the filter are the loop's.
 func (b *Broker) runPull(c *netpoll.Conn, l *loopState, a *pullAnswer, hold holdFor) {
 	h := &l.pull
+	if c.Spent() && b.putOff(c, l, a, hold) {
+		return
+	}
 	if reset, ok := b.offsets.TakeReset(h.ConsumerGroup, h.Topic, h.QueueID); ok {
 		low, high := b.store.MinOffset(h.Topic, h.QueueID), b.store.MaxOffset(h.Topic, h.QueueID)
 		b.answerPull(c, a, nil, &store.Found{NextOffset: reset, Min: low, Max: high}, remoting.RespPullOffsetMoved, "OFFSET_RESET")
@@ -156,7 +159,9 @@ func (b *Broker) runPull(c *netpoll.Conn, l *loopState, a *pullAnswer, hold hold
 	start := len(out)
 	out, found, ok := b.store.ReadHot(w, slices.Grow(out, l.headRoom)[:start+l.headRoom])
 	if ok && found.Messages > 0 && !a.oneway {
-		c.PutOut(l.putHead(a, &found, out, start))
+		out = l.putHead(a, &found, out, start)
+		l.built += len(out) - start
+		c.PutOut(out)
 		b.notePull(h, &found)
 		return
 	}
@@ -191,6 +196,13 @@ func (b *Broker) pullCold(c *netpoll.Conn, l *loopState, a pullAnswer, hold hold
 	codes := append([]int32(nil), l.tags.codes...)
 	filter := &tagFilter{codes: codes}
 	ok := b.readers.Try(heldBytes(&h, codes), func() {
+		if c.Spent() {
+			_ = c.Do(func() {
+				l.pull, l.tags.codes = h, append(l.tags.codes[:0], codes...)
+				b.runPull(c, l, &a, hold)
+			})
+			return
+		}
 		w := store.Want{Topic: h.Topic, QueueID: h.QueueID, Offset: h.QueueOffset, MaxMessages: int(h.MaxMsgNums)}
 		if a.filters {
 			w.Match = filter.wanted
@@ -198,7 +210,7 @@ func (b *Broker) pullCold(c *netpoll.Conn, l *loopState, a pullAnswer, hold hold
 		began := time.Now()
 		records, found, err := b.store.Read(&w, nil)
 		b.stats.NoteGetTime(time.Since(began))
-		_ = c.Do(func() {
+		_ = c.DoHolding(len(records), func() {
 			if err != nil {
 				b.logger.Error("pull failed", "topic", string(h.Topic), "queueId", h.QueueID, "offset", h.QueueOffset, "error", err)
 				c.PutOut(remoting.AppendReply(c.Out(), a.enc, a.opaque, remoting.RespSystemError, err.Error()))

@@ -7,8 +7,8 @@ import (
 	"ringmq/netpoll/remoting"
 )
 
-// maxQueries bounds the queries that run: each may hold as much as a frame, twice.
-const maxQueries = 4
+// maxQueries bounds the queries that run: each may hold as much as a frame, twice, and a record that did not fit.
+const maxQueries = 2
 
 // queryMessage serves 12: messages by key, or by the key the client gave them.
 func (b *Broker) queryMessage(_ *netpoll.Conn, req *remoting.Command) answer {
@@ -38,9 +38,7 @@ func (b *Broker) queryMessage(_ *netpoll.Conn, req *remoting.Command) answer {
 		{"indexLastUpdatePhyoffset", strconv.FormatInt(found.LastPhysical, 10)},
 		{"indexLastUpdateTimestamp", strconv.FormatInt(found.LastTimestamp, 10)},
 	}}
-	for _, r := range found.Records {
-		a.Body = append(a.Body, r...)
-	}
+	a.Body = found.Body
 	if len(a.Body) == 0 {
 		a.Code, a.Remark = remoting.RespQueryNotFound, "can not find message, maybe time range not correct"
 	}

@@ -31,8 +31,7 @@ func (s *Server) handle(c *netpoll.Conn, req *remoting.Command) (int32, string, 
 	case remoting.CodeGetRouteinfoByTopic:
 		return s.routeOf(req)
 	case remoting.CodeUnregisterBroker:
-		s.routes.unregister(req.Text("clusterName"), req.Text("brokerName"), req.Text("brokerAddr"))
-		return remoting.RespSuccess, "", nil
+		return s.unregisterBroker(c, req)
 	case remoting.CodeBrokerHeartbeat:
 		s.routes.refresh(req.Text("clusterName"), req.Text("brokerAddr"), s.o.Clock())
 		return remoting.RespSuccess, "", nil
@@ -48,12 +47,7 @@ func (s *Server) handle(c *netpoll.Conn, req *remoting.Command) (int32, string, 
 		s.routes.deleteTopic(req.Text("topic"), req.Text("clusterName"))
 		return remoting.RespSuccess, "", nil
 	case remoting.CodeRegisterTopicInNamesrv:
-		var r remoting.TopicRouteData
-		if err := remoting.Unmarshal(req.Body, &r); err != nil {
-			return remoting.RespSystemError, err.Error(), nil
-		}
-		s.routes.addTopic(req.Text("topic"), r.QueueDatas)
-		return remoting.RespSuccess, "", nil
+		return s.registerTopic(c, req)
 	}
 	return s.list(req)
 }
@@ -150,51 +144,6 @@ func appendText(dst []byte, s string) []byte {
 	return append(dst, b...)
 }
 
-func (s *Server) registerBroker(c *netpoll.Conn, req *remoting.Command) (int32, string, append1) {
-	if sum, ok, err := req.Int32("bodyCrc32"); err != nil {
-		return remoting.RespSystemError, err.Error(), nil
-	} else if ok && sum != 0 && uint32(sum) != remoting.BodyCRC(req.Body) {
-		return remoting.RespSystemError, "crc32 not match", nil
-	}
-	b, err := remoting.DecodeRegisterBody(req.Body, req.Bool("compressed"), req.Version)
-	if err != nil {
-		return remoting.RespSystemError, err.Error(), nil
-	}
-	id, _, err := req.Int64("brokerId")
-	if err != nil {
-		return remoting.RespSystemError, err.Error(), nil
-	}
-	timeout := defaultTimeout
-	if ms, ok, err := req.Int64("heartbeatTimeoutMillis"); err == nil && ok && ms > 0 {
-		timeout = time.Duration(ms) * time.Millisecond
-	}
-	_, hasActing := req.Get("enableActingMaster")
-	s.mu.Lock()
-	s.conns[c.ID()] = c
-	s.mu.Unlock()
-	r, ok := s.routes.register(&registration{
-		cluster: req.Text("clusterName"), name: req.Text("brokerName"), addr: req.Text("brokerAddr"), haAddr: req.Text("haServerAddr"),
-		id: id, timeout: timeout, acting: req.Bool("enableActingMaster"), hasActing: hasActing, zone: req.Text("__ZONE_NAME"),
-		conn: c.ID(), body: b, dropMissingTopics: s.v.Bool("deleteTopicWithBrokerRegistration"),
-	}, s.o.Clock())
-	if !ok {
-		return remoting.RespSystemError, "register broker failed", nil
-	}
-	var table []byte
-	if order, there := s.kv.list(orderTopics); there && s.v.Bool("returnOrderTopicConfigToBroker") {
-		table, _ = json.Marshal(remoting.KVTable{Table: order})
-	}
-	return remoting.RespSuccess, "", func(dst []byte) []byte {
-		w := remoting.BeginReply(dst, req.Encoding, req.Opaque, remoting.RespSuccess)
-		if r.masterAddr != "" {
-			w.Str("haServerAddr", r.haAddr)
-			w.Str("masterAddr", r.masterAddr)
-		}
-		w.Body(table)
-		return w.End()
-	}
-}
-
 func (s *Server) routeOf(req *remoting.Command) (int32, string, append1) {
 	if s.v.Bool("needWaitForService") && s.o.Clock().Sub(s.started) < time.Duration(s.v.Int("waitSecondsForService"))*time.Second {
 		return remoting.RespSystemError, "name server not ready", nil
@@ -275,7 +224,7 @@ func (s *Server) onWorker(c *netpoll.Conn, req *remoting.Command) (int32, string
 		}
 	})
 	if !ok {
-		return remoting.RespSystemBusy, "[OVERLOAD]system busy, start flow control for a while", nil
+		return remoting.RespSystemBusy, busy, nil
 	}
 	return later, "", nil
 }

@@ -35,6 +35,9 @@ type Server struct {
 	workers *netpoll.Workers
 	started time.Time
 
+	registrar *netpoll.Workers // one, for long requests that bring topics
+	backlog   backlog
+
 	mu    sync.Mutex
 	conns map[uint64]*netpoll.Conn // by which brokers registered
 
@@ -55,16 +58,17 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Server{o: o, v: o.Values, logger: o.Logger, routes: newRoutes(), kv: store, conns: map[uint64]*netpoll.Conn{}, stop: make(chan struct{})}, nil
+	return &Server{o: o, v: o.Values, logger: o.Logger, routes: newRoutes(), kv: store, backlog: backlog{count: map[addrKey]int{}}, conns: map[uint64]*netpoll.Conn{}, stop: make(chan struct{})}, nil
 }
 
-// waitingBytes bounds the requests that wait for the disk.
+// waitingBytes bounds the requests that wait for the disk and the registrar.
 const waitingBytes = 64 << 20
 
 // Start listens; requests are answered when it returns.
 func (s *Server) Start() error {
 	s.started = s.o.Clock()
-	s.workers = netpoll.NewWorkers(2, 1024, netpoll.NewBudget(waitingBytes))
+	waiting := netpoll.NewBudget(waitingBytes)
+	s.workers, s.registrar = netpoll.NewWorkers(2, 1024, waiting), netpoll.NewWorkers(1, 1024, waiting)
 	addr := net.JoinHostPort(s.v.Text("bindAddress"), strconv.Itoa(s.v.Int("listenPort")))
 	idle := time.Duration(s.v.Int("serverChannelMaxIdleTimeSeconds")) * time.Second
 	if idle <= 0 {
@@ -73,6 +77,7 @@ func (s *Server) Start() error {
 	n, err := netpoll.Serve(netpoll.Options{Addrs: []string{addr}, Logger: s.logger, Clock: s.o.Clock, IdleTimeout: idle}, (*handler)(s))
 	if err != nil {
 		s.workers.Close()
+		s.registrar.Close()
 		return fmt.Errorf("name server: %w", err)
 	}
 	s.net = n
@@ -90,6 +95,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	s.stopOnce.Do(func() { close(s.stop) })
 	s.done.Wait()
 	s.workers.Close()
+	s.registrar.Close()
 	return s.net.Shutdown(ctx)
 }
 
@@ -132,7 +138,11 @@ func (h *handler) Opened(*netpoll.Conn) {}
 func (h *handler) Woken(int)            {}
 
 func (h *handler) Closed(c *netpoll.Conn, _ error) {
-	s := (*Server)(h)
+	(*Server)(h).connectionClosed(c)
+}
+
+// connectionClosed forgets what registered by a connection that has ended. Any goroutine.
+func (s *Server) connectionClosed(c *netpoll.Conn) {
 	s.mu.Lock()
 	_, broker := s.conns[c.ID()]
 	delete(s.conns, c.ID())
@@ -145,13 +155,24 @@ func (h *handler) Closed(c *netpoll.Conn, _ error) {
 	}
 }
 
+// smallAnswerBytes is how long an answer may be when peers that do not read have taken the memory.
+const smallAnswerBytes = 4 << 10
+
+const busy = "[OVERLOAD]system busy, start flow control for a while"
+
 func (h *handler) Serve(c *netpoll.Conn, req *remoting.Command) netpoll.Verdict {
 	s := (*Server)(h)
 	code, remark, reply := s.handle(c, req)
 	switch {
 	case req.IsOneway(), code == later:
 	case reply != nil:
-		c.PutOut(reply(c.Out()))
+		out := c.Out()
+		start := len(out)
+		out = reply(out)
+		if len(out)-start > smallAnswerBytes && c.Spent() {
+			out = remoting.AppendReply(out[:start], req.Encoding, req.Opaque, remoting.RespSystemBusy, busy)
+		}
+		c.PutOut(out)
 	default:
 		c.PutOut(remoting.AppendReply(c.Out(), req.Encoding, req.Opaque, code, remark))
 	}

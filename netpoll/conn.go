@@ -32,12 +32,17 @@ type Conn struct {
 	lastTaken time.Time // when the peer was last seen to take bytes, or had none to take
 	put       int64     // bytes given to gnet so far
 	taken     int64     // of these, bytes the socket took, as of lastTaken
+
+	lastBrisk  time.Time // when it was last seen to have taken much, or all there was
+	briskTaken int64     // taken as of lastBrisk
+
 	turnSince time.Time // since when it may pass the budget
 	inHeld    int64     // bytes of this connection in Server.heldIn
 	outHeld   int64     // and in Server.heldOut
 
 	mailed atomic.Int64 // bytes on their way in the loop's mailbox
 	unsent atomic.Int64 // bytes the peer has not taken, as of the last flush
+	reads  atomic.Bool  // the peer once took all it was sent, and that was much
 	closed atomic.Bool
 
 	mu      sync.Mutex
@@ -47,7 +52,7 @@ type Conn struct {
 
 func newConn(s *Server, l *loop, gc gnet.Conn) *Conn {
 	now := s.o.Clock()
-	c := &Conn{s: s, loop: l, gc: gc, id: s.nextID.Add(1), remote: addrPort(gc.RemoteAddr()), local: addrPort(gc.LocalAddr()), lastRead: now, lastTaken: now}
+	c := &Conn{s: s, loop: l, gc: gc, id: s.nextID.Add(1), remote: addrPort(gc.RemoteAddr()), local: addrPort(gc.LocalAddr()), lastRead: now, lastTaken: now, lastBrisk: now}
 	// gnet gives the listener's address for the local one.
 	c.listener = max(0, slices.Index(s.addrs, c.local))
 	if c.local.Addr().IsUnspecified() {
@@ -156,6 +161,7 @@ func (c *Conn) Give(frames []byte) error {
 		c.Close()
 		return ErrSlowReader
 	}
+	c.s.mailed.Add(int64(len(frames)))
 	l := c.loop
 	l.mu.Lock()
 	l.mail = append(l.mail, letter{c, frames})
@@ -171,6 +177,19 @@ func (c *Conn) Do(fn func()) error {
 		return ErrClosed
 	}
 	return nil
+}
+
+// DoHolding is Do for an fn that holds so many bytes until it is called: they count as the connection's.
+func (c *Conn) DoHolding(bytes int, fn func()) error {
+	c.s.mailed.Add(int64(bytes))
+	err := c.Do(func() {
+		c.s.mailed.Add(-int64(bytes))
+		fn()
+	})
+	if err != nil {
+		c.s.mailed.Add(-int64(bytes))
+	}
+	return err
 }
 
 // Close closes the connection soon. Any goroutine.

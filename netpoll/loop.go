@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/panjf2000/gnet/v2"
 
@@ -26,6 +27,9 @@ type loop struct {
 	strained map[*Conn]struct{} // paused for slowReader or overBudget
 	dirty    []*Conn            // have something to send
 	spare    [][]byte           // output buffers not in use
+
+	wanting   bool      // it waits for memory, see AwaitMemory
+	recounted time.Time // when it last looked what its connections hold
 
 	tasks   atomic.Int32 // of ours that gnet has still to run
 	woken   atomic.Bool
@@ -81,6 +85,7 @@ func (l *loop) deliver() {
 	l.mu.Unlock()
 	for i, m := range l.post {
 		m.to.mailed.Add(-int64(len(m.frame)))
+		l.s.mailed.Add(-int64(len(m.frame)))
 		m.to.take(m.frame)
 		l.post[i] = letter{}
 	}
@@ -130,9 +135,11 @@ func (l *loop) unsent() int64 {
 	return n
 }
 
-// sweep closes connections that nothing was read from for long, and those whose peer has taken nothing for as long.
+// sweep closes connections that nothing was read from for long, and those whose peer has taken nothing for as long. While memory is
+// short, those whose peers take little are in the way of others.
 func (l *loop) sweep() {
 	now, limit := l.s.o.Clock(), l.s.o.IdleTimeout
+	short := l.s.held() > l.s.o.TotalBytes/2
 	for c := range l.conns {
 		c.progress(now)
 		switch {
@@ -142,6 +149,9 @@ func (l *loop) sweep() {
 		case now.Sub(c.lastTaken) > limit:
 			l.s.o.Logger.Warn("connection closed, its peer does not read", "remote", c.remote, "unread", c.gc.OutboundBuffered())
 			c.hangUp()
+		case short && now.Sub(c.lastBrisk) > turnTimeout:
+			l.s.o.Logger.Warn("connection closed, its peer reads too slowly while memory is short", "remote", c.remote, "unread", c.outHeld)
+			c.hangUp()
 		case l.s.turn.Load() == c.id && now.Sub(c.turnSince) > turnTimeout:
 			l.s.o.Logger.Warn("connection closed, its frame arrives too slowly while memory is short", "remote", c.remote)
 			c.hangUp()
@@ -149,8 +159,9 @@ func (l *loop) sweep() {
 	}
 }
 
-// reconsider lets those go on whose reason to pause is gone.
+// reconsider lets those go on whose reason to pause is gone, and tells when there is memory for what waits for it.
 func (l *loop) reconsider() {
+	defer l.recount()
 	for c := range l.strained {
 		c.reconsider()
 	}

@@ -36,7 +36,7 @@ type Options struct {
 	Loops                int           // 0: GOMAXPROCS
 	IdleTimeout          time.Duration // a connection that nothing was read from for so long is closed; 0: 120 s
 	OutboundBytesPerConn int           // a peer that leaves so much unread is not read from; at four times that it is closed; 0: 16 MiB
-	TotalBytes           int64         // what all connections together may hold in buffers; above it those that hold more than one read are not read from; 0: 256 MiB
+	TotalBytes           int64         // what all connections together may hold in buffers; above it those that hold more than one read are not read from, and from half of it on answers are to be short (Conn.Spent); 0: 256 MiB
 	MaxFrameBytes        int           // a longer frame closes its connection; 0: 16 MiB, which is also the most
 	MaxConns             int64         // connections beyond it are closed at once; 0: half of the descriptors the process may have
 	Logger               *slog.Logger

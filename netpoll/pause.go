@@ -45,9 +45,14 @@ func (c *Conn) lookAfter() {
 		return
 	}
 	c.loop.strained[c] = struct{}{}
-	c.s.strained.Add(1)
+	c.s.look()
+}
+
+// look has the sweep look once more at what is strained.
+func (s *Server) look() {
+	s.strained.Add(1)
 	select {
-	case c.s.strain <- struct{}{}:
+	case s.strain <- struct{}{}:
 	default:
 	}
 }

@@ -24,10 +24,13 @@ func rawDial(t testing.TB, addr string) *net.TCPConn {
 	return conn.(*net.TCPConn)
 }
 
-// until waits for something that other goroutines bring about.
+// patience is how long a test waits for what comes at once on an idle machine.
+const patience = 30 * time.Second
+
+// until waits for something that other goroutines bring about, and leaves them the processor meanwhile.
 func until(t testing.TB, what string, ok func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); !ok(); runtime.Gosched() {
+	for deadline := time.Now().Add(patience); !ok(); time.Sleep(50 * time.Microsecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("in vain: " + what)
 		}

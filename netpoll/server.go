@@ -29,8 +29,9 @@ type Server struct {
 
 	heldIn   atomic.Int64  // bytes in inbound buffers
 	heldOut  atomic.Int64  // bytes in outbound buffers
+	mailed   atomic.Int64  // bytes on their way to the loops
 	turn     atomic.Uint64 // the connection that may pass the budget to complete its frame; 0: none
-	strained atomic.Int64  // connections paused for reasons that go away by themselves
+	strained atomic.Int64  // connections paused for reasons that go away by themselves, and loops that wait for memory
 	strain   chan struct{} // told when strained becomes more
 
 	gate   sync.RWMutex // engine, up and every loop's el; see loop.execute

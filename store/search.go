@@ -224,7 +224,8 @@ func (s *Store) byOffsetFault(at int64, err error) error {
 
 // Keyed is the outcome of QueryKey.
 type Keyed struct {
-	Records       [][]byte // by physical offset
+	Body          []byte   // the records one behind the other, by physical offset
+	Records       [][]byte // each of them, in Body
 	LastTimestamp int64    // ms; how far the index has come
 	LastPhysical  int64
 }
@@ -243,17 +244,23 @@ func (s *Store) QueryKey(topic, key []byte, limit int, begin, end int64) (Keyed,
 		return k, fmt.Errorf("query key index: %w", err)
 	}
 	slices.Sort(offsets)
-	bytes := 0
+	var ends []int
 	for _, at := range offsets {
-		raw, err := s.MessageByOffset(at, nil)
-		if bytes += len(raw); bytes > maxKeyedBytes {
+		body, err := s.MessageByOffset(at, k.Body)
+		if len(body) > maxKeyedBytes {
 			break
 		}
-		if err == nil {
-			k.Records = append(k.Records, raw)
-		} else if !errors.Is(err, ErrNotFound) && !errors.Is(err, ErrCorrupt) {
+		if err != nil && !errors.Is(err, ErrNotFound) && !errors.Is(err, ErrCorrupt) {
 			return k, err
 		}
+		if k.Body = body; err == nil {
+			ends = append(ends, len(body))
+		}
+	}
+	from := 0
+	for _, end := range ends {
+		k.Records = append(k.Records, k.Body[from:end])
+		from = end
 	}
 	return k, nil
 }

@@ -19,8 +19,22 @@ type RegisterBrokerBody struct {
 	TopicConfigSerializeWrapper TopicConfigTable `json:"topicConfigSerializeWrapper"`
 }
 
-// maxRegisterBytes bounds what a compressed registration may grow to.
-const maxRegisterBytes = 64 << 20
+// maxRegisterBytes bounds what a compressed registration may grow to: half a million topics.
+const maxRegisterBytes = 32 << 20
+
+// RegisterBodyExceeds says that a registration has more than so many bytes when it is read. It looks at little more than these.
+func RegisterBodyExceeds(body []byte, compressed bool, bytesRead int64) bool {
+	if !compressed || int64(len(body)) > bytesRead {
+		return int64(len(body)) > bytesRead
+	}
+	z, err := zlib.NewReader(bytes.NewReader(body))
+	if err != nil {
+		return false
+	}
+	defer z.Close()
+	n, _ := io.CopyN(io.Discard, z, bytesRead+1)
+	return n > bytesRead
+}
 
 // BodyCRC is the checksum a broker sends beside its registration.
 func BodyCRC(body []byte) uint32 { return crc32.ChecksumIEEE(body) & 0x7FFFFFFF }

@@ -112,3 +112,30 @@ func TestEmptyRegistration(t *testing.T) {
 		}
 	}
 }
+
+// TestRegistrationThatGrows: what a body would grow to is found out without making it, and has a bound.
+func TestRegistrationThatGrows(t *testing.T) {
+	var b bytes.Buffer
+	z := zlib.NewWriter(&b)
+	const limit = 4 << 20
+	_ = binary.Write(z, binary.BigEndian, int32(limit))
+	for range limit / (64 << 10) {
+		_, _ = z.Write(make([]byte, 64<<10))
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	body := b.Bytes()
+	if len(body) > 64<<10 {
+		t.Fatal("a bomb of", len(body), "bytes")
+	}
+	if !RegisterBodyExceeds(body, true, 64<<10) || RegisterBodyExceeds(body, false, 64<<10) || RegisterBodyExceeds([]byte("x"), true, 64<<10) {
+		t.Error("what it grows to")
+	}
+	if n := testing.AllocsPerRun(3, func() { RegisterBodyExceeds(body, true, 64<<10) }); n > 100 {
+		t.Error(n, "allocations to find out")
+	}
+	if err := new(RegisterBrokerBody).decodeCompressed(body, 445, limit); err == nil {
+		t.Error("a body without end is taken")
+	}
+}
