@@ -15,19 +15,16 @@ func TestATurnIsCommittedAtItsEnd(t *testing.T) {
 		s := mustOpen(t, smallOptions(disk.NewMemory()))
 		defer closeStore(t, s)
 		turn := s.NewTurn(func() int { return NoBell })
-		end := int64(0)
 		for i := range 3 {
-			p, err := turn.Append(message("T", 0, string(rune('a'+i))))
-			if err != nil {
+			if _, err := turn.Append(message("T", 0, string(rune('a'+i)))); err != nil {
 				t.Fatal(err)
 			}
-			end = p.End
 		}
 		places, err := turn.AppendBatch(message("T", 0, ""), batchOf(2, "d"), nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		end = places[len(places)-1].End
+		end := places[len(places)-1].End
 		synctest.Wait()
 		if got := s.Durable().Load(); got != 0 {
 			t.Fatal("committed before its end:", got)
