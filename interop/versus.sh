@@ -29,6 +29,9 @@ java64|stock'"'"'s Java Producer, 64 threads|java|
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/ringmq-versus-XXXXXX") || exit 1
 RMQ_HOME=$jars "$rmq" install || exit 1
+# Its clients too, before anything is measured; called for help it ends with 255.
+RMQ_HOME=$jars "$rmq" bench Producer -h >/dev/null 2>&1
+[ -f "$jars/lib-bench/.done" ] || { echo "versus: stock's benchmark clients could not be installed" >&2; exit 1; }
 # A home of its own, so that its logs and pids are not those of another stock broker that runs here.
 export RMQ_HOME=$work/stock-home RMQ_DATA=$work/stock-data
 mkdir -p "$RMQ_HOME/run" "$folder" && folder=$(cd "$folder" && pwd)
