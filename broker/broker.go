@@ -61,6 +61,7 @@ type Broker struct {
 
 	net       *netpoll.Server
 	connBytes int64            // what connections together may hold in buffers; 0: as netpoll has it
+	connShort time.Duration    // its ShortTimeout; 0: as netpoll has it
 	workers   *netpoll.Workers // for requests that answer when they are done
 	readers   *netpoll.Workers // for pulls that need the disk: nothing else may keep them waiting
 	pending   *netpoll.Budget  // of requests that wait: for workers, for a client's answer, for their topic
@@ -271,7 +272,7 @@ func (b *Broker) Start() error {
 	n, err := netpoll.Serve(netpoll.Options{
 		Addrs: []string{net.JoinHostPort(host, strconv.Itoa(port)), net.JoinHostPort(host, strconv.Itoa(fast))},
 		Loops: len(b.loops), Logger: b.logger, IdleTimeout: time.Duration(b.c.Int("serverChannelMaxIdleTimeSeconds")) * time.Second,
-		TotalBytes: b.connBytes, TurnEnded: func(loop int) { b.loop(loop).turnEnded() },
+		TotalBytes: b.connBytes, ShortTimeout: b.connShort, TurnEnded: func(loop int) { b.loop(loop).turnEnded() },
 		Rung: func(loop int) { b.loop(loop).appends.Rung() }, Linger: b.o.Linger,
 	}, &handlerSide{b})
 	if err != nil {

@@ -228,6 +228,7 @@ type loopState struct {
 	appends    *store.Turn
 	parked     parking
 	woken      bool         // answers are to be looked at in this turn, whether the log is safe up to them or not
+	releases   atomic.Bool  // it is about to look at its parked answers; any goroutine reads it
 	waitsFor   atomic.Int64 // offset that the log must be safe up to for the first parked answer, 0: none is; any goroutine reads it
 
 	pull      remoting.PullHeader
@@ -256,7 +257,10 @@ func (l *loopState) turnEnded() {
 		l.counted[i] = nil
 	}
 	l.counted = l.counted[:0]
+	// The log may pass in here what this loop waits for; it looks for itself right away.
+	l.releases.Store(true)
 	l.appends.End()
+	l.releases.Store(false)
 	l.release()
 	l.turn, l.woken, l.built = 0, false, 0
 }

@@ -61,7 +61,7 @@ func TestPullsOfSlowReadersArePutOff(t *testing.T) {
 	for name, at := range map[string]int64{"there": 0, "to come": 1} {
 		r := &rig{t: t, root: t.TempDir()}
 		r.startRoutes("127.0.0.1", 0)
-		r.startAltered(func(b *Broker) { b.connBytes = budget })
+		r.startAltered(func(b *Broker) { b.connBytes, b.connShort = budget, time.Minute })
 		c := r.dial()
 		send := func(n int64) {
 			want(t, c.call(sendTo("Large", 0, "", strings.Repeat("x", bodyBytes))), 0, "")

@@ -45,7 +45,7 @@ func (b *Broker) wakeParked() {
 // wakePassed has the loops look whose first answer the log has become safe up to; all of them when it has failed. Any goroutine.
 func (b *Broker) wakePassed(visible int64, failed error) {
 	for _, l := range b.loops {
-		if end := l.waitsFor.Load(); end != 0 && (end <= visible || failed != nil) {
+		if end := l.waitsFor.Load(); end != 0 && (end <= visible || failed != nil) && !l.releases.Load() {
 			b.net.Wake(l.index)
 		}
 	}
@@ -59,13 +59,13 @@ func (l *loopState) release() {
 	}
 	// Told before it looks: a log that passes a record after this look finds that somebody waits.
 	l.tellParked()
-	if !l.woken && l.b.visible() < p.queue[p.head].end {
+	if !l.woken && l.b.visible() < p.queue[p.head].end && l.b.failed() == nil {
 		return
 	}
 	for l.sendParked(); p.head < len(p.queue); {
 		first := p.queue[p.head].end
 		l.tellParked()
-		if first > l.b.visible() {
+		if first > l.b.visible() && l.b.failed() == nil {
 			return
 		}
 		l.sendParked()

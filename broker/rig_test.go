@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"sync"
 	"testing"
@@ -19,12 +20,16 @@ import (
 	"ringmq/netpoll/remoting/settings"
 )
 
+// TestMain gives the scheduler processors to spare, as the program does: only then do event loops linger.
 func TestMain(m *testing.M) {
+	runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + spares)
 	goleak.VerifyTestMain(m,
 		goleak.IgnoreTopFunction("github.com/panjf2000/ants/v2.(*poolCommon).purgeStaleWorkers"),
 		goleak.IgnoreTopFunction("github.com/panjf2000/ants/v2.(*goWorker).run.func1"),
 		goleak.IgnoreTopFunction("github.com/panjf2000/ants/v2.(*poolCommon).ticktock"))
 }
+
+const spares = 2
 
 // rig is a name server and a broker in this process, on loopback.
 type rig struct {
@@ -80,7 +85,7 @@ func (r *rig) startBroker(more ...string) { r.startAltered(func(*Broker) {}, mor
 // startAltered starts a broker that was changed after it was made.
 func (r *rig) startAltered(change func(b *Broker), more ...string) {
 	r.t.Helper()
-	b, err := New(Options{Config: r.config(more...), Version: "test", Logger: slog.New(slog.DiscardHandler), Linger: time.Millisecond})
+	b, err := New(Options{Config: r.config(more...), Version: "test", Logger: slog.New(slog.DiscardHandler), Loops: runtime.GOMAXPROCS(0) - spares, Linger: time.Millisecond})
 	if err != nil {
 		r.t.Fatal(err)
 	}

@@ -111,7 +111,7 @@ func (s *returned) store() {
 
 func (s *returned) storeOnLoop() {
 	b := s.b
-	p, err := b.store.Append(s.m)
+	p, err := b.loop(s.c.Loop()).appends.Append(s.m)
 	switch {
 	case errors.Is(err, store.ErrFull):
 		b.store.Room(s.store)

@@ -61,13 +61,24 @@ func (b *bell) hang(el gnet.EventLoop) {
 		if err != nil {
 			return err
 		}
-		_, err = el.Enroll(gnet.NewContext(context.Background(), b), c) // gnet closes c and keeps a duplicate
+		enrolled, err := el.Enroll(gnet.NewContext(context.Background(), b), c) // gnet closes c and keeps a duplicate
+		if err == nil {
+			go func() {
+				if r := <-enrolled; r.Err != nil {
+					b.unheard(r.Err)
+				}
+			}()
+		}
 		return err
 	}()
 	if err != nil {
-		// Who would ring it does without.
-		b.loop.s.o.Logger.Warn("an event loop hears no bell", "loop", b.loop.index, "error", err)
+		b.unheard(err)
 	}
+}
+
+// unheard says that who would ring does without.
+func (b *bell) unheard(err error) {
+	b.loop.s.o.Logger.Warn("an event loop hears no bell", "loop", b.loop.index, "error", err)
 }
 
 // ring has the loop take a turn; false when it hears no bell. Any goroutine.

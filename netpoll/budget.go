@@ -9,8 +9,8 @@ const (
 	smallBytes = readBufferBytes
 	// smallAnswers is what its peer may leave unread, however short memory is.
 	smallAnswers = 4 << 10
-	// turnTimeout is how long one connection may go on above the budget to complete its frame.
-	turnTimeout = 10 * time.Second
+	// shortTimeout is the default of Options.ShortTimeout.
+	shortTimeout = 10 * time.Second
 	// recountInterval is how often a loop that waits for memory looks what its connections hold: gnet does not tell what has left.
 	recountInterval = 100 * time.Millisecond
 )

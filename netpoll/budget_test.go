@@ -147,7 +147,7 @@ func TestPeersThatReadLittleGoWhileMemoryIsShort(t *testing.T) {
 	if held := s.Stats().OutboundBytes; held > budget/4*3 {
 		t.Fatal(held, "bytes held")
 	}
-	now.Add(int64(turnTimeout/time.Second) + 1)
+	now.Add(int64(shortTimeout/time.Second) + 1)
 	until(t, "the end of those that read little", func() bool { return s.Stats().OutboundBytes <= budget/2 })
 	until(t, "the loop being told", func() bool { return len(waiting) == 0 })
 	if read() != answerBytes {

@@ -98,6 +98,9 @@ func (e *events) OnClose(gc gnet.Conn, err error) gnet.Action {
 	switch c := gc.Context().(type) {
 	case *Conn:
 		c.close(err)
+		if len(c.loop.dirty) > 0 {
+			c.loop.wake() // gnet ends no turn for what the handler put out
+		}
 	case *bell:
 		c.heard.Store(false)
 	}

@@ -2,6 +2,7 @@ package netpoll
 
 import (
 	"syscall"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -16,7 +17,16 @@ func (l *loop) linger() {
 	if l.s.o.Linger <= 0 || l.bell == nil || !l.bell.heard.Load() || l.tasks.Load() != 0 || l.woken.Load() {
 		return
 	}
+	s := l.s
+	if s.lingering.Add(1) <= s.mayLinger {
+		l.await(s.o.Linger)
+	}
+	s.lingering.Add(-1)
+}
+
+// await waits for the loop's next event.
+func (l *loop) await(limit time.Duration) {
 	fd := unix.PollFd{Fd: int32(l.epoll), Events: unix.POLLIN}
-	wait := unix.NsecToTimespec(l.s.o.Linger.Nanoseconds())
+	wait := unix.NsecToTimespec(limit.Nanoseconds())
 	_, _, _ = syscall.RawSyscall6(unix.SYS_PPOLL, uintptr(unsafe.Pointer(&fd)), 1, uintptr(unsafe.Pointer(&wait)), 0, 0, 0)
 }

@@ -98,7 +98,9 @@ func (l *loop) flush() {
 	if ended := l.s.o.TurnEnded; ended != nil {
 		ended(l.index)
 	}
-	for i, c := range l.dirty {
+	// A write that fails ends its connection, and what the handler puts out then comes behind the others.
+	for i := 0; i < len(l.dirty); i++ {
+		c := l.dirty[i]
 		l.dirty[i] = nil
 		c.flush()
 	}
@@ -149,10 +151,10 @@ func (l *loop) sweep() {
 		case now.Sub(c.lastTaken) > limit:
 			l.s.o.Logger.Warn("connection closed, its peer does not read", "remote", c.remote, "unread", c.gc.OutboundBuffered())
 			c.hangUp()
-		case short && now.Sub(c.lastBrisk) > turnTimeout:
+		case short && now.Sub(c.lastBrisk) > l.s.o.ShortTimeout:
 			l.s.o.Logger.Warn("connection closed, its peer reads too slowly while memory is short", "remote", c.remote, "unread", c.outHeld)
 			c.hangUp()
-		case l.s.turn.Load() == c.id && now.Sub(c.turnSince) > turnTimeout:
+		case l.s.turn.Load() == c.id && now.Sub(c.turnSince) > l.s.o.ShortTimeout:
 			l.s.o.Logger.Warn("connection closed, its frame arrives too slowly while memory is short", "remote", c.remote)
 			c.hangUp()
 		}

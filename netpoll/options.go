@@ -37,6 +37,7 @@ type Options struct {
 	IdleTimeout          time.Duration // a connection that nothing was read from for so long is closed; 0: 120 s
 	OutboundBytesPerConn int           // a peer that leaves so much unread is not read from; at four times that it is closed; 0: 16 MiB
 	TotalBytes           int64         // what all connections together may hold in buffers; above it those that hold more than one read are not read from, and from half of it on answers are to be short (Conn.Spent); 0: 256 MiB
+	ShortTimeout         time.Duration // while memory is short: how long a peer may read almost nothing, and a frame take to arrive; 0: 10 s
 	MaxFrameBytes        int           // a longer frame closes its connection; 0: 16 MiB, which is also the most
 	MaxConns             int64         // connections beyond it are closed at once; 0: half of the descriptors the process may have
 	Logger               *slog.Logger
@@ -46,8 +47,8 @@ type Options struct {
 	// Rung is called on a loop when its bell has rung (Server.Bell), once for any number of times; then Woken; nil: there are no bells.
 	Rung func(loop int)
 
-	// Linger is how long a loop waits for its next event without telling Go's scheduler. Only for programs with more processors
-	// (GOMAXPROCS) than loops, and with Rung set; 0: not at all. A connection that is being accepted may wait as long.
+	// Linger is how long a loop waits for its next event without telling Go's scheduler, with Rung set and as long as enough
+	// processors (GOMAXPROCS, as of Serve) are left to others; 0: not at all. A connection that is being accepted may wait as long.
 	Linger time.Duration
 
 	sweepInterval time.Duration // 0: one second; for tests
@@ -65,6 +66,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.TotalBytes == 0 {
 		o.TotalBytes = 256 << 20
+	}
+	if o.ShortTimeout == 0 {
+		o.ShortTimeout = shortTimeout
 	}
 	if o.MaxFrameBytes == 0 || o.MaxFrameBytes > remoting.MaxFrameBytes {
 		o.MaxFrameBytes = remoting.MaxFrameBytes

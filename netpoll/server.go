@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -27,12 +28,14 @@ type Server struct {
 	paused    atomic.Int64
 	refused   atomic.Int64 // connections beyond MaxConns since the last report
 
-	heldIn   atomic.Int64  // bytes in inbound buffers
-	heldOut  atomic.Int64  // bytes in outbound buffers
-	mailed   atomic.Int64  // bytes on their way to the loops
-	turn     atomic.Uint64 // the connection that may pass the budget to complete its frame; 0: none
-	strained atomic.Int64  // connections paused for reasons that go away by themselves, and loops that wait for memory
-	strain   chan struct{} // told when strained becomes more
+	heldIn    atomic.Int64  // bytes in inbound buffers
+	heldOut   atomic.Int64  // bytes in outbound buffers
+	mailed    atomic.Int64  // bytes on their way to the loops
+	turn      atomic.Uint64 // the connection that may pass the budget to complete its frame; 0: none
+	lingering atomic.Int32  // loops that keep a processor while they wait
+	mayLinger int32         // how many may: the others find at least two processors, and half as many as there are loops
+	strained  atomic.Int64  // connections paused for reasons that go away by themselves, and loops that wait for memory
+	strain    chan struct{} // told when strained becomes more
 
 	gate   sync.RWMutex // engine, up and every loop's el; see loop.execute
 	engine gnet.Engine
@@ -59,6 +62,7 @@ func Serve(o Options, h Handler) (*Server, error) {
 	}
 	s := &Server{o: o, handler: h, strain: make(chan struct{}, 1), booted: make(chan struct{}), stop: make(chan struct{}), ended: make(chan struct{})}
 	s.accepting.Store(true)
+	s.mayLinger = int32(max(0, runtime.GOMAXPROCS(0)-max(2, o.Loops/2)))
 	for _, a := range o.Addrs {
 		ap, reserved, err := resolve(a)
 		if err != nil {

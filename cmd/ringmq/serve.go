@@ -32,9 +32,13 @@ const (
 	spares = 2
 )
 
-// spareProcessors returns how many event loops a broker gets, one for every processor, and gives the scheduler some more.
+// spareProcessors returns how many event loops a broker gets, one for every processor, and gives the scheduler some more, unless the
+// environment says how many it has; then the loops do not linger.
 func spareProcessors() (loops int) {
 	loops = runtime.GOMAXPROCS(0)
+	if os.Getenv("GOMAXPROCS") != "" {
+		return loops
+	}
 	runtime.GOMAXPROCS(loops + spares)
 	return loops
 }

@@ -104,8 +104,12 @@ func poke(c chan struct{}) {
 	}
 }
 
-// Abandon gives the place and the append lock back; nothing was stored.
-func (l *Log) Abandon(Slot) { l.mu.Unlock() }
+// Abandon gives the place and the append lock back; nothing was stored. But a segment may have ended for it, and its blank wants to
+// be written.
+func (l *Log) Abandon(Slot) {
+	l.mu.Unlock()
+	l.Commit()
+}
 
 // Room has fn called once, on any goroutine and perhaps at once, when an append that got ErrFull may succeed.
 func (l *Log) Room(fn func()) {

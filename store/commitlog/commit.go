@@ -14,9 +14,10 @@ import (
 // advances the watermarks once. What arrives meanwhile is the next batch; one batch is under way at a time.
 //
 // Two kinds of callers drive it. Its own goroutine, for appends of any goroutine, writes and waits. An event loop, where the
-// ring rings, starts a batch and goes on with its sockets; the bell has it finish the batch and start the next one.
+// ring rings, starts a batch and goes on with its sockets; the bell, or any loop that comes by, finishes the batch and starts
+// the next one. The goroutine gives the next batch to the ring as well, once a loop hears bells: it only fills in.
 //
-//	written <= at; at == written while no batch is under way
+//	written <= at
 type committer struct {
 	l *Log
 
@@ -25,6 +26,8 @@ type committer struct {
 	batch batch      // under way
 	state batchState
 	owed  error // why a batch that was handed over cannot be written; nil: it can
+	bell  int   // that was given last; NoBell while none is known to be heard
+	found int64 // from where on the batch lay that was over and not collected at the last look; -1: none
 
 	// The ring and these belong to whoever moved the state away from idle; to the holder of mu while it is ringing.
 	ops  []disk.Op
@@ -60,7 +63,7 @@ func newCommitter(l *Log) (*committer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("commit log: %w", err)
 	}
-	return &committer{l: l, ops: make([]disk.Op, maxPieces), sent: make([]*disk.Op, 0, maxPieces), done: make([]*disk.Op, 0, maxPieces), page: page}, nil
+	return &committer{l: l, ops: make([]disk.Op, maxPieces), sent: make([]*disk.Op, 0, maxPieces), done: make([]*disk.Op, 0, maxPieces), page: page, bell: NoBell, found: -1}, nil
 }
 
 // Commit has what was published committed soon, by the committer's goroutine.
@@ -77,7 +80,7 @@ func (c *committer) run() {
 		select {
 		case <-l.work:
 		case <-unheard.C:
-			l.Collect(NoBell)
+			c.lookAfter()
 		case <-l.stop:
 			return
 		}
@@ -122,6 +125,9 @@ func (c *committer) end(b batch, err error) bool {
 	}
 	c.mu.Lock()
 	c.state = idle
+	if err == nil && c.bell != NoBell {
+		c.ring()
+	}
 	c.mu.Unlock()
 	if err == nil {
 		c.l.passed(b)

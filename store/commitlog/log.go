@@ -48,6 +48,7 @@ type Log struct {
 
 	unzeroedRolls atomic.Int64
 	syncNow       chan struct{}   // one token: much is unsynced
+	syncing       sync.Mutex      // held across the syncs of the syncer and of Close, and by nobody else
 	stop          chan struct{}   // closed: background work ends
 	ctx           context.Context // done with stop
 	cancel        context.CancelFunc

@@ -231,7 +231,7 @@ func workload(t *testing.T, fs *disk.Faulty, sync, ringing bool, crashAt int) in
 		if ringing {
 			ring.onSubmit = func() {
 				ring.finish()
-				l.Collect(testBell)
+				l.Collect()
 			}
 		}
 		for i := range 60 {

@@ -142,6 +142,13 @@ func (m *maker) failed(err error) {
 	m.l.tellRoom()
 }
 
+// zeroFailed gives up zeroing ahead in this segment: its syncs will be slower.
+func (m *maker) zeroFailed(err error) {
+	z := &m.l.zero
+	m.l.logger.Warn("commit log: the rest of the segment is not zeroed ahead", "segment", z.current, "error", err)
+	z.done = z.current + m.l.o.SegmentBytes
+}
+
 // step does one piece of work and reports whether there is more.
 func (m *maker) step() (again bool, err error) {
 	l := m.l
@@ -153,8 +160,12 @@ func (m *maker) step() (again bool, err error) {
 		if !missing {
 			reach = l.o.SegmentBytes
 		}
-		if again, err = m.zeroAhead(reach); again || err != nil {
-			return again, err
+		switch again, err := m.zeroAhead(reach); {
+		case err != nil:
+			// The committer will hear of it itself, if it is more than the zeroing's; the next segment is made all the same.
+			m.zeroFailed(err)
+		case again:
+			return true, nil
 		}
 	}
 	if !missing {

@@ -89,6 +89,8 @@ func (l *Log) DeleteOldest() (freed int64, err error) {
 	rest := append([]*segment(nil), (*l.segments.Load())[1:]...)
 	l.segments.Store(&rest)
 	l.mu.Unlock()
+	// Its old name is gone for good before the file is zeroed for another life.
+	err = l.o.FS.SyncDir(l.o.Dir)
 	oldest.retire(dispose)
-	return l.o.SegmentBytes, l.o.FS.SyncDir(l.o.Dir)
+	return l.o.SegmentBytes, err
 }

@@ -12,23 +12,31 @@ const NoBell = -1
 // Rings says that event loops may commit: CommitRinging returns at once and a bell tells when the log is written.
 func (l *Log) Rings() bool { return l.o.Ring.Rings() }
 
-// CommitRinging starts the commit of what was published, unless a batch is under way: then that one's end starts it. bell, a
-// stream socket, gets a byte when the batch is over, and who hears it calls Collect; it stays open while the log is. Any
-// goroutine; no I/O is waited for. Only where Rings.
+// CommitRinging starts the commit of what was published, unless a batch is under way: then that one's end starts it. A batch
+// that is over it ends itself. bell, a stream socket, gets a byte when a batch is over that this call or the end of another
+// started, and who hears it calls Collect; it stays open while the log is. Any goroutine; no I/O is waited for. What watches the
+// watermarks may run inside. Only where Rings.
 func (l *Log) CommitRinging(bell int) {
 	c := l.committer
 	c.mu.Lock()
+	c.bell = bell
 	if c.state == idle {
-		c.ring(bell)
+		c.ring()
+		c.mu.Unlock()
+		return
 	}
-	c.mu.Unlock()
+	c.collect()
 }
 
 // Collect ends the batch that a bell rang for, and starts the next. It does nothing when the batch is not over, and so may be
-// called at any time. Any goroutine; no I/O is waited for. What watches the watermarks runs inside.
-func (l *Log) Collect(bell int) {
-	c := l.committer
-	c.mu.Lock()
+// called at any time. Any goroutine; no I/O is waited for. What watches the watermarks may run inside.
+func (l *Log) Collect() {
+	l.committer.mu.Lock()
+	l.committer.collect()
+}
+
+// collect is Collect. Under mu, which it gives back.
+func (c *committer) collect() {
 	if c.state != ringing || !c.over() {
 		c.mu.Unlock()
 		return
@@ -44,31 +52,55 @@ func (l *Log) Collect(bell int) {
 	}
 	c.state = idle
 	// The disk goes on while it is told what it has done.
-	c.ring(bell)
+	c.ring()
 	c.mu.Unlock()
-	l.passed(b)
+	c.l.passed(b)
 }
 
 // ring gives the next batch to the ring, if there is one. Under mu, when idle.
-func (c *committer) ring(bell int) {
+func (c *committer) ring() {
 	if !c.take() {
 		return
 	}
 	l := c.l
-	if bell == NoBell || !l.zero.reach(c.batch.to+pageBytes) || !l.o.SyncFlush && c.batch.to-l.durable.Load() > l.o.UnsyncedBytes {
+	if c.bell == NoBell || !l.zero.clear(c.batch.to+pageBytes) || !l.o.SyncFlush && c.batch.to-l.durable.Load() > l.o.UnsyncedBytes {
 		c.handOver(nil)
 		return
 	}
 	c.prepare(c.batch)
-	if err := l.o.Ring.SubmitRinging(c.sent, bell); err != nil {
+	switch err := l.o.Ring.SubmitRinging(c.sent, c.bell); {
+	case errors.Is(err, disk.ErrUndone):
+		c.handOver(nil)
+	case err != nil:
 		c.handOver(err)
+	default:
+		c.state = ringing
+	}
+}
+
+// lookAfter collects a batch that has lain finished since the last look: its bell was not heard, and the goroutine goes on alone
+// until a loop comes by.
+func (c *committer) lookAfter() {
+	c.mu.Lock()
+	if c.state != ringing || !c.over() {
+		c.found = -1
+		c.mu.Unlock()
 		return
 	}
-	c.state = ringing
+	if c.found != c.batch.from {
+		c.found = c.batch.from
+		c.mu.Unlock()
+		return
+	}
+	c.bell = NoBell
+	c.collect()
 }
 
 // over reports that the ring has given all operations back. Under mu, while ringing.
 func (c *committer) over() bool {
+	if len(c.done) == len(c.sent) {
+		return true
+	}
 	var err error
 	if c.done, err = c.l.o.Ring.Wait(0, c.done); err != nil {
 		c.handOver(err)
@@ -86,6 +118,7 @@ func (c *committer) handOver(owed error) {
 // reclaim ends the batch that is with the ring by waiting for it: at the end nobody may be left who hears bells.
 func (c *committer) reclaim() {
 	c.mu.Lock()
+	c.bell = NoBell
 	if c.state != ringing {
 		c.mu.Unlock()
 		return

@@ -25,8 +25,14 @@ func (l *Log) runSyncer() {
 	}
 }
 
-// syncTo syncs the segments between durable and an offset that is written.
+// syncTo syncs the segments between durable and an offset that is written. One at a time: the kernel tells a failure once, to whoever
+// syncs first, and the other must hear of it.
 func (l *Log) syncTo(to int64) error {
+	l.syncing.Lock()
+	defer l.syncing.Unlock()
+	if err := l.Err(); err != nil {
+		return err
+	}
 	from := l.durable.Load()
 	for _, s := range *l.segments.Load() {
 		if s.start+l.o.SegmentBytes <= from || s.start >= to || !s.acquire() {

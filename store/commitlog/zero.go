@@ -44,8 +44,8 @@ func (z *zeroClaim) await(to int64) {
 	z.mu.Unlock()
 }
 
-// reach is await for those who cannot wait; false: they would have to.
-func (z *zeroClaim) reach(to int64) bool {
+// clear is await for those who cannot wait; false: they would have to.
+func (z *zeroClaim) clear(to int64) bool {
 	z.mu.Lock()
 	defer z.mu.Unlock()
 	z.target = to

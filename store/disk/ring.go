@@ -32,8 +32,9 @@ type Ring interface {
 	Submit(ops []*Op) error
 	// SubmitRinging starts operations that are done one after the other, each whatever became of those before it (Link says
 	// nothing here), and returns without waiting for any. When the last one is over and Wait(0) returns them all, a byte is sent
-	// into bell, a stream socket that must stay open until then. What was done in part, or not for a reason that passes, gets
-	// ErrUndone. Only where Rings.
+	// into bell, a stream socket that must stay open until the byte has come or the ring is closed. What was done in part, or not for
+	// a reason that passes, gets ErrUndone; SubmitRinging returns it when nothing is under way and the operations may be done again.
+	// Only where Rings.
 	SubmitRinging(ops []*Op, bell int) error
 	// Rings says that the engine works while its caller does something else, and can tell when it is done.
 	Rings() bool

@@ -3,11 +3,13 @@
 package disk
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"math"
 	"syscall"
+	"time"
 	"unsafe"
 
 	"github.com/pawelgaczynski/giouring"
@@ -22,6 +24,9 @@ type uringRing struct {
 	flying int
 	chime  *Buffer // the byte that goes into a bell
 	rings  bool
+	dead   bool // the kernel refused entries: it may never give all of them back
+
+	finished []*Op // without the kernel
 }
 
 // bellSlot is the user data of a bell's entry, which has no slot: only a failure of it is ever reported.
@@ -90,7 +95,11 @@ func (r *uringRing) Submit(ops []*Op) error {
 			before = op
 		}
 	}
-	return r.submit()
+	whole, err := r.submit(len(ops))
+	if err != nil || whole {
+		return err
+	}
+	return r.again(ops)
 }
 
 // SubmitRinging links hard: what is behind a failure is done all the same, the bell above all. The first operation is the kernel's
@@ -114,7 +123,14 @@ func (r *uringRing) SubmitRinging(ops []*Op, bell int) error {
 	sqe.PrepareSend(bell, uintptr(unsafe.Pointer(&r.chime.Bytes()[0])), 1, syscall.MSG_DONTWAIT|syscall.MSG_NOSIGNAL)
 	sqe.UserData = bellSlot
 	sqe.Flags |= giouring.SqeCQESkipSuccess
-	return r.submit()
+	whole, err := r.submit(len(ops) + 1)
+	if err != nil || whole {
+		return err
+	}
+	if _, err := r.Wait(r.flying, nil); err != nil {
+		return err
+	}
+	return ErrUndone
 }
 
 var errQueueFull = errors.New("disk: io_uring submission queue is full")
@@ -140,16 +156,51 @@ func (r *uringRing) enter(op *Op, as uringSlot) (*giouring.SubmissionQueueEntry,
 	return sqe, nil
 }
 
-func (r *uringRing) submit() error {
-	for {
-		_, err := r.ring.Submit()
-		if err == nil {
-			return nil
-		}
-		if !errors.Is(err, syscall.EINTR) && !errors.Is(err, syscall.EAGAIN) {
-			return fmt.Errorf("disk: io_uring submit: %w", err)
+// submit has the kernel take so many entries. whole says that it took them at once: a chain that it took in parts is several.
+func (r *uringRing) submit(entries int) (whole bool, err error) {
+	whole = true
+	for tries := 0; entries > 0; {
+		n, err := r.ring.Submit()
+		switch {
+		case errors.Is(err, syscall.EINTR):
+		case errors.Is(err, syscall.EAGAIN), errors.Is(err, syscall.EBUSY), err == nil && n == 0:
+			// It is out of memory. That passes, or it does not.
+			if tries++; tries > submitTries {
+				r.dead = true
+				return false, fmt.Errorf("disk: io_uring takes no operations: %w", cmp.Or(err, error(syscall.EAGAIN)))
+			}
+			time.Sleep(time.Millisecond)
+		case err != nil:
+			r.dead = true
+			return false, fmt.Errorf("disk: io_uring submit: %w", err)
+		default:
+			if entries -= int(n); entries > 0 {
+				whole = false
+			}
 		}
 	}
+	return whole, nil
+}
+
+const submitTries = 1000
+
+// again does operations by ordinary calls, in their order, whose chain was broken: once the kernel has given all of them back.
+func (r *uringRing) again(ops []*Op) error {
+	if _, err := r.Wait(r.flying, nil); err != nil {
+		return err
+	}
+	broken := false
+	for _, op := range ops {
+		op.N, op.Err = 0, nil
+		if broken {
+			op.Err = ErrLinked
+		} else {
+			op.perform()
+		}
+		broken = op.Link && op.Err != nil
+		r.finished = append(r.finished, op)
+	}
+	return nil
 }
 
 func (r *uringRing) prepare(sqe *giouring.SubmissionQueueEntry, op *Op) {
@@ -176,7 +227,9 @@ func (r *uringRing) prepare(sqe *giouring.SubmissionQueueEntry, op *Op) {
 }
 
 func (r *uringRing) Wait(least int, done []*Op) ([]*Op, error) {
-	least = min(least, r.flying)
+	done = append(done, r.finished...)
+	least = min(least-len(r.finished), r.flying)
+	r.finished = r.finished[:0]
 	for got := 0; ; got++ {
 		cqe, err := r.ring.PeekCQE()
 		if cqe == nil || err != nil {
@@ -223,7 +276,8 @@ func (s *uringSlot) finish(res int32) {
 			return
 		}
 		op.perform()
-	case res == -int32(syscall.EINTR) || res == -int32(syscall.EAGAIN):
+	case res == -int32(syscall.EINTR) || res == -int32(syscall.EAGAIN) || res == -int32(syscall.ECANCELED):
+		// Cancelled without a failure before it: the kernel had no thread for it.
 		op.perform()
 	case res < 0:
 		op.Err = syscall.Errno(-res)
@@ -243,7 +297,10 @@ func (r *uringRing) Name() string { return "io_uring" }
 
 // Close waits for what is in flight, so that the kernel holds no buffer of the caller's any more.
 func (r *uringRing) Close() error {
-	_, err := r.Wait(r.flying, nil)
+	var err error
+	if !r.dead {
+		_, err = r.Wait(r.flying, nil)
+	}
 	r.ring.QueueExit()
 	r.chime.Free()
 	return err
