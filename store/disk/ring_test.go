@@ -288,13 +288,13 @@ func TestABellRingsAfterFailures(t *testing.T) {
 		if err := r.SubmitRinging([]*Op{{Kind: OpWrite, File: f, Buf: buf}}, -1); err != nil {
 			t.Fatal(err)
 		}
-		runOps(t, r, &Op{Kind: OpDatasync, File: f})
-		for left := 1; left > 0; {
-			done, err := r.Wait(1, nil)
-			if err != nil {
+		if err := r.Submit([]*Op{{Kind: OpDatasync, File: f}}); err != nil {
+			t.Fatal(err)
+		}
+		for done := []*Op(nil); len(done) < 2; {
+			if done, err = r.Wait(1, done); err != nil {
 				t.Fatal(err)
 			}
-			left -= len(done)
 		}
 	})
 }
