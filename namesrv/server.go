@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"ringmq/netpoll"
@@ -41,6 +42,7 @@ type Server struct {
 	mu    sync.Mutex
 	conns map[uint64]*netpoll.Conn // by which brokers registered
 
+	closing  atomic.Bool // the connections end because the server does: nothing leaves the tables any more
 	stop     chan struct{}
 	stopOnce sync.Once
 	done     sync.WaitGroup
@@ -96,6 +98,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	s.done.Wait()
 	s.workers.Close()
 	s.registrar.Close()
+	s.closing.Store(true)
 	return s.net.Shutdown(ctx)
 }
 
@@ -141,13 +144,14 @@ func (h *handler) Closed(c *netpoll.Conn, _ error) {
 	(*Server)(h).connectionClosed(c)
 }
 
-// connectionClosed forgets what registered by a connection that has ended. Any goroutine.
+// connectionClosed forgets what registered by a connection that has ended. Any goroutine. At the server's own end the tables stay as
+// they are: nobody will read them, and taking out one broker after the other costs a look at all topics each.
 func (s *Server) connectionClosed(c *netpoll.Conn) {
 	s.mu.Lock()
 	_, broker := s.conns[c.ID()]
 	delete(s.conns, c.ID())
 	s.mu.Unlock()
-	if !broker {
+	if !broker || s.closing.Load() {
 		return
 	}
 	for _, r := range s.routes.connectionClosed(c.ID()) {
