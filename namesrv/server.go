@@ -36,6 +36,8 @@ type Server struct {
 	workers *netpoll.Workers
 	started time.Time
 
+	reported time.Time // when the size of the tables was told last; scan's own
+
 	registrar *netpoll.Workers // one, for long requests that bring topics
 	backlog   backlog
 
@@ -68,7 +70,7 @@ const waitingBytes = 64 << 20
 
 // Start listens; requests are answered when it returns.
 func (s *Server) Start() error {
-	s.started = s.o.Clock()
+	s.begin()
 	waiting := netpoll.NewBudget(waitingBytes)
 	s.workers, s.registrar = netpoll.NewWorkers(2, 1024, waiting), netpoll.NewWorkers(1, 1024, waiting)
 	addr := net.JoinHostPort(s.v.Text("bindAddress"), strconv.Itoa(s.v.Int("listenPort")))
@@ -86,6 +88,12 @@ func (s *Server) Start() error {
 	s.done.Add(1)
 	go s.scan()
 	return nil
+}
+
+// begin notes when the server began.
+func (s *Server) begin() {
+	s.started = s.o.Clock()
+	s.reported = s.started
 }
 
 // Addr is the address listened on.
@@ -109,7 +117,6 @@ func (s *Server) scan() {
 	defer s.done.Done()
 	tick := time.NewTicker(time.Duration(max(1, s.v.Int("scanNotActiveBrokerInterval"))) * time.Millisecond)
 	defer tick.Stop()
-	reported := s.o.Clock()
 	for {
 		select {
 		case <-s.stop:
@@ -117,21 +124,31 @@ func (s *Server) scan() {
 		case <-tick.C:
 		}
 		now := s.o.Clock()
-		for _, r := range s.routes.expire(now) {
-			s.logger.Warn("broker removed, it has fallen silent", "broker", r.addr)
-			s.mu.Lock()
-			c := s.conns[r.conn]
-			s.mu.Unlock()
-			if c != nil {
-				c.Close()
-			}
-		}
-		if now.Sub(reported) >= reportInterval {
-			reported = now
-			clusters, brokers, live, topics, filters := s.routes.sizes()
-			s.logger.Info("route tables", "clusters", clusters, "brokers", brokers, "live", live, "topics", topics, "filterServers", filters)
+		s.forgetSilent(now)
+		s.report(now)
+	}
+}
+
+func (s *Server) forgetSilent(now time.Time) {
+	for _, r := range s.routes.expire(now) {
+		s.logger.Warn("broker removed, it has fallen silent", "broker", r.addr)
+		s.mu.Lock()
+		c := s.conns[r.conn]
+		s.mu.Unlock()
+		if c != nil {
+			c.Close()
 		}
 	}
+}
+
+// report tells the size of the tables, if that was long ago.
+func (s *Server) report(now time.Time) {
+	if now.Sub(s.reported) < reportInterval {
+		return
+	}
+	s.reported = now
+	clusters, brokers, live, topics, filters := s.routes.sizes()
+	s.logger.Info("route tables", "clusters", clusters, "brokers", brokers, "live", live, "topics", topics, "filterServers", filters)
 }
 
 // handler is the server as netpoll sees it.
