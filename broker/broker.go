@@ -144,7 +144,8 @@ func New(o Options) (*Broker, error) {
 // openTables reads the documents and makes what must exist.
 func (b *Broker) openTables() error {
 	b.registrar = newRegistrar(b)
-	if err := b.readTables(); err != nil {
+	topicsFrom, err := b.readTables()
+	if err != nil {
 		return err
 	}
 	b.persister = meta.NewPersister(b.logger)
@@ -162,6 +163,7 @@ func (b *Broker) openTables() error {
 	for _, c := range b.system.Topics() {
 		b.topics.Ensure(c)
 	}
+	b.warnOfLostTopics(topicsFrom)
 	b.declared.Store(b.topics)
 	b.groupsChanged()
 	b.members, b.locks = member.New(time.Now), member.NewLocks(time.Now)
@@ -170,27 +172,28 @@ func (b *Broker) openTables() error {
 	return nil
 }
 
-// readTables makes the tables of what is on disk.
-func (b *Broker) readTables() error {
+// readTables makes the tables of what is on disk, and says where the topics came from.
+func (b *Broker) readTables() (topicsFrom store.DocFrom, err error) {
 	auto := func() bool { return b.c.Bool("autoCreateSubscriptionGroup") }
-	err := b.store.ReadDoc(store.DocTopics, func(doc []byte) (err error) {
+	topicsFrom, err = b.store.ReadDoc(store.DocTopics, func(doc []byte) (err error) {
 		b.topics, err = meta.NewTopics(doc, time.Now, b.topicsChanged)
 		return err
 	})
 	if err != nil {
-		return err
+		return topicsFrom, err
 	}
-	err = b.store.ReadDoc(store.DocGroups, func(doc []byte) (err error) {
+	_, err = b.store.ReadDoc(store.DocGroups, func(doc []byte) (err error) {
 		b.groups, err = meta.NewGroups(doc, time.Now, auto, b.groupsChanged)
 		return err
 	})
 	if err != nil {
-		return err
+		return topicsFrom, err
 	}
-	return b.store.ReadDoc(store.DocConsumerOffsets, func(doc []byte) (err error) {
+	_, err = b.store.ReadDoc(store.DocConsumerOffsets, func(doc []byte) (err error) {
 		b.offsets, err = meta.NewOffsets(doc, time.Now)
 		return err
 	})
+	return topicsFrom, err
 }
 
 // declareTopics has the store know the topics' kinds while it looks at what the last run left: before the tables are there.

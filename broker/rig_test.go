@@ -79,8 +79,17 @@ func (r *rig) startBroker(more ...string) { r.startAltered(func(*Broker) {}, mor
 
 // startAltered starts a broker that was changed after it was made.
 func (r *rig) startAltered(change func(b *Broker), more ...string) {
+	r.startWith(Options{}, change, more...)
+}
+
+// startWith is startAltered with more options.
+func (r *rig) startWith(o Options, change func(b *Broker), more ...string) {
 	r.t.Helper()
-	b, err := New(Options{Config: r.config(more...), Version: "test", Logger: slog.New(slog.DiscardHandler), Linger: time.Millisecond})
+	o.Config, o.Version, o.Linger = r.config(more...), "test", time.Millisecond
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	b, err := New(o)
 	if err != nil {
 		r.t.Fatal(err)
 	}
