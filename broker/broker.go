@@ -53,6 +53,7 @@ type Broker struct {
 	persister *meta.Persister
 	documents documents
 	members   *member.Manager
+	notices   *member.Notices
 	locks     *member.Locks
 	settling  settling
 	system    meta.System
@@ -166,7 +167,7 @@ func (b *Broker) openTables() error {
 	b.warnOfLostTopics(topicsFrom)
 	b.declared.Store(b.topics)
 	b.groupsChanged()
-	b.members, b.locks = member.New(time.Now), member.NewLocks(time.Now)
+	b.members, b.locks, b.notices = member.New(time.Now), member.NewLocks(time.Now), member.NewNotices(b.notify)
 	b.stats = stats.New(b.cluster, time.Now)
 	b.uniqKeys = record.NewUniqKeys(b.advertise.Addr(), os.Getpid(), rand.Uint32(), time.Now)
 	return nil
@@ -366,6 +367,7 @@ func (b *Broker) Shutdown(ctx context.Context) error {
 	close(b.stop)
 	b.done.Wait()
 	err = errors.Join(err, b.net.Shutdown(ctx))
+	b.notices.Close()
 	b.workers.Close()
 	b.readers.Close()
 	b.slow.Close()
