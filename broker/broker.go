@@ -133,7 +133,7 @@ func New(o Options) (*Broker, error) {
 	b.store.OnArrive(b.holds.arrived)
 	b.store.OnRound(b.holds.roundEnded)
 	b.store.WhenWaited(func() bool { return b.holds.count.Load() > 0 })
-	b.delay, err = delay.New(delay.Options{Store: b.store, Levels: so.DelayLevels, Logger: b.logger})
+	b.delay, err = delay.New(delay.Options{Store: b.store, Levels: so.DelayLevels, Delivered: b.delivered, Logger: b.logger})
 	if err != nil {
 		b.persister.Close()
 		return nil, errors.Join(err, b.store.Close(context.Background()))
@@ -208,6 +208,13 @@ func (b *Broker) declareTopics(so store.Options) {
 	}
 	if err != nil {
 		b.logger.Warn("topics are not known while the store is opened", "error", err)
+	}
+}
+
+// delivered counts a delayed message that has come to its topic.
+func (b *Broker) delivered(topic []byte, bytes int64) {
+	if b.c.Bool("enableScheduleMessageStats") {
+		b.stats.Delivered(topic, bytes)
 	}
 }
 
