@@ -35,6 +35,8 @@ type Options struct {
 	Loops      int           // event loops; 0: GOMAXPROCS
 	Linger     time.Duration // of the event loops, see netpoll.Options; 0: not at all
 	Logger     *slog.Logger
+
+	alterStore func(*store.Options) // before it is opened; nil: not at all. For tests
 }
 
 // Broker is one broker process: store, tables, sockets and its registration at the name servers.
@@ -114,6 +116,9 @@ func New(o Options) (*Broker, error) {
 	b.advertise = netip.AddrPortFrom(addr, uint16(b.c.Int("listenPort")))
 	so := b.c.StoreOptions()
 	so.StoreHost, so.Logger, so.BatchTopic = b.advertise, b.logger, b.isBatchTopic
+	if o.alterStore != nil {
+		o.alterStore(&so)
+	}
 	b.maxLevel = len(so.DelayLevels)
 	b.syncLimit = time.Duration(b.c.Int("syncFlushTimeout")) * time.Millisecond
 	b.declareTopics(so)
