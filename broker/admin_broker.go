@@ -146,9 +146,9 @@ func (b *Broker) consumeQueue(_ *netpoll.Conn, req *remoting.Command) answer {
 		return fail(remoting.RespSystemError, fmt.Sprintf("%d@%s is not exist!", queue, topic))
 	}
 	r := remoting.QueueUnits{MaxQueueIndex: b.store.MaxOffset(topic, queue), MinQueueIndex: b.store.MinOffset(topic, queue), QueueData: []remoting.QueueUnitData{}}
-	if group := req.Text("consumerGroup"); group != "" {
+	if group, asked := req.Get("consumerGroup"); asked {
 		// There is no filter data for subscriptions to tags.
-		if r.SubscriptionData, _ = b.members.Subscription([]byte(group), topic); r.SubscriptionData == nil {
+		if r.SubscriptionData, _ = b.members.Subscription(group, topic); r.SubscriptionData == nil {
 			r.FilterData = fmt.Sprintf("%s@%s is not online!", group, topic)
 		} else {
 			r.FilterData = "null"

@@ -12,6 +12,7 @@ import (
 	"ringmq/interop/golden"
 	"ringmq/netpoll"
 	"ringmq/netpoll/remoting"
+	"ringmq/store"
 	"ringmq/store/record"
 )
 
@@ -240,7 +241,7 @@ func (r *replay) strange(e *golden.Exchange, req *remoting.Command) bool {
 	topic, group := req.Text("topic"), ""
 	if req.Code == remoting.CodeViewBrokerStatsData {
 		topic, group, _ = strings.Cut(req.Text("statsKey"), "@")
-		if meta := r.broker.system; meta.Has(topic) {
+		if topic != store.DelayTopic && r.broker.system.Has(topic) {
 			return true
 		}
 	}

@@ -5,9 +5,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
+	"ringmq/broker/stats"
 	"ringmq/netpoll/remoting"
 )
 
@@ -212,16 +215,82 @@ func TestConsumeQueueEntries(t *testing.T) {
 		want(t, c.call(sendTo("T", 0, "TAGS\x01a\x02", "x")), 0, "")
 	}
 	until(t, "dispatch", func() bool { return r.broker.store.MaxOffset([]byte("T"), 0) == 3 })
-	query := func(index, count int, group string) *remoting.Command {
-		return c.call(request(remoting.CodeQueryConsumeQueue, "topic", "T", "queueId", 0, "index", index, "count", count, "consumerGroup", group))
+	query := func(index, count int, more ...any) *remoting.Command {
+		return c.call(request(remoting.CodeQueryConsumeQueue, append([]any{"topic", "T", "queueId", 0, "index", index, "count", count}, more...)...))
 	}
-	got := query(1, 1_000_000_000, "G")
+	got := query(1, 1_000_000_000, "consumerGroup", "G")
 	has(t, got, `"maxQueueIndex":3,"minQueueIndex":0`, `"filterData":"G@T is not online!"`, fmt.Sprintf(`"tagsCode":%d`, 'a'))
 	if n := strings.Count(string(got.Body), "physicOffset"); n != 2 {
 		t.Error(n, "entries")
 	}
 	for _, index := range []int{3, 1000, -1} {
-		has(t, query(index, 10, ""), `"queueData":[]`)
+		has(t, query(index, 10), `"queueData":[]`)
+	}
+	has(t, query(0, 1, "consumerGroup", ""), `"filterData":"@T is not online!"`)
+	if got := query(0, 1); strings.Contains(string(got.Body), "filterData") {
+		t.Errorf("without a group: %s", got.Body)
+	}
+}
+
+// TestDelayedMessagesAreCountedTwice, as stock counts them: where they wait when they are sent, in their topic when they are delivered.
+func TestDelayedMessagesAreCountedTwice(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, "messageDelayLevel=0s 1h")
+	c := r.dial()
+	figure := func(name, key string) string {
+		t.Helper()
+		a := c.call(request(remoting.CodeViewBrokerStatsData, "statsName", name, "statsKey", key))
+		if a.Code != remoting.RespSuccess {
+			return string(a.Remark)
+		}
+		var d remoting.BrokerStatsData
+		if err := remoting.Unmarshal(a.Body, &d); err != nil {
+			t.Fatal(err)
+		}
+		return fmt.Sprint(d.StatsDay.Sum)
+	}
+	const waits, taken = "SCHEDULE_TOPIC_XXXX", "SCHEDULE_TOPIC_XXXX@SCHEDULE_CONSUMER"
+	number := func(text string) int {
+		n, err := strconv.Atoi(text)
+		if err != nil {
+			t.Error(err)
+		}
+		return n
+	}
+	at := time.Now()
+	check := func(when string, want map[string]string) {
+		t.Helper()
+		at = at.Add(time.Hour) // the next sample of every window
+		r.broker.stats.Sample(at)
+		for key, sum := range want {
+			name := stats.TopicPutNums
+			if key == taken {
+				name = stats.GroupGetNums
+			}
+			if got := figure(name, key); got != sum {
+				t.Errorf("%s: %s of %s is %s, want %s", when, name, key, got, sum)
+			}
+		}
+	}
+	for range 3 {
+		want(t, c.call(sendTo("Later", 0, "DELAY\x012\x02", "x")), 0, "")
+	}
+	check("they wait", map[string]string{waits: "3", "Later": "The stats <TOPIC_PUT_NUMS> <Later> not exist", taken: "The stats <GROUP_GET_NUMS> <" + taken + "> not exist"})
+	for range 2 {
+		want(t, c.call(sendTo("Later", 0, "DELAY\x011\x02", "x")), 0, "")
+	}
+	until(t, "delivery", func() bool { return r.broker.delay.Progress()[0].Next == 2 })
+	check("two came", map[string]string{waits: "5", "Later": "2", taken: "2"})
+	if n, m := number(figure(stats.TopicPutSize, waits)), number(figure(stats.TopicPutSize, "Later")); n%5 != 0 || m%2 != 0 || m == 0 || n/5 <= m/2 {
+		t.Error("bytes of 5 that wait, with their topic's name, and of 2 that were delivered:", n, m)
+	}
+	want(t, c.call(sendTo("Later", 0, "", "x")), 0, "")
+	r.visibleMax("Later", 0, 3)
+	raw := c.call(pullOf("G", "Later", 0, 0, "*", 0)).Body
+	want(t, c.giveBack(t, raw, 2), 0, "")
+	check("one is given back", map[string]string{waits: "6", "Later": "3"})
+	if got := figure(stats.BrokerPutNums, "DefaultCluster"); got != "8" {
+		t.Error("5 delayed, 2 of them delivered, 1 sent: ", got)
 	}
 }
 

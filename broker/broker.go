@@ -35,6 +35,8 @@ type Options struct {
 	Loops      int           // event loops; 0: GOMAXPROCS
 	Linger     time.Duration // of the event loops, see netpoll.Options; 0: not at all
 	Logger     *slog.Logger
+
+	alterStore func(*store.Options) // before it is opened; nil: not at all. For tests
 }
 
 // Broker is one broker process: store, tables, sockets and its registration at the name servers.
@@ -53,6 +55,7 @@ type Broker struct {
 	persister *meta.Persister
 	documents documents
 	members   *member.Manager
+	notices   *member.Notices
 	locks     *member.Locks
 	settling  settling
 	system    meta.System
@@ -114,6 +117,9 @@ func New(o Options) (*Broker, error) {
 	b.advertise = netip.AddrPortFrom(addr, uint16(b.c.Int("listenPort")))
 	so := b.c.StoreOptions()
 	so.StoreHost, so.Logger, so.BatchTopic = b.advertise, b.logger, b.isBatchTopic
+	if o.alterStore != nil {
+		o.alterStore(&so)
+	}
 	b.maxLevel = len(so.DelayLevels)
 	b.syncLimit = time.Duration(b.c.Int("syncFlushTimeout")) * time.Millisecond
 	b.declareTopics(so)
@@ -133,7 +139,7 @@ func New(o Options) (*Broker, error) {
 	b.store.OnArrive(b.holds.arrived)
 	b.store.OnRound(b.holds.roundEnded)
 	b.store.WhenWaited(func() bool { return b.holds.count.Load() > 0 })
-	b.delay, err = delay.New(delay.Options{Store: b.store, Levels: so.DelayLevels, Logger: b.logger})
+	b.delay, err = delay.New(delay.Options{Store: b.store, Levels: so.DelayLevels, Delivered: b.delivered, Logger: b.logger})
 	if err != nil {
 		b.persister.Close()
 		return nil, errors.Join(err, b.store.Close(context.Background()))
@@ -145,7 +151,8 @@ func New(o Options) (*Broker, error) {
 // openTables reads the documents and makes what must exist.
 func (b *Broker) openTables() error {
 	b.registrar = newRegistrar(b)
-	if err := b.readTables(); err != nil {
+	topicsFrom, err := b.readTables()
+	if err != nil {
 		return err
 	}
 	b.persister = meta.NewPersister(b.logger)
@@ -163,35 +170,37 @@ func (b *Broker) openTables() error {
 	for _, c := range b.system.Topics() {
 		b.topics.Ensure(c)
 	}
+	b.warnOfLostTopics(topicsFrom)
 	b.declared.Store(b.topics)
 	b.groupsChanged()
-	b.members, b.locks = member.New(time.Now), member.NewLocks(time.Now)
+	b.members, b.locks, b.notices = member.New(time.Now), member.NewLocks(time.Now), member.NewNotices(b.notify)
 	b.stats = stats.New(b.cluster, time.Now)
 	b.uniqKeys = record.NewUniqKeys(b.advertise.Addr(), os.Getpid(), rand.Uint32(), time.Now)
 	return nil
 }
 
-// readTables makes the tables of what is on disk.
-func (b *Broker) readTables() error {
+// readTables makes the tables of what is on disk, and says where the topics came from.
+func (b *Broker) readTables() (topicsFrom store.DocFrom, err error) {
 	auto := func() bool { return b.c.Bool("autoCreateSubscriptionGroup") }
-	err := b.store.ReadDoc(store.DocTopics, func(doc []byte) (err error) {
+	topicsFrom, err = b.store.ReadDoc(store.DocTopics, func(doc []byte) (err error) {
 		b.topics, err = meta.NewTopics(doc, time.Now, b.topicsChanged)
 		return err
 	})
 	if err != nil {
-		return err
+		return topicsFrom, err
 	}
-	err = b.store.ReadDoc(store.DocGroups, func(doc []byte) (err error) {
+	_, err = b.store.ReadDoc(store.DocGroups, func(doc []byte) (err error) {
 		b.groups, err = meta.NewGroups(doc, time.Now, auto, b.groupsChanged)
 		return err
 	})
 	if err != nil {
-		return err
+		return topicsFrom, err
 	}
-	return b.store.ReadDoc(store.DocConsumerOffsets, func(doc []byte) (err error) {
+	_, err = b.store.ReadDoc(store.DocConsumerOffsets, func(doc []byte) (err error) {
 		b.offsets, err = meta.NewOffsets(doc, time.Now)
 		return err
 	})
+	return topicsFrom, err
 }
 
 // declareTopics has the store know the topics' kinds while it looks at what the last run left: before the tables are there.
@@ -205,6 +214,13 @@ func (b *Broker) declareTopics(so store.Options) {
 	}
 	if err != nil {
 		b.logger.Warn("topics are not known while the store is opened", "error", err)
+	}
+}
+
+// delivered counts a delayed message that has come to its topic.
+func (b *Broker) delivered(topic []byte, bytes int64) {
+	if b.c.Bool("enableScheduleMessageStats") {
+		b.stats.Delivered(topic, bytes)
 	}
 }
 
@@ -364,6 +380,7 @@ func (b *Broker) Shutdown(ctx context.Context) error {
 	close(b.stop)
 	b.done.Wait()
 	err = errors.Join(err, b.net.Shutdown(ctx))
+	b.notices.Close()
 	b.workers.Close()
 	b.readers.Close()
 	b.slow.Close()

@@ -23,10 +23,10 @@ func (b *Broker) heartbeat(c *netpoll.Conn, req *remoting.Command) answer {
 	}
 	d.ConsumerDataSet = b.knownGroups(d.ConsumerDataSet)
 	client := member.Client{Conn: c.ID(), ID: d.ClientID, Language: req.Language.String(), Version: req.Version, Addr: c.RemoteAddr()}
-	changed, changes := b.members.Heartbeat(client, &d, b.notifies)
-	b.notify(changes)
+	subChanged, groups := b.members.Heartbeat(client, &d, b.notifies)
+	b.changed(groups)
 	a := answer{Fields: []answerField{{"IS_SUB_CHANGE", "false"}, {"IS_SUPPORT_HEART_BEAT_V2", "true"}}}
-	if changed {
+	if subChanged {
 		a.Fields[0].Value = "true"
 	}
 	return a
@@ -68,41 +68,45 @@ func (b *Broker) notifies(group string) bool {
 	return b.c.Bool("notifyConsumerIdsChangedEnable") && (!ok || config.NotifyConsumerIdsChangedEnable)
 }
 
-// notify tells members of groups that others came or went, so that they share the queues anew at once.
-func (b *Broker) notify(changes []member.Change) {
-	for _, change := range changes {
-		for _, id := range change.Conns {
-			c := b.conn(id)
-			if c == nil {
-				continue
-			}
-			cmd := remoting.NewRequest(remoting.CodeNotifyConsumerIdsChanged)
-			cmd.Flag = remoting.FlagOneway
-			cmd.Set("consumerGroup", change.Group)
-			_ = c.Give(remoting.AppendCommand(nil, cmd))
+// changed has members of groups told that others came or went.
+func (b *Broker) changed(groups []string) {
+	for _, group := range groups {
+		b.notices.Changed(group)
+	}
+}
+
+// notify tells the members of a group to look who is there, so that they share the queues anew at once. Any goroutine.
+func (b *Broker) notify(group string) {
+	cmd := remoting.NewRequest(remoting.CodeNotifyConsumerIdsChanged)
+	cmd.Flag = remoting.FlagOneway
+	cmd.Set("consumerGroup", group)
+	frame := remoting.AppendCommand(nil, cmd)
+	for _, id := range b.members.Conns(group) {
+		if c := b.conn(id); c != nil {
+			_ = c.Send(frame)
 		}
 	}
 }
 
 // unregisterClient serves 35.
 func (b *Broker) unregisterClient(c *netpoll.Conn, req *remoting.Command) answer {
-	b.notify(b.members.Unregister(c.ID(), req.Text("producerGroup"), req.Text("consumerGroup"), b.notifies))
+	b.changed(b.members.Unregister(c.ID(), req.Text("producerGroup"), req.Text("consumerGroup"), b.notifies))
 	return answer{}
 }
 
 // clientGone is the end of a connection: its client is gone at once, not when its heartbeats are missed.
-func (b *Broker) clientGone(c *netpoll.Conn) { b.notify(b.members.ConnClosed(c.ID(), b.notifies)) }
+func (b *Broker) clientGone(c *netpoll.Conn) { b.changed(b.members.ConnClosed(c.ID(), b.notifies)) }
 
 const clientTimeout = 120 * time.Second
 
 func (b *Broker) expireClients() {
-	conns, changes := b.members.Expire(clientTimeout, b.notifies)
+	conns, groups := b.members.Expire(clientTimeout, b.notifies)
 	for _, id := range conns {
 		if c := b.conn(id); c != nil {
 			c.Close()
 		}
 	}
-	b.notify(changes)
+	b.changed(groups)
 }
 
 // consumerList serves 38.

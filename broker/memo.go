@@ -3,6 +3,7 @@ package broker
 import (
 	"ringmq/broker/stats"
 	"ringmq/netpoll/remoting"
+	"ringmq/store"
 )
 
 // knownTopic is what a send needs to know of its topic, found once.
@@ -38,6 +39,7 @@ type topicMemo struct {
 	topics, stats uint64 // editions
 	last          *knownTopic
 	all           map[string]*knownTopic
+	waiting       *knownTopic // the topic in which delayed messages wait: only counted in, never sent to
 }
 
 // maxKnownTopics bounds a loop's memory of topics.
@@ -46,7 +48,7 @@ const maxKnownTopics = 4096
 // find returns a topic that is known, nil for another. No allocation.
 func (m *topicMemo) find(name []byte) *knownTopic {
 	if topics, figures := m.b.topics.Edition(), m.b.stats.Edition(); topics != m.topics || figures != m.stats || m.all == nil {
-		m.topics, m.stats, m.last, m.all = topics, figures, nil, map[string]*knownTopic{}
+		m.topics, m.stats, m.last, m.all, m.waiting = topics, figures, nil, map[string]*knownTopic{}, nil
 	}
 	if m.last != nil && m.last.name == string(name) {
 		return m.last
@@ -66,6 +68,18 @@ func (m *topicMemo) add(config *remoting.TopicConfig) *knownTopic {
 	t := newKnownTopic(m.b, config)
 	m.all[t.name], m.last = t, t
 	return t
+}
+
+// countedIn is the topic in whose figures a send shows: as in stock, a delayed message counts where it waits, and in its own topic when
+// it is delivered. find comes before it.
+func (m *topicMemo) countedIn(t *knownTopic, delayed bool) *knownTopic {
+	if !delayed {
+		return t
+	}
+	if m.waiting == nil {
+		m.waiting = &knownTopic{name: store.DelayTopic, puts: m.b.stats.Puts([]byte(store.DelayTopic))}
+	}
+	return m.waiting
 }
 
 // count counts what was stored in a topic. It shows at the end of the turn.

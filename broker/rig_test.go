@@ -84,8 +84,20 @@ func (r *rig) startBroker(more ...string) { r.startAltered(func(*Broker) {}, mor
 
 // startAltered starts a broker that was changed after it was made.
 func (r *rig) startAltered(change func(b *Broker), more ...string) {
+	r.startWith(Options{}, change, more...)
+}
+
+// startWith is startAltered with more options.
+func (r *rig) startWith(o Options, change func(b *Broker), more ...string) {
 	r.t.Helper()
-	b, err := New(Options{Config: r.config(more...), Version: "test", Logger: slog.New(slog.DiscardHandler), Loops: runtime.GOMAXPROCS(0) - spares, Linger: time.Millisecond})
+	o.Config, o.Version, o.Linger = r.config(more...), "test", time.Millisecond
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Loops == 0 {
+		o.Loops = runtime.GOMAXPROCS(0) - spares
+	}
+	b, err := New(o)
 	if err != nil {
 		r.t.Fatal(err)
 	}

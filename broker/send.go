@@ -211,7 +211,7 @@ func (b *Broker) sendOne(c *netpoll.Conn, req *remoting.Command, l *loopState, t
 	if err != nil {
 		return b.notStored(c, req, err)
 	}
-	l.count(t, 1, int64(p.Size))
+	l.count(l.topics.countedIn(t, level > 0), 1, int64(p.Size))
 	if !req.IsOneway() {
 		var id [64]byte
 		b.answerSend(c, req, l, &stored{ids: record.AppendOffsetID(id[:0], b.advertise, p.PhysicalOffset), queueOffset: p.QueueOffset, end: p.End, uniq: uniq})

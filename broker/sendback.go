@@ -125,6 +125,9 @@ func (s *returned) storeOnLoop() {
 	}
 	b.pending.Give(s.bytes)
 	b.stats.SendBack(s.group, s.from)
+	if string(s.m.Topic) == store.DelayTopic {
+		b.stats.Waits(int64(p.Size))
+	}
 	if s.oneway {
 		return
 	}

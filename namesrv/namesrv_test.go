@@ -39,7 +39,9 @@ func startWith(t *testing.T, o Options, set ...string) (*Server, *netpoll.Client
 	if o.Values, err = Keys().Merge(all); err != nil {
 		t.Fatal(err)
 	}
-	o.Logger = slog.New(slog.DiscardHandler)
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
 	s, err := New(o)
 	if err != nil {
 		t.Fatal(err)

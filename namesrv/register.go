@@ -1,7 +1,9 @@
 package namesrv
 
 import (
+	"context"
 	"encoding/json"
+	"log/slog"
 	"sync"
 	"time"
 
@@ -131,11 +133,13 @@ func (s *Server) register(c *netpoll.Conn, req *remoting.Command) (int32, string
 	s.mu.Lock()
 	s.conns[c.ID()] = c
 	s.mu.Unlock()
-	r, ok := s.routes.register(&registration{
+	entry := &registration{
 		cluster: req.Text("clusterName"), name: req.Text("brokerName"), addr: req.Text("brokerAddr"), haAddr: req.Text("haServerAddr"),
 		id: id, timeout: timeout, acting: req.Bool("enableActingMaster"), hasActing: hasActing, zone: req.Text("__ZONE_NAME"),
 		conn: c.ID(), body: b, dropMissingTopics: s.v.Bool("deleteTopicWithBrokerRegistration"),
-	}, s.o.Clock())
+	}
+	r, ok := s.routes.register(entry, s.o.Clock())
+	s.tell(entry, &r, ok)
 	if !ok {
 		return remoting.RespSystemError, "register broker failed", nil
 	}
@@ -151,5 +155,22 @@ func (s *Server) register(c *netpoll.Conn, req *remoting.Command) (int32, string
 		}
 		w.Body(table)
 		return w.End()
+	}
+}
+
+// tell logs what a registration changed, or why it changed nothing.
+func (s *Server) tell(e *registration, r *registered, ok bool) {
+	log := func(level slog.Level, text string, more ...any) {
+		s.logger.Log(context.Background(), level, text, append([]any{"cluster", e.cluster, "name", e.name, "id", e.id, "broker", e.addr}, more...)...)
+	}
+	switch {
+	case !ok:
+		log(slog.LevelWarn, "broker refused: it brings a single topic and has not registered before")
+	case r.keptFor != "":
+		log(slog.LevelWarn, "broker ignored: another one of its name and id is in the route, with a newer state", "inRoute", r.keptFor)
+	case r.replaced != "":
+		log(slog.LevelWarn, "broker took the place of a live one: if the master was not switched, two brokers have the same name and id", "replaced", r.replaced)
+	case r.joined:
+		log(slog.LevelInfo, "broker registered", "haServer", e.haAddr)
 	}
 }

@@ -46,8 +46,14 @@ type registration struct {
 	dropMissingTopics           bool
 }
 
-// registered tells a slave where its master is.
-type registered struct{ masterAddr, haAddr string }
+// registered is what came of a registration.
+type registered struct {
+	masterAddr, haAddr string // where a slave's master is
+
+	joined   bool   // the address was not alive before
+	replaced string // a live broker of the same cluster, name and id at another address, which is out of the route now
+	keptFor  string // such a one that stays in the route, because its state is newer: nothing was registered
+}
 
 const defaultTimeout = 120 * time.Second
 
@@ -58,8 +64,9 @@ func newRoutes() *routes {
 	}
 }
 
-// register enters a broker. ok is false where stock refuses: a broker id that is new and brings exactly one topic, which is a
-// change sent before the first full registration. What is refused leaves nothing in the tables.
+// register enters a broker. Of two with the same cluster, name and id the later one counts, unless the other's state is newer. ok is
+// false where stock refuses: a broker id that is new and brings exactly one topic, which is a change sent before the first full
+// registration. What is refused leaves nothing in the tables.
 func (t *routes) register(r *registration, now time.Time) (_ registered, ok bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -84,15 +91,20 @@ func (t *routes) register(r *registration, now time.Time) (_ registered, ok bool
 	}
 	key := addrKey{r.cluster, r.addr}
 	w := &r.body.TopicConfigSerializeWrapper
-	if old, there := b.BrokerAddrs[r.id]; there && old != r.addr {
-		if l := t.live[addrKey{r.cluster, old}]; l != nil && l.version.StateVersion > w.DataVersion.StateVersion {
-			delete(t.live, key)
-			return registered{}, true
+	var done registered
+	old, known := b.BrokerAddrs[r.id]
+	if known && old != r.addr {
+		if l := t.live[addrKey{r.cluster, old}]; l != nil {
+			if l.version.StateVersion > w.DataVersion.StateVersion {
+				delete(t.live, key)
+				return registered{keptFor: old}, true
+			}
+			done.replaced = old
 		}
 	}
-	_, known := b.BrokerAddrs[r.id]
 	b.BrokerAddrs[r.id] = r.addr
 	t.takeTopics(r, b, first || !known)
+	done.joined = t.live[key] == nil
 	t.live[key] = &lease{name: r.name, last: now, timeout: r.timeout, version: w.DataVersion, haAddr: r.haAddr, conn: r.conn}
 	if len(r.body.FilterServerList) > 0 {
 		t.filters[key] = r.body.FilterServerList
@@ -100,13 +112,13 @@ func (t *routes) register(r *registration, now time.Time) (_ registered, ok bool
 		delete(t.filters, key)
 	}
 	if r.id == 0 {
-		return registered{}, true
+		return done, true
 	}
 	master := b.BrokerAddrs[0]
 	if l := t.live[addrKey{r.cluster, master}]; master != "" && l != nil {
-		return registered{masterAddr: master, haAddr: l.haAddr}, true
+		done.masterAddr, done.haAddr = master, l.haAddr
 	}
-	return registered{}, true
+	return done, true
 }
 
 // takeTopics enters the topics a master brings, or the slave that acts for it.
@@ -118,7 +130,7 @@ func (t *routes) takeTopics(r *registration, b *remoting.BrokerData, first bool)
 	}
 	old := t.live[addrKey{r.cluster, r.addr}]
 	changed := first || old == nil || old.version != w.DataVersion
-	if r.dropMissingTopics && changed {
+	if r.dropMissingTopics && changed && len(w.TopicQueueMappingInfoMap) == 0 {
 		for topic, byBroker := range t.topics {
 			if w.TopicConfigTable[topic] == nil && byBroker[r.name] != nil {
 				delete(byBroker, r.name)

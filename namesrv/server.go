@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"ringmq/netpoll"
@@ -35,12 +36,15 @@ type Server struct {
 	workers *netpoll.Workers
 	started time.Time
 
+	reported time.Time // when the size of the tables was told last; scan's own
+
 	registrar *netpoll.Workers // one, for long requests that bring topics
 	backlog   backlog
 
 	mu    sync.Mutex
 	conns map[uint64]*netpoll.Conn // by which brokers registered
 
+	closing  atomic.Bool // the connections end because the server does: nothing leaves the tables any more
 	stop     chan struct{}
 	stopOnce sync.Once
 	done     sync.WaitGroup
@@ -66,7 +70,7 @@ const waitingBytes = 64 << 20
 
 // Start listens; requests are answered when it returns.
 func (s *Server) Start() error {
-	s.started = s.o.Clock()
+	s.begin()
 	waiting := netpoll.NewBudget(waitingBytes)
 	s.workers, s.registrar = netpoll.NewWorkers(2, 1024, waiting), netpoll.NewWorkers(1, 1024, waiting)
 	addr := net.JoinHostPort(s.v.Text("bindAddress"), strconv.Itoa(s.v.Int("listenPort")))
@@ -86,6 +90,12 @@ func (s *Server) Start() error {
 	return nil
 }
 
+// begin notes when the server began.
+func (s *Server) begin() {
+	s.started = s.o.Clock()
+	s.reported = s.started
+}
+
 // Addr is the address listened on.
 func (s *Server) Addr() netip.AddrPort { return s.net.Addrs()[0] }
 
@@ -96,6 +106,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	s.done.Wait()
 	s.workers.Close()
 	s.registrar.Close()
+	s.closing.Store(true)
 	return s.net.Shutdown(ctx)
 }
 
@@ -106,7 +117,6 @@ func (s *Server) scan() {
 	defer s.done.Done()
 	tick := time.NewTicker(time.Duration(max(1, s.v.Int("scanNotActiveBrokerInterval"))) * time.Millisecond)
 	defer tick.Stop()
-	reported := s.o.Clock()
 	for {
 		select {
 		case <-s.stop:
@@ -114,21 +124,31 @@ func (s *Server) scan() {
 		case <-tick.C:
 		}
 		now := s.o.Clock()
-		for _, r := range s.routes.expire(now) {
-			s.logger.Warn("broker removed, it has fallen silent", "broker", r.addr)
-			s.mu.Lock()
-			c := s.conns[r.conn]
-			s.mu.Unlock()
-			if c != nil {
-				c.Close()
-			}
-		}
-		if now.Sub(reported) >= reportInterval {
-			reported = now
-			clusters, brokers, live, topics, filters := s.routes.sizes()
-			s.logger.Info("route tables", "clusters", clusters, "brokers", brokers, "live", live, "topics", topics, "filterServers", filters)
+		s.forgetSilent(now)
+		s.report(now)
+	}
+}
+
+func (s *Server) forgetSilent(now time.Time) {
+	for _, r := range s.routes.expire(now) {
+		s.logger.Warn("broker removed, it has fallen silent", "broker", r.addr)
+		s.mu.Lock()
+		c := s.conns[r.conn]
+		s.mu.Unlock()
+		if c != nil {
+			c.Close()
 		}
 	}
+}
+
+// report tells the size of the tables, if that was long ago.
+func (s *Server) report(now time.Time) {
+	if now.Sub(s.reported) < reportInterval {
+		return
+	}
+	s.reported = now
+	clusters, brokers, live, topics, filters := s.routes.sizes()
+	s.logger.Info("route tables", "clusters", clusters, "brokers", brokers, "live", live, "topics", topics, "filterServers", filters)
 }
 
 // handler is the server as netpoll sees it.
@@ -141,13 +161,14 @@ func (h *handler) Closed(c *netpoll.Conn, _ error) {
 	(*Server)(h).connectionClosed(c)
 }
 
-// connectionClosed forgets what registered by a connection that has ended. Any goroutine.
+// connectionClosed forgets what registered by a connection that has ended. Any goroutine. At the server's own end the tables stay as
+// they are: nobody will read them, and taking out one broker after the other costs a look at all topics each.
 func (s *Server) connectionClosed(c *netpoll.Conn) {
 	s.mu.Lock()
 	_, broker := s.conns[c.ID()]
 	delete(s.conns, c.ID())
 	s.mu.Unlock()
-	if !broker {
+	if !broker || s.closing.Load() {
 		return
 	}
 	for _, r := range s.routes.connectionClosed(c.ID()) {

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -109,6 +111,13 @@ func (b *batchSet) each(fn func(q *batchQueue) error) error {
 		}
 	}
 	return nil
+}
+
+// names lists the topics that have batch queues, in no order.
+func (b *batchSet) names() []string {
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	return slices.Collect(maps.Keys(b.topics))
 }
 
 func (b *batchSet) sync() error  { return b.each((*batchQueue).sync) }

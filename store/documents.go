@@ -50,31 +50,40 @@ func (s *Store) LoadDoc(d Doc) ([]byte, error) { return s.docs.load(d) }
 // new document. Blocking; any goroutine; calls for one document are made one after the other.
 func (s *Store) SaveDoc(d Doc, b []byte) error { return s.docs.save(d, b) }
 
+// DocFrom says where a document came from.
+type DocFrom uint8
+
+const (
+	FromNowhere DocFrom = iota // there is none, or none that can be read
+	FromItsFile
+	FromTheOneBefore // .bak, because the newer one is not there or cannot be read
+)
+
 // ReadDoc hands a document to read, and the one before it where read cannot take it; nil where there is none that it takes, as at the
 // first start. One that was not taken is kept under another name, .unreadable, so that nothing that is saved later takes its place.
 // Blocking; any goroutine.
-func (s *Store) ReadDoc(d Doc, read func([]byte) error) error {
+func (s *Store) ReadDoc(d Doc, read func([]byte) error) (DocFrom, error) {
 	c := &s.docs
 	c.locks[d].Lock()
 	defer c.locks[d].Unlock()
 	name := c.dir + "/" + docNames[d]
-	for _, n := range []string{name, name + ".bak"} {
+	for i, n := range []string{name, name + ".bak"} {
 		b, err := c.readFirst(n)
 		if err != nil {
-			return err
+			return FromNowhere, err
 		}
 		if b == nil {
 			continue
 		}
 		if err = read(b); err == nil {
-			return nil
+			return FromItsFile + DocFrom(i), nil
 		}
 		c.logger.Error("document cannot be read, it is kept as .unreadable and the one before is taken", "file", n, "error", err)
 		if err := c.fs.Rename(n, n+".unreadable"); err != nil {
-			return fmt.Errorf("set unreadable document aside: %w", err)
+			return FromNowhere, fmt.Errorf("set unreadable document aside: %w", err)
 		}
 	}
-	return read(nil)
+	return FromNowhere, read(nil)
 }
 
 // PeekDoc reads a document of a store that need not be open, whole as it is now; nil: there is none.

@@ -3,6 +3,7 @@ package store
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 )
 
@@ -10,6 +11,13 @@ import (
 type QueueID struct {
 	Topic   string
 	QueueID int32
+}
+
+// QueueTopics lists the topics that have queues, by name. Any goroutine.
+func (s *Store) QueueTopics() []string {
+	all := append(s.queues.Topics(), s.batches.names()...)
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 // DeleteTopic deletes the queues of a topic; its messages stay in the log until their segment goes. Messages of the topic are refused

@@ -67,8 +67,9 @@ func (c *consumers) Group(name []byte) *Group {
 	return g.view.Load()
 }
 
-// registerConsumer takes one group of a heartbeat. differs: the group's last heartbeat had another fingerprint.
-func (c *consumers) registerConsumer(client Client, d *remoting.ConsumerData, fingerprint int32, withoutSub bool, wants Wants) (_ Change, differs bool) {
+// registerConsumer takes one group of a heartbeat. tell: its members have to be told. differs: the group's last heartbeat had another
+// fingerprint.
+func (c *consumers) registerConsumer(client Client, d *remoting.ConsumerData, fingerprint int32, withoutSub bool, wants Wants) (tell, differs bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	last, ok := c.prints[d.GroupName]
@@ -100,11 +101,7 @@ func (c *consumers) registerConsumer(client Client, d *remoting.ConsumerData, fi
 	if replaced || old.ConsumeType != next.ConsumeType || old.MessageModel != next.MessageModel || old.ConsumeFromWhere != next.ConsumeFromWhere {
 		g.view.Store(&next)
 	}
-	change := Change{Group: d.GroupName}
-	if joined || changed {
-		change.Conns = g.told(wants)
-	}
-	return change, differs
+	return (joined || changed) && g.tells(wants), differs
 }
 
 // subscribe compares subscriptions. changed: a topic came or went; replaced: there is anything new to store.
@@ -135,12 +132,10 @@ func subscribe(old map[string]*remoting.SubscriptionData, all []remoting.Subscri
 	return replaced, changed, next
 }
 
-// told are the connections that hear of a change.
-func (g *consumerGroup) told(wants Wants) []uint64 {
-	if view := g.view.Load(); view.MessageModel == Broadcasting || !wants(view.Name) {
-		return nil
-	}
-	return g.conns()
+// tells says that the members are told of changes.
+func (g *consumerGroup) tells(wants Wants) bool {
+	view := g.view.Load()
+	return view.MessageModel != Broadcasting && wants(view.Name)
 }
 
 func (g *consumerGroup) conns() []uint64 {
@@ -152,14 +147,14 @@ func (g *consumerGroup) conns() []uint64 {
 	return all
 }
 
-func (c *consumers) unregisterConsumer(conn uint64, group string, wants Wants) Change {
+func (c *consumers) unregisterConsumer(conn uint64, group string, wants Wants) (tell bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.forget(conn, group, wants)
 }
 
 // forget is unregisterConsumer under the lock.
-func (c *consumers) forget(conn uint64, group string, wants Wants) Change {
+func (c *consumers) forget(conn uint64, group string, wants Wants) (tell bool) {
 	delete(c.byConn[conn], group)
 	if len(c.byConn[conn]) == 0 {
 		delete(c.byConn, conn)
@@ -167,39 +162,39 @@ func (c *consumers) forget(conn uint64, group string, wants Wants) Change {
 	return c.leave(conn, group, wants)
 }
 
-// leave takes a connection out of a group, and the group out of the table with its last one.
-func (c *consumers) leave(conn uint64, group string, wants Wants) Change {
-	change := Change{Group: group}
+// leave takes a connection out of a group, and the group out of the table with its last one. tell: there are others, who have to be
+// told. Its cost does not depend on how many: a group may lose all its members at once.
+func (c *consumers) leave(conn uint64, group string, wants Wants) (tell bool) {
 	s := c.shard([]byte(group))
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	g := s.groups[group]
 	if g == nil || g.members[conn] == nil {
-		return change
+		return false
 	}
 	delete(g.members, conn)
 	if len(g.members) == 0 {
 		delete(s.groups, group)
-		return change
+		return false
 	}
-	change.Conns = g.told(wants)
-	return change
+	return g.tells(wants)
 }
 
-func (c *consumers) removeConsumer(conn uint64, wants Wants) []Change {
+func (c *consumers) removeConsumer(conn uint64, wants Wants) (changed []string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	groups := c.byConn[conn]
 	delete(c.byConn, conn)
-	var changes []Change
 	for _, group := range slices.Sorted(maps.Keys(groups)) {
-		changes = append(changes, c.leave(conn, group, wants))
+		if c.leave(conn, group, wants) {
+			changed = append(changed, group)
+		}
 	}
-	return changes
+	return changed
 }
 
 // expireConsumers judges each membership by its own heartbeats: a connection may have left one group behind.
-func (c *consumers) expireConsumers(limit time.Time, wants Wants) (stale []uint64, changes []Change) {
+func (c *consumers) expireConsumers(limit time.Time, wants Wants) (stale []uint64, changed []string) {
 	type membership struct {
 		conn  uint64
 		group string
@@ -215,12 +210,14 @@ func (c *consumers) expireConsumers(limit time.Time, wants Wants) (stale []uint6
 		}
 	})
 	for _, m := range silent {
-		changes = append(changes, c.forget(m.conn, m.group, wants))
+		if c.forget(m.conn, m.group, wants) {
+			changed = append(changed, m.group)
+		}
 		if !slices.Contains(stale, m.conn) {
 			stale = append(stale, m.conn)
 		}
 	}
-	return stale, changes
+	return stale, changed
 }
 
 // eachGroup calls fn with every group, under the shard's lock.
@@ -265,6 +262,17 @@ func (c *consumers) Consumers(group string) []Client {
 		all = append(all, g.members[conn].Client)
 	}
 	return all
+}
+
+// Conns lists the connections of a group, none when it has no member.
+func (c *consumers) Conns(group string) []uint64 {
+	s := c.shard([]byte(group))
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if g := s.groups[group]; g != nil {
+		return g.conns()
+	}
+	return nil
 }
 
 // Consumer finds one client of a group by its id.

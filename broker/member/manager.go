@@ -17,16 +17,11 @@ type Client struct {
 	Version  int32
 }
 
-// Change is what happened to a consumer group. Every connection in Conns must be told with NOTIFY_CONSUMER_IDS_CHANGED.
-type Change struct {
-	Group string
-	Conns []uint64
-}
-
 // Wants says whether a group's members want to be told of changes (notifyConsumerIdsChangedEnable of its configuration).
 type Wants func(group string) bool
 
-// Manager is the table of producers and consumers. Any goroutine.
+// Manager is the table of producers and consumers. Any goroutine. Methods that change a consumer group return its name when its
+// members have to be told with NOTIFY_CONSUMER_IDS_CHANGED; Conns lists them.
 type Manager struct {
 	consumers
 	producers
@@ -93,54 +88,49 @@ func union(have map[string]struct{}, names []string) int {
 // Heartbeat takes what a client says of itself. Groups that do not exist must have been taken out of d before. subChanged is
 // what the answer says as IS_SUB_CHANGE: always for a heartbeat of the first version, and for one of the second (with a
 // fingerprint) when a group's last heartbeat had another.
-func (m *Manager) Heartbeat(c Client, d *remoting.HeartbeatData, wants Wants) (subChanged bool, changes []Change) {
+func (m *Manager) Heartbeat(c Client, d *remoting.HeartbeatData, wants Wants) (subChanged bool, changed []string) {
 	subChanged = d.HeartbeatFingerprint == 0
 	withoutSub := d.WithoutSub && d.HeartbeatFingerprint != 0
 	for i := range d.ConsumerDataSet {
 		g := &d.ConsumerDataSet[i]
-		change, differs := m.registerConsumer(c, g, d.HeartbeatFingerprint, withoutSub, wants)
+		tell, differs := m.registerConsumer(c, g, d.HeartbeatFingerprint, withoutSub, wants)
 		subChanged = subChanged || differs
-		if len(change.Conns) > 0 {
-			changes = append(changes, change)
+		if tell {
+			changed = append(changed, g.GroupName)
 		}
 	}
 	for _, g := range d.ProducerDataSet {
 		m.registerProducer(c, g.GroupName)
 	}
-	return subChanged, changes
+	return subChanged, changed
 }
 
 // Unregister takes a client out of a producer group and a consumer group; "" is none. A client is known by its connection; its id
 // is not asked.
-func (m *Manager) Unregister(conn uint64, producerGroup, consumerGroup string, wants Wants) []Change {
+func (m *Manager) Unregister(conn uint64, producerGroup, consumerGroup string, wants Wants) (changed []string) {
 	if producerGroup != "" {
 		m.unregisterProducer(conn, producerGroup)
 	}
-	if consumerGroup == "" {
-		return nil
+	if consumerGroup != "" && m.unregisterConsumer(conn, consumerGroup, wants) {
+		changed = []string{consumerGroup}
 	}
-	return told(m.unregisterConsumer(conn, consumerGroup, wants))
+	return changed
 }
 
 // ConnClosed forgets a connection that has ended.
-func (m *Manager) ConnClosed(conn uint64, wants Wants) []Change {
+func (m *Manager) ConnClosed(conn uint64, wants Wants) (changed []string) {
 	m.removeProducer(conn)
-	return told(m.removeConsumer(conn, wants)...)
+	return m.removeConsumer(conn, wants)
 }
 
 // Expire forgets clients that have been silent for longer than timeout. The connections in stale should be closed.
-func (m *Manager) Expire(timeout time.Duration, wants Wants) (stale []uint64, changes []Change) {
+func (m *Manager) Expire(timeout time.Duration, wants Wants) (stale []uint64, changed []string) {
 	limit := m.clock().Add(-timeout)
-	stale, changes = m.expireConsumers(limit, wants)
+	stale, changed = m.expireConsumers(limit, wants)
 	for _, conn := range m.expireProducers(limit) {
 		if !slices.Contains(stale, conn) {
 			stale = append(stale, conn)
 		}
 	}
-	return stale, told(changes...)
-}
-
-// told leaves out the changes that nobody has to hear of.
-func told(changes ...Change) []Change {
-	return slices.DeleteFunc(changes, func(c Change) bool { return len(c.Conns) == 0 })
+	return stale, changed
 }

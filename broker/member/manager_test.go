@@ -50,25 +50,26 @@ func sub(topic string, version int64) remoting.SubscriptionData {
 	return remoting.SubscriptionData{Topic: topic, SubString: "*", SubVersion: version}
 }
 
-func conns(changes []Change) []uint64 {
+// conns are the connections that are told that groups changed.
+func conns(m *Manager, changed []string) []uint64 {
 	var all []uint64
-	for _, c := range changes {
-		all = append(all, c.Conns...)
+	for _, group := range changed {
+		all = append(all, m.Conns(group)...)
 	}
 	return all
 }
 
 func TestWhoIsToldOfAChange(t *testing.T) {
 	m := New(newTicker().read)
-	step := func(what string, changes []Change, want ...uint64) {
+	step := func(what string, changed []string, want ...uint64) {
 		t.Helper()
-		if got := conns(changes); !reflect.DeepEqual(got, want) {
+		if got := conns(m, changed); !reflect.DeepEqual(got, want) {
 			t.Fatalf("%s: told %v, want %v", what, got, want)
 		}
 	}
-	heartbeat := func(conn uint64, id string, d *remoting.HeartbeatData, wants Wants) []Change {
-		_, changes := m.Heartbeat(client(conn, id), d, wants)
-		return changes
+	heartbeat := func(conn uint64, id string, d *remoting.HeartbeatData, wants Wants) []string {
+		_, changed := m.Heartbeat(client(conn, id), d, wants)
+		return changed
 	}
 	step("the first member", heartbeat(1, "a", beat("g", sub("T", 1)), always), 1)
 	step("the same again", heartbeat(1, "a", beat("g", sub("T", 1)), always))
@@ -167,7 +168,7 @@ func TestExpiry(t *testing.T) {
 	}
 	clock.pass(time.Millisecond)
 	stale, changes := m.Expire(timeout, always)
-	if !reflect.DeepEqual(stale, []uint64{1, 3}) || !reflect.DeepEqual(conns(changes), []uint64{2}) {
+	if !reflect.DeepEqual(stale, []uint64{1, 3}) || !reflect.DeepEqual(conns(m, changes), []uint64{2}) {
 		t.Fatal(stale, changes)
 	}
 	if got := m.ConsumerIDs("g"); !reflect.DeepEqual(got, []string{"b"}) {
@@ -325,14 +326,14 @@ func TestGoldenReplay(t *testing.T) {
 			}
 			me.ID = d.ClientID
 			changed, changes := m.Heartbeat(me, &d, always)
-			told += len(conns(changes))
+			told += len(conns(m, changes))
 			if recorded, _ := want.Get("IS_SUB_CHANGE"); (string(recorded) == "true") != changed {
 				t.Errorf("%d: IS_SUB_CHANGE %v, recorded %s", e.N, changed, recorded)
 			}
 			answers++
 			continue
 		case remoting.CodeUnregisterClient:
-			told += len(conns(m.Unregister(me.Conn, req.Text("producerGroup"), req.Text("consumerGroup"), always)))
+			told += len(conns(m, m.Unregister(me.Conn, req.Text("producerGroup"), req.Text("consumerGroup"), always)))
 			answers++
 			continue
 		case remoting.CodeGetConsumerListByGroup:

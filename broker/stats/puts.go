@@ -1,12 +1,17 @@
 package stats
 
-import "ringmq/broker/meta"
+import (
+	"bytes"
+
+	"ringmq/broker/meta"
+)
 
 // Puts counts what is stored in one topic, for one goroutine that stores: what it adds is gathered and counted with everybody
 // else's by Flush, so that the figures that all share are touched once for many messages.
 type Puts struct {
 	s      *Stats
-	topic  *entry
+	name   []byte
+	topic  *entry // nil until something was counted: a topic has figures from then on
 	system bool
 
 	messages, bytes, times int64 // not counted yet
@@ -14,7 +19,7 @@ type Puts struct {
 
 // Puts makes a counter for a topic, good until Edition changes. Any goroutine.
 func (s *Stats) Puts(topic []byte) *Puts {
-	return &Puts{s: s, topic: s.topicPut.get(topic), system: meta.IsSystemTopicName(topic)}
+	return &Puts{s: s, name: bytes.Clone(topic), system: meta.IsSystemTopicName(topic)}
 }
 
 // Edition changes when figures are forgotten. Any goroutine.
@@ -31,6 +36,9 @@ func (p *Puts) Add(messages, bytes int64) (first bool) {
 
 // Flush adds to the figures what was gathered.
 func (p *Puts) Flush() {
+	if p.topic == nil {
+		p.topic = p.s.topicPut.get(p.name)
+	}
 	p.topic.nums.add(p.messages, p.times)
 	p.topic.size.add(p.bytes, p.times)
 	p.s.brokerPut.value.Add(p.messages)

@@ -113,6 +113,8 @@ func TestCountingDoesNotAllocate(t *testing.T) {
 		puts.Add(1, 100)
 		puts.Flush()
 		s.Get(group, topic, 1, 100)
+		s.Delivered(topic, 100)
+		s.Waits(100)
 		s.Miss()
 		s.NoteGetTime(time.Millisecond)
 	}

@@ -19,6 +19,8 @@ type Options struct {
 	// Deliver appends a due message to its real topic; nil: Store.Append. An error holds the level back and is retried,
 	// but for store.ErrTooLarge and store.ErrMalformed. The message is borrowed until Deliver returns.
 	Deliver func(m *store.Message) (store.Placed, error)
+	// Delivered is called for every message that was delivered, with its real topic, which is borrowed, and its size; nil: not.
+	Delivered func(topic []byte, bytes int64)
 	// Clock is time.Now unless set.
 	Clock  func() time.Time
 	Logger *slog.Logger

@@ -160,7 +160,10 @@ func (w *worker) one(i int, r *record.Record) error {
 		w.s.o.Logger.Error("delay: a message is discarded: its real topic or queue is not valid", "level", i+1, "queueOffset", r.QueueOffset, "topic", string(m.Topic))
 		return nil
 	}
-	_, err := w.s.o.Deliver(&m)
+	p, err := w.s.o.Deliver(&m)
+	if err == nil && w.s.o.Delivered != nil {
+		w.s.o.Delivered(m.Topic, int64(p.Size))
+	}
 	if err != nil && permanent(err) {
 		w.s.o.Logger.Error("delay: a message is discarded: it cannot be stored", "level", i+1, "queueOffset", r.QueueOffset, "topic", string(m.Topic), "error", err)
 		return nil

@@ -6,7 +6,9 @@ import (
 	"hash/maphash"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"math"
+	"slices"
 	"sort"
 	"strconv"
 	"sync"
@@ -198,6 +200,18 @@ func (s *Set) Topic(topic string) []*Queue {
 	sh.mu.RLock()
 	defer sh.mu.RUnlock()
 	return sh.topics[topic]
+}
+
+// Topics lists the topics that have queues, in no order.
+func (s *Set) Topics() []string {
+	var all []string
+	for i := range s.shards {
+		sh := &s.shards[i]
+		sh.mu.RLock()
+		all = slices.AppendSeq(all, maps.Keys(sh.topics))
+		sh.mu.RUnlock()
+	}
+	return all
 }
 
 // Each calls fn for every queue there is at the beginning, in no order. fn may use the Set.
