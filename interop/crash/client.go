@@ -61,8 +61,8 @@ func createTopic(ctx context.Context, c caller, topic string, queues int) error 
 	return err
 }
 
-// send stores one message and returns the queue offset it was acknowledged with.
-func send(ctx context.Context, c caller, topic string, queue int, body []byte) (int64, error) {
+// send stores one message and returns the queue offset and the log offset it was acknowledged with.
+func send(ctx context.Context, c caller, topic string, queue int, body []byte) (offset, log int64, err error) {
 	req := remoting.NewRequest(remoting.CodeSendMessageV2)
 	for k, v := range map[string]string{
 		"a": "CrashProducer", "b": topic, "c": "TBW102", "d": "4", "e": strconv.Itoa(queue), "f": "0",
@@ -73,17 +73,29 @@ func send(ctx context.Context, c caller, topic string, queue int, body []byte) (
 	req.Body = body
 	resp, err := expect(c.Call(ctx, req))
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	offset, ok, err := resp.Int64("queueOffset")
-	if err == nil && !ok {
-		err = fmt.Errorf("an answer without queue offset")
+	if err != nil {
+		return 0, 0, err
 	}
-	return offset, err
+	if !ok {
+		return 0, 0, fmt.Errorf("an answer without queue offset")
+	}
+	_, log, err = record.ParseOffsetID([]byte(resp.Text("msgId")))
+	return offset, log, err
 }
 
 func maxOffset(ctx context.Context, c caller, topic string, queue int) (int64, error) {
-	resp, err := expect(call(ctx, c, remoting.CodeGetMaxOffset, map[string]string{"topic": topic, "queueId": strconv.Itoa(queue)}))
+	return endOf(ctx, c, remoting.CodeGetMaxOffset, topic, queue)
+}
+
+func minOffset(ctx context.Context, c caller, topic string, queue int) (int64, error) {
+	return endOf(ctx, c, remoting.CodeGetMinOffset, topic, queue)
+}
+
+func endOf(ctx context.Context, c caller, code int32, topic string, queue int) (int64, error) {
+	resp, err := expect(call(ctx, c, code, map[string]string{"topic": topic, "queueId": strconv.Itoa(queue)}))
 	if err != nil {
 		return 0, err
 	}
@@ -96,7 +108,7 @@ type message struct {
 	body   []byte
 }
 
-// pull reads some messages from a queue offset on, without waiting for new ones.
+// pull reads some messages from a queue offset on, without waiting for new ones; none if the queue begins behind it.
 func pull(ctx context.Context, c caller, topic string, queue int, from int64) ([]message, int64, error) {
 	const subscriptionInside = "4"
 	resp, err := call(ctx, c, remoting.CodePullMessage, map[string]string{
@@ -107,7 +119,7 @@ func pull(ctx context.Context, c caller, topic string, queue int, from int64) ([
 	if err != nil {
 		return nil, 0, err
 	}
-	if resp.Code != remoting.RespSuccess && resp.Code != remoting.RespPullRetryImmediately {
+	if resp.Code != remoting.RespSuccess && resp.Code != remoting.RespPullRetryImmediately && resp.Code != remoting.RespPullOffsetMoved {
 		return nil, 0, fmt.Errorf("pull at %d: code %d: %s", from, resp.Code, resp.Remark)
 	}
 	next, _, err := resp.Int64("nextBeginOffset")

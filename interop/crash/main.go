@@ -2,7 +2,8 @@
 // checks that nothing acknowledged is missing: every acknowledged message lies at the offset it was acknowledged with, queue
 // offsets have no gaps, and each producer's messages are in the order in which it sent them.
 //
-// Rounds walk through both flush modes and every engine the binary has. With -power ext4 or xfs the store lies on a file
+// Rounds walk through both flush modes and every engine the binary has, half of them with a log that keeps everything, half with one
+// that is given up at its beginning all the time and whose segments are used again. With -power ext4 or xfs the store lies on a file
 // system of that kind on a loop device, and instead of a kill its power is cut: everything that was not synced is gone. Then
 // only SYNC_FLUSH is tried. It ends with "N passed, N failed".
 package main
@@ -13,13 +14,45 @@ import (
 	"math/rand"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 )
 
 // mode is one configuration under test; it keeps one store directory over all its rounds.
 type mode struct {
-	flush  string
-	engine string
+	flush    string
+	engine   string
+	recycled bool // the log is bounded: retention gives segments up, what went with them is not missed
+}
+
+func (m mode) String() string {
+	if m.recycled {
+		return m.flush + "/" + m.engine + "/recycled"
+	}
+	return m.flush + "/" + m.engine
+}
+
+func (m mode) segmentBytes() int64 {
+	switch {
+	case !m.recycled:
+		return wholeSegmentBytes
+	case m.flush == "SYNC_FLUSH":
+		return syncSegmentBytes
+	}
+	return asyncSegmentBytes
+}
+
+// keptBytes bounds the log where its segments are recycled.
+func (m mode) keptBytes() int64 { return keptSegments * m.segmentBytes() }
+
+// modes are two configurations for every flush mode and engine, in turn.
+func modes(flushes ...string) (list []mode) {
+	for _, engine := range []string{"pwrite", "io_uring"} {
+		for _, flush := range flushes {
+			list = append(list, mode{flush, engine, false}, mode{flush, engine, true})
+		}
+	}
+	return list
 }
 
 func main() {
@@ -36,23 +69,23 @@ func main() {
 	if err != nil {
 		fatal(err)
 	}
-	modes := []mode{{"SYNC_FLUSH", "pwrite"}, {"ASYNC_FLUSH", "pwrite"}, {"SYNC_FLUSH", "io_uring"}, {"ASYNC_FLUSH", "io_uring"}}
+	list := modes("SYNC_FLUSH", "ASYNC_FLUSH")
 	if *power != "" {
-		modes = []mode{{"SYNC_FLUSH", "pwrite"}, {"SYNC_FLUSH", "io_uring"}}
+		list = modes("SYNC_FLUSH")
 	}
 	fmt.Printf("crash: %d rounds, seed %d, stores under %s\n", *rounds, *seed, root)
 	passed, failed := 0, 0
-	for i, m := range modes {
-		n := *rounds / len(modes)
-		if i < *rounds%len(modes) {
+	for i, m := range list {
+		n := *rounds / len(list)
+		if i < *rounds%len(list) {
 			n++
 		}
 		t := &trial{
-			mode: m, bin: *bin, dir: filepath.Join(root, m.flush+"-"+m.engine), queues: *queues,
+			mode: m, bin: *bin, dir: filepath.Join(root, strings.ReplaceAll(m.String(), "/", "-")), queues: *queues,
 			rng: rand.New(rand.NewSource(*seed + int64(i))), readyLimit: *readyLimit,
 		}
 		if *power != "" {
-			if t.power, err = plug(root, m.engine, *power); err != nil {
+			if t.power, err = plug(root, filepath.Base(t.dir), *power); err != nil {
 				fatal(err)
 			}
 		}

@@ -45,7 +45,7 @@ final class ConsumeCases {
         }
         // Aa and BB have one Java hash: the client tells them apart.
         List<MessageExt> seen = SendCases.collect(env, env.group, env.topic, "TagA || Aa");
-        Env.until(20_000, "20 messages", () -> seen.size() >= 20);
+        Env.until(Env.NEXT_LOOK_MILLIS, "20 messages", () -> seen.size() >= 20);
         Thread.sleep(500);
         Env.equal(20, SendCases.distinct(seen).size(), "messages of TagA and Aa");
         for (MessageExt m : seen) {
@@ -70,7 +70,7 @@ final class ConsumeCases {
             return ConsumeOrderlyStatus.SUCCESS;
         });
         c.start();
-        Env.until(30_000, n + " ordered messages", () -> perQueue.values().stream().mapToInt(List::size).sum() >= n);
+        Env.until(Env.NEXT_LOOK_MILLIS, n + " ordered messages", () -> perQueue.values().stream().mapToInt(List::size).sum() >= n);
         for (List<Integer> got : perQueue.values()) {
             List<Integer> sorted = new ArrayList<>(got);
             Collections.sort(sorted);
@@ -97,7 +97,7 @@ final class ConsumeCases {
             Env.send(p, Env.message(env.topic, null, null, "b" + i));
         }
         for (Set<String> seen : members) {
-            Env.until(30_000, "40 messages at every member", () -> seen.size() == 40);
+            Env.until(Env.NEXT_LOOK_MILLIS, "40 messages at every member", () -> seen.size() == 40);
         }
     }
 
@@ -155,7 +155,7 @@ final class ConsumeCases {
         c.start();
         env.keep(c::shutdown);
         Set<String> seen = new HashSet<>();
-        long deadline = System.currentTimeMillis() + 30_000;
+        long deadline = System.currentTimeMillis() + Env.NEXT_LOOK_MILLIS;
         while (seen.size() < 200 && System.currentTimeMillis() < deadline) {
             c.poll(1000).forEach(m -> seen.add(Env.body(m)));
         }
@@ -175,7 +175,7 @@ final class ConsumeCases {
             Env.send(p, Env.message(env.topic, null, null, "" + i));
         }
         List<MessageExt> seen = SendCases.collect(env, env.group, env.topic, "*");
-        Env.until(20_000, "50 messages from the first", () -> SendCases.distinct(seen).size() == 50);
+        Env.until(Env.NEXT_LOOK_MILLIS, "50 messages from the first", () -> SendCases.distinct(seen).size() == 50);
     }
 
     private static void startTimestamp(Env env) throws Exception {
@@ -193,7 +193,7 @@ final class ConsumeCases {
             return ConsumeConcurrentlyStatus.CONSUME_SUCCESS;
         });
         c.start();
-        Env.until(20_000, "50 messages since 2020", () -> seen.size() == 50);
+        Env.until(Env.NEXT_LOOK_MILLIS, "50 messages since 2020", () -> seen.size() == 50);
     }
 
     /** A group that starts on an empty queue sees the first message even when it is sent before its first pull. */
@@ -211,7 +211,7 @@ final class ConsumeCases {
         for (int i = 0; i < 40; i++) {
             Env.send(p, Env.message(env.topic, null, null, "" + i));
         }
-        Env.until(30_000, "40 messages", () -> seen.size() == 40);
+        Env.until(Env.NEXT_LOOK_MILLIS, "40 messages", () -> seen.size() == 40);
     }
 
     private static void longPollLatency(Env env) throws Exception {
@@ -226,7 +226,7 @@ final class ConsumeCases {
         c.start();
         DefaultMQProducer p = env.producer();
         Env.send(p, Env.message(env.topic, null, null, "warm"));
-        Env.until(20_000, "the first message", () -> late.size() == 1);
+        Env.until(Env.NEXT_LOOK_MILLIS, "the first message", () -> late.size() == 1);
         for (int i = 0; i < 20; i++) {
             Env.send(p, Env.message(env.topic, null, null, "" + i));
             Thread.sleep(100);

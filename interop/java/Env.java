@@ -19,6 +19,11 @@ final class Env implements AutoCloseable {
     static final String NAMESRV = System.getProperty("namesrv", "127.0.0.1:9876");
     static final String BROKER = System.getProperty("broker", "127.0.0.1:10911");
     static final String CONTROL = System.getProperty("control", "");
+    /**
+     * How long a first delivery may take: a client that missed its moment looks again for its share after 20 s, and for a route or at its
+     * heartbeat after 30.
+     */
+    static final long NEXT_LOOK_MILLIS = 45_000;
     private static final AtomicInteger SERIAL = new AtomicInteger();
     private static final String RUN = Long.toString(System.currentTimeMillis() % 100_000_000L, 36);
 

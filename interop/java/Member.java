@@ -1,4 +1,9 @@
-import java.util.concurrent.atomic.AtomicLong;
+import java.io.FileDescriptor;
+import java.io.FileOutputStream;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
 import org.apache.rocketmq.client.consumer.DefaultMQPushConsumer;
 import org.apache.rocketmq.client.consumer.listener.ConsumeConcurrentlyStatus;
 import org.apache.rocketmq.client.consumer.listener.ConsumeOrderlyStatus;
@@ -19,32 +24,34 @@ public final class Member {
         c.setConsumeFromWhere(ConsumeFromWhere.CONSUME_FROM_FIRST_OFFSET);
         c.setPersistConsumerOffsetInterval(500);
         c.subscribe(topic, "*");
-        AtomicLong n = new AtomicLong();
+        String name = args[3];
+        OutputStream out = new FileOutputStream(FileDescriptor.out);
         if (orderly) {
             c.registerMessageListener((MessageListenerOrderly) (msgs, ctx) -> {
-                msgs.forEach(m -> tell(m, n));
+                msgs.forEach(m -> tell(m, name, out));
                 return ConsumeOrderlyStatus.SUCCESS;
             });
         } else {
             c.registerMessageListener((MessageListenerConcurrently) (msgs, ctx) -> {
-                msgs.forEach(m -> tell(m, n));
+                msgs.forEach(m -> tell(m, name, out));
                 return ConsumeConcurrentlyStatus.CONSUME_SUCCESS;
             });
         }
         c.start();
-        System.out.println("started");
         while (System.in.read() != -1) {
             continue;
         }
         c.shutdown();
-        System.out.println("stopped");
         System.exit(0);
     }
 
-    private static void tell(MessageExt m, AtomicLong n) {
-        synchronized (n) {
-            System.out.println("got " + m.getQueueId() + " " + m.getQueueOffset() + " " + Env.body(m));
-            System.out.flush();
+    /** tell writes a line at once and with one call: all members of a group append to one file. */
+    private static void tell(MessageExt m, String name, OutputStream out) {
+        String line = "got " + name + " " + m.getQueueId() + " " + m.getQueueOffset() + " " + Env.body(m) + "\n";
+        try {
+            out.write(line.getBytes(StandardCharsets.UTF_8));
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
         }
     }
 }

@@ -46,10 +46,11 @@ final class OffsetCases {
             Env.send(p, Env.message(env.topic, null, null, "" + i));
         }
         List<MessageExt> seen = SendCases.collect(env, env.group, env.topic, "*");
-        Env.until(20_000, "20 messages", () -> seen.size() == 20);
+        Env.until(Env.NEXT_LOOK_MILLIS, "20 messages", () -> SendCases.distinct(seen).size() == 20);
         DefaultMQAdminExt admin = env.admin();
+        int before = seen.size();
         admin.resetOffsetByTimestamp(env.topic, env.group, 0, true);
-        Env.until(40_000, "20 messages again", () -> seen.size() >= 40);
+        Env.until(Env.NEXT_LOOK_MILLIS, "20 messages again", () -> seen.size() >= before + 20);
     }
 
     private static void keptOverRestart(Env env) throws Exception {
@@ -59,20 +60,22 @@ final class OffsetCases {
             Env.send(p, Env.message(env.topic, null, null, "old-" + i));
         }
         DefaultMQPushConsumer first = env.push(env.group, env.topic, "*");
+        // The last answers count before the offsets are sent.
+        first.setAwaitTerminationMillisWhenShutdown(5_000);
         java.util.Set<String> seen = java.util.concurrent.ConcurrentHashMap.newKeySet();
         first.registerMessageListener((MessageListenerConcurrently) (msgs, ctx) -> {
             msgs.forEach(m -> seen.add(Env.body(m)));
             return ConsumeConcurrentlyStatus.CONSUME_SUCCESS;
         });
         first.start();
-        Env.until(20_000, "100 messages", () -> seen.size() == 100);
+        Env.until(Env.NEXT_LOOK_MILLIS, "100 messages", () -> seen.size() == 100);
         first.shutdown();
         Env.control("restart");
         for (int i = 0; i < 10; i++) {
             sendPatiently(p, env.topic, "new-" + i);
         }
         List<MessageExt> again = SendCases.collect(env, env.group, env.topic, "*");
-        Env.until(30_000, "10 new messages", () -> SendCases.distinct(again).size() >= 10);
+        Env.until(Env.NEXT_LOOK_MILLIS, "10 new messages", () -> SendCases.distinct(again).size() >= 10);
         Thread.sleep(1_000);
         for (String body : SendCases.distinct(again)) {
             Env.check(body.startsWith("new-"), "consumed again after a clean restart: " + body);

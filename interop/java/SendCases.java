@@ -52,7 +52,7 @@ final class SendCases {
         SendResult r = Env.send(p, m);
         Env.check(r.getMsgId() != null && r.getOffsetMsgId() != null, "ids in the result");
         List<MessageExt> seen = collect(env, env.group, env.topic, "*");
-        Env.until(20_000, "one message", () -> seen.size() == 1);
+        Env.until(Env.NEXT_LOOK_MILLIS, "one message", () -> seen.size() == 1);
         MessageExt got = seen.get(0);
         Env.equal("grüße 你好", Env.body(got), "body");
         Env.equal("TagA", got.getTags(), "tags");
@@ -86,7 +86,7 @@ final class SendCases {
         Env.check(left.await(30, TimeUnit.SECONDS), "callbacks missing: " + left.getCount());
         Env.equal(null, bad.get(), "failed sends");
         List<MessageExt> seen = collect(env, env.group, env.topic, "*");
-        Env.until(20_000, n + " messages", () -> distinct(seen).size() == n);
+        Env.until(Env.NEXT_LOOK_MILLIS, n + " messages", () -> distinct(seen).size() == n);
     }
 
     static Set<String> distinct(List<MessageExt> seen) {
@@ -104,7 +104,7 @@ final class SendCases {
         for (int i = 0; i < 100; i++) {
             p.sendOneway(Env.message(env.topic, null, null, "o" + i));
         }
-        Env.until(20_000, "100 messages", () -> distinct(seen).size() == 100);
+        Env.until(Env.NEXT_LOOK_MILLIS, "100 messages", () -> distinct(seen).size() == 100);
     }
 
     private static void batch(Env env) throws Exception {
@@ -119,7 +119,7 @@ final class SendCases {
         SendResult r = p.send(items);
         Env.equal(16, r.getOffsetMsgId().split(",").length, "offset ids");
         List<MessageExt> seen = collect(env, env.group, env.topic, "B");
-        Env.until(20_000, "16 messages", () -> seen.size() >= 16);
+        Env.until(Env.NEXT_LOOK_MILLIS, "16 messages", () -> seen.size() >= 16);
         Set<Long> offsets = ConcurrentHashMap.newKeySet();
         for (MessageExt m : seen) {
             Env.equal("b" + m.getUserProperty("i"), Env.body(m), "body of item");
@@ -135,7 +135,7 @@ final class SendCases {
         List<MessageQueue> queues = p.fetchPublishMessageQueues(env.topic);
         Env.equal(4, queues.size(), "queues of an auto-created topic");
         List<MessageExt> seen = collect(env, env.group, env.topic, "*");
-        Env.until(20_000, "the first message of a new topic", () -> seen.size() == 1);
+        Env.until(Env.NEXT_LOOK_MILLIS, "the first message of a new topic", () -> seen.size() == 1);
     }
 
     private static void largeCompressed(Env env) throws Exception {
@@ -152,7 +152,7 @@ final class SendCases {
         p.setCompressMsgBodyOverHowmuch(Integer.MAX_VALUE);
         Env.send(p, new Message(env.topic, raw));
         List<MessageExt> seen = collect(env, env.group, env.topic, "*");
-        Env.until(30_000, "two large messages", () -> seen.size() == 2);
+        Env.until(Env.NEXT_LOOK_MILLIS, "two large messages", () -> seen.size() == 2);
         for (MessageExt m : seen) {
             if (m.getBody().length == raw.length) {
                 Env.check(java.util.Arrays.equals(raw, m.getBody()), "4 MiB body");
