@@ -28,7 +28,9 @@ func TestRestartedNameServerHasItsRoutesSoon(t *testing.T) {
 			return routes.call(request(remoting.CodeGetRouteinfoByTopic, "topic", topic)).Code == 0
 		})
 	}
-	if took := time.Since(back); took > 3*time.Second {
+	// A name server that ends within this process may leave a connection open that nobody serves; a process that ends does not. The
+	// broker's request over it has to end first.
+	if took := time.Since(back); took > registerTimeout+2*redialInterval+time.Second {
 		t.Fatal("routes after", took)
 	}
 }
