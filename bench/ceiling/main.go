@@ -1,6 +1,6 @@
 // Command ceiling is the least that a broker of this architecture can do for a send: frame it, copy it into a buffer in memory,
 // let one goroutine write what has gathered with one write (and one fdatasync with -sync), and acknowledge, with one write per
-// connection per commit. It parses no topics, keeps no queues and can serve nothing back. What `ringmq bench produce` measures
+// connection per commit. (The broker's loops commit by themselves where io_uring can ring; that is not needed to frame and store.) It parses no topics, keeps no queues and can serve nothing back. What `ringmq bench produce` measures
 // against it bounds what it can measure against the broker; the distance is what the broker's rules cost.
 //
 //	go run ./bench/ceiling -listen 127.0.0.1:10921 -file /tmp/ceiling.log
