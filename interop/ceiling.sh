@@ -1,13 +1,19 @@
 #!/usr/bin/env bash
 # Loads bin/ringmq and bench/ceiling, the least that a broker of this architecture can do for a send, in turns, both with a sync for
 # every commit. Fails when a message costs ringmq more than LIMIT times the processor time it costs there.
-#   interop/ceiling.sh [ROUNDS [SECONDS [LIMIT]]]     5 rounds of 3 s; PORT=43300 to the eleventh above it are used
+#   interop/ceiling.sh [ROUNDS [SECONDS [LIMIT]]]     5 rounds of 3 s; PORT and the eleven above it are used, 23300 or the next that are free
 # LIMIT is half as much again as what was measured last: a ratio means the same on any machine, but a busy one makes it jump.
 set -uo pipefail
-rounds=${1:-5} seconds=${2:-3} limit=${3:-3.8}
+rounds=${1:-5} seconds=${2:-3} limit=${3:-4.3}
 root=$(cd "$(dirname "$0")/.." && pwd)
 bin=${RINGMQ:-$root/bin/ringmq}
-port=${PORT:-43300}
+taken() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
+port=${PORT:-23300}
+if [ -z "${PORT:-}" ]; then
+  for port in $(seq 23300 20 23700); do
+    taken "$port" || taken $((port + 1)) || taken $((port + 9)) || taken $((port + 11)) || break
+  done
+fi
 work=$(mktemp -d "${TMPDIR:-/tmp}/ringmq-ceiling-XXXXXX") || exit 1
 pids=()
 cleanup() {

@@ -37,7 +37,7 @@ export RMQ_HOME=$work/stock-home RMQ_DATA=$work/stock-data
 mkdir -p "$RMQ_HOME/run" "$folder" && folder=$(cd "$folder" && pwd)
 cp -r "$jars/conf" "$RMQ_HOME/"; ln -s "$jars/lib" "$jars/lib-bench" "$RMQ_HOME/"
 . "$here/lib.sh"
-ns_port=${PORTS:-42100}; broker_port=$((ns_port + 11)) stock_ns=$((ns_port + 20)) stock_port=$((ns_port + 31))
+ns_port=${PORTS:-22100}; broker_port=$((ns_port + 11)) stock_ns=$((ns_port + 20)) stock_port=$((ns_port + 31))
 
 cleanup() {
   local f
