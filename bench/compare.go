@@ -76,12 +76,12 @@ type Row struct {
 	m *metric
 }
 
-// CPURatio is the processor time of a message at the first broker, divided by that at the second, of the medians; false when a
-// broker's process was not known.
+// CPURatio is the processor time of a message at the first broker, divided by that at the second, of the cheapest round of each: what
+// else runs on a machine only ever adds to it. false: a broker's process was not known.
 func (r *Result) CPURatio() (float64, bool) {
 	for _, row := range r.rows() {
 		if row.Name == cpuMetric {
-			return row.Ratio, !math.IsNaN(row.Ratio)
+			return row.A.Min / row.B.Min, row.A.N > 0 && row.B.N > 0 && row.B.Min > 0
 		}
 	}
 	return 0, false
