@@ -75,8 +75,7 @@ func (m *maker) zeroAhead(reach int64) (bool, error) {
 	target := z.target
 	z.mu.Unlock()
 	// Some room for the committer, who goes on writing.
-	from := max(z.done, target+zeroMargin+zeroStep)
-	from = (from + directAlign - 1) / directAlign * directAlign
+	from := pageEnd(max(z.done, target+zeroMargin+zeroStep)) // direct I/O wants whole pages
 	if from >= min(end, target+reach) {
 		return false, nil
 	}
@@ -92,6 +91,3 @@ func (m *maker) zeroAhead(reach int64) (bool, error) {
 	z.done = from + n
 	return true, nil
 }
-
-// directAlign is the alignment that direct I/O wants.
-const directAlign = 4096

@@ -15,6 +15,13 @@ func (r *pwriteRing) Submit(ops []*Op) error {
 	if len(r.finished)+len(ops) > r.depth {
 		panic("disk: more operations in flight than the ring is deep")
 	}
+	performAll(ops)
+	r.finished = append(r.finished, ops...)
+	return nil
+}
+
+// performAll does operations one after the other, by ordinary calls; what is linked behind a failure is not done.
+func performAll(ops []*Op) {
 	broken := false
 	for _, op := range ops {
 		op.N, op.Err = 0, nil
@@ -24,9 +31,7 @@ func (r *pwriteRing) Submit(ops []*Op) error {
 			op.perform()
 		}
 		broken = op.Link && op.Err != nil
-		r.finished = append(r.finished, op)
 	}
-	return nil
 }
 
 // perform does the operation, or what is left of it after op.N bytes, through the File.

@@ -189,17 +189,8 @@ func (r *uringRing) again(ops []*Op) error {
 	if _, err := r.Wait(r.flying, nil); err != nil {
 		return err
 	}
-	broken := false
-	for _, op := range ops {
-		op.N, op.Err = 0, nil
-		if broken {
-			op.Err = ErrLinked
-		} else {
-			op.perform()
-		}
-		broken = op.Link && op.Err != nil
-		r.finished = append(r.finished, op)
-	}
+	performAll(ops)
+	r.finished = append(r.finished, ops...)
 	return nil
 }
 
