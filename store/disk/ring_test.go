@@ -34,6 +34,21 @@ func arena(t testing.TB, n int) []byte {
 	return b.Bytes()[:n]
 }
 
+// scratch is a file, and the same one opened so that writes to it fail.
+func scratch(t testing.TB) (f, readOnly File) {
+	t.Helper()
+	name := filepath.Join(t.TempDir(), "f")
+	open := func(flags int) File {
+		f, err := OS().Open(name, flags, 0o644)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = f.Close() })
+		return f
+	}
+	return open(os.O_RDWR | os.O_CREATE), open(os.O_RDONLY)
+}
+
 func runOps(t testing.TB, r Ring, ops ...*Op) {
 	t.Helper()
 	if err := r.Submit(ops); err != nil {
@@ -89,17 +104,7 @@ func TestEveryOperationAfterEveryOther(t *testing.T) {
 // TestLinks: what is linked behind a failure is not done; what is linked behind a success is.
 func TestLinks(t *testing.T) {
 	eachRing(t, func(r Ring) {
-		name := filepath.Join(t.TempDir(), "f")
-		f, err := OS().Open(name, os.O_RDWR|os.O_CREATE, 0o644)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer f.Close()
-		readOnly, err := OS().Open(name, os.O_RDONLY, 0)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer readOnly.Close()
+		f, readOnly := scratch(t)
 		buf := arena(t, 4096)
 		good, sync := &Op{Kind: OpWrite, File: f, Buf: buf, Link: true}, &Op{Kind: OpDatasync, File: f}
 		runOps(t, r, good, sync)
@@ -262,17 +267,7 @@ func TestABellRingsOnceAllIsDone(t *testing.T) {
 // TestABellRingsAfterFailures: what is behind a failure is done all the same, and what came of each is told.
 func TestABellRingsAfterFailures(t *testing.T) {
 	bells(t, func(r Ring, rope int, rung func() bool) {
-		name := filepath.Join(t.TempDir(), "f")
-		f, err := OS().Open(name, os.O_RDWR|os.O_CREATE, 0o644)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer f.Close()
-		readOnly, err := OS().Open(name, os.O_RDONLY, 0)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer readOnly.Close()
+		f, readOnly := scratch(t)
 		buf := arena(t, 4096)
 		bad, good := &Op{Kind: OpWrite, File: readOnly, Buf: buf}, &Op{Kind: OpDatasync, File: f}
 		if err := r.SubmitRinging([]*Op{bad, good}, rope); err != nil {
@@ -292,6 +287,7 @@ func TestABellRingsAfterFailures(t *testing.T) {
 			t.Fatal(err)
 		}
 		for done := []*Op(nil); len(done) < 2; {
+			var err error
 			if done, err = r.Wait(1, done); err != nil {
 				t.Fatal(err)
 			}
