@@ -8,7 +8,7 @@ TAGGED  = $(sort $(dir $(shell grep -rl --include='*.go' '^//go:build.*uring' .)
 ON_DISK = go list -tags uring -f '{{.ImportPath}} {{join .Deps " "}} {{join .TestImports " "}} {{join .XTestImports " "}}' ./... | \
   grep -E 'ringmq/(store|store/disk|broker)( |$$)' | cut -d' ' -f1
 
-.PHONY: help build run test check fuzz crash powerloss interop versus ceiling soak clean
+.PHONY: help build run test check fuzz crash powerloss interop versus ceiling scale soak clean
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
 
@@ -56,6 +56,9 @@ versus: build ## figures beside the stock broker into docs/benchmarks.md: ROUNDS
 
 ceiling: build ## fails when a message costs much more than in bench/ceiling, the least that this architecture can do
 	interop/ceiling.sh
+
+scale: build ## 8, 1,000 and 100,000 queues, and starts with 16 GiB of log, into docs/scale.md
+	interop/scale.sh
 
 DURATION ?= 10m
 soak: SHARE ?= 0.8

@@ -12,8 +12,8 @@ const longest = 7 * 24 * time.Hour
 
 // Consume pulls everything there is in the workload's topics, from the beginning of every queue, and reports how it went. With
 // Fill it sends messages first, and reads from the first of those on, so that one run is like the next. It ends after Duration
-// or, with Drain, when it has read what was there when it began. Latency is that of pulls that found
-// messages at once. onTick, if not nil, is called once a counted second.
+// or, with Drain, when it has read what was there when it began; with Again it reads the same messages until Duration is over.
+// Latency is that of pulls that found messages at once. onTick, if not nil, is called once a counted second.
 //
 // The topics have to be there unless Fill is set.
 func Consume(ctx context.Context, w Workload, onTick func(Second)) (*Report, error) {
@@ -21,8 +21,8 @@ func Consume(ctx context.Context, w Workload, onTick func(Second)) (*Report, err
 	if err := w.check(); err != nil {
 		return nil, err
 	}
-	if w.Drain && w.WarmUp > 0 {
-		return nil, errors.New("drain counts from the first message: it has no warm-up")
+	if w.Drain && (w.WarmUp > 0 || w.Again) {
+		return nil, errors.New("drain counts from the first message to the last, once: it has no warm-up, and reads nothing again")
 	}
 	if w.Fill && !w.Existing {
 		if err := createTopics(ctx, &w); err != nil {
@@ -38,8 +38,11 @@ func Consume(ctx context.Context, w Workload, onTick func(Second)) (*Report, err
 	}
 	m := newMeter(&w, onTick)
 	end := follow
-	if w.Drain {
+	switch {
+	case w.Drain:
 		end, m.length = leave, longest
+	case w.Again:
+		end = restart
 	}
 	p, err := newPuller(ctx, &w, m.gauge(), end, from)
 	if err != nil {
@@ -51,7 +54,7 @@ func Consume(ctx context.Context, w Workload, onTick func(Second)) (*Report, err
 	}
 	r := m.report("consume")
 	p.warn(r)
-	if !w.Drain && p.caughtUp {
+	if end == follow && p.caughtUp {
 		r.Warnings = append(r.Warnings, "the consumers came to the end of a queue and had to wait: there were too few messages for the time")
 	}
 	return r, nil

@@ -26,6 +26,27 @@ func TestConsumeDrains(t *testing.T) {
 	}
 }
 
+// TestConsumeAgain: few messages are read many times, none of which is waiting.
+func TestConsumeAgain(t *testing.T) {
+	t.Parallel()
+	b := startFake(t, fakeWrong{})
+	reading, stop := context.WithCancel(t.Context())
+	defer stop()
+	w := brief(b, func(w *Workload) { w.Fill, w.Again, w.FillMessages, w.Duration = true, true, 100, time.Minute })
+	var read int64
+	r, err := Consume(reading, w, func(s Second) {
+		if read += s.Messages; read > 1000 {
+			stop()
+		}
+	})
+	if err != nil || r.Messages <= 1000 || len(r.Errors) > 0 || strings.Contains(strings.Join(r.Warnings, " "), "had to wait") {
+		t.Errorf("%v, %+v", err, r)
+	}
+	if _, err := Consume(t.Context(), brief(b, func(w *Workload) { w.Fill, w.Again, w.Drain = true, true, true }), nil); err == nil {
+		t.Error("drain reads once, and again was taken beside it")
+	}
+}
+
 // TestConsumeWaits: at the end of the queues pulls are held, and what comes then is counted without a latency.
 func TestConsumeWaits(t *testing.T) {
 	t.Parallel()

@@ -39,6 +39,9 @@ func (r *Report) purpose(w *Workload) (parts []string) {
 	if r.Kind == "consume" && w.Drain {
 		parts = append(parts, "read to the end")
 	}
+	if r.Kind == "consume" && w.Again {
+		parts = append(parts, "read again and again")
+	}
 	if r.Kind == "catchup" {
 		parts = append(parts, map[bool]string{true: "read from the disk", false: "read from the page cache as far as it is there"}[w.DropCache])
 	}

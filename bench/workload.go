@@ -35,6 +35,7 @@ type Workload struct {
 
 	PullMessages  int     `json:",omitempty"` // at most, for one pull; 32
 	Drain         bool    `json:",omitempty"` // Consume: until the end of every queue, however long it takes, and not for Duration
+	Again         bool    `json:",omitempty"` // Consume: at the end of a queue begin it again, until Duration is over
 	Fill          bool    `json:",omitempty"` // Consume: send FillMessages first, and read from there on
 	FillMessages  int     `json:",omitempty"` // 100,000
 	Ledger        string  `json:",omitempty"` // Verify: file of what was acknowledged

@@ -15,14 +15,17 @@ jars=${RMQ_HOME:-$HOME/.cache/stock-rmq}
 warm=20             # seconds; a cold JVM looks many times worse than it is
 full=$((20 * 1024)) # MiB that the stores may hold before both brokers start afresh
 
-# name|what it is|how it runs|flags. How: bench for `ringmq bench versus`, java for stock's own benchmark client.
+# name|what it is|how it runs|flags. How: bench for `ringmq bench versus`, half for that at half of stock's peak, java for stock's own
+# benchmark client.
 rows='
 4x64|4 connections, 64 in flight on each|bench|--connections 4 --window 64
 64x1|64 connections, 1 in flight on each|bench|--connections 64 --window 1
 1x1|1 connection, 1 in flight|bench|--connections 1 --window 1
 batch16|4 connections, 64 batches of 16 in flight|bench|--connections 4 --window 64 --batch 16
 open20k|open loop, 20,000 messages/s|bench|--rate 20000 --connections 4 --window 1024
-hotpull|1,000,000 messages that were just sent, read 32 a pull from 8 queues|bench|--workload consume --fill --fill-messages 1000000 --drain --pull-messages 32 --queues 8 --topic HotPull
+half|open loop at half of stock'"'"'s peak|half|--connections 4 --window 1024
+hotpull|the 10,000 newest messages of 8 queues, read 32 a pull again and again|bench|--workload consume --fill --fill-messages 10000 --again --pull-messages 32 --queues 8 --topic HotPull
+warmpull|1,000,000 messages that were just sent, read 32 a pull from 8 queues|bench|--workload consume --fill --fill-messages 1000000 --drain --pull-messages 32 --queues 8 --topic WarmPull
 endtoend10k|end to end at 10,000 messages/s|bench|--workload endtoend --rate 10000 --topic EndToEnd
 java64|stock'"'"'s Java Producer, 64 threads|java|
 '
@@ -74,6 +77,13 @@ run_bench() { # run_bench FILE TITLE FLAGS...: in turns by the generator itself
   "$bin" bench versus "ours=127.0.0.1:$broker_port,pid=$(cat "$work/ours.pid")" "stock=127.0.0.1:$stock_port,pid=$(cat "$RMQ_HOME/run/interop-broker.pid")" \
     --rounds "$rounds" --duration "${seconds}s" --title "$title" --json "$file" "$@" \
     --command "ringmq bench versus ours=HOST:PORT,pid=auto stock=HOST:PORT,pid=auto --rounds $rounds --duration ${seconds}s $*" || exit 1
+}
+
+run_half() { # run_half FILE TITLE FLAGS...: at half of what a closed loop of 4 x 64 gets from stock now
+  local peak
+  peak=$("$bin" bench produce -b 127.0.0.1:$stock_port --topic Peak --duration 8s -o json | sed -n 's/^ *"PerSecond": *\([0-9]*\).*/\1/p' | head -1)
+  [ "${peak:-0}" -gt 0 ] || { echo "versus: stock's peak could not be measured" >&2; exit 1; }
+  run_bench "$1" "${2/half/half ($((peak / 2))/s)}" --rate $((peak / 2)) "${@:3}"
 }
 
 cpu() { awk -v hz="$(getconf CLK_TCK)" '{printf "%.2f", ($14+$15)/hz}' "/proc/$1/stat"; }

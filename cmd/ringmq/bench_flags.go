@@ -63,6 +63,7 @@ var flagGroups = []flagGroup{
 	{"consume", "Reading", func(o *benchOptions, f *pflag.FlagSet) {
 		f.BoolVar(&o.w.Fill, "fill", false, "make the topics and send messages first, and read only those")
 		f.IntVar(&o.w.FillMessages, "fill-messages", 100_000, "with --fill: how many")
+		f.BoolVar(&o.w.Again, "again", false, "at the end of a queue begin it again, until --duration is over: few messages are then read many times, from memory")
 		f.BoolVar(&o.w.Drain, "drain", false, "end when all that was there is read, however long it takes, and not after --duration; there is no warm-up then")
 	}},
 	{"pull", "Reading", func(o *benchOptions, f *pflag.FlagSet) {

@@ -12,8 +12,9 @@ var consumeWorkload = workload{
 		"older than the machine's memory come from its disk.\n\n" +
 		"How to read it: messages a second is the figure; divide it by --pull-messages and you have the pulls a second. With --drain\n" +
 		"the run is as long as the messages last. Without, it ends after --duration, and a warning says if the messages did not last\n" +
-		"so long: then the figures are of waiting, so give more --fill-messages or --drain. CPU a message falls with --pull-messages.",
+		"so long: then the figures are of waiting, so give more --fill-messages, --drain or --again. CPU a message falls with --pull-messages.",
 	example: `consume --fill --fill-messages 1000000 --drain --pid auto    reads a million messages that were just sent
+consume --fill --fill-messages 10000 --again --pid auto      reads the same few again and again: consumers at the tail
 consume --topic Orders --queues 16 --drain                   reads all of a topic that is there
 consume --fill --drain --pull-messages 1                     what a message costs that is pulled alone`,
 	groups: []string{"target", "load", "consume", "pull", "messages", "topics", "warmup", "time", "output"},
