@@ -42,6 +42,7 @@ type flusher struct {
 	s        *Store
 	syncedTo int64     // dispatched and durable in the queues
 	syncedAt time.Time // monotonic
+	syncTook time.Duration
 	indexAt  time.Time
 	// pending is the place up to which the queues are durable but perhaps not yet the log.
 	pending place
@@ -58,8 +59,7 @@ func (f *flusher) round() {
 		return
 	}
 	last := s.dispatch.lastPlace()
-	due := last.to-f.syncedTo >= s.o.SyncBytes || time.Since(f.syncedAt) >= time.Duration(s.o.SyncIntervalMs)*time.Millisecond
-	if last.to > f.syncedTo && due {
+	if last.to > f.syncedTo && f.due(last.to-f.syncedTo, time.Since(f.syncedAt)) {
 		if err := f.sync(last); err != nil {
 			f.fail("sync queues", err)
 			return
@@ -89,8 +89,23 @@ func (f *flusher) round() {
 	s.flushFailing.Store(false)
 }
 
+const (
+	// syncShare of the time may go into syncs of the queues: with very many of them one takes seconds, and must not follow the other.
+	syncShare = 10
+	// maxReplayBytes is when they are synced all the same.
+	maxReplayBytes = 4 << 30
+)
+
+// due says whether the queues should become durable, so much log and time behind the last time.
+func (f *flusher) due(behind int64, since time.Duration) bool {
+	o := &f.s.o
+	return (behind >= o.SyncBytes || since >= time.Duration(o.SyncIntervalMs)*time.Millisecond) && (since >= syncShare*f.syncTook || behind >= maxReplayBytes)
+}
+
 // sync makes durable what the dispatcher had put into the queues when it was at last.
 func (f *flusher) sync(last place) error {
+	began := time.Now()
+	defer func() { f.syncTook = time.Since(began) }()
 	if due := time.Duration(f.queues) * endsPerQueue; time.Since(f.endsAt) >= due {
 		f.s.dispatch.do(func() { last, f.ends = f.s.dispatch.lastPlace(), f.s.queueEnds() })
 		if f.ends != nil {

@@ -30,6 +30,12 @@ type recovery struct {
 // write again: a crash in here is harmless.
 func (s *Store) recover(crashed bool) error {
 	begin := time.Now()
+	known := s.left
+	if !s.endsHold() {
+		known = nil
+	}
+	s.left = nil
+	trusted := s.trustQueues(known, crashed)
 	maxPhysical, err := s.queues.Recover()
 	if err != nil {
 		return fmt.Errorf("recover queues: %w", err)
@@ -41,16 +47,11 @@ func (s *Store) recover(crashed bool) error {
 	}
 	r := &s.recovered
 	r.crashed = crashed
-	known := s.left
-	if !s.endsHold() {
-		known = nil
-	}
-	s.left = nil
 	rebuild, err := s.shortfall(known, math.MaxInt64)
 	if err != nil {
 		return fmt.Errorf("rebuild queues: %w", err)
 	}
-	result, err := s.walk(crashed, maxPhysical, rebuild)
+	result, err := s.walk(crashed, maxPhysical, rebuild, trusted)
 	if err != nil {
 		return err
 	}
@@ -82,16 +83,22 @@ func (s *Store) recover(crashed bool) error {
 	return nil
 }
 
-// walk visits the log from the best beginning known, and at the latest from where queues have to be rebuilt. A mark that does
-// not hold is given up for the slower way.
-func (s *Store) walk(crashed bool, maxPhysical, rebuild int64) (commitlog.Result, error) {
+// walk visits the log from the best beginning known, and at the latest from where queues have to be rebuilt, or from where those that
+// were trusted want it (-1: none). A mark that does not hold is given up for the slower way.
+func (s *Store) walk(crashed bool, maxPhysical, rebuild, trusted int64) (commitlog.Result, error) {
 	r := &s.recovered
 	if rebuild < math.MaxInt64 {
 		maxPhysical = min(maxPhysical, rebuild)
 	}
-	if m := s.checkpoint.current; m.ReplayFrom >= s.log.Min() && m.End <= s.log.Max() && s.markHolds(m) && maxPhysical >= m.ReplayFrom {
-		r.from, r.why = m.ReplayFrom, "mark"
-		return s.walkFrom(m.ReplayFrom)
+	if m := s.checkpoint.current; m.ReplayFrom >= s.log.Min() && m.End <= s.log.Max() && s.markHolds(m) {
+		from := m.ReplayFrom
+		if trusted >= 0 {
+			from = min(from, trusted)
+		}
+		if maxPhysical >= from {
+			r.from, r.why = from, "mark"
+			return s.walkFrom(from)
+		}
 	}
 	if crashed {
 		// Queues that lag behind the checkpoint were lost or damaged: they decide then.

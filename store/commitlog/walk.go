@@ -57,6 +57,7 @@ type walk struct {
 // none does the log end. It changes nothing on disk. Before Start.
 func (l *Log) Walk(from int64, v Visitor) (Result, error) {
 	w := &walk{l: l, v: v, rd: window{l: l}, result: Result{End: from}, seen: map[string]int64{}}
+	defer w.rd.drop()
 	list := *l.segments.Load()
 	for i := 0; i < len(list); i++ {
 		s := list[i]

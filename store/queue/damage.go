@@ -71,6 +71,9 @@ func (q *Queue) Skip(to int64) error {
 
 // Mend writes an entry again that is in the files. Any goroutine.
 func (q *Queue) Mend(at int64, u record.QueueUnit) error {
+	if err := q.Settle(); err != nil {
+		return err
+	}
 	q.io.Lock()
 	defer q.io.Unlock()
 	q.mu.Lock()

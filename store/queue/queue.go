@@ -40,6 +40,10 @@ type Queue struct {
 	cut     bool        // by Recover, which found damage
 	found   []foundFile // by listFiles, until takeFiles
 
+	trusted   bool        // Trust gave its numbers
+	unsettled atomic.Bool // and nobody has looked at its files since
+	settling  sync.Mutex  // of who does; taken last
+
 	mu      sync.Mutex
 	ring    ring
 	written int64 // changed with io and mu held, or when the queue is forgotten
@@ -235,6 +239,9 @@ func (q *Queue) stepTo(offset int64) error {
 // beginAt makes offset the first entry of a queue that is empty or whose past is dropped. The file it lies in gets blanks
 // before it when it is written.
 func (q *Queue) beginAt(offset int64) error {
+	if err := q.Settle(); err != nil {
+		return err
+	}
 	q.io.Lock()
 	defer q.io.Unlock()
 	if max := q.max.Load(); max > 0 {

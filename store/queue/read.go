@@ -97,6 +97,9 @@ func (q *Queue) readFile(from int64, dst []record.QueueUnit) (n, bad int, err er
 	if none {
 		return 0, -1, nil
 	}
+	if err := q.Settle(); err != nil {
+		return 0, -1, err
+	}
 	start := at - at%q.set.fileBytes
 	h, err := q.set.cache.open(fileKey{q, start})
 	if errors.Is(err, fs.ErrNotExist) {

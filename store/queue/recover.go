@@ -26,7 +26,7 @@ const (
 // shorter than it should be is filled with zeros. An error means that the files do not fit these Options.
 // Once, before anything else.
 func (s *Set) Recover() (maxPhysical int64, err error) {
-	all := s.all()
+	all := slices.DeleteFunc(s.all(), func(q *Queue) bool { return q.trusted })
 	// All files are looked at before one is changed: with a wrong file size, none may be.
 	if err := eachAtOnce(all, (*Queue).listFiles); err != nil {
 		return -1, err
@@ -35,7 +35,7 @@ func (s *Set) Recover() (maxPhysical int64, err error) {
 		return -1, err
 	}
 	maxPhysical = -1
-	for _, q := range all {
+	for _, q := range s.all() {
 		maxPhysical = max(maxPhysical, q.MaxPhysical())
 	}
 	return maxPhysical, nil

@@ -56,6 +56,9 @@ func (q *Queue) Truncate(physical int64) error {
 
 // cutFiles leaves nothing in the files from entry keep on. io is held.
 func (q *Queue) cutFiles(keep int64) error {
+	if err := q.Settle(); err != nil {
+		return err
+	}
 	at := keep * record.QueueUnitBytes
 	start := at - at%q.set.fileBytes
 	for q.endFile > max(start+q.set.fileBytes, q.firstFile+q.set.fileBytes) {
@@ -122,6 +125,12 @@ func (q *Queue) CorrectMin(logMin int64) error {
 // DeleteBefore removes the files all of whose records begin before logMin, never the newest one, and returns how many.
 // Any goroutine.
 func (q *Queue) DeleteBefore(logMin int64) (files int, err error) {
+	if q.isShort() {
+		return 0, nil
+	}
+	if err := q.Settle(); err != nil {
+		return 0, err
+	}
 	q.io.Lock()
 	defer q.io.Unlock()
 	for !q.isDeleted() && !q.noFiles && q.firstFile+q.set.fileBytes < q.endFile {
@@ -219,6 +228,8 @@ func (q *Queue) forget() {
 func (q *Queue) closeFiles() {
 	q.io.Lock()
 	defer q.io.Unlock()
+	q.settling.Lock()
+	defer q.settling.Unlock()
 	if !q.noFiles {
 		for start := q.firstFile; start < q.endFile; start += q.set.fileBytes {
 			q.set.cache.drop(fileKey{q, start})
@@ -227,6 +238,13 @@ func (q *Queue) closeFiles() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.noFiles = true
+}
+
+// isShort says that a queue has one file, which is never deleted.
+func (q *Queue) isShort() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.firstFile+q.set.fileBytes >= q.endFile
 }
 
 func (q *Queue) isDeleted() bool {

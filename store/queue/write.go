@@ -49,6 +49,9 @@ func fillBlank(b []byte) {
 
 // writeAt writes units, all of one file, at entry `from`. io is held.
 func (q *Queue) writeAt(from int64, b []byte) error {
+	if err := q.Settle(); err != nil {
+		return err
+	}
 	at := from * record.QueueUnitBytes
 	start := at - at%q.set.fileBytes
 	h, err := q.fileFor(start)
