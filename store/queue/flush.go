@@ -145,19 +145,18 @@ func (s *Set) Sync() error {
 		dirs = append(dirs, d)
 	}
 	slices.Sort(dirs)
-	if lost, err := s.syncFiles(keys); err != nil {
+	if lost, err := sideBySide(keys, s.syncFile); err != nil {
 		return s.syncFailed(err, lost, keys, dirs)
 	}
-	for i, d := range dirs {
-		if err := s.fs.SyncDir(d); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return s.syncFailed(fmt.Errorf("sync consume queues: %w", err), true, nil, dirs[i:])
-		}
+	if _, err := sideBySide(dirs, s.syncDir); err != nil {
+		return s.syncFailed(err, true, nil, dirs)
 	}
 	return nil
 }
 
-// syncFiles makes files durable, many of them side by side, so that the file system can commit them together.
-func (s *Set) syncFiles(keys []fileKey) (lost bool, err error) {
+// sideBySide makes things durable, many of them at a time, so that the file system can commit them together. It ends early when one
+// fails; lost is true if it was so of any.
+func sideBySide[T any](all []T, one func(T) (lost bool, err error)) (lost bool, err error) {
 	var (
 		next  atomic.Int64
 		mu    sync.Mutex
@@ -166,23 +165,31 @@ func (s *Set) syncFiles(keys []fileKey) (lost bool, err error) {
 	work := func() {
 		for {
 			i := next.Add(1) - 1
-			if i >= int64(len(keys)) {
+			if i >= int64(len(all)) {
 				return
 			}
-			if bad, failed := s.syncFile(keys[i]); failed != nil {
-				next.Store(int64(len(keys)))
+			if bad, failed := one(all[i]); failed != nil {
+				next.Store(int64(len(all)))
 				mu.Lock()
 				lost, err = lost || bad, errors.Join(err, failed)
 				mu.Unlock()
 			}
 		}
 	}
-	for range min(syncWorkers, len(keys)/filesPerWorker) {
+	for range min(syncWorkers, len(all)/filesPerWorker) {
 		group.Go(work)
 	}
 	work()
 	group.Wait()
 	return lost, err
+}
+
+// syncDir makes the names in a folder durable.
+func (s *Set) syncDir(dir string) (lost bool, err error) {
+	if err := s.fs.SyncDir(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return true, fmt.Errorf("sync consume queues: %w", err)
+	}
+	return false, nil
 }
 
 // syncFile makes one file durable. lost: the sync itself failed, so that pages may have been dropped.
