@@ -6,7 +6,7 @@ type window struct {
 	l     *Log
 	buf   []byte
 	base  int64
-	err   error // of the disk; sticks
+	err   error  // of the disk; sticks
 	now   *piece // whose memory buf is; nil: it has its own
 	ahead *piece
 	spare *piece // its memory is free for the next one
