@@ -15,17 +15,19 @@ jars=${RMQ_HOME:-$HOME/.cache/stock-rmq}
 warm=20             # seconds; a cold JVM looks many times worse than it is
 full=$((20 * 1024)) # MiB that the stores may hold before both brokers start afresh
 
-# name|what it is|how it runs|flags. How: bench for `ringmq bench versus`, half for that at half of stock's peak, java for stock's own
-# benchmark client.
+# name|what it is|how it runs|flags. How: bench for `ringmq bench versus`, once for one round of it, half for that at half of stock's
+# peak, cold for one round as root, who may empty the page cache, java for stock's own benchmark client.
 rows='
 4x64|4 connections, 64 in flight on each|bench|--connections 4 --window 64
 64x1|64 connections, 1 in flight on each|bench|--connections 64 --window 1
-1x1|1 connection, 1 in flight|bench|--connections 1 --window 1
+1x1|1 connection, 1 in flight|bench|--connections 1 --window 1 --duration 15s
 batch16|4 connections, 64 batches of 16 in flight|bench|--connections 4 --window 64 --batch 16
+batch60|4 connections, 64 batches of 16 in flight, for 60 s|once|--connections 4 --window 64 --batch 16 --duration 60s
 open20k|open loop, 20,000 messages/s|bench|--rate 20000 --connections 4 --window 1024
 half|open loop at half of stock'"'"'s peak|half|--connections 4 --window 1024
 hotpull|the 10,000 newest messages of 8 queues, read 32 a pull again and again|bench|--workload consume --fill --fill-messages 10000 --again --pull-messages 32 --queues 8 --topic HotPull
 warmpull|1,000,000 messages that were just sent, read 32 a pull from 8 queues|bench|--workload consume --fill --fill-messages 1000000 --drain --pull-messages 32 --queues 8 --topic WarmPull
+colddrain|8 GiB of backlog, read from the disk beside 20,000 sends/s|cold|--workload catchup --backlog 8GiB --drop-cache --rate 20000 --connections 4 --window 1024 --topic Cold
 endtoend10k|end to end at 10,000 messages/s|bench|--workload endtoend --rate 10000 --topic EndToEnd
 java64|stock'"'"'s Java Producer, 64 threads|java|
 '
@@ -77,6 +79,13 @@ run_bench() { # run_bench FILE TITLE FLAGS...: in turns by the generator itself
   "$bin" bench versus "ours=127.0.0.1:$broker_port,pid=$(cat "$work/ours.pid")" "stock=127.0.0.1:$stock_port,pid=$(cat "$RMQ_HOME/run/interop-broker.pid")" \
     --rounds "$rounds" --duration "${seconds}s" --title "$title" --json "$file" "$@" \
     --command "ringmq bench versus ours=HOST:PORT,pid=auto stock=HOST:PORT,pid=auto --rounds $rounds --duration ${seconds}s $*" || exit 1
+}
+
+run_once() { local rounds=1; run_bench "$@"; }
+
+run_cold() {
+  [ "$(id -u)" = 0 ] || { echo "versus: not root, left out: $2" >&2; return 1; }
+  run_once "$@"
 }
 
 run_half() { # run_half FILE TITLE FLAGS...: at half of what a closed loop of 4 x 64 gets from stock now
@@ -140,7 +149,7 @@ measure() { # every row of the table, the names of their files into results
       file=$folder/$name-$flush.json
       echo "== $name, stock with ${flush}_FLUSH"
       # shellcheck disable=SC2086
-      "run_$how" "$file" "$what; stock ${flush}_FLUSH" $flags </dev/null
+      "run_$how" "$file" "$what; stock ${flush}_FLUSH" $flags </dev/null || continue
       results+=("$file")
     done <<<"$rows"
     stop_both
