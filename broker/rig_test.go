@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
-	"runtime"
 	"strconv"
 	"sync"
 	"testing"
@@ -22,14 +21,14 @@ import (
 
 // TestMain gives the scheduler processors to spare, as the program does: only then do event loops linger.
 func TestMain(m *testing.M) {
-	runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + spares)
+	loops = netpoll.SpareProcessors()
 	goleak.VerifyTestMain(m,
 		goleak.IgnoreTopFunction("github.com/panjf2000/ants/v2.(*poolCommon).purgeStaleWorkers"),
 		goleak.IgnoreTopFunction("github.com/panjf2000/ants/v2.(*goWorker).run.func1"),
 		goleak.IgnoreTopFunction("github.com/panjf2000/ants/v2.(*poolCommon).ticktock"))
 }
 
-const spares = 2
+var loops int // of a broker: one for every processor
 
 // rig is a name server and a broker in this process, on loopback.
 type rig struct {
@@ -95,7 +94,7 @@ func (r *rig) startWith(o Options, change func(b *Broker), more ...string) {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	if o.Loops == 0 {
-		o.Loops = runtime.GOMAXPROCS(0) - spares
+		o.Loops = loops
 	}
 	b, err := New(o)
 	if err != nil {

@@ -1,12 +1,31 @@
 package netpoll
 
 import (
+	"os"
+	"runtime"
 	"syscall"
 	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
+
+const (
+	// LingerTime is what Options.Linger is worth: longer than the pauses of a busy loop, shorter than anybody notices.
+	LingerTime = time.Millisecond
+	// spareProcessors (of Go's scheduler, which are only a number) are for others while loops that linger keep theirs.
+	spareProcessors = 2
+)
+
+// SpareProcessors returns how many event loops a process should have, one for every processor, and gives the scheduler some more, so
+// that loops may linger; unless the environment's GOMAXPROCS says how many there are. Once in a process, before Serve.
+func SpareProcessors() (loops int) {
+	loops = runtime.GOMAXPROCS(0)
+	if os.Getenv("GOMAXPROCS") == "" {
+		runtime.GOMAXPROCS(loops + spareProcessors)
+	}
+	return loops
+}
 
 // linger waits a moment for the loop's next event before gnet looks for it. gnet yields to Go's scheduler whenever it finds
 // nothing to do, which wakes threads that have nothing to do either, and sends the loop from one to the next: under load that

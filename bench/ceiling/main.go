@@ -17,7 +17,6 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
-	"runtime"
 	"syscall"
 	"time"
 
@@ -47,11 +46,9 @@ func run(ctx context.Context, listen, file string, size int64, sync bool) error 
 	defer l.remove()
 	h := &handler{log: l}
 	// As the broker does: bells and loops that linger, for which the scheduler has processors to spare.
-	loops := runtime.GOMAXPROCS(0)
-	runtime.GOMAXPROCS(loops + 2)
-	defer runtime.GOMAXPROCS(loops)
+	loops := netpoll.SpareProcessors()
 	s, err := netpoll.Serve(netpoll.Options{Addrs: []string{listen}, Loops: loops, Logger: slog.New(slog.NewTextHandler(os.Stderr, nil)),
-		Rung: func(int) {}, Linger: time.Millisecond}, h)
+		Rung: func(int) {}, Linger: netpoll.LingerTime}, h)
 	if err != nil {
 		return err
 	}

@@ -16,6 +16,7 @@ import (
 
 	"ringmq/broker"
 	"ringmq/broker/config"
+	"ringmq/netpoll"
 	"ringmq/store"
 )
 
@@ -38,7 +39,7 @@ func newBroker() *cobra.Command {
 				return printText(cmd.OutOrStdout(), v.Grouped())
 			}
 			logger := newLogger(cmd.ErrOrStderr())
-			return serve(cmd.OutOrStdout(), logger, &brokerProcess{c: c, file: file, logger: logger, loops: spareProcessors()})
+			return serve(cmd.OutOrStdout(), logger, &brokerProcess{c: c, file: file, logger: logger, loops: netpoll.SpareProcessors()})
 		},
 	}
 	s.setFlag(cmd)
@@ -57,7 +58,7 @@ type brokerProcess struct {
 }
 
 func (p *brokerProcess) start() error {
-	b, err := broker.New(broker.Options{Config: p.c, ConfigFile: p.file, Version: version, Logger: p.logger, Loops: p.loops, Linger: linger})
+	b, err := broker.New(broker.Options{Config: p.c, ConfigFile: p.file, Version: version, Logger: p.logger, Loops: p.loops, Linger: netpoll.LingerTime})
 	if errors.Is(err, store.ErrLocked) {
 		return fmt.Errorf("the data directory %s is in use by another broker, ours or stock; stop that one, or choose another with --set storePathRootDir=PATH (%w)",
 			absolute(p.c.Text("storePathRootDir")), err)

@@ -9,7 +9,6 @@ import (
 	"net/netip"
 	"os"
 	"os/signal"
-	"runtime"
 	"runtime/debug"
 	"strings"
 	"syscall"
@@ -25,23 +24,7 @@ const (
 
 	heapBytes = 256 << 20 // soft limit of the Go heap; the store's buffers of fixed size come on top
 	gcPercent = 200
-
-	// linger is how long an idle event loop of the broker keeps its processor; spares are the processors (of Go's scheduler, which
-	// are only a number) that others work on meanwhile.
-	linger = time.Millisecond
-	spares = 2
 )
-
-// spareProcessors returns how many event loops a broker gets, one for every processor, and gives the scheduler some more, unless the
-// environment says how many it has; then the loops do not linger.
-func spareProcessors() (loops int) {
-	loops = runtime.GOMAXPROCS(0)
-	if os.Getenv("GOMAXPROCS") != "" {
-		return loops
-	}
-	runtime.GOMAXPROCS(loops + spares)
-	return loops
-}
 
 // process is what a server subcommand runs.
 type process interface {

@@ -16,6 +16,7 @@ import (
 
 	"ringmq/broker/config"
 	"ringmq/namesrv"
+	"ringmq/netpoll"
 	"ringmq/netpoll/remoting/settings"
 )
 
@@ -40,7 +41,7 @@ func newStandalone() *cobra.Command {
 			if s.print {
 				return p.both.print(cmd.OutOrStdout())
 			}
-			p.b.loops = spareProcessors()
+			p.b.loops = netpoll.SpareProcessors()
 			return serve(cmd.OutOrStdout(), p.logger, p)
 		},
 	}
