@@ -29,6 +29,9 @@ type Faulty struct {
 	crashed bool
 	hook    func(op int, kind, name string)
 	free    int64 // bytes the file system still has; -1: no end
+
+	cold   func(name string, off, n int64) bool
+	onRead func(name string, off int64, n int)
 }
 
 // change of names: to nil is a removal; a rename is two bindings that survive together.
@@ -88,6 +91,20 @@ func (d *Faulty) OnOp(fn func(op int, kind, name string)) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.hook = fn
+}
+
+// SetCold says which parts of files are not in the page cache; nil: everything is there. fn must not use the Faulty.
+func (d *Faulty) SetCold(fn func(name string, off, n int64) bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.cold = fn
+}
+
+// OnRead calls fn before each read that may wait, without any lock held: fn may block to have a slow disk.
+func (d *Faulty) OnRead(fn func(name string, off int64, n int)) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.onRead = fn
 }
 
 // SetFree bounds the space that may still be allocated; ENOSPC follows. -1 lifts the bound.

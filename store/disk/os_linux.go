@@ -72,7 +72,8 @@ func (osFS) Lock(name string) (io.Closer, error) {
 
 type osFile struct {
 	*os.File
-	fd int
+	fd  int
+	can abilities
 
 	mu     sync.Mutex
 	direct *os.File // a second descriptor that passes the page cache, for zeroing; opened at first use

@@ -20,6 +20,7 @@ type Op struct {
 	// Link: the next operation of the same Submit starts only after this one has succeeded in full; if it fails, the next
 	// one is not done and gets ErrLinked.
 	Link bool
+	Once bool   // of a read: as File.ReadOnce
 	Tag  uint64 // the caller's own
 
 	N   int   // bytes moved

@@ -45,7 +45,11 @@ func (op *Op) perform() {
 		op.Err = op.File.Datasync()
 	case OpRead:
 		var n int
-		n, op.Err = op.File.ReadAt(op.Buf[op.N:], op.Offset+int64(op.N))
+		read := op.File.ReadAt
+		if op.Once {
+			read = op.File.ReadOnce
+		}
+		n, op.Err = read(op.Buf[op.N:], op.Offset+int64(op.N))
 		op.N += n
 		if op.Err == io.EOF && op.N == len(op.Buf) {
 			op.Err = nil
