@@ -91,3 +91,21 @@ func BenchmarkPullWorkerUnchecked(b *testing.B) {
 		return f, err == nil
 	})
 }
+
+// BenchmarkPullWarm reads what is in the page cache as a loop does.
+func BenchmarkPullWarm(b *testing.B) { benchPull(b, 100_000, false, pullWarm) }
+
+// BenchmarkPullWarmUnchecked is as BenchmarkPullWarm, of messages that this process did not write.
+func BenchmarkPullWarmUnchecked(b *testing.B) { benchPull(b, 100_000, true, pullWarm) }
+
+func pullWarm(s *Store, w *Want, dst []byte) (Found, bool) {
+	budget := 4 << 20
+	w.Warm = &budget
+	_, f, ok := s.ReadHot(w, dst)
+	if !ok { // a file of the queue that is not open yet
+		var err error
+		_, f, err = s.Read(w, dst)
+		ok = err == nil
+	}
+	return f, ok
+}

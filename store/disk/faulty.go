@@ -93,20 +93,6 @@ func (d *Faulty) OnOp(fn func(op int, kind, name string)) {
 	d.hook = fn
 }
 
-// SetCold says which parts of files are not in the page cache; nil: everything is there. fn must not use the Faulty.
-func (d *Faulty) SetCold(fn func(name string, off, n int64) bool) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.cold = fn
-}
-
-// OnRead calls fn before each read that may wait, without any lock held: fn may block to have a slow disk.
-func (d *Faulty) OnRead(fn func(name string, off int64, n int)) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.onRead = fn
-}
-
 // SetFree bounds the space that may still be allocated; ENOSPC follows. -1 lifts the bound.
 func (d *Faulty) SetFree(bytes int64) {
 	d.mu.Lock()

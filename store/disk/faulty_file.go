@@ -172,37 +172,6 @@ type memFile struct {
 func (f *memFile) Name() string { return f.name }
 func (f *memFile) Close() error { return nil }
 
-func (f *memFile) ReadAt(b []byte, off int64) (int, error) {
-	f.d.mu.Lock()
-	hook := f.d.onRead
-	f.d.mu.Unlock()
-	if hook != nil {
-		hook(f.name, off, len(b))
-	}
-	return f.read(b, off)
-}
-
-// ReadOnce implements File. What is cold is the test's to say, before and after.
-func (f *memFile) ReadOnce(b []byte, off int64) (int, error) { return f.ReadAt(b, off) }
-
-// ReadNow implements File: all of b, or nothing where a part of it is cold.
-func (f *memFile) ReadNow(b []byte, off int64) (int, error) {
-	if there, _ := f.Resident(off, int64(len(b))); there < int64(len(b)) {
-		return 0, ErrWouldWait
-	}
-	return f.read(b, off)
-}
-
-// Resident implements File: all of a range, or nothing where a part of it is cold.
-func (f *memFile) Resident(off, n int64) (bytes int64, known bool) {
-	f.d.mu.Lock()
-	defer f.d.mu.Unlock()
-	if f.d.cold != nil && f.d.cold(f.name, off, n) {
-		return 0, true
-	}
-	return n, true
-}
-
 func (f *memFile) read(b []byte, off int64) (int, error) {
 	f.d.mu.Lock()
 	defer f.d.mu.Unlock()
