@@ -11,9 +11,10 @@ import (
 )
 
 const (
-	// coldBatches is how many reads gather from the disk at a time, and coldDepth how many pieces each of them asks for at once: so
-	// much may lie before what the log wants to write, and no more.
-	coldBatches = 4
+	// coldBatches is how many reads gather from the disk at a time, coldBytes what each of them asks for at once (one piece, if that is
+	// larger), in at most coldDepth pieces: so much may lie before what the log wants to write, and no more.
+	coldBatches = 2
+	coldBytes   = windowBytes
 	coldDepth   = 32
 	// aloneBytes is how much of records that are read alone one gathering brings.
 	aloneBytes = 256 << 10
@@ -99,27 +100,39 @@ func (b *coldBatch) full() bool { return len(b.list) == coldDepth }
 // add enters a read, which keeps the place until its end.
 func (b *coldBatch) add(offset int64, at commitlog.Place, p []byte, once bool) {
 	n := len(b.list)
-	b.ops[n] = disk.Op{Kind: disk.OpRead, File: at.File, Buf: p, Offset: at.Offset, Once: once}
+	b.ops[n] = disk.Op{Kind: disk.OpRead, File: at.File, Buf: p, Offset: at.Offset, Exact: true, Once: once}
 	b.reads[n] = coldRead{offset, at}
 	b.list = append(b.list, &b.ops[n])
 }
 
-// run has all of them done. Each has its own error then.
+// run has all of them done, a part at a time. Each has its own error then.
 func (b *coldBatch) run() {
-	err := b.ring.Submit(b.list)
+	for from := 0; from < len(b.list); {
+		to, bytes := from+1, len(b.list[from].Buf)
+		for to < len(b.list) && bytes+len(b.list[to].Buf) <= coldBytes {
+			bytes += len(b.list[to].Buf)
+			to++
+		}
+		b.runPart(b.list[from:to])
+		from = to
+	}
+	for i := range b.list {
+		b.reads[i].place.Release()
+	}
+}
+
+func (b *coldBatch) runPart(part []*disk.Op) {
+	err := b.ring.Submit(part)
 	if err == nil {
-		b.done, err = b.ring.Wait(len(b.list), b.done[:0])
+		b.done, err = b.ring.Wait(len(part), b.done[:0])
 	}
 	if err != nil {
 		// The engine is of no use any more. What it has not given back is its own until it is closed.
 		b.replace(disk.NewPwriteRing(coldDepth))
-		_ = b.ring.Submit(b.list)
-		b.done, _ = b.ring.Wait(len(b.list), b.done[:0])
+		_ = b.ring.Submit(part)
+		b.done, _ = b.ring.Wait(len(part), b.done[:0])
 	}
 	clear(b.done)
-	for i := range b.list {
-		b.reads[i].place.Release()
-	}
 }
 
 // alone are records that one read has taken from the disk without what lies between them.
@@ -199,8 +212,10 @@ func (r *reading) coldBytes(u record.QueueUnit, dst []byte) ([]byte, error) {
 		return dst, nil
 	}
 	dst = grow(dst, int(u.Size))
-	r.count(u.Offset, int(u.Size))
-	return dst, r.s.log.ReadAt(u.Offset, dst[n:])
+	if r.count(u.Offset, int(u.Size)) {
+		return dst, r.s.log.ReadAt(u.Offset, dst[n:])
+	}
+	return dst, r.s.log.ReadExact(u.Offset, dst[n:])
 }
 
 // count counts bytes that are about to be read from a file.

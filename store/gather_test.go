@@ -39,9 +39,9 @@ func (f countingFile) ReadAt(b []byte, off int64) (int, error) {
 	return f.File.ReadAt(b, off)
 }
 
-func (f countingFile) ReadOnce(b []byte, off int64) (int, error) {
+func (f countingFile) ReadExact(b []byte, off int64, once bool) (int, error) {
 	f.count(len(b))
-	return f.File.ReadOnce(b, off)
+	return f.File.ReadExact(b, off, once)
 }
 
 func (f countingFile) ReadNow(b []byte, off int64) (int, error) {

@@ -92,6 +92,17 @@ func (l *Log) ReadAt(offset int64, p []byte) error {
 	return readError(err)
 }
 
+// ReadExact is ReadAt for what has to come from the disk: nothing behind it is read with it.
+func (l *Log) ReadExact(offset int64, p []byte) error {
+	at, err := l.Place(offset, len(p))
+	if err != nil {
+		return err
+	}
+	defer at.Release()
+	_, err = at.File.ReadExact(p, at.Offset, false)
+	return readError(err)
+}
+
 // readError tells a file that retention has closed from one that is damaged.
 func readError(err error) error {
 	if errors.Is(err, fs.ErrClosed) {

@@ -24,8 +24,8 @@ func (f *memFile) ReadAt(b []byte, off int64) (int, error) {
 	return f.read(b, off)
 }
 
-// ReadOnce implements File. What is cold is the test's to say, before and after.
-func (f *memFile) ReadOnce(b []byte, off int64) (int, error) { return f.ReadAt(b, off) }
+// ReadExact implements File. What is cold is the test's to say, before and after.
+func (f *memFile) ReadExact(b []byte, off int64, _ bool) (int, error) { return f.ReadAt(b, off) }
 
 // ReadNow implements File: all of b, or nothing where a part of it is cold.
 func (f *memFile) ReadNow(b []byte, off int64) (int, error) {

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"sync"
+	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 )
@@ -78,6 +79,8 @@ type osFile struct {
 	mu     sync.Mutex
 	direct *os.File // a second descriptor that passes the page cache, for zeroing; opened at first use
 	zeros  *Buffer
+	exact  atomic.Pointer[os.File] // a third one, for reads without reading ahead; opened at first use
+	closed bool
 }
 
 func (f *osFile) Size() (int64, error) {
@@ -158,6 +161,10 @@ func (f *osFile) Close() error {
 	if f.direct != nil {
 		_ = f.direct.Close()
 		f.direct = nil
+	}
+	f.closed = true
+	if exact := f.exact.Swap(nil); exact != nil {
+		_ = exact.Close()
 	}
 	return f.File.Close()
 }

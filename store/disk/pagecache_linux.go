@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"os"
 	"sync/atomic"
 	"syscall"
 	"unsafe"
@@ -49,11 +50,11 @@ func (f *osFile) ReadNow(b []byte, off int64) (int, error) {
 	return got, nil
 }
 
-// ReadOnce implements File.
-func (f *osFile) ReadOnce(b []byte, off int64) (int, error) {
-	got := 0
-	for got < len(b) && !f.can.noOnce.Load() {
-		n, errno := preadv2(f.fd, b[got:], off+int64(got), rwfDontCache)
+// ReadExact implements File.
+func (f *osFile) ReadExact(b []byte, off int64, once bool) (int, error) {
+	from, got := f.exactFile(), 0
+	for once && got < len(b) && !f.can.noOnce.Load() {
+		n, errno := preadv2(int(from.Fd()), b[got:], off+int64(got), rwfDontCache)
 		switch {
 		case errno == unix.EINTR:
 		case refused(errno):
@@ -68,8 +69,31 @@ func (f *osFile) ReadOnce(b []byte, off int64) (int, error) {
 	if got == len(b) {
 		return got, nil
 	}
-	n, err := f.ReadAt(b[got:], off+int64(got))
+	n, err := from.ReadAt(b[got:], off+int64(got))
 	return got + n, err
+}
+
+// exactFile is a descriptor of its own on which the kernel does not read ahead. Where there can be none it is the file's.
+func (f *osFile) exactFile() *os.File {
+	if exact := f.exact.Load(); exact != nil {
+		return exact
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if exact := f.exact.Load(); exact != nil {
+		return exact
+	}
+	if f.closed {
+		return f.File
+	}
+	// By descriptor, since the file may have been renamed.
+	exact, err := os.OpenFile(fmt.Sprintf("/proc/self/fd/%d", f.fd), os.O_RDONLY, 0)
+	if err != nil {
+		return f.File
+	}
+	_ = unix.Fadvise(int(exact.Fd()), 0, 0, unix.FADV_RANDOM) // without it more is read than was asked for
+	f.exact.Store(exact)
+	return exact
 }
 
 // refused says that a kernel or a file system does not know a call or its flags, or that a filter forbids it.

@@ -65,10 +65,10 @@ func TestPageCache(t *testing.T) {
 			t.Fatalf("of what is cold: %d %v", n, err)
 		}
 		chill(t, d, f)
-		if n, err := f.ReadOnce(got, 5000); n != len(got) || err != nil || !bytes.Equal(got, want[5000:15000]) {
+		if n, err := f.ReadExact(got, 5000, true); n != len(got) || err != nil || !bytes.Equal(got, want[5000:15000]) {
 			t.Fatalf("once: %d %v", n, err)
 		}
-		if n, err := f.ReadOnce(got, size-100); n != 100 || err != io.EOF {
+		if n, err := f.ReadExact(got, size-100, true); n != 100 || err != io.EOF {
 			t.Fatalf("once, over the end: %d %v", n, err)
 		}
 	})
@@ -87,7 +87,7 @@ func TestWithoutTheKernelsHelp(t *testing.T) {
 	if n, err := f.ReadNow(got, 0); n != 0 || err != ErrWouldWait {
 		t.Errorf("at once: %d %v", n, err)
 	}
-	if n, err := f.ReadOnce(got, 3); n != len(got) || err != nil || !bytes.Equal(got, want[3:10003]) {
+	if n, err := f.ReadExact(got, 3, true); n != len(got) || err != nil || !bytes.Equal(got, want[3:10003]) {
 		t.Errorf("once: %d %v", n, err)
 	}
 	if n, known := f.Resident(4000, 10_000); n != 10_000 || !known {
@@ -110,14 +110,20 @@ func TestReadOnceLeavesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	kept, _ := file.Resident(900<<10, 4096)
-	if _, err := file.ReadOnce(got, 256<<10); err != nil {
+	if _, err := file.ReadExact(got, 256<<10, true); err != nil {
 		t.Fatal(err)
 	}
 	if file.(*osFile).can.noOnce.Load() {
 		t.Skip("not here")
 	}
-	if n, known := file.Resident(256<<10, 256<<10); n > 0 || !known {
+	if n, known := file.Resident(0, 800<<10); n > 0 || !known {
 		t.Errorf("%d bytes stayed", n)
+	}
+	if _, err := file.ReadExact(got[:100<<10], 300<<10, false); err != nil {
+		t.Fatal(err)
+	}
+	if n, _ := file.Resident(0, 800<<10); n != 100<<10 {
+		t.Errorf("%d bytes are kept of 100 KiB that were to be", n)
 	}
 	if n, _ := file.Resident(900<<10, 4096); n != kept || n != 4096 {
 		t.Errorf("of what another had read %d of %d bytes stayed", n, kept)
@@ -146,7 +152,7 @@ func TestRingReadsOnce(t *testing.T) {
 		file.(*osFile).can.noOnce.Store(refuses)
 		for _, r := range []Ring{NewReadRing(EngineAuto, d, 4), NewReadRing(EnginePwrite, d, 4), NewReadRing(EngineAuto, NewMemory(), 4)} {
 			chill(t, d, file)
-			a, b := &Op{Kind: OpRead, File: file, Buf: make([]byte, 64<<10), Offset: 4096, Once: true}, &Op{Kind: OpRead, File: file, Buf: make([]byte, 1000), Offset: 256<<10 - 500, Once: true}
+			a, b := &Op{Kind: OpRead, File: file, Buf: make([]byte, 64<<10), Offset: 4096, Exact: true, Once: true}, &Op{Kind: OpRead, File: file, Buf: make([]byte, 1000), Offset: 256<<10 - 500, Exact: true, Once: true}
 			must(t, r.Submit([]*Op{a, b}))
 			done, err := r.Wait(2, nil)
 			must(t, err)

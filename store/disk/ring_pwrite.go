@@ -45,11 +45,11 @@ func (op *Op) perform() {
 		op.Err = op.File.Datasync()
 	case OpRead:
 		var n int
-		read := op.File.ReadAt
-		if op.Once {
-			read = op.File.ReadOnce
+		if b, off := op.Buf[op.N:], op.Offset+int64(op.N); op.Exact {
+			n, op.Err = op.File.ReadExact(b, off, op.Once)
+		} else {
+			n, op.Err = op.File.ReadAt(b, off)
 		}
-		n, op.Err = read(op.Buf[op.N:], op.Offset+int64(op.N))
 		op.N += n
 		if op.Err == io.EOF && op.N == len(op.Buf) {
 			op.Err = nil
