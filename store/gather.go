@@ -212,9 +212,7 @@ func (r *reading) coldBytes(u record.QueueUnit, dst []byte) ([]byte, error) {
 		return dst, nil
 	}
 	dst = grow(dst, int(u.Size))
-	if r.count(u.Offset, int(u.Size)) {
-		return dst, r.s.log.ReadAt(u.Offset, dst[n:])
-	}
+	r.count(u.Offset, int(u.Size))
 	return dst, r.s.log.ReadExact(u.Offset, dst[n:])
 }
 

@@ -132,7 +132,7 @@ func (g *gathering) beginWindow(k *planned) {
 	switch there := g.r.count(k.from, len(p)); {
 	case !there && g.begin(k.from, p, !s.windows.fromDisk(k.from)):
 		k.w, k.own = w, true
-	case there && s.log.ReadAt(k.from, p) == nil:
+	case there && s.log.ReadExact(k.from, p) == nil:
 		s.windows.done(w, len(p))
 		k.w = w
 	default:
@@ -152,7 +152,7 @@ func (g *gathering) beginAlone(u record.QueueUnit) {
 	}
 	if !r.count(u.Offset, len(p)) {
 		g.begin(u.Offset, p, false)
-	} else if r.s.log.ReadAt(u.Offset, p) == nil {
+	} else if r.s.log.ReadExact(u.Offset, p) == nil {
 		r.alone.add(u.Offset, p)
 	}
 }

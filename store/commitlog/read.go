@@ -92,7 +92,7 @@ func (l *Log) ReadAt(offset int64, p []byte) error {
 	return readError(err)
 }
 
-// ReadExact is ReadAt for what has to come from the disk: nothing behind it is read with it.
+// ReadExact is ReadAt for readers here and there: nothing behind what they want is read with it.
 func (l *Log) ReadExact(offset int64, p []byte) error {
 	at, err := l.Place(offset, len(p))
 	if err != nil {

@@ -32,8 +32,8 @@ type File interface {
 	// ReadNow reads what can be had without waiting for the disk: the bytes from off on that are in memory. Fewer than b holds
 	// come with ErrWouldWait, or io.EOF at the end of the file. It starts no read of its own, or one that it does not wait for.
 	ReadNow(b []byte, off int64) (int, error)
-	// ReadExact is ReadAt for bytes that have to come from the disk: only the pages they lie in are read, and nothing behind them
-	// because somebody may want it next. once: pages that it has to bring into the page cache do not stay there, where the kernel can
+	// ReadExact is ReadAt for readers here and there: only the pages that b lies in are read, and nothing behind them because somebody
+	// may want it next. once: pages that it has to bring into the page cache do not stay there, where the kernel can
 	// do that; those that were there before do.
 	ReadExact(b []byte, off int64, once bool) (int, error)
 	// Resident asks the kernel how many bytes of [off, off+n) are in the page cache, in whole pages and at most n. known is false

@@ -26,11 +26,15 @@ type abilities struct {
 	noMapped atomic.Bool // mincore
 }
 
-// ReadNow implements File.
+// ReadNow implements File. Through the ordinary descriptor it may come upon the mark of a page that was read ahead, and have the
+// kernel read on; so it takes the one that does not, if there is one.
 func (f *osFile) ReadNow(b []byte, off int64) (int, error) {
-	got := 0
+	fd, got := f.fd, 0
+	if exact := f.exact.Load(); exact != nil {
+		fd = int(exact.Fd())
+	}
 	for got < len(b) && !f.can.noNow.Load() {
-		n, errno := preadv2(f.fd, b[got:], off+int64(got), unix.RWF_NOWAIT)
+		n, errno := preadv2(fd, b[got:], off+int64(got), unix.RWF_NOWAIT)
 		switch {
 		case errno == unix.EINTR:
 		case errno == unix.EAGAIN:

@@ -130,6 +130,27 @@ func TestReadOnceLeavesNothing(t *testing.T) {
 	}
 }
 
+// TestExactReadsBringNothingElse: not when they wait for the disk, and not when what they want is there.
+func TestExactReadsBringNothingElse(t *testing.T) {
+	d := OS()
+	file, _ := filled(t, d, filepath.Join(t.TempDir(), "x"), 4<<20)
+	chill(t, d, file)
+	b := make([]byte, 64<<10)
+	for _, at := range []int64{0, 64 << 10, 128 << 10} {
+		if _, err := file.ReadExact(b, at, false); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, at := range []int64{0, 64 << 10, 128 << 10} {
+		if _, err := file.ReadNow(b, at); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n, _ := file.Resident(0, 4<<20); n != 3*64<<10 {
+		t.Errorf("%d bytes are in the page cache, %d were asked for", n, 3*64<<10)
+	}
+}
+
 // TestReadNowAllocatesNothing: it is for event loops.
 func TestReadNowAllocatesNothing(t *testing.T) {
 	file, _ := filled(t, OS(), filepath.Join(t.TempDir(), "x"), 64<<10)
