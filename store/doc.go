@@ -31,8 +31,8 @@
 //
 // # Threads
 //
-// Append, AppendBatch, ReadHot, those of a Turn and the offset questions may be called by any goroutine and do no I/O. Read and the
-// searches may block on the disk. The dispatcher, the flusher, the two that write queues and index ahead of the dispatcher's
+// Append, AppendBatch, ReadHot, those of a Turn and the offset questions may be called by any goroutine and do no I/O, but that ReadHot
+// may read what is in the page cache. Read and the searches may block on the disk. The dispatcher, the flusher, the two that write queues and index ahead of the dispatcher's
 // need, the index follower, the look through the queues' files and retention are goroutines of the Store and end with Close. The dispatcher waits for the disk
 // only when the memory of queues or index is full, which Stats counts, and for batch queues, which have none.
 package store
