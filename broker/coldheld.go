@@ -26,7 +26,7 @@ type coldHeld struct {
 // and the filter are the loop's. On the loop.
 func (b *Broker) keepBack(c *netpoll.Conn, l *loopState, a *pullAnswer) bool {
 	h := &l.pull
-	if !b.coldControl.limited(string(h.ConsumerGroup)) {
+	if b.closing.Load() || !b.coldControl.limited(string(h.ConsumerGroup)) {
 		return false
 	}
 	if g := b.members.Group(h.ConsumerGroup); g != nil && g.ConsumeType != member.ConsumeActively {

@@ -121,9 +121,10 @@ func (f *osFile) Resident(off, n int64) (bytes int64, known bool) {
 	if n <= 0 {
 		return 0, true
 	}
-	first := off - off%pageBytes
+	page := int64(os.Getpagesize())
+	first := off - off%page
 	pages, known := f.cached(first, off+n-first)
-	return min(pages*pageBytes, n), known
+	return min(pages*page, n), known
 }
 
 // cached counts the pages of [off, off+n) in the page cache; off begins a page.
@@ -153,7 +154,8 @@ func (f *osFile) mincore(off, n int64) (pages int64, err error) {
 	if err != nil {
 		return 0, fmt.Errorf("map %s: %w", f.Name(), err)
 	}
-	there := make([]byte, (n+pageBytes-1)/pageBytes)
+	page := int64(os.Getpagesize())
+	there := make([]byte, (n+page-1)/page)
 	_, _, errno := unix.Syscall(unix.SYS_MINCORE, uintptr(unsafe.Pointer(&m[0])), uintptr(n), uintptr(unsafe.Pointer(&there[0])))
 	if err := unix.Munmap(m); err != nil || errno != 0 {
 		return 0, errors.Join(err, fmt.Errorf("mincore: %w", errno))
