@@ -1,7 +1,9 @@
 package broker
 
 import (
+	"encoding/json"
 	"fmt"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -248,5 +250,42 @@ func TestColdRequests(t *testing.T) {
 		if on := r.broker.c.Bool("dataReadAheadEnable"); on != (m == "0") {
 			t.Error("mode", m, "is not in the configuration")
 		}
+	}
+}
+
+// TestResidencyScan: with stock's keys for it the runtime figures tell how much of the log is in the page cache, without them nothing.
+func TestResidencyScan(t *testing.T) {
+	const messages = 100
+	r, f := coldStore(t, messages)
+	c := r.dial()
+	figures := func() map[string]string {
+		t.Helper()
+		var table remoting.KVTable
+		if err := json.Unmarshal(c.call(request(remoting.CodeGetBrokerRuntimeInfo)).Body, &table); err != nil {
+			t.Fatal(err)
+		}
+		return table.Table
+	}
+	r.broker.tendCold(1)
+	if got, there := figures()["commitLogResidentBytes"]; there {
+		t.Error("nobody asked, and it is told:", got)
+	}
+	set := request(remoting.CodeUpdateBrokerConfig)
+	set.Body = []byte("coldDataFlowControlEnable=true\ncoldDataScanEnable=true\ntimerColdDataCheckIntervalMs=1000000\n")
+	want(t, c.call(set), remoting.RespSuccess, "")
+	r.broker.tendCold(1)
+	all := strconv.FormatInt(r.broker.c.Int64("mappedFileSizeCommitLog"), 10)
+	if got := figures(); got["commitLogResidentBytes"] != all || got["pullColdReadBytes"] != "0" {
+		t.Errorf("%s of %s bytes, %s read from the disk", got["commitLogResidentBytes"], all, got["pullColdReadBytes"])
+	}
+	f.SetCold(inLog(1 << 30))
+	r.broker.tendCold(2)
+	if got := figures()["commitLogResidentBytes"]; got != all {
+		t.Error("it was looked at again too early:", got)
+	}
+	r.broker.tendCold(1001)
+	want(t, c.call(pullOf("G", "Cold", 0, 0, "*", 0)), remoting.RespSuccess, "FOUND")
+	if got := figures(); got["commitLogResidentBytes"] != "0" || got["pullColdReadBytes"] == "0" {
+		t.Errorf("%s bytes, %s read from the disk", got["commitLogResidentBytes"], got["pullColdReadBytes"])
 	}
 }
