@@ -32,6 +32,10 @@ func (b *Broker) adminTable() map[int32]onWorker {
 		remoting.CodeViewBrokerStatsData:                  b.statsData,
 		remoting.CodeGetBrokerConsumeStats:                b.brokerConsumeStats,
 		remoting.CodeQueryConsumeQueue:                    b.consumeQueue,
+		remoting.CodeUpdateColdDataFlowCtrConfig:          b.updateColdLimits,
+		remoting.CodeRemoveColdDataFlowCtrConfig:          b.removeColdLimit,
+		remoting.CodeGetColdDataFlowCtrInfo:               b.coldInfo,
+		remoting.CodeSetCommitlogReadMode:                 b.setReadAhead,
 	}
 	return t
 }

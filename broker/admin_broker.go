@@ -50,6 +50,7 @@ func (b *Broker) applyConfig(keys []string) {
 	b.configuredAt.Store(time.Now().UnixMilli())
 	b.store.SetRetention(b.c.Retention())
 	b.store.SetLimits(b.c.StoreOptions().Limits)
+	b.store.SetReadAhead(b.c.Bool("dataReadAheadEnable"))
 	if slices.Contains(keys, "brokerPermission") {
 		// Name servers take the permission with the topics, and these only when their version has grown.
 		b.topics.Touch()

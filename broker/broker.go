@@ -66,12 +66,16 @@ type Broker struct {
 	connBytes int64            // what connections together may hold in buffers; 0: as netpoll has it
 	connShort time.Duration    // its ShortTimeout; 0: as netpoll has it
 	workers   *netpoll.Workers // for requests that answer when they are done
-	readers   *netpoll.Workers // for pulls that need the disk: nothing else may keep them waiting
+	readers   *coldReads       // for pulls that need the disk: nothing else may keep them waiting
 	pending   *netpoll.Budget  // of requests that wait: for workers, for a client's answer, for their topic
 	slow      *netpoll.Workers // for what may wait long, or needs much memory: few at a time
 	handlers  *[maxCode]handler
 	loops     []*loopState
 	holds     *holds
+
+	coldControl *coldControl
+	coldHeld    coldHeld
+
 	registrar *registrar
 	advertise netip.AddrPort // as clients know this broker
 	region    string
@@ -108,6 +112,7 @@ func New(o Options) (*Broker, error) {
 	b.uptime = func() time.Duration { return time.Since(b.began) }
 	b.makeLoops()
 	b.inForce.read(b.c)
+	b.coldControl = b.newColdControl()
 	b.region, b.cluster, b.name = b.c.Text("regionId"), b.c.Text("brokerClusterName"), b.c.Text("brokerName")
 	b.opening = remoting.NewOpening(remoting.RespSuccess, "MSG_REGION", b.region, "TRACE_ON", "true")
 	addr, err := netip.ParseAddr(b.c.Text("brokerIP1"))
@@ -129,6 +134,7 @@ func New(o Options) (*Broker, error) {
 	if err := b.openTables(); err != nil {
 		return nil, errors.Join(err, b.store.Close(context.Background()))
 	}
+	b.store.SetReadAhead(b.c.Bool("dataReadAheadEnable"))
 	for _, l := range b.loops {
 		l.appends = b.store.NewTurn(func() int { return b.net.Bell(l.index) })
 	}
@@ -282,7 +288,7 @@ func (b *Broker) Start() error {
 	host := b.c.Text("bindAddress")
 	b.pending = netpoll.NewBudget(maxPendingBytes)
 	b.workers = netpoll.NewWorkers(16, 4096, b.pending)
-	b.readers = netpoll.NewWorkers(16, 4096, netpoll.NewBudget(maxReadingBytes))
+	b.readers = newColdReads()
 	b.slow = netpoll.NewWorkers(maxQueries, 4096, b.pending)
 	b.noteDiskUse()
 	n, err := netpoll.Serve(netpoll.Options{
@@ -293,7 +299,7 @@ func (b *Broker) Start() error {
 	}, &handlerSide{b})
 	if err != nil {
 		b.workers.Close()
-		b.readers.Close()
+		b.readers.close()
 		b.slow.Close()
 		b.persister.Close()
 		return errors.Join(fmt.Errorf("broker: %w", err), b.delay.Close(context.Background()), b.store.Close(context.Background()))
@@ -312,7 +318,7 @@ func (b *Broker) Start() error {
 // makeLoops makes the state of every event loop.
 func (b *Broker) makeLoops() {
 	for i := range cmp.Or(b.o.Loops, runtime.GOMAXPROCS(0)) {
-		l := &loopState{b: b, index: i}
+		l := &loopState{b: b, index: i, warm: warmBytes}
 		l.tags.match = l.tags.wanted
 		l.topics.b = b
 		b.loops = append(b.loops, l)
@@ -341,6 +347,7 @@ func (b *Broker) everySecond() {
 			b.stats.Sample(now)
 		}
 		b.wakeParked()
+		b.tendCold(n)
 		if n%5 == 0 || !b.inForce.get().longPolling {
 			b.holds.checkAll()
 		}
@@ -374,6 +381,7 @@ func (b *Broker) Shutdown(ctx context.Context) error {
 	b.net.StopAccepting()
 	b.closing.Store(true)
 	b.holds.answerAll()
+	b.coldHeld.release(b, b.uptime()+coldHoldTime)
 	err := b.delay.Close(ctx)
 	_ = b.store.Visible().Wait(ctx, b.store.LogMax())
 	b.awaitReleased(ctx)
@@ -382,7 +390,7 @@ func (b *Broker) Shutdown(ctx context.Context) error {
 	err = errors.Join(err, b.net.Shutdown(ctx))
 	b.notices.Close()
 	b.workers.Close()
-	b.readers.Close()
+	b.readers.close()
 	b.slow.Close()
 	b.persister.Mark(b.documents.offsets, nil)
 	b.persister.Close()

@@ -68,7 +68,7 @@ func encode(dst []byte, c *netpoll.Conn, req *remoting.Command, a answer) []byte
 }
 
 // maxCode is the highest request code served, and some more.
-const maxCode = 1 << 10
+const maxCode = 1 << 11
 
 // handlerOf finds the handler of a code, nil if it is not served.
 func (b *Broker) handlerOf(code int32) *handler {
@@ -239,6 +239,7 @@ type loopState struct {
 	ready     readyPulls
 	putOff    putOffPulls
 	built     int // bytes of the answers to pulls made in this turn
+	warm      int // bytes that pulls of this turn may still take from the page cache
 	freeHelds []*heldPull
 }
 
@@ -262,7 +263,7 @@ func (l *loopState) turnEnded() {
 	l.appends.End()
 	l.releases.Store(false)
 	l.release()
-	l.turn, l.woken, l.built = 0, false, 0
+	l.turn, l.woken, l.built, l.warm = 0, false, 0, warmBytes
 }
 
 // loop returns the state of a loop. The states are made before the first connection is served.

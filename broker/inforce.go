@@ -16,6 +16,13 @@ type inForce struct {
 	longPolling  bool  // longPollingEnable
 	shortPolling time.Duration
 	slaveRead    bool // slaveReadEnable
+
+	coldControl    bool          // coldDataFlowControlEnable
+	coldScan       bool          // coldDataScanEnable
+	coldScanEvery  time.Duration // timerColdDataCheckIntervalMs
+	coldAdapts     bool          // coldCtrStrategyEnable
+	coldGroupLimit int64         // cgColdReadThreshold, in bytes a period
+	coldTotalLimit int64         // globalColdReadThreshold
 }
 
 // configuration keeps the values in force. Any goroutine.
@@ -33,5 +40,8 @@ func (f *configuration) read(c *config.Config) {
 	f.now.Store(&inForce{
 		permission: int32(c.Int("brokerPermission")), litePull: c.Bool("litePullMessageEnable"), longPolling: c.Bool("longPollingEnable"),
 		shortPolling: time.Duration(c.Int("shortPollingTimeMills")) * time.Millisecond, slaveRead: c.Bool("slaveReadEnable"),
+		coldControl: c.Bool("coldDataFlowControlEnable"), coldScan: c.Bool("coldDataScanEnable"), coldAdapts: c.Bool("coldCtrStrategyEnable"),
+		coldScanEvery:  time.Duration(c.Int("timerColdDataCheckIntervalMs")) * time.Millisecond,
+		coldGroupLimit: c.Int64("cgColdReadThreshold"), coldTotalLimit: c.Int64("globalColdReadThreshold"),
 	})
 }

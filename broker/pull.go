@@ -10,8 +10,8 @@ import (
 	"ringmq/store"
 )
 
-// pull serves 11 and 361. What is in memory is answered on the loop; what needs the disk goes to a worker and comes back; what
-// is not there yet is held.
+// pull serves 11 and 361. What is in memory or in the page cache is answered on the loop; what needs the disk goes to a worker and comes
+// back; what is not there yet is held.
 func (b *Broker) pull(c *netpoll.Conn, req *remoting.Command) netpoll.Verdict {
 	l := b.loop(c.Loop())
 	h := &l.pull
@@ -41,7 +41,12 @@ type pullAnswer struct {
 	groupSys int32
 	suggest  int64 // the group's brokerId
 	slowly   int64 // the group's whichBrokerWhenConsumeSlowly
+	keptBack bool  // once, by the control of cold reads
 }
+
+// warmBytes is how much of the page cache the pulls of one turn of a loop may read. What is more goes to workers: nobody else on the loop
+// waits longer than a fraction of a millisecond for it.
+const warmBytes = 2 << 20
 
 func (b *Broker) refusePull(c *netpoll.Conn, req *remoting.Command, code int32, remark string, forbidden int) {
 	a := fail(code, remark)
@@ -150,7 +155,7 @@ func (b *Broker) runPull(c *netpoll.Conn, l *loopState, a *pullAnswer, hold hold
 		return
 	}
 	w := &l.want
-	*w = store.Want{Topic: h.Topic, QueueID: h.QueueID, Offset: h.QueueOffset, MaxMessages: int(h.MaxMsgNums)}
+	*w = store.Want{Topic: h.Topic, QueueID: h.QueueID, Offset: h.QueueOffset, MaxMessages: int(h.MaxMsgNums), Warm: &l.warm}
 	if a.filters {
 		w.Match = l.tags.match
 	}
@@ -167,7 +172,9 @@ func (b *Broker) runPull(c *netpoll.Conn, l *loopState, a *pullAnswer, hold hold
 	}
 	c.PutOut(out[:start])
 	if !ok {
-		b.pullCold(c, l, *a, hold)
+		if !found.Cold || !b.keepBack(c, l, a) {
+			b.pullCold(c, l, *a, hold)
+		}
 		return
 	}
 	b.finishPull(c, h, a, nil, &found, hold, l.tags.codes)
@@ -190,12 +197,13 @@ func (l *loopState) putHead(a *pullAnswer, f *store.Found, out []byte, start int
 	return out
 }
 
-// pullCold does on a worker what needs the disk.
+// pullCold does on a worker what needs the disk, and what there is too much of for a turn of the loop.
 func (b *Broker) pullCold(c *netpoll.Conn, l *loopState, a pullAnswer, hold holdFor) {
 	h, _ := copyHeader(&l.pull, nil)
 	codes := append([]int32(nil), l.tags.codes...)
 	filter := &tagFilter{codes: codes}
-	ok := b.readers.Try(heldBytes(&h, codes), func() {
+	group := string(h.ConsumerGroup)
+	ok := b.readers.try(group, heldBytes(&h, codes), func() {
 		if c.Spent() {
 			_ = c.Do(func() {
 				l.pull, l.tags.codes = h, append(l.tags.codes[:0], codes...)
@@ -210,6 +218,7 @@ func (b *Broker) pullCold(c *netpoll.Conn, l *loopState, a pullAnswer, hold hold
 		began := time.Now()
 		records, found, err := b.store.Read(&w, nil)
 		b.stats.NoteGetTime(time.Since(began))
+		b.coldControl.note(group, found.ColdBytes)
 		_ = c.DoHolding(len(records), func() {
 			if err != nil {
 				b.logger.Error("pull failed", "topic", string(h.Topic), "queueId", h.QueueID, "offset", h.QueueOffset, "error", err)

@@ -122,3 +122,44 @@ func BenchmarkReadHot(b *testing.B) {
 		}
 	}
 }
+
+// TestWarmReadsAllocateNothing: not what is read from the page cache, in windows and alone, checked or not.
+func TestWarmReadsAllocateNothing(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector allocates")
+	}
+	o := benchOptions(disk.OS(), t.TempDir())
+	o.SyncFlush, o.HotEntries = false, 16
+	s := mustOpen(t, o)
+	m := kilobyte("T")
+	for i := range 2000 {
+		if m.Topic = []byte("T"); i%20 != 0 {
+			m.Topic = []byte("U")
+		}
+		mustAppend(t, s, m)
+	}
+	settled(t, s)
+	closeStore(t, s)
+	s = mustOpen(t, o)
+	defer closeStore(t, s)
+	dst := make([]byte, 0, 256<<10)
+	for _, topic := range []string{"T", "U"} {
+		budget := 0
+		w := Want{Topic: []byte(topic), MaxMessages: 32, Warm: &budget}
+		if _, _, err := s.Read(&w, nil); err != nil { // opens the queue's file
+			t.Fatal(err)
+		}
+		s.windows.forget()
+		if n := testing.AllocsPerRun(300, func() {
+			budget = 1 << 20
+			if _, f, ok := s.ReadHot(&w, dst); !ok || f.Messages != 32 || budget == 1<<20 {
+				t.Fatal(f, ok, budget)
+			}
+		}); n != 0 {
+			t.Errorf("%s: ReadHot allocates %v times", topic, n)
+		}
+	}
+	if s.reads.warm.Load() == 0 || s.reads.cold.Load() != 0 {
+		t.Error("read", s.reads.warm.Load(), "from the page cache and", s.reads.cold.Load(), "from the disk")
+	}
+}

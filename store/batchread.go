@@ -32,6 +32,7 @@ func (r *reading) readBatches(q *batchQueue, dst []byte) ([]byte, Found, error) 
 	if !r.bounded() {
 		return dst, r.f, nil
 	}
+	defer r.release()
 	var units [unitsPerLook]batchUnit
 	for r.f.NextOffset < r.f.Max {
 		n, err := q.read(r.f.NextOffset, units[:])

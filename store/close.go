@@ -22,6 +22,7 @@ func (s *Store) close(ctx context.Context) error {
 	s.closing.Store(true)
 	s.stopAll()
 	s.background.Wait()
+	s.closeReads()
 	err := s.log.Visible().Wait(ctx, s.log.Max())
 	s.dispatch.end()
 	if behind := s.DispatchBehindBytes(); err == nil && behind > 0 {
@@ -47,4 +48,12 @@ func (s *Store) close(ctx context.Context) error {
 		err = removeAbort(s.fs, s.o.Root)
 	}
 	return errors.Join(err, s.lock.Close())
+}
+
+// closeReads gives up what reads share, if it was made. Reads that come later use ordinary calls.
+func (s *Store) closeReads() {
+	if s.cold.free != nil {
+		s.cold.close()
+	}
+	s.windows.close()
 }

@@ -11,7 +11,8 @@
 //   - scanner.go: the log, record by record; dispatch.go: the one goroutine that turns visible records into queue entries
 //     and index keys, in order, round by round; enqueue.go: one record's queue and entry; indexing.go: how the index catches
 //     up without being in the way; flusher.go: when queues become durable;
-//   - read.go: pulls from memory and from disk; readahead.go: records that lie close, read together; verify.go: why no corrupt body leaves; mend.go: damaged queue entries written again; search.go: by time, by id, by key;
+//   - read.go: pulls from memory and from disk; window.go: pieces of the log that are kept for those who read near them; warm.go: what a loop takes
+//     from them and from the page cache; plan.go and gather.go: what a worker brings from the disk at once; verify.go: why no corrupt body leaves; mend.go: damaged queue entries written again; search.go: by time, by id, by key;
 //     gaps.go: what was lost, by offset;
 //   - batchset.go, batchqueue.go, batchread.go: queues of topics whose records are batches (BatchCQ);
 //   - retention.go: when old segments go; space.go: how full the disk is and whether the store may be written;
@@ -30,8 +31,8 @@
 //
 // # Threads
 //
-// Append, AppendBatch, ReadHot, those of a Turn and the offset questions may be called by any goroutine and do no I/O. Read and the
-// searches may block on the disk. The dispatcher, the flusher, the two that write queues and index ahead of the dispatcher's
+// Append, AppendBatch, ReadHot, those of a Turn and the offset questions may be called by any goroutine and do no I/O, but that ReadHot
+// may read what is in the page cache. Read and the searches may block on the disk. The dispatcher, the flusher, the two that write queues and index ahead of the dispatcher's
 // need, the index follower, the look through the queues' files and retention are goroutines of the Store and end with Close. The dispatcher waits for the disk
 // only when the memory of queues or index is full, which Stats counts, and for batch queues, which have none.
 package store

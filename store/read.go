@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"ringmq/store/commitlog"
+	"ringmq/store/disk"
 	"ringmq/store/queue"
 	"ringmq/store/record"
 )
@@ -28,17 +29,22 @@ type reading struct {
 	f      Found
 	l      *Limits
 	logMax int64
-	memory int64              // a record further than this behind logMax counts as on disk
-	scan   int64              // entries that may be looked at
-	begin  int                // len(dst) at the beginning
-	step   int64              // queue offsets of the entry at hand: 1, more for a batch
-	ahead  []record.QueueUnit // the entries behind the one at hand, as far as they are known
-	span   span
+	memory int64 // a record further than this behind logMax counts as on disk
+	scan   int64 // entries that may be looked at
+	begin  int   // len(dst) at the beginning
+	step   int64 // queue offsets of the entry at hand: 1, more for a batch
+	units  [unitsPerLook]record.QueueUnit
+	next   int // in units: the one behind the entry at hand
+	known  int // and how many there are
+	held   held
+	alone  *alone
 	again  bool // the entry at hand was mended
+	cold   bool // what comes next is not in memory, and the disk would have to be waited for
 }
 
-// ReadHot reads without touching the disk and without allocating, for event loops. Records are appended to dst.
-// False says that the disk would be needed: dst and Found are as they were, call Read on a worker.
+// ReadHot reads without waiting for the disk and without allocating, for event loops: from memory and, as far as Want.Warm allows,
+// from the page cache. Records are appended to dst. False says that a worker has to call Read: dst is as it was, and of Found only
+// Cold says something.
 func (s *Store) ReadHot(w *Want, dst []byte) ([]byte, Found, bool) {
 	r := reading{s: s, w: w, begin: len(dst), step: 1}
 	if s.batchFor(w.Topic, w.QueueID, false) != nil {
@@ -47,18 +53,19 @@ func (s *Store) ReadHot(w *Want, dst []byte) ([]byte, Found, bool) {
 	if !r.position() {
 		return dst, r.f, true
 	}
-	var units [unitsPerLook]record.QueueUnit
+	defer r.held.release(&s.windows)
 	for more := true; more && r.look() > 0; {
-		n, ok := r.q.ReadHot(r.f.NextOffset, units[:r.look()])
+		n, ok := r.hotUnits(int(r.look()))
 		if !ok {
 			return r.hotEnd(dst)
 		}
 		if n == 0 {
 			break
 		}
-		for _, u := range units[:n] {
+		r.known = n
+		for r.next = 1; r.next <= n; r.next++ {
 			var verdict verdict
-			if dst, verdict = r.takeHot(u, dst); verdict == stop {
+			if dst, verdict = r.takeHot(r.units[r.next-1], dst); verdict == stop {
 				more = false
 				break
 			} else if verdict == cold {
@@ -70,10 +77,21 @@ func (s *Store) ReadHot(w *Want, dst []byte) ([]byte, Found, bool) {
 	return dst, r.f, true
 }
 
+// hotUnits takes the next entries from memory or, if it may, from the page cache.
+func (r *reading) hotUnits(look int) (n int, ok bool) {
+	if n, ok = r.q.ReadHot(r.f.NextOffset, r.units[:look]); ok || r.w.Warm == nil || *r.w.Warm <= 0 {
+		return n, ok
+	}
+	n, err := r.q.ReadNow(r.f.NextOffset, r.units[:look])
+	r.cold = errors.Is(err, disk.ErrWouldWait)
+	*r.w.Warm -= n * record.QueueUnitBytes
+	return n, err == nil
+}
+
 // hotEnd ends a hot read where memory ends: with what it has, or not at all.
 func (r *reading) hotEnd(dst []byte) ([]byte, Found, bool) {
 	if r.f.Messages == 0 {
-		return dst[:r.begin], Found{}, false
+		return dst[:r.begin], Found{Cold: r.cold}, false
 	}
 	r.finish()
 	return dst, r.f, true
@@ -89,20 +107,19 @@ func (s *Store) Read(w *Want, dst []byte) ([]byte, Found, error) {
 	if !r.position() {
 		return dst, r.f, nil
 	}
-	defer r.span.release()
-	var units [unitsPerLook]record.QueueUnit
+	defer r.release()
 	for more := true; more && r.look() > 0; {
-		n, err := r.q.Read(r.f.NextOffset, units[:r.look()])
+		n, err := r.q.Read(r.f.NextOffset, r.units[:r.look()])
 		if err != nil {
 			return dst[:r.begin], Found{}, fmt.Errorf("read queue %s-%d at %d: %w", w.Topic, w.QueueID, r.f.NextOffset, err)
 		}
 		if n == 0 {
 			break
 		}
-		for i, u := range units[:n] {
+		r.known = n
+		for r.next = 1; r.next <= n; r.next++ {
 			var verdict verdict
-			r.ahead = units[i+1 : n]
-			if dst, verdict, err = r.takeCold(u, dst); err != nil {
+			if dst, verdict, err = r.takeCold(r.units[r.next-1], dst); err != nil {
 				return dst[:r.begin], Found{}, err
 			} else if verdict == stop {
 				more = false
@@ -204,7 +221,9 @@ func (r *reading) takeHot(u record.QueueUnit, dst []byte) ([]byte, verdict) {
 	n := len(dst)
 	dst, ok := r.s.log.ReadHot(u.Offset, int(u.Size), dst)
 	if !ok {
-		return dst, cold
+		if dst, ok = r.warm(u, dst); !ok {
+			return dst, cold
+		}
 	}
 	return r.accept(u, dst, n), taken
 }

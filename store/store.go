@@ -41,6 +41,11 @@ type Store struct {
 	gaps     gaps
 	mender   mender
 
+	windows    windows
+	cold       coldReads
+	reads      readCounters
+	readsAlone atomic.Bool // SetReadAhead(false)
+
 	checkpoint *checkpoint // recovery, then the flusher, then Close
 	dispatch   *dispatcher
 	indexing   *indexer
@@ -145,6 +150,8 @@ func (s *Store) openParts(crashed bool) (err error) {
 	if err != nil {
 		return err
 	}
+	s.windows.init(s.log, o.SegmentBytes)
+	s.cold.init(o.Engine, s.fs)
 	if s.left, err = s.loadEnds(); err != nil {
 		return err
 	}
@@ -212,6 +219,7 @@ func (s *Store) goBackground(fn func()) {
 // giveUp closes what Open had opened when it failed. The abort file stays.
 func (s *Store) giveUp() {
 	s.stopAll()
+	s.closeReads()
 	if s.log != nil {
 		_ = s.log.Close(context.Background())
 	}
@@ -283,6 +291,10 @@ func (s *Store) SetLimits(l Limits) {
 	l = l.withDefaults()
 	s.limits.Store(&l)
 }
+
+// SetReadAhead says whether what lies around the records of a pull may be read from the disk together with them, as it is unless it is
+// forbidden. Any goroutine.
+func (s *Store) SetReadAhead(on bool) { s.readsAlone.Store(!on) }
 
 // SetRetention changes when segments are deleted; zero fields get their default.
 func (s *Store) SetRetention(r Retention) {

@@ -2,7 +2,6 @@ package store
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"ringmq/store/record"
@@ -28,27 +27,14 @@ func checkRecord(raw []byte, physical int64) error {
 // checked before, is taken as it is; any other is checked first. ok is false when it is lost; then the place is on the list
 // of gaps.
 func (r *reading) fetch(u record.QueueUnit, dst []byte) (_ []byte, ok bool, err error) {
-	s, size, n := r.s, int(u.Size), len(dst)
-	if b, there := r.span.record(u); there {
-		dst = append(dst, b...)
-	} else if b, hot := s.log.ReadHot(u.Offset, size, dst); hot {
-		return b, true, nil
-	} else if more := r.readAhead(u); more > 0 {
-		b, _ := r.span.record(u)
-		dst = append(slices.Grow(dst, more), b...)
-	} else {
-		dst = grow(dst, size)
-		if err := s.log.ReadAt(u.Offset, dst[n:]); err != nil {
-			return dst[:n], false, s.readFault(u, err)
-		}
+	n := len(dst)
+	if dst, err = r.coldBytes(u, dst); err != nil {
+		return dst[:n], false, r.s.readFault(u, err)
 	}
-	if s.log.Verified(u.Offset, size) {
+	if r.sound(u, dst[n:]) {
 		return dst, true, nil
 	}
 	bad := checkRecord(dst[n:], u.Offset)
-	if bad == nil && (r.q == nil || r.rightful(dst[n:])) {
-		return dst, true, nil
-	}
 	if v, other := r.mended(u); other {
 		r.again = true
 		dst, ok, err = r.fetch(v, dst[:n])
@@ -58,8 +44,31 @@ func (r *reading) fetch(u record.QueueUnit, dst []byte) (_ []byte, ok bool, err 
 	if bad == nil {
 		return dst, true, nil
 	}
-	s.gaps.add(u.Offset, u.Offset+int64(size), "rot")
+	r.s.gaps.add(u.Offset, u.Offset+int64(u.Size), "rot")
 	return dst[:n], false, nil
+}
+
+// sound says whether raw is the record of u, and may be served. Its checksum is looked at once while its window is kept.
+func (r *reading) sound(u record.QueueUnit, raw []byte) bool {
+	if r.s.log.Verified(u.Offset, len(raw)) {
+		return true
+	}
+	// What lies in two windows may have been read at two times.
+	var w *window
+	if from, to := r.s.windows.bounds(u.Offset); u.End() <= to {
+		w = r.held.at(from, int(u.End()-from))
+	}
+	if w == nil || !w.wasChecked(u.Offset) {
+		if checkRecord(raw, u.Offset) != nil {
+			return false
+		}
+		if w != nil {
+			w.noteChecked(u.Offset)
+		}
+	} else if size, _ := record.Header(raw); size != u.Size {
+		return false
+	}
+	return r.q == nil || r.rightful(raw)
 }
 
 // rightful says whether a record is one of the queue at hand. That it has the place of another one of it, the order of the

@@ -28,7 +28,7 @@ var unsupported = []settings.Wish{
 	{Key: "totalReplicas", Value: "1", Other: true}, {Key: "allAckInSyncStateSet", Value: "true"}, {Key: "enableAutoInSyncReplicas", Value: "true"},
 	{Key: "popConsumerKVServiceEnable", Value: "true"}, {Key: "rocksdbCQDoubleWriteEnable", Value: "true"}, {Key: "enableLmq", Value: "true"},
 	{Key: "enableMultiDispatch", Value: "true"}, {Key: "enableConsumeQueueExt", Value: "true"}, {Key: "metricsExporterType", Value: "DISABLE", Other: true},
-	{Key: "migrateAuthFromV1Enabled", Value: "true"}, {Key: "coldDataFlowControlEnable", Value: "true"}, {Key: "tls.server.mode", Value: "permissive"},
+	{Key: "migrateAuthFromV1Enabled", Value: "true"}, {Key: "tls.server.mode", Value: "permissive"},
 }
 
 // Unsupported lists, as key=value, what was asked for by name and is not built yet.

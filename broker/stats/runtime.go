@@ -44,6 +44,11 @@ func (s *Stats) Runtime(f *Figures) map[string]string {
 	if st.CommitLogMax == 0 {
 		t["commitLogMinOffset"] = "-1"
 	}
+	if st.ResidentBytes >= 0 {
+		// How pulls beyond the tail cache came by their records. Stock has no such figures: they are for those who asked for the scan.
+		t["pullWarmReadBytes"], t["pullWorkerReadBytes"], t["pullColdReadBytes"] = n(st.WarmReadBytes), n(st.WorkerReadBytes), n(st.ColdReadBytes)
+		t["commitLogResidentBytes"] = n(st.ResidentBytes)
+	}
 	if f.CommitLogDir != "" {
 		t["commitLogDiskRatio_"+f.CommitLogDir] = t["commitLogDiskRatio"]
 	}

@@ -205,6 +205,7 @@ func TestGoldenRuntimeKeys(t *testing.T) {
 	st := store.Stats{
 		BootTimestamp: noon.Add(-(26*time.Hour + 61*time.Second)).UnixMilli(), CommitLogMin: 0, CommitLogMax: 5000, Visible: 4000, DiskTotalBytes: 252 << 30, DiskFreeBytes: 226 << 30,
 		CommitLogDiskRatio: 0.2936, ConsumeQueueRatio: 0.3, EarliestMessageTime: 7, UnflushedBytes: 3 << 20, PutMessages: 4, PutBytes: 402, PutDistribution: [13]int64{1, 3},
+		WarmReadBytes: 11, WorkerReadBytes: 12, ColdReadBytes: 13, ResidentBytes: 14,
 	}
 	ours := s.Runtime(&Figures{
 		Store: st, Now: noon, CommitLogDir: "/d/commitlog", BrokerVersion: 479, VersionName: "V5_3_3", Active: true, DelayOffsets: map[int]string{1: "3,4"},
@@ -214,6 +215,7 @@ func TestGoldenRuntimeKeys(t *testing.T) {
 		"runtime": "[ 1 days, 2 hours, 1 minutes, 1 seconds ]", "commitLogDirCapacity": "Total : 252.0 GiB, Free : 226.0 GiB.", "commitLogDiskRatio": "0.29",
 		"consumeQueueDiskRatio": "0.3", "commitLogDiskRatio_/d/commitlog": "0.29", "commitLogMaxOffset": "4000", "remainHowManyDataToFlush": "3.0 MiB",
 		"putMessageAverageSize": "100.5", "scheduleMessageOffset_1": "3,4", "brokerVersion": "479", "sendThreadPoolQueueCapacity": "10000", "earliestMessageTimeStamp": "7",
+		"pullWarmReadBytes": "11", "pullWorkerReadBytes": "12", "pullColdReadBytes": "13", "commitLogResidentBytes": "14",
 		"putMessageDistributeTime": "[<=0ms]:1 [0~10ms]:3 [10~50ms]:0 [50~100ms]:0 [100~200ms]:0 [200~500ms]:0 [500ms~1s]:0 [1~2s]:0 [2~3s]:0 [3~4s]:0 [4~5s]:0 [5~10s]:0 [10s~]:0 ",
 	} {
 		if ours[key] != want {

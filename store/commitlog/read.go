@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"sort"
 
+	"ringmq/store/disk"
 	"ringmq/store/record"
 )
 
@@ -29,23 +30,86 @@ func (l *Log) ReadHot(offset int64, n int, dst []byte) ([]byte, bool) {
 	return l.tail.read(offset, n, dst)
 }
 
+// HotFrom is an offset from which on records are in memory, or were a moment ago. Any goroutine.
+func (l *Log) HotFrom() int64 {
+	return max(l.boot, l.Visible().Load()-l.tail.size+l.tail.page)
+}
+
+// Place is a stretch of the log in its file, which stays as it is until Release.
+type Place struct {
+	File   disk.File
+	Offset int64 // in File
+	s      *segment
+}
+
+// Place finds n bytes at offset, which must lie in one segment. Any goroutine, no I/O. ErrGone if there is no such segment any more.
+func (l *Log) Place(offset int64, n int) (Place, error) {
+	s := l.segmentAt(offset)
+	if s == nil || !s.acquire() {
+		return Place{}, ErrGone
+	}
+	if offset+int64(n) > s.start+l.o.SegmentBytes {
+		s.release()
+		return Place{}, fmt.Errorf("commit log: %d bytes at %d reach over the end of their segment", n, offset)
+	}
+	return Place{File: s.file, Offset: offset - s.start, s: s}, nil
+}
+
+// Release gives the place back.
+func (p Place) Release() { p.s.release() }
+
+// ReadNow is ReadAt for what is in the page cache: disk.ErrWouldWait where not all of p is. Any goroutine, no allocation.
+func (l *Log) ReadNow(offset int64, p []byte) error {
+	at, err := l.Place(offset, len(p))
+	if err != nil {
+		return err
+	}
+	defer at.Release()
+	_, err = at.File.ReadNow(p, at.Offset)
+	return readError(err)
+}
+
+// Resident is how many of n bytes at offset, in one segment, are in the page cache; known is false where the kernel does not tell.
+// Any goroutine, no allocation.
+func (l *Log) Resident(offset int64, n int) (bytes int64, known bool) {
+	at, err := l.Place(offset, n)
+	if err != nil {
+		return 0, false
+	}
+	defer at.Release()
+	return at.File.Resident(at.Offset, int64(n))
+}
+
 // ReadAt fills p with the bytes at offset, which must lie in one segment. Any goroutine; it may wait for the disk. ErrGone if
 // there is no such segment any more.
 func (l *Log) ReadAt(offset int64, p []byte) error {
-	s := l.segmentAt(offset)
-	if s == nil || !s.acquire() {
-		return ErrGone
+	at, err := l.Place(offset, len(p))
+	if err != nil {
+		return err
 	}
-	defer s.release()
-	if offset+int64(len(p)) > s.start+l.o.SegmentBytes {
-		return fmt.Errorf("commit log: %d bytes at %d reach over the end of their segment", len(p), offset)
+	defer at.Release()
+	_, err = at.File.ReadAt(p, at.Offset)
+	return readError(err)
+}
+
+// ReadExact is ReadAt for readers here and there: nothing behind what they want is read with it.
+func (l *Log) ReadExact(offset int64, p []byte) error {
+	at, err := l.Place(offset, len(p))
+	if err != nil {
+		return err
 	}
-	_, err := s.file.ReadAt(p, offset-s.start)
+	defer at.Release()
+	_, err = at.File.ReadExact(p, at.Offset, false)
+	return readError(err)
+}
+
+// readError tells a file that retention has closed from one that is damaged.
+func readError(err error) error {
 	if errors.Is(err, fs.ErrClosed) {
 		return ErrGone
 	}
 	if err == io.EOF {
-		err = io.ErrUnexpectedEOF
+		return io.ErrUnexpectedEOF
 	}
 	return err
 }

@@ -29,6 +29,9 @@ type Faulty struct {
 	crashed bool
 	hook    func(op int, kind, name string)
 	free    int64 // bytes the file system still has; -1: no end
+
+	cold   func(name string, off, n int64) bool
+	onRead func(name string, off int64, n int)
 }
 
 // change of names: to nil is a removal; a rename is two bindings that survive together.

@@ -172,7 +172,7 @@ type memFile struct {
 func (f *memFile) Name() string { return f.name }
 func (f *memFile) Close() error { return nil }
 
-func (f *memFile) ReadAt(b []byte, off int64) (int, error) {
+func (f *memFile) read(b []byte, off int64) (int, error) {
 	f.d.mu.Lock()
 	defer f.d.mu.Unlock()
 	if f.d.crashed {

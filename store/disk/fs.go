@@ -29,6 +29,16 @@ type FS interface {
 type File interface {
 	io.ReaderAt
 	io.WriterAt
+	// ReadNow reads what can be had without waiting for the disk: the bytes from off on that are in memory. Fewer than b holds
+	// come with ErrWouldWait, or io.EOF at the end of the file. It starts no read of its own, or one that it does not wait for.
+	ReadNow(b []byte, off int64) (int, error)
+	// ReadExact is ReadAt for readers here and there: only the pages that b lies in are read, and nothing behind them because somebody
+	// may want it next. once: pages that it has to bring into the page cache do not stay there, where the kernel can
+	// do that; those that were there before do.
+	ReadExact(b []byte, off int64, once bool) (int, error)
+	// Resident asks the kernel how many bytes of [off, off+n) are in the page cache, in whole pages and at most n. known is false
+	// where it does not tell. The answer may be old when it arrives.
+	Resident(off, n int64) (bytes int64, known bool)
 	Size() (int64, error)
 	Truncate(size int64) error
 	// Allocate reserves space for [off, off+n) and extends the file to it. What was not written reads as zeros.
@@ -57,4 +67,6 @@ var (
 	ErrNoUring = errors.New("disk: no io_uring")
 	ErrUndone  = errors.New("disk: the operation was not done in full, and may be done again")
 	ErrLinked  = errors.New("disk: the operation this one was linked to failed")
+	// ErrWouldWait: not all of it is in memory.
+	ErrWouldWait = errors.New("disk: the read would have to wait for the disk")
 )

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"sync"
+	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 )
@@ -72,11 +73,14 @@ func (osFS) Lock(name string) (io.Closer, error) {
 
 type osFile struct {
 	*os.File
-	fd int
+	fd  int
+	can abilities
 
 	mu     sync.Mutex
 	direct *os.File // a second descriptor that passes the page cache, for zeroing; opened at first use
 	zeros  *Buffer
+	exact  atomic.Pointer[os.File] // a third one, for reads without reading ahead; opened at first use
+	closed bool
 }
 
 func (f *osFile) Size() (int64, error) {
@@ -157,6 +161,10 @@ func (f *osFile) Close() error {
 	if f.direct != nil {
 		_ = f.direct.Close()
 		f.direct = nil
+	}
+	f.closed = true
+	if exact := f.exact.Swap(nil); exact != nil {
+		_ = exact.Close()
 	}
 	return f.File.Close()
 }

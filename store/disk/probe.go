@@ -50,6 +50,17 @@ func NewRing(want string, fs FS, dir string, depth int) (Ring, string, error) {
 	return u, why, nil
 }
 
+// NewReadRing returns an engine for reads of so many at a time: io_uring where it is there and pwrite was not asked for, else
+// ordinary calls.
+func NewReadRing(want string, fs FS, depth int) Ring {
+	if _, host := fs.(osFS); host && want != EnginePwrite {
+		if r, err := NewUringRing(depth); err == nil {
+			return r
+		}
+	}
+	return NewPwriteRing(depth)
+}
+
 const (
 	probeBytes  = 16 << 10
 	probeRounds = 24

@@ -19,8 +19,10 @@ type Op struct {
 	Offset int64
 	// Link: the next operation of the same Submit starts only after this one has succeeded in full; if it fails, the next
 	// one is not done and gets ErrLinked.
-	Link bool
-	Tag  uint64 // the caller's own
+	Link  bool
+	Exact bool   // of a read: as File.ReadExact
+	Once  bool   // of an exact one
+	Tag   uint64 // the caller's own
 
 	N   int   // bytes moved
 	Err error // nil only if all of Buf was moved

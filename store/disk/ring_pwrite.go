@@ -45,7 +45,11 @@ func (op *Op) perform() {
 		op.Err = op.File.Datasync()
 	case OpRead:
 		var n int
-		n, op.Err = op.File.ReadAt(op.Buf[op.N:], op.Offset+int64(op.N))
+		if b, off := op.Buf[op.N:], op.Offset+int64(op.N); op.Exact {
+			n, op.Err = op.File.ReadExact(b, off, op.Once)
+		} else {
+			n, op.Err = op.File.ReadAt(b, off)
+		}
 		op.N += n
 		if op.Err == io.EOF && op.N == len(op.Buf) {
 			op.Err = nil

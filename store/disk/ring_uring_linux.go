@@ -207,7 +207,14 @@ func (r *uringRing) prepare(sqe *giouring.SubmissionQueueEntry, op *Op) {
 	case OpWrite:
 		sqe.PrepareWrite(f.fd, addr, uint32(len(op.Buf)), uint64(op.Offset))
 	case OpRead:
-		sqe.PrepareRead(f.fd, addr, uint32(len(op.Buf)), uint64(op.Offset))
+		fd := f.fd
+		if op.Exact {
+			fd = int(f.exactFile().Fd())
+		}
+		sqe.PrepareRead(fd, addr, uint32(len(op.Buf)), uint64(op.Offset))
+		if op.Once && !f.can.noOnce.Load() {
+			sqe.OpcodeFlags = rwfDontCache
+		}
 	case OpDatasync:
 		if dropDatasync {
 			sqe.PrepareNop()
@@ -270,6 +277,8 @@ func (s *uringSlot) finish(res int32) {
 	case res == -int32(syscall.EINTR) || res == -int32(syscall.EAGAIN) || res == -int32(syscall.ECANCELED):
 		// Cancelled without a failure before it: the kernel had no thread for it.
 		op.perform()
+	case res < 0 && op.Once && refused(syscall.Errno(-res)):
+		op.perform() // which finds out for all later ones
 	case res < 0:
 		op.Err = syscall.Errno(-res)
 	case op.Kind != OpDatasync:

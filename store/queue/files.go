@@ -42,19 +42,26 @@ func (c *cache) init(fs disk.FS, max int) {
 
 // open returns a file, to be released. No lock is held while the kernel opens it.
 func (c *cache) open(key fileKey) (*handle, error) {
-	c.mu.Lock()
-	if h := c.byKey[key]; h != nil {
-		h.refs++
-		c.recent.MoveToFront(h.elem)
-		c.mu.Unlock()
+	if h := c.find(key); h != nil {
 		return h, nil
 	}
-	c.mu.Unlock()
 	file, err := c.fs.Open(key.path(), os.O_RDWR, 0o644)
 	if err != nil {
 		return nil, err
 	}
 	return c.enter(key, file, false), nil
+}
+
+// find returns a file that is open, to be released, or nil.
+func (c *cache) find(key fileKey) *handle {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	h := c.byKey[key]
+	if h != nil {
+		h.refs++
+		c.recent.MoveToFront(h.elem)
+	}
+	return h
 }
 
 // create makes an empty file. A descriptor that a reader may have left of an older file of that name is not used.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"os"
 	"testing"
 
 	"ringmq/store/disk"
@@ -61,6 +62,62 @@ func expect(t testing.TB, q *queue.Queue, from, to, blankTo int64) {
 			t.Fatalf("entry %d is %+v, want %+v", at, u, want)
 		}
 	}
+	// What is there without waiting is the same.
+	for at := from; at < to; at++ {
+		var now [7]record.QueueUnit
+		n, err := q.ReadNow(at, now[:])
+		if err != nil && !errors.Is(err, disk.ErrWouldWait) || at+int64(n) > to {
+			t.Fatalf("read now at %d: %d %v", at, n, err)
+		}
+		for i, u := range now[:n] {
+			if u != units[at-from+int64(i)] {
+				t.Fatalf("entry %d is now %+v, and was %+v", at+int64(i), u, units[at-from+int64(i)])
+			}
+		}
+	}
+}
+
+// TestReadNow gives entries of files that are open and in the page cache, and nothing else.
+func TestReadNow(t *testing.T) {
+	d := disk.NewFaulty()
+	one := func(o *queue.Options) { o.MaxOpenFiles = 1 }
+	s := open(t, d, one)
+	put(t, s.Queue("t", 0), 0, 200)
+	flush(t, s)
+	q := open(t, d, one).Queue("t", 0) // which has nothing in memory
+	var units [8]record.QueueUnit
+	now := func(at int64, n int, wait bool) {
+		t.Helper()
+		got, err := q.ReadNow(at, units[:])
+		if got != n || errors.Is(err, disk.ErrWouldWait) != wait || !wait && err != nil {
+			t.Errorf("at %d: %d %v, want %d", at, got, err, n)
+		}
+		for i, u := range units[:got] {
+			if u != unit(at+int64(i)) {
+				t.Errorf("entry %d is %+v", at+int64(i), u)
+			}
+		}
+	}
+	if _, err := q.Read(0, units[:]); err != nil { // opens the first file
+		t.Fatal(err)
+	}
+	now(3, 8, false)
+	now(fileUnits-2, 2, false)
+	now(fileUnits, 0, true) // of a file that is not open
+	now(-1, 0, false)
+	now(1<<40, 0, false)
+	d.SetCold(func(_ string, off, n int64) bool { return off+n > 10*record.QueueUnitBytes })
+	now(0, 8, false)
+	now(5, 0, true)
+	d.SetCold(nil)
+	f, err := d.Open("/store/consumequeue/t/0/00000000000000000000", os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.WriteAt(make([]byte, record.QueueUnitBytes), 4*record.QueueUnitBytes); err != nil {
+		t.Fatal(err)
+	}
+	now(0, 0, true) // Read has damage put right
 }
 
 // rest flushes until memory that entries took while they waited is given back.

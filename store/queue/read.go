@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"sync"
 
+	"ringmq/store/disk"
 	"ringmq/store/record"
 )
 
@@ -87,21 +88,80 @@ func (q *Queue) ReadRaw(from int64, dst []record.QueueUnit) (int, error) {
 	return n, err
 }
 
-// readFile reads entries that lie in one file; bad is the first that is damaged, -1 if none is. None: they are before the first file, or their file is being deleted.
-func (q *Queue) readFile(from int64, dst []record.QueueUnit) (n, bad int, err error) {
+// ReadNow is Read for entries of one file that are in the page cache; they are not damaged. It opens no file, and allocates nothing.
+// disk.ErrWouldWait: Read gets them. Any goroutine.
+func (q *Queue) ReadNow(from int64, dst []record.QueueUnit) (int, error) {
+	p := q.place(from, len(dst))
+	if p.n == 0 {
+		return 0, nil
+	}
+	h := q.set.cache.find(p.key)
+	if h == nil {
+		return 0, disk.ErrWouldWait
+	}
+	page := pages.Get().(*[pageUnits * record.QueueUnitBytes]byte)
+	defer pages.Put(page)
+	b := page[:p.n*record.QueueUnitBytes]
+	there, known := h.file.Resident(p.at, int64(len(b)))
+	err := error(disk.ErrWouldWait)
+	if !known || there == int64(len(b)) {
+		_, err = h.file.ReadNow(b, p.at)
+	}
+	q.set.cache.release(h)
+	if err != nil {
+		return 0, err
+	}
+	if q.parse(b, dst) >= 0 {
+		return 0, disk.ErrWouldWait
+	}
+	return p.n, nil
+}
+
+// place is where entries lie in one file: so many of them at a byte of it.
+type place struct {
+	key fileKey
+	at  int64
+	n   int
+}
+
+// place finds entries in the files. None: they are before the first file, or behind what is written.
+func (q *Queue) place(from int64, n int) place {
 	at := from * record.QueueUnitBytes
 	q.mu.Lock()
-	end := min(q.written, from-from%q.set.fileUnits+q.set.fileUnits, from+int64(len(dst)), from+pageUnits)
-	none := q.noFiles || from < 0 || at < q.firstFile || end <= from
-	q.mu.Unlock()
-	if none {
-		return 0, -1, nil
+	defer q.mu.Unlock()
+	end := min(q.written, from-from%q.set.fileUnits+q.set.fileUnits, from+int64(n), from+pageUnits)
+	if q.noFiles || from < 0 || at < q.firstFile || end <= from {
+		return place{}
 	}
 	if err := q.Settle(); err != nil {
 		return 0, -1, err
 	}
 	start := at - at%q.set.fileBytes
-	h, err := q.set.cache.open(fileKey{q, start})
+	return place{key: fileKey{q, start}, at: at - start, n: int(end - from)}
+}
+
+// parse fills dst with the entries in b, and returns which is the first that is damaged, -1 if none is.
+func (q *Queue) parse(b []byte, dst []record.QueueUnit) (bad int) {
+	limit, last := q.maxPhysical.Load(), int64(0)
+	bad = -1
+	for i := range len(b) / record.QueueUnitBytes {
+		u := record.ParseQueueUnit(b[i*record.QueueUnitBytes:])
+		if bad < 0 && !q.sane(u, last, limit) {
+			bad = i
+		}
+		last = max(last, u.End())
+		dst[i] = u
+	}
+	return bad
+}
+
+// readFile reads entries that lie in one file; bad is the first that is damaged, -1 if none is. None: they are before the first file, or their file is being deleted.
+func (q *Queue) readFile(from int64, dst []record.QueueUnit) (n, bad int, err error) {
+	p := q.place(from, len(dst))
+	if p.n == 0 {
+		return 0, -1, nil
+	}
+	h, err := q.set.cache.open(p.key)
 	if errors.Is(err, fs.ErrNotExist) {
 		return 0, -1, nil
 	}
@@ -110,21 +170,11 @@ func (q *Queue) readFile(from int64, dst []record.QueueUnit) (n, bad int, err er
 	}
 	page := pages.Get().(*[pageUnits * record.QueueUnitBytes]byte)
 	defer pages.Put(page)
-	b := page[:(end-from)*record.QueueUnitBytes]
-	_, err = h.file.ReadAt(b, at-start)
+	b := page[:p.n*record.QueueUnitBytes]
+	_, err = h.file.ReadAt(b, p.at)
 	q.set.cache.release(h)
 	if err != nil {
 		return 0, -1, fmt.Errorf("read consume queue %s/%d at %d: %w", q.topic, q.id, from, err)
 	}
-	limit, last := q.maxPhysical.Load(), int64(0)
-	bad = -1
-	for i := range int(end - from) {
-		u := record.ParseQueueUnit(b[i*record.QueueUnitBytes:])
-		if bad < 0 && !q.sane(u, last, limit) {
-			bad = i
-		}
-		last = max(last, u.End())
-		dst[i] = u
-	}
-	return int(end - from), bad, nil
+	return p.n, q.parse(b, dst), nil
 }

@@ -1,0 +1,180 @@
+package store
+
+import (
+	"fmt"
+	"io/fs"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"ringmq/store/disk"
+)
+
+// countingFS counts what is read from the files of the commit log.
+type countingFS struct {
+	disk.FS
+	reads, bytes atomic.Int64
+}
+
+type countingFile struct {
+	disk.File
+	fs *countingFS
+}
+
+func (c *countingFS) Open(name string, flag int, perm fs.FileMode) (disk.File, error) {
+	f, err := c.FS.Open(name, flag, perm)
+	if err == nil && strings.Contains(name, "/commitlog/") {
+		return countingFile{f, c}, nil
+	}
+	return f, err
+}
+
+func (f countingFile) count(n int) {
+	f.fs.reads.Add(1)
+	f.fs.bytes.Add(int64(n))
+}
+
+func (f countingFile) ReadAt(b []byte, off int64) (int, error) {
+	f.count(len(b))
+	return f.File.ReadAt(b, off)
+}
+
+func (f countingFile) ReadExact(b []byte, off int64, once bool) (int, error) {
+	f.count(len(b))
+	return f.File.ReadExact(b, off, once)
+}
+
+func (f countingFile) ReadNow(b []byte, off int64) (int, error) {
+	n, err := f.File.ReadNow(b, off)
+	if err == nil {
+		f.count(n)
+	}
+	return n, err
+}
+
+// interleaved opens a store that holds `each` messages of about a kilobyte of each of so many queues, by turns, which it has not written
+// itself. The number of a message in its queue begins its body, and its tag is A or B by turns.
+func interleaved(t *testing.T, o Options, queues, each int) *Store {
+	t.Helper()
+	s := mustOpen(t, o)
+	for i := range each * queues {
+		m := message("T", int32(i%queues), fmt.Sprintf("%d %s", i/queues, strings.Repeat("x", 900)), "TAGS", "AB"[i/queues%2:][:1])
+		for {
+			_, err := s.Append(m)
+			if err == nil {
+				break
+			}
+			waitRoom(s)
+		}
+	}
+	settled(t, s)
+	closeStore(t, s)
+	return mustOpen(t, o)
+}
+
+// drained reads queues to their ends, a pull of each by turns, on a worker or, with warm, on a loop where that is possible. It checks
+// every message, and returns what was answered in bytes, and in how many pulls, by whom.
+func drained(t *testing.T, s *Store, queues, each int, w Want, warm bool) (answered int64, onLoop, onWorker int) {
+	t.Helper()
+	w.Topic = []byte("T")
+	step := 1
+	if w.Match != nil {
+		step = 2
+	}
+	ends, next := make([]int64, queues), make([]int, queues)
+	for left := queues; left > 0; {
+		for q := range queues {
+			if ends[q] == int64(each) {
+				continue
+			}
+			var raw []byte
+			var f Found
+			var ok bool
+			w.QueueID, w.Offset = int32(q), ends[q]
+			if warm {
+				budget := 1 << 20
+				w.Warm = &budget
+				raw, f, ok = s.ReadHot(&w, nil)
+			}
+			if ok {
+				onLoop++
+			} else {
+				var err error
+				if raw, f, err = s.Read(&w, nil); err != nil {
+					t.Fatal(err)
+				}
+				onWorker++
+			}
+			answered += int64(len(raw))
+			for _, b := range bodies(t, raw) {
+				if !strings.HasPrefix(b, fmt.Sprint(next[q], " ")) {
+					t.Fatalf("queue %d: message %d is %.10s", q, next[q], b)
+				}
+				next[q] += step
+			}
+			if ends[q] = f.NextOffset; ends[q] == int64(each) {
+				if left--; next[q] != each {
+					t.Fatalf("queue %d: read up to %d", q, next[q])
+				}
+			}
+		}
+	}
+	return answered, onLoop, onWorker
+}
+
+func gatherOptions(fs disk.FS) Options {
+	o := smallOptions(fs)
+	o.SegmentBytes, o.IndexEnabled, o.QueueFileBytes = 1<<20, false, 1<<20
+	return o
+}
+
+// TestEverythingIsReadOnce: who reads all queues of a topic reads the log once, however they are interleaved, in large pieces; nothing
+// of it that a filter leaves out counts as read in vain.
+func TestEverythingIsReadOnce(t *testing.T) {
+	for _, queues := range []int{1, 2, 8, 30} {
+		for _, w := range []Want{{MaxMessages: 32}, {MaxMessages: 3}, {MaxMessages: 32, Match: func(code int64) bool { return code == 'A' }}} {
+			for _, warm := range []bool{false, true} {
+				c := &countingFS{FS: disk.NewMemory()}
+				each := 1600 / queues / 2 * 2
+				s := interleaved(t, gatherOptions(c), queues, each)
+				c.reads.Store(0)
+				c.bytes.Store(0)
+				answered, onLoop, _ := drained(t, s, queues, each, w, warm)
+				if w.Match != nil {
+					answered *= 2
+				}
+				reads, bytes := c.reads.Load(), c.bytes.Load()
+				if bytes > answered*5/4 {
+					t.Errorf("%d queues, %+v: %d bytes were read for %d", queues, w, bytes, answered)
+				}
+				if pieces := answered / windowBytes; queues <= 8 && w.MaxMessages == 32 && w.Match == nil && reads > 4*pieces {
+					t.Errorf("%d queues, %+v: %d reads of %d pieces", queues, w, reads, pieces)
+				}
+				if warm && onLoop == 0 {
+					t.Errorf("%d queues, %+v: nothing was answered on the loop", queues, w)
+				}
+				closeStore(t, s)
+			}
+		}
+	}
+}
+
+// TestSparseReadsAreOfRecords: who reads one queue among very many does not read the log for it.
+func TestSparseReadsAreOfRecords(t *testing.T) {
+	const queues, each = 60, 40
+	c := &countingFS{FS: disk.NewMemory()}
+	s := interleaved(t, gatherOptions(c), queues, each)
+	defer closeStore(t, s)
+	c.reads.Store(0)
+	c.bytes.Store(0)
+	answered, _, pulls := drained(t, s, 1, each, Want{MaxMessages: 32}, false)
+	if bytes := c.bytes.Load(); bytes != answered {
+		t.Errorf("%d bytes were read for %d in %d pulls", bytes, answered, pulls)
+	}
+	// Once forbidden, windows are not even read for those whom they would serve.
+	s.SetReadAhead(false)
+	c.bytes.Store(0)
+	if answered, _, _ = drained(t, s, queues, each, Want{MaxMessages: 32}, false); c.bytes.Load() != answered {
+		t.Errorf("%d bytes were read for %d", c.bytes.Load(), answered)
+	}
+}
