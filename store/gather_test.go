@@ -150,7 +150,7 @@ func TestEverythingIsReadOnce(t *testing.T) {
 				if pieces := answered / windowBytes; queues <= 8 && w.MaxMessages == 32 && w.Match == nil && reads > 4*pieces {
 					t.Errorf("%d queues, %+v: %d reads of %d pieces", queues, w, reads, pieces)
 				}
-				if warm && onLoop == 0 {
+				if warm && queues <= 8 && onLoop == 0 { // a queue is first read by a worker, who opens its files
 					t.Errorf("%d queues, %+v: nothing was answered on the loop", queues, w)
 				}
 				closeStore(t, s)

@@ -96,7 +96,7 @@ func (q *Queue) ReadNow(from int64, dst []record.QueueUnit) (int, error) {
 		return 0, nil
 	}
 	h := q.set.cache.find(p.key)
-	if h == nil {
+	if h == nil { // nor has anybody looked at files that are to be settled
 		return 0, disk.ErrWouldWait
 	}
 	page := pages.Get().(*[pageUnits * record.QueueUnitBytes]byte)
@@ -133,9 +133,6 @@ func (q *Queue) place(from int64, n int) place {
 	if q.noFiles || from < 0 || at < q.firstFile || end <= from {
 		return place{}
 	}
-	if err := q.Settle(); err != nil {
-		return 0, -1, err
-	}
 	start := at - at%q.set.fileBytes
 	return place{key: fileKey{q, start}, at: at - start, n: int(end - from)}
 }
@@ -160,6 +157,9 @@ func (q *Queue) readFile(from int64, dst []record.QueueUnit) (n, bad int, err er
 	p := q.place(from, len(dst))
 	if p.n == 0 {
 		return 0, -1, nil
+	}
+	if err := q.Settle(); err != nil {
+		return 0, -1, err
 	}
 	h, err := q.set.cache.open(p.key)
 	if errors.Is(err, fs.ErrNotExist) {
