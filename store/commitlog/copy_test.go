@@ -281,12 +281,12 @@ func TestRebaseCrash(t *testing.T) {
 		}
 		// Nothing else shall move meanwhile.
 		for moving := true; moving; {
+			l.maker.working.Lock()
 			l.mu.Lock()
 			moving = l.next == nil
 			l.mu.Unlock()
+			l.maker.working.Unlock()
 		}
-		l.maker.working.Lock()
-		l.maker.working.Unlock() //nolint:staticcheck // it is at rest now
 		const to = 20 * 4096
 		fs.CrashAt(fs.Ops() + crashAt)
 		err := l.Rebase(to)
