@@ -26,11 +26,18 @@ const (
 	helloMagic   = uint64(0xF272696E676D7101) // 0xF2 "ringmq" 1: a slave's first words
 	welcomeMagic = uint64(0xF272696E676D7102) // the master's answer, in place of a header's offset
 	statusMagic  = uint64(0xF272696E676D7103) // how far the master is, likewise
+	helloCompare = uint32(1)                  // a flag of hello
+	askMagic     = uint64(0xF272696E676D7104) // either side wants bytes of the other's log
+	bytesMagic   = uint64(0xF272696E676D7105) // and gets them
 	helloVersion = 1
 
 	helloBytes   = 64
 	welcomeBytes = 56
 	statusBytes  = 16
+	askBytes     = 16
+	bytesBytes   = 16 // of an answer, before the bytes asked for
+	// maxAskBytes is the most that can be asked for.
+	maxAskBytes = 16 << 20
 	// sumBytes is how much of the newest log is compared when a slave comes.
 	sumBytes = 1 << 20
 )
@@ -58,6 +65,7 @@ func parseHeader(b []byte) header {
 // hello is how a slave of ours begins. A stock master takes the last words for a report and goes on with that.
 type hello struct {
 	version      uint32
+	compare      bool // it asks for bytes, and wants no log
 	segmentBytes int64
 	min          int64  // its log begins here
 	sumFrom      int64  // sum covers from here to end; nothing where they are the same
@@ -69,7 +77,11 @@ func (h hello) append(dst []byte) []byte {
 	be, start := binary.BigEndian, len(dst)
 	dst = be.AppendUint64(dst, helloMagic)
 	dst = be.AppendUint32(dst, h.version)
-	dst = be.AppendUint32(dst, 0)
+	flags := uint32(0)
+	if h.compare {
+		flags = helloCompare
+	}
+	dst = be.AppendUint32(dst, flags)
 	dst = be.AppendUint64(dst, uint64(h.segmentBytes))
 	dst = be.AppendUint64(dst, uint64(h.min))
 	dst = be.AppendUint64(dst, uint64(h.sumFrom))
@@ -92,7 +104,7 @@ func parseHello(b []byte) (h hello, err error) {
 	if len(b) != helloBytes || be.Uint64(b) != helloMagic || be.Uint32(b[44:]) != helloSum(b) {
 		return h, errFrame
 	}
-	h = hello{version: be.Uint32(b[8:]), segmentBytes: int64(be.Uint64(b[16:])), min: int64(be.Uint64(b[24:])),
+	h = hello{version: be.Uint32(b[8:]), compare: be.Uint32(b[12:])&helloCompare != 0, segmentBytes: int64(be.Uint64(b[16:])), min: int64(be.Uint64(b[24:])),
 		sumFrom: int64(be.Uint64(b[32:])), sum: be.Uint32(b[40:]), end: int64(be.Uint64(b[56:]))}
 	if h.min < 0 || h.sumFrom < h.min || h.end < h.sumFrom || h.end-h.sumFrom > sumBytes {
 		return h, errFrame
@@ -191,3 +203,57 @@ func parseStatus(b []byte) (s status, err error) {
 
 // plausibleReport says whether a number can be an offset somebody means: text and other protocols on the port are beyond it.
 func plausibleReport(v int64) bool { return v >= 0 && v < 1<<56 }
+
+// ask is a wish for n bytes of the other side's log. Slaves send it as a frame too, among their reports.
+type ask struct {
+	from int64
+	n    int32
+}
+
+func (a ask) append(dst []byte) []byte {
+	be := binary.BigEndian
+	dst = be.AppendUint64(dst, askMagic)
+	dst = be.AppendUint32(dst, askBytes)
+	dst = be.AppendUint64(dst, uint64(a.from))
+	dst = be.AppendUint32(dst, uint32(a.n))
+	return be.AppendUint32(dst, 0)
+}
+
+func parseAsk(b []byte) (a ask, err error) {
+	if len(b) != askBytes {
+		return a, errFrame
+	}
+	a = ask{from: int64(binary.BigEndian.Uint64(b)), n: int32(binary.BigEndian.Uint32(b[8:]))}
+	if a.from < 0 || a.n <= 0 || a.n > maxAskBytes {
+		return a, errFrame
+	}
+	return a, nil
+}
+
+// answer are the bytes that were asked for, none where the log does not have all of them.
+type answer struct {
+	from int64
+	b    []byte
+}
+
+func (a answer) append(dst []byte) []byte {
+	be := binary.BigEndian
+	dst = be.AppendUint64(dst, bytesMagic)
+	dst = be.AppendUint32(dst, uint32(bytesBytes+len(a.b)))
+	dst = be.AppendUint64(dst, uint64(a.from))
+	dst = be.AppendUint32(dst, uint32(len(a.b)))
+	dst = be.AppendUint32(dst, crc32.Checksum(a.b, castagnoli))
+	return append(dst, a.b...)
+}
+
+func parseAnswer(b []byte) (a answer, err error) {
+	be := binary.BigEndian
+	if len(b) < bytesBytes {
+		return a, errFrame
+	}
+	a = answer{from: int64(be.Uint64(b)), b: b[bytesBytes:]}
+	if a.from < 0 || int(be.Uint32(b[8:])) != len(a.b) || be.Uint32(b[12:]) != crc32.Checksum(a.b, castagnoli) {
+		return a, errFrame
+	}
+	return a, nil
+}

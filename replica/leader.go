@@ -210,7 +210,7 @@ func (l *Leader) accept() {
 				continue
 			}
 		}
-		s := &slave{l: l, conn: conn.(*net.TCPConn), addr: conn.RemoteAddr().String(), wake: make(chan struct{}, 1), came: l.Uptime()}
+		s := &slave{l: l, conn: conn.(*net.TCPConn), addr: conn.RemoteAddr().String(), wake: make(chan struct{}, 1), came: l.Uptime(), healing: healing{st: l.store, every: l.o.HeartbeatTime}}
 		if !l.admit(s) {
 			_ = conn.Close()
 			continue
@@ -310,10 +310,13 @@ func hostOf(addr string) string {
 	return host
 }
 
+// lookInterval is how often slaves are looked at, at least: how far they are behind grows without a word of theirs.
+const lookInterval = 100 * time.Millisecond
+
 // watch looks at the slaves' silence while nothing else makes anybody look.
 func (l *Leader) watch() {
 	defer l.done.Done()
-	tick := time.NewTicker(max(l.o.SlaveTimeout/20, time.Millisecond))
+	tick := time.NewTicker(min(max(l.o.SlaveTimeout/20, time.Millisecond), lookInterval))
 	defer tick.Stop()
 	for {
 		select {
