@@ -40,6 +40,7 @@ type reading struct {
 	alone  *alone
 	again  bool // the entry at hand was mended
 	cold   bool // what comes next is not in memory, and the disk would have to be waited for
+	looked bool // at an entry with a record, wanted or not: f.LastPhysical is the last one's
 }
 
 // ReadHot reads without waiting for the disk and without allocating, for event loops: from memory and, as far as Want.Warm allows,
@@ -193,6 +194,7 @@ func (r *reading) wanted(u record.QueueUnit) (want bool, v verdict) {
 	if r.full(int(u.Size), r.logMax-u.Offset <= r.memory) {
 		return false, stop
 	}
+	r.looked, r.f.LastPhysical = true, u.Offset
 	if r.w.Match != nil && u.TagsCode > extAddressMax && !r.w.Match(u.TagsCode) {
 		r.unmatched()
 		return false, taken
@@ -254,7 +256,7 @@ func (r *reading) accept(u record.QueueUnit, dst []byte, from int) []byte {
 	r.f.NextOffset += r.step
 	r.f.Status = StatusFound
 	r.f.Messages++
-	r.f.LastPhysical = u.Offset
+	r.looked, r.f.LastPhysical = true, u.Offset
 	r.f.Bytes += int(u.Size)
 	return dst
 }
@@ -301,7 +303,7 @@ func (r *reading) fullWith(messages, bytes, size int, inMemory bool) bool {
 }
 
 func (r *reading) finish() {
-	if r.f.Messages > 0 {
+	if r.looked {
 		r.f.SuggestSlave = r.logMax-r.f.LastPhysical > r.memory
 	}
 }
