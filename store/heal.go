@@ -22,6 +22,7 @@ func (s *Store) Heal(from int64, b []byte) error {
 	if err := s.log.Mend(from, b); err != nil {
 		return fmt.Errorf("heal %d to %d: %w", from, to, err)
 	}
+	s.windows.drop(from, to)
 	var err error
 	if !s.dispatch.do(func() { err = s.enterAgain(b) }) {
 		return ErrClosed

@@ -201,12 +201,26 @@ func (c *windows) done(w *window, n int) {
 	c.mu.Lock()
 	w.n, w.loading = n, false
 	if n == 0 {
-		delete(c.at, w.start)
+		if w.there {
+			delete(c.at, w.start)
+		}
 		w.there, w.used = false, 0
 		w.refs--
 	}
 	c.mu.Unlock()
 	c.loaded.Broadcast()
+}
+
+// drop gives up the windows that hold some of [from, to), of which the file has other bytes now. Who holds one keeps what it saw.
+func (c *windows) drop(from, to int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for i := range c.all {
+		if w := &c.all[i]; w.there && w.start < to && from < w.start+windowBytes {
+			delete(c.at, w.start)
+			w.there, w.used = false, 0
+		}
+	}
 }
 
 // release gives a window back.
