@@ -32,7 +32,7 @@ func masterOf(t *testing.T, fn func(conn *net.TCPConn)) (addr string) {
 			if err != nil {
 				return
 			}
-			_ = c.SetDeadline(time.Now().Add(20 * time.Second))
+			_ = c.SetDeadline(time.Now().Add(time.Minute))
 			fn(c.(*net.TCPConn))
 			c.Close()
 		}
@@ -67,8 +67,11 @@ func TestRecordedMaster(t *testing.T) {
 			want = append(want, u.Bytes[headerBytes:]...)
 		}
 	}
-	conn := 0
+	conn, reported := 0, make(chan struct{})
 	addr := masterOf(t, func(c *net.TCPConn) {
+		if conn > 1 {
+			return
+		}
 		if _, err := io.CopyN(io.Discard, c, helloBytes); err != nil {
 			t.Error(err)
 		}
@@ -90,6 +93,9 @@ func TestRecordedMaster(t *testing.T) {
 				t.Errorf("%d is reported of a log of %d bytes", v, end)
 			}
 			if v == end {
+				if conn > 1 {
+					close(reported)
+				}
 				return
 			}
 		}
@@ -100,6 +106,7 @@ func TestRecordedMaster(t *testing.T) {
 	slave := open(t, o)
 	w := &warnings{}
 	f := follow(t, slave, nil, FollowerOptions{Master: func() string { return addr }, Logger: slog.New(w)})
+	<-reported
 	arrive(t, slave, int64(len(want)))
 	if !bytes.Equal(content(t, slave, 0), want) {
 		t.Error("the log is not what was sent")
