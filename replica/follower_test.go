@@ -72,6 +72,9 @@ func TestRecordedMaster(t *testing.T) {
 		if conn > 1 {
 			return
 		}
+		if conn == 1 {
+			defer close(reported)
+		}
 		if _, err := io.CopyN(io.Discard, c, helloBytes); err != nil {
 			t.Error(err)
 		}
@@ -93,9 +96,6 @@ func TestRecordedMaster(t *testing.T) {
 				t.Errorf("%d is reported of a log of %d bytes", v, end)
 			}
 			if v == end {
-				if conn > 1 {
-					close(reported)
-				}
 				return
 			}
 		}
