@@ -3,5 +3,6 @@
 // system that can crash, fail and flip bits for the tests of everything above.
 //
 // Reading order: fs.go (the contract), os_linux.go (the host), ring.go (the engines' contract), ring_pwrite.go,
-// ring_uring_linux.go (build tag uring), probe.go (which engine runs and why), arena_linux.go, faulty.go (the crash model).
+// ring_uring_linux.go (build tag uring), probe.go (which engine runs and why), measured.go and
+// measure_linux.go (what a longer look at the device tells it), arena_linux.go, faulty.go (the crash model).
 package disk
