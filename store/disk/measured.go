@@ -62,10 +62,11 @@ func LoadMeasured(fs FS, dir string) (*Measured, error) {
 	if err = errors.Join(err, f.Close()); err != nil {
 		return nil, err
 	}
-	return decodeMeasured(text)
+	return DecodeMeasured(text)
 }
 
-func decodeMeasured(text []byte) (*Measured, error) {
+// DecodeMeasured reads the text of such a file.
+func DecodeMeasured(text []byte) (*Measured, error) {
 	if len(text) > measuredLimit {
 		return nil, fmt.Errorf("disk: %s has more than %d bytes", MeasuredFile, measuredLimit)
 	}
@@ -116,5 +117,10 @@ func (m *Measured) Fits(dir string) error {
 	return nil
 }
 
-// comparesRings says that both engines were measured.
-func (m *Measured) comparesRings() bool { return m.Uring.Count > 0 && m.Pwrite.Count > 0 }
+// Engine is the one that NewRing takes by it, and "" if it says nothing about one of them.
+func (m *Measured) Engine() string {
+	if m.Uring.Count == 0 || m.Pwrite.Count == 0 {
+		return ""
+	}
+	return fasterEngine(m.Uring.P50Us, m.Pwrite.P50Us)
+}

@@ -117,7 +117,7 @@ func TestMeasuredMissing(t *testing.T) {
 	if _, err := LoadMeasured(OS(), t.TempDir()); !errors.Is(err, fs.ErrNotExist) {
 		t.Error(err)
 	}
-	if _, err := decodeMeasured(make([]byte, measuredLimit+1)); err == nil {
+	if _, err := DecodeMeasured(make([]byte, measuredLimit+1)); err == nil {
 		t.Error("a file without end was read")
 	}
 }
@@ -148,7 +148,7 @@ func FuzzMeasured(f *testing.F) {
 	f.Add([]byte(`{"formatVersion":1,"uring":{"p50Us":3}}`))
 	f.Add([]byte(`{"formatVersion":2}`))
 	f.Fuzz(func(t *testing.T, text []byte) {
-		m, err := decodeMeasured(text)
+		m, err := DecodeMeasured(text)
 		if err == nil && m.FormatVersion != measuredVersion {
 			t.Fatal(m.FormatVersion)
 		}

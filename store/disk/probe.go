@@ -45,10 +45,18 @@ func NewRing(want string, fs FS, dir string, depth int) (Ring, string, error) {
 		// A full disk, for one: the store must start all the same, to serve what it has.
 		return p, "the two could not be compared: " + err.Error(), u.Close()
 	}
-	if pwriteUs*1.1 < uringUs {
+	if fasterEngine(uringUs, pwriteUs) == EnginePwrite {
 		return p, why, u.Close()
 	}
 	return u, why, nil
+}
+
+// fasterEngine prefers io_uring unless pwrite is more than a tenth faster.
+func fasterEngine(uringUs, pwriteUs float64) string {
+	if pwriteUs*1.1 < uringUs {
+		return EnginePwrite
+	}
+	return EngineUring
 }
 
 // probed is what a synced write costs with each of the two, and where that is known from.
@@ -59,7 +67,7 @@ func probed(fs FS, dir string, uring, pwrite Ring) (uringUs, pwriteUs float64, w
 		err = m.Fits(dir)
 	}
 	switch {
-	case err == nil && m.comparesRings():
+	case err == nil && m.Engine() != "":
 		why = fmt.Sprintf("synced 16 KiB write as measured on %s: io_uring %.0f us, pwrite %.0f us", m.MeasuredAt.Format(time.DateOnly), m.Uring.P50Us, m.Pwrite.P50Us)
 		return m.Uring.P50Us, m.Pwrite.P50Us, why, nil
 	case err != nil && !errors.Is(err, iofs.ErrNotExist):
