@@ -14,6 +14,7 @@ type Result struct {
 	Values  []Changed `json:"values"`
 	Files   []string  `json:"files"`
 	Refused []string  `json:"refused"`
+	Notes   []string  `json:"notes"`
 }
 
 // Changed is a value that was set.
@@ -23,7 +24,7 @@ type Changed struct {
 	To   string `json:"to"`
 }
 
-func newResult() Result { return Result{Values: []Changed{}, Files: []string{}, Refused: []string{}} }
+func newResult() Result { return Result{Values: []Changed{}, Files: []string{}, Refused: []string{}, Notes: []string{}} }
 
 func (r *Result) refuse(format string, args ...any) {
 	r.Refused = append(r.Refused, fmt.Sprintf(format, args...))
@@ -55,7 +56,7 @@ func same(file, a, b string) bool {
 // is about the undo file, and then nothing has been changed; what was not done for other reasons is in Result.Refused.
 func Apply(t Tree, undoFile string, p Plan) (Result, error) {
 	res := newResult()
-	res.Refused = append(res.Refused, p.Refused...)
+	res.Refused, res.Notes = append(res.Refused, p.Refused...), append(res.Notes, p.Notes...)
 	r, err := loadRecord(t, undoFile)
 	if err != nil {
 		return res, err

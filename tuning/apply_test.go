@@ -146,6 +146,23 @@ func TestKeptFiles(t *testing.T) {
 	}
 }
 
+// TestOverridden: a file that is read later than ours and says otherwise is named.
+func TestOverridden(t *testing.T) {
+	h := makeHost(t, "metal-nvme")
+	h.write(t, "/etc/sysctl.conf", "# mine\nvm.swappiness=60\nvm.dirty_bytes = 268435456\n")
+	h.write(t, "/etc/sysctl.d/99-x.conf", "-net/ipv4/tcp_max_syn_backlog = 128\nvm.min_free_kbytes = 126976\n")
+	h.write(t, "/etc/sysctl.d/10-x.conf", "vm.min_free_kbytes = 1\n")
+	host := h.host()
+	r := NewReport(Probe(host, Options{Dir: "/data/store"}), Auto)
+	want := []string{
+		"/etc/sysctl.conf says vm.swappiness = 60 and is read later: change it there", "/etc/sysctl.conf says vm.dirty_bytes = 268435456 and is read later: change it there",
+		"/etc/sysctl.d/99-x.conf says net.ipv4.tcp_max_syn_backlog = 128 and is read later: change it there",
+	}
+	if res := must(Apply(host.Tree, undoName, plan(t, host.Tree, r, true))); !slices.Equal(res.Notes, want) {
+		t.Error(res.Notes)
+	}
+}
+
 // TestKeptIsOurs: a file of somebody else's is left alone, and said to be.
 func TestKeptIsOurs(t *testing.T) {
 	h := makeHost(t, "metal-nvme")
@@ -378,6 +395,28 @@ func FuzzKept(f *testing.F) {
 		if !ok || keptText(k, again) != once {
 			t.Fatalf("%q\n%q", once, keptText(k, again))
 		}
+	})
+}
+
+// FuzzTexts: no text of the kernel's makes a reader of it fail, and no number comes out that was not in it.
+func FuzzTexts(f *testing.F) {
+	f.Add("always [madvise] never", "Max open files            1024                 4096                 files")
+	f.Add("0-3,8", "MemTotal:       32688624 kB")
+	f.Fuzz(func(t *testing.T, a, b string) {
+		if chosen, all := choice(a); chosen != "" && !slices.Contains(all, chosen) {
+			t.Fatalf("%q of %q", chosen, all)
+		}
+		if n := ranges(a); n < 0 || n > maxProcessors*(strings.Count(a, ",")+1) {
+			t.Fatal(n)
+		}
+		soft, hard := limit(b, "Max open files")
+		if n := min(soft, hard, limitNumber(a), kibibytes(field(b, "MemTotal")), number(a)); n < -1 {
+			t.Fatal(n)
+		}
+		if mask := processorMask(a); len(mask) > maxProcessors/4+maxProcessors/32+1 {
+			t.Fatal(len(mask))
+		}
+		reserved(a, 10911)
 	})
 }
 

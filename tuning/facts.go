@@ -101,7 +101,7 @@ type StoreFacts struct {
 	TotalBytes  int64          `json:"totalBytes"`
 	FreeBytes   int64          `json:"freeBytes"` // for a process that is not root
 	FreeInodes  int64          `json:"freeInodes"`
-	Measured    *disk.Measured `json:"measured"` // by probe-disk; nil: not yet
+	Measured    *disk.Measured `json:"measured"` // by probe-disk; nil: not yet, or not any more, which MeasuredWhy says
 	MeasuredWhy string         `json:"measuredWhy"`
 }
 

@@ -114,7 +114,13 @@ func check(t *testing.T, err error) {
 
 // host is the tree as Probe takes it.
 func (h *madeHost) host() Host {
-	return Host{Tree: &kernelTree{Tree: Under(h.root), locked: h.locked}, Space: func(string) (disk.Space, error) { return h.space, nil }, TryRing: func() error { return h.ring }}
+	return Host{Tree: &kernelTree{Tree: Under(h.root), locked: h.locked}, Space: func(string) (disk.Space, error) { return h.space, nil }, TryRing: func() error { return h.ring },
+		Fits: func(m *disk.Measured, _ string) error {
+			if m.Device != "x" {
+				return errors.New("measured on another file system")
+			}
+			return nil
+		}}
 }
 
 // kernelTree answers writes as a kernel does: lists keep their words, bytes and ratios exclude each other, a scheduler brings its own

@@ -34,7 +34,7 @@ func filesArea() area {
 		},
 		{
 			key: "fs.file-max", want: "262144 or more", files: []string{"/proc/sys/fs/file-max"},
-			why:    "Open files of the whole host together. The kernel's default is a tenth of memory in KiB, or no limit at all on new kernels; only a small machine, or an article, has less than one broker may need.",
+			why:    "Open files of the whole host together. The kernel's default is a tenth of memory in KiB, and systemd lifts it altogether; only a small machine, or an article, has less than one broker may need.",
 			source: "Linux kernel documentation, sysctl/fs", gain: "accept(2) does not fail for everybody", sure: Documented,
 			judge: func(f *Facts) []finding {
 				n := f.Files.MaxFiles

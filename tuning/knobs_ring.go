@@ -32,10 +32,10 @@ func ringArea() area {
 			source: "io_uring(7); Docker documentation, Seccomp security profiles", gain: "as above", risk: "as above", sure: Documented, judge: judgeRing,
 		},
 		{
-			key: "kernel", want: "5.17 or newer; 6.5 for cachestat", inside: true, files: []string{"/proc/sys/kernel/osrelease"},
-			why: "5.17 lets the ring skip what is not asked for, which the event loops' own commits need; before it a goroutine commits. 6.5 tells what of a file is in memory without mapping it. " +
+			key: "kernel", want: "5.17 or newer", inside: true, files: []string{"/proc/sys/kernel/osrelease"},
+			why: "5.17 lets the ring skip what is not asked for, which the event loops' own commits need; before it a goroutine commits. " +
 				"Nothing is refused on an older one.",
-			source: "docs/ARCHITECTURE.md and docs/adr/0004 of this project; cachestat(2)", gain: "processor time of a commit: 33 against 37 us a message at 20,000 a second", risk: "that of a new kernel", sure: Measured,
+			source: "docs/ARCHITECTURE.md and docs/adr/0004 of this project", gain: "processor time of a commit: 33 against 37 us a message at 20,000 a second", risk: "that of a new kernel", sure: Measured,
 			judge: func(f *Facts) []finding {
 				r := finding{state: Good, now: f.Kernel.Release}
 				if r.now == "" {

@@ -15,7 +15,12 @@ const (
 )
 
 func storeArea() area {
-	return area{name: "store", about: "The file system that the store lies on.", knobs: []knob{
+	return area{name: "store", about: "The file system that the store lies on.", knobs: append(safeKnobs(), append(costKnobs(), roomKnobs()...)...)}
+}
+
+// safeKnobs are about what a file system keeps.
+func safeKnobs() []knob {
+	return []knob{
 		{
 			key: "filesystem", want: "ext4 or xfs, on a disk of its own where the load is high", danger: true, inside: true, files: []string{"/proc/self/mountinfo"},
 			why: "The broker writes zeros ahead, overwrites them and syncs; ext4 and xfs then write the data and nothing else. A file system that copies on write makes every sync a new tree, one on the network " +
@@ -29,6 +34,18 @@ func storeArea() area {
 			source: ext4DocSource, gain: "acknowledged messages survive a power cut", risk: "syncs take as long as they take", sure: Documented,
 			judge: func(f *Facts) []finding { return without(f, "barriers are on", "barrier=1", "nobarrier", "barrier=0") },
 		},
+		{
+			key: "mount.ro", want: "rw", danger: true, inside: true, files: []string{"/proc/self/mountinfo"},
+			why:    "ext4 turns read-only by itself after an error (errors=remount-ro). The broker then serves what it has and takes nothing; the kernel's log says what happened.",
+			source: ext4DocSource, gain: "messages can be stored", sure: Documented,
+			judge: func(f *Facts) []finding { return without(f, "rw", "rw", "ro") },
+		},
+	}
+}
+
+// costKnobs are about what it makes of a write or a read.
+func costKnobs() []knob {
+	return []knob{
 		{
 			key: "mount.data", want: "data=ordered, the default", inside: true, files: []string{"/proc/self/mountinfo"},
 			why:    "data=journal writes everything twice, first into the journal, and does without direct writes, which the broker zeroes segments with.",
@@ -49,12 +66,6 @@ func storeArea() area {
 			why:    "With sync every write of every file waits for the disk: queue and index files too, which the broker writes together once a second, and syncs when it has to.",
 			source: "mount(8)", gain: "only what has to wait for the disk does", sure: Documented,
 			judge: func(f *Facts) []finding { return without(f, "not mounted with sync", "async", "sync") },
-		},
-		{
-			key: "mount.ro", want: "rw", danger: true, inside: true, files: []string{"/proc/self/mountinfo"},
-			why:    "ext4 turns read-only by itself after an error (errors=remount-ro). The broker then serves what it has and takes nothing; the kernel's log says what happened.",
-			source: ext4DocSource, gain: "messages can be stored", sure: Documented,
-			judge: func(f *Facts) []finding { return without(f, "rw", "rw", "ro") },
 		},
 		{
 			key: "mount.atime", want: "noatime", inside: true, files: []string{"/proc/self/mountinfo"},
@@ -78,6 +89,12 @@ func storeArea() area {
 				return one(r)
 			},
 		},
+	}
+}
+
+// roomKnobs are about what it has left.
+func roomKnobs() []knob {
+	return []knob{
 		{
 			key: "space", want: fmt.Sprintf("at least %s and %d percent free", size(freeEnough), 100-fullPercent), danger: true, inside: true,
 			why: "Above diskMaxUsedSpaceRatio (75 percent) expired segments are deleted at any hour, above diskSpaceCleanForciblyRatio (85) whatever their age, and above diskSpaceWarningLevelRatio (90) " +
@@ -100,7 +117,7 @@ func storeArea() area {
 				return one(r)
 			},
 		},
-	}}
+	}
 }
 
 // without is good if none of the options is in force.

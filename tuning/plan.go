@@ -1,7 +1,9 @@
 package tuning
 
 import (
+	"cmp"
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 )
@@ -66,9 +68,15 @@ func parseKept(kind keptIn, text string) (lines []Line, ok bool) {
 	return lines, true
 }
 
-// keptText is the file with those lines, in order of their names.
+// keptText is the file with those lines, in order of their names; but schedulers come first, since a new one brings its own depth.
 func keptText(kind keptIn, lines []Line) string {
-	slices.SortFunc(lines, func(a, b Line) int { return strings.Compare(a.Name, b.Name) })
+	rank := func(l Line) int {
+		if strings.Contains(l.Name, "ATTR{queue/scheduler}") {
+			return 0
+		}
+		return 1
+	}
+	slices.SortFunc(lines, func(a, b Line) int { return cmp.Or(rank(a)-rank(b), strings.Compare(a.Name, b.Name)) })
 	var b strings.Builder
 	b.WriteString(keptHead + forms[kind].head)
 	for _, l := range lines {
@@ -89,12 +97,13 @@ type Plan struct {
 	Writes  []Write  `json:"writes"`
 	Files   []File   `json:"files"`
 	Refused []string `json:"refused"` // what is not done, and why
+	Notes   []string `json:"notes"`   // what else somebody has to know
 }
 
 // MakePlan turns advice into writes and, if it is to be kept, files. What was applied before is kept too, and what such a file
 // of ours already says stays there, so that a second time changes nothing. It reads and changes nothing.
 func MakePlan(t Tree, f *Facts, all []Advice, keep bool, applied []Write) Plan {
-	p := Plan{Writes: []Write{}, Files: []File{}, Refused: []string{}}
+	p := Plan{Writes: []Write{}, Files: []File{}, Refused: []string{}, Notes: []string{}}
 	lines := map[keptIn][]Line{}
 	add := func(all []Line) {
 		for _, l := range all {
@@ -120,7 +129,38 @@ func MakePlan(t Tree, f *Facts, all []Advice, keep bool, applied []Write) Plan {
 			p.keep(t, kind, keptFile(kind, f.Files.Unit), lines[kind])
 		}
 	}
+	p.Notes = append(p.Notes, overridden(t, lines[inSysctl])...)
 	return p
+}
+
+// overridden names files that are read after ours and say something else.
+func overridden(t Tree, lines []Line) (notes []string) {
+	ours := path.Base(keptFiles[inSysctl])
+	names, err := t.ReadDir(path.Dir(keptFiles[inSysctl]))
+	if err != nil {
+		names = nil // there is none yet
+	}
+	later := []string{"/etc/sysctl.conf"}
+	for _, n := range names {
+		if strings.HasSuffix(n, ".conf") && n > ours {
+			later = append(later, path.Join(path.Dir(keptFiles[inSysctl]), n))
+		}
+	}
+	for _, name := range later {
+		text, err := t.ReadFile(name)
+		if err != nil {
+			continue // most hosts have no sysctl.conf any more
+		}
+		for line := range strings.Lines(string(text)) {
+			key, value, ok := strings.Cut(line, "=")
+			key = strings.ReplaceAll(strings.TrimLeft(strings.TrimSpace(key), "-"), "/", ".")
+			i := slices.IndexFunc(lines, func(l Line) bool { return l.Name == key })
+			if value = strings.Join(strings.Fields(value), " "); ok && i >= 0 && value != lines[i].Value {
+				notes = append(notes, fmt.Sprintf("%s says %s = %s and is read later: change it there", name, key, value))
+			}
+		}
+	}
+	return notes
 }
 
 func keptFile(kind keptIn, unit string) string {

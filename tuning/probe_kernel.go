@@ -27,7 +27,7 @@ func (p *prober) kernel() KernelFacts {
 // container is what shows that a container runs this process, or "".
 func (p *prober) container() string {
 	for _, name := range []string{"/.dockerenv", "/run/.containerenv", "/run/systemd/container"} {
-		if _, err := p.Mode(name); err == nil {
+		if _, err := p.Mode(name); err == nil && !p.firstProcesses() {
 			return name
 		}
 	}
@@ -46,6 +46,15 @@ func (p *prober) container() string {
 		}
 	}
 	return ""
+}
+
+// firstProcesses says that these are the processes that the kernel started with. A virtual machine may have been made of a container's
+// files, with what marks them.
+func (p *prober) firstProcesses() bool {
+	const first = "pid:[4026531836]" // PROC_PID_INIT_INO of the kernel's, the same everywhere
+	at, err := p.Readlink("/proc/self/ns/pid")
+	p.failed("/proc/self/ns/pid", err)
+	return err == nil && at == first
 }
 
 // virtual is the hypervisor as the firmware and the processor tell it.

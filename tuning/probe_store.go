@@ -50,8 +50,12 @@ func (p *prober) measured(s *StoreFacts) {
 		return
 	}
 	m, err := disk.DecodeMeasured([]byte(text))
+	if err == nil {
+		err = p.Fits(m, path.Dir(name))
+	}
 	if err != nil {
 		s.MeasuredWhy = err.Error()
+		return
 	}
 	s.Measured = m
 }

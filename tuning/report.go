@@ -189,6 +189,9 @@ func (p *Plan) Script(t Tree, w io.Writer) error {
 	for _, r := range p.Refused {
 		fmt.Fprintf(&b, "# not done: %s\n", r)
 	}
+	for _, n := range p.Notes {
+		fmt.Fprintf(&b, "# %s\n", n)
+	}
 	if b.Len() == 0 {
 		b.WriteString("# nothing to do\n")
 	}
@@ -207,6 +210,9 @@ func (r *Result) Text(w io.Writer) error {
 	}
 	for _, s := range r.Refused {
 		fmt.Fprintf(&b, "not done  %s\n", s)
+	}
+	for _, s := range r.Notes {
+		fmt.Fprintf(&b, "note      %s\n", s)
 	}
 	_, err := io.WriteString(w, b.String())
 	return err

@@ -20,6 +20,8 @@ type Tree interface {
 	ReadDir(name string) ([]string, error)
 	// Resolve follows all symbolic links.
 	Resolve(name string) (string, error)
+	// Readlink is what one symbolic link says; it need not lead anywhere.
+	Readlink(name string) (string, error)
 	// Mode of a file or directory; fs.ErrNotExist without one.
 	Mode(name string) (fs.FileMode, error)
 	// Set writes into a file that is there, as the kernel's are.
@@ -39,6 +41,8 @@ type Host struct {
 	Space func(dir string) (disk.Space, error)
 	// TryRing says why no io_uring can be had; nil: it can.
 	TryRing func() error
+	// Fits says why a measurement that lies in dir does not hold for it (any more); nil: it does.
+	Fits func(m *disk.Measured, dir string) error
 }
 
 // This is the machine that the process runs on.
@@ -49,7 +53,7 @@ func This() Host {
 			return err
 		}
 		return r.Close()
-	}}
+	}, Fits: (*disk.Measured).Fits}
 }
 
 // Under is the tree below a directory of this machine.
@@ -90,6 +94,8 @@ func (t osTree) Resolve(name string) (string, error) {
 	}
 	return "/" + strings.TrimPrefix(strings.TrimPrefix(path, root), "/"), nil
 }
+
+func (t osTree) Readlink(name string) (string, error) { return os.Readlink(t.at(name)) }
 
 func (t osTree) Mode(name string) (fs.FileMode, error) {
 	i, err := os.Stat(t.at(name))

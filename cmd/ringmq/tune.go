@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -88,6 +89,8 @@ func (o *tuneOptions) check() error {
 		return fmt.Errorf("--persist goes with --apply, or with --dry-run")
 	case o.force && !o.undo:
 		return fmt.Errorf("--force goes with --undo")
+	case o.pid < 0 || o.pid > 0 && !exists(filepath.Join(o.root, "proc", strconv.Itoa(o.pid))):
+		return fmt.Errorf("--pid %d: there is no such process", o.pid)
 	case !filepath.IsAbs(o.undoFile) || filepath.Clean(o.undoFile) != o.undoFile:
 		return fmt.Errorf("--undo-file %s is no absolute path", o.undoFile)
 	}
@@ -195,6 +198,9 @@ func (o *tuneOptions) look(out io.Writer) error {
 	}
 	if err := result.Text(out); err != nil {
 		return err
+	}
+	if !r.Facts.Kernel.Root && len(result.Refused) > 0 {
+		fmt.Fprintln(out, "only root may set these")
 	}
 	if n := len(result.Values) + len(result.Files); n > 0 {
 		fmt.Fprintf(out, "what was there before is in %s; ringmq tune --undo puts it back\n", o.undoFile)
