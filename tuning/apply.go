@@ -24,7 +24,9 @@ type Changed struct {
 	To   string `json:"to"`
 }
 
-func newResult() Result { return Result{Values: []Changed{}, Files: []string{}, Refused: []string{}, Notes: []string{}} }
+func newResult() Result {
+	return Result{Values: []Changed{}, Files: []string{}, Refused: []string{}, Notes: []string{}}
+}
 
 func (r *Result) refuse(format string, args ...any) {
 	r.Refused = append(r.Refused, fmt.Sprintf(format, args...))

@@ -137,6 +137,9 @@ func (r *Report) unseen() string {
 	if r.Facts.Kernel.Release == "" {
 		b.WriteString("/proc is not here, or not open to this user: next to nothing of the kernel could be seen\n")
 	}
+	if r.Facts.CPU.Online == 0 {
+		b.WriteString("/sys is not here, or not open to this user: processors, devices, huge pages and network cards could not be seen\n")
+	}
 	if len(r.Facts.Unseen) == 0 {
 		return b.String()
 	}
