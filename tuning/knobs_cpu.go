@@ -22,16 +22,17 @@ func cpuArea() area {
 		},
 		{
 			key: "cpu.numa", want: "the broker on the node of its disk and its network card", files: []string{"/sys/devices/system/node"},
-			why: "mqbroker starts with numactl --interleave=all, because a heap of 8 GiB fits no node alone. This broker's memory is about 250 MiB and fits any, so it is better off on one node, with its " +
-				"devices: NUMAPolicy=bind, NUMAMask= and CPUAffinity= in the unit, or numactl --cpunodebind=N --membind=N. Page cache is shared by all nodes either way.",
-			source: "systemd.exec(5), numactl(8); runbroker.sh of RocketMQ", gain: "no reads across the nodes' link", risk: "only the processors of that node work for it", sure: Judged,
+			why: "mqbroker starts with numactl --interleave=all where numactl is installed, which spreads a heap of 8 GiB over the nodes. This broker's memory is about 250 MiB and better off on one node, with its devices: " +
+				"NUMAPolicy=preferred, NUMAMask= and CPUAffinity= in the unit, or numactl --cpunodebind=N --preferred=N. Preferred and not bound: page cache is taken by the same policy, " +
+				"and a broker that is bound leaves the other nodes' memory unused.",
+			source: "systemd.exec(5), numactl(8); Linux kernel documentation, NUMA Memory Policy; runbroker.sh of RocketMQ", gain: "few reads across the nodes' link", risk: "only the processors of that node work for it", sure: Judged,
 			judge: func(f *Facts) []finding {
 				if f.CPU.Nodes == 0 {
 					return one(finding{})
 				}
 				r := finding{state: Good, now: fmt.Sprintf("%d", f.CPU.Nodes), here: "one node: nothing to choose"}
 				if f.CPU.Nodes > 1 {
-					r.state, r.here, r.want = Consider, "", "bound to one node"
+					r.state, r.here, r.want = Consider, "", "on one node, preferred"
 					for i := range f.Devices {
 						if d := &f.Devices[i]; d.Leaf && d.Node >= 0 {
 							r.here = fmt.Sprintf("%s hangs on node %d", d.Name, d.Node)
@@ -43,8 +44,8 @@ func cpuArea() area {
 			},
 		},
 		{
-			key: "kernel.numa_balancing", want: "0 where the broker is bound to a node", files: []string{"/proc/sys/kernel/numa_balancing"},
-			why: "The kernel makes pages fault on purpose to see who uses them, and moves them. For a program that is bound, or whose memory is small, these are faults for nothing; " +
+			key: "kernel.numa_balancing", want: "0 where the broker is kept on a node", files: []string{"/proc/sys/kernel/numa_balancing"},
+			why: "The kernel makes pages fault on purpose to see who uses them, and moves them. For a program that stays on a node, or whose memory is small, these are faults for nothing; " +
 				"other programs on a host with several nodes may gain.",
 			source: "Linux kernel documentation, sysctl/kernel", gain: "fewer faults", risk: "other programs lose the help", sure: Judged,
 			judge: func(f *Facts) []finding {

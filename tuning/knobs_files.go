@@ -26,7 +26,7 @@ func filesArea() area {
 		},
 		{
 			key: "fs.nr_open", want: "1048576, the kernel's default, or more", files: []string{"/proc/sys/fs/nr_open"},
-			why:    "No process may be given a higher nofile than this. A unit that asks for more does not start with less: systemd cuts it, setrlimit(2) fails.",
+			why:    "No process may be given a higher nofile than this: what a unit asks for beyond it systemd cuts, and setrlimit(2) of anybody else fails.",
 			source: "Linux kernel documentation, sysctl/fs", gain: "the limit of the unit is what it says", sure: Documented,
 			judge: func(f *Facts) []finding {
 				return numberIs("fs.nr_open", f.Files.MaxOpen, f.Files.MaxOpen >= openWanted, openWanted, "")

@@ -159,7 +159,7 @@ func steeringKnobs() []knob {
 		{
 			key: "net.*.irq", want: "the card's interrupts on several processors", files: []string{"/proc/irq/"},
 			why:    "A card with several queues has an interrupt for each. If all of them fall on one processor the queues are worth nothing. irqbalance spreads them, or /proc/irq/N/smp_affinity_list by hand.",
-			source: scaling + "; Linux kernel documentation, SMP IRQ affinity", gain: "the same", risk: "none", sure: Documented, judge: judgeInterrupts,
+			source: scaling + "; Linux kernel documentation, SMP IRQ affinity", gain: "no processor at its end while the others idle", sure: Documented, judge: judgeInterrupts,
 		},
 	}
 }

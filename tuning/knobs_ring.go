@@ -29,13 +29,14 @@ func ringArea() area {
 			key: "io_uring", want: "to be had", inside: true, files: []string{"/proc/self/status"},
 			why: "A kernel before 5.1 has no io_uring, one before 5.17 none that can ring the event loop's bell. Docker's and containerd's default seccomp profiles refuse its calls; a profile that allows " +
 				"io_uring_setup, io_uring_enter and io_uring_register brings it back.",
-			source: "io_uring(7); Docker documentation, Seccomp security profiles", gain: "as above", risk: "as above", sure: Documented, judge: judgeRing,
+			source: "io_uring(7); Docker documentation, Seccomp security profiles", gain: "lower latency with few senders, as measured for kernel.io_uring_disabled",
+			risk: "one more part of the kernel is open to the container", sure: Documented, judge: judgeRing,
 		},
 		{
 			key: "kernel", want: "5.17 or newer", inside: true, files: []string{"/proc/sys/kernel/osrelease"},
 			why: "5.17 lets the ring skip what is not asked for, which the event loops' own commits need; before it a goroutine commits. " +
 				"Nothing is refused on an older one.",
-			source: "docs/ARCHITECTURE.md and docs/adr/0004 of this project", gain: "processor time of a commit: 33 against 37 us a message at 20,000 a second", risk: "that of a new kernel", sure: Measured,
+			source: "docs/ARCHITECTURE.md and docs/adr/0004 of this project", gain: "event loops start their commits themselves; docs/adr/0004 has what that saved", risk: "that of a new kernel", sure: Documented,
 			judge: func(f *Facts) []finding {
 				r := finding{state: Good, now: f.Kernel.Release}
 				if r.now == "" {

@@ -30,7 +30,7 @@ func safeKnobs() []knob {
 		{
 			key: "mount.barrier", want: "no nobarrier, no barrier=0", danger: true, inside: true, files: []string{"/proc/self/mountinfo"},
 			why: "A barrier is what makes fdatasync empty the disk's own cache. Without it a sync returns sooner because it does less, and a power cut takes messages that were acknowledged. " +
-				"On a disk with a battery the kernel leaves the flush out by itself. xfs has no such option since 4.19.",
+				"A disk that says that its cache is safe is not asked to flush in any case. xfs has no such option since 4.19.",
 			source: ext4DocSource, gain: "acknowledged messages survive a power cut", risk: "syncs take as long as they take", sure: Documented,
 			judge: func(f *Facts) []finding { return without(f, "barriers are on", "barrier=1", "nobarrier", "barrier=0") },
 		},

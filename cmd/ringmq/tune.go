@@ -91,6 +91,8 @@ func (o *tuneOptions) check() error {
 		return fmt.Errorf("--force goes with --undo")
 	case o.pid < 0 || o.pid > 0 && !exists(filepath.Join(o.root, "proc", strconv.Itoa(o.pid))):
 		return fmt.Errorf("--pid %d: there is no such process", o.pid)
+	case strings.ContainsAny(o.unit, "/ ") || o.unit == "" || strings.ContainsAny(o.user, " \t\n") || o.user == "":
+		return fmt.Errorf("--unit %q, --user %q: each is one name", o.unit, o.user)
 	case !filepath.IsAbs(o.undoFile) || filepath.Clean(o.undoFile) != o.undoFile:
 		return fmt.Errorf("--undo-file %s is no absolute path", o.undoFile)
 	}

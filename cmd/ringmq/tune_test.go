@@ -139,16 +139,17 @@ func TestTuneConfiguration(t *testing.T) {
 
 func TestTuneRefuses(t *testing.T) {
 	for want, args := range map[string][]string{
-		`output "xml": table or json`:                                    {"-o", "xml"},
-		"--undo takes back what --apply did: give one of them":           {"--undo", "--apply"},
-		"--persist goes with --apply, or with --dry-run":                 {"--persist"},
-		"--force goes with --undo":                                       {"--force"},
-		"--undo-file x is no absolute path":                              {"--undo-file", "x"},
-		"--pid 4194999: there is no such process":                        {"--pid", "4194999"},
-		`profile "big" is none of auto, production, development, conta`:  {"--profile", "big"},
-		"there is no advice about vm.swapiness on this host":             {"--root", madeTree(t), "--only", "vm.swapiness"},
-		"undo file: read":                                                {"--root", madeTree(t), "--undo", "--undo-file", "/proc"},
-		"--limit 1h0m0s: up to 18s":                                      {"probe-disk", "--limit", "1h"},
+		`output "xml": table or json`:                                   {"-o", "xml"},
+		"--undo takes back what --apply did: give one of them":          {"--undo", "--apply"},
+		"--persist goes with --apply, or with --dry-run":                {"--persist"},
+		"--force goes with --undo":                                      {"--force"},
+		"--undo-file x is no absolute path":                             {"--undo-file", "x"},
+		`--unit "../x.service", --user "*": each is one name`:           {"--unit", "../x.service"},
+		"--pid 4194999: there is no such process":                       {"--pid", "4194999"},
+		`profile "big" is none of auto, production, development, conta`: {"--profile", "big"},
+		"there is no advice about vm.swapiness on this host":            {"--root", madeTree(t), "--only", "vm.swapiness"},
+		"undo file: read":           {"--root", madeTree(t), "--undo", "--undo-file", "/proc"},
+		"--limit 1h0m0s: up to 18s": {"probe-disk", "--limit", "1h"},
 		"the store is not there yet; make its directory, as the user th": {"probe-disk", "--store", filepath.Join(t.TempDir(), "none")},
 	} {
 		if out, err := tuned(t, args...); err == nil || !strings.HasPrefix(err.Error(), want) {
