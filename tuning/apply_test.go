@@ -146,6 +146,79 @@ func TestKeptFiles(t *testing.T) {
 	}
 }
 
+// dyingTree does so many changes and then none any more, as for a process that was killed.
+type dyingTree struct {
+	Tree
+	left int
+}
+
+var errDead = errors.New("dead")
+
+func (d *dyingTree) change(do func() error) error {
+	if d.left <= 0 {
+		return errDead
+	}
+	d.left--
+	return do()
+}
+
+func (d *dyingTree) Set(name, value string) error {
+	return d.change(func() error { return d.Tree.Set(name, value) })
+}
+
+func (d *dyingTree) Replace(name string, text []byte, mode fs.FileMode) error {
+	return d.change(func() error { return d.Tree.Replace(name, text, mode) })
+}
+
+func (d *dyingTree) Mkdir(name string) error {
+	return d.change(func() error { return d.Tree.Mkdir(name) })
+}
+
+func (d *dyingTree) Remove(name string) error {
+	return d.change(func() error { return d.Tree.Remove(name) })
+}
+
+// TestKilled: wherever Apply is killed, or Undo after it, the next Undo puts back what was there. Only a directory may stay that was
+// made for an undo file and never got it.
+func TestKilled(t *testing.T) {
+	o := Options{Dir: "/data/store", Unit: "ringmq.service"}
+	for _, undoing := range []bool{false, true} {
+		for n := 0; ; n++ {
+			h := makeHost(t, "metal-nvme")
+			h.normal(t)
+			host := h.host()
+			before := snapshot(t, h.root)
+			p := plan(t, host.Tree, NewReport(Probe(host, o), Auto), true)
+			dying := &dyingTree{host.Tree, n}
+			if undoing {
+				must(Apply(host.Tree, undoName, p))
+				_, _ = Undo(dying, undoName, false) // says that it could not
+			} else {
+				_, _ = Apply(dying, undoName, p)
+			}
+			if res := must(Undo(host.Tree, undoName, false)); len(res.Refused) > 0 {
+				t.Errorf("killed after %d changes: %v", n, res.Refused)
+			}
+			after := snapshot(t, h.root)
+			for name, text := range after {
+				if _, was := before[name]; !was && strings.HasPrefix(name, "/var") && strings.HasPrefix(text, "d") {
+					delete(after, name)
+				}
+			}
+			alike(t, before, after, "killed")
+			if t.Failed() {
+				t.Fatalf("killed after %d changes, undoing: %v", n, undoing)
+			}
+			if dying.left > 0 {
+				if n < len(p.Writes)+len(p.Files) {
+					t.Fatalf("only %d changes were made", n)
+				}
+				break
+			}
+		}
+	}
+}
+
 // TestOverridden: a file that is read later than ours and says otherwise is named.
 func TestOverridden(t *testing.T) {
 	h := makeHost(t, "metal-nvme")
