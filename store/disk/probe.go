@@ -3,6 +3,7 @@ package disk
 import (
 	"errors"
 	"fmt"
+	iofs "io/fs"
 	"os"
 	"path/filepath"
 	"sort"
@@ -17,7 +18,8 @@ const (
 )
 
 // NewRing returns the engine that is wanted for files under dir, and one line that says why it is this one. "auto" takes
-// io_uring where the kernel allows it, unless a short probe in dir finds pwrite more than a tenth faster.
+// io_uring where the kernel allows it, unless pwrite is more than a tenth faster: as a long measurement found that was kept in dir (see
+// Measured) and still fits, and otherwise by a short probe in dir.
 func NewRing(want string, fs FS, dir string, depth int) (Ring, string, error) {
 	_, host := fs.(osFS)
 	switch want {
@@ -38,13 +40,12 @@ func NewRing(want string, fs FS, dir string, depth int) (Ring, string, error) {
 		return NewPwriteRing(depth), err.Error(), nil
 	}
 	p := NewPwriteRing(depth)
-	uringUs, pwriteUs, err := compareRings(fs, dir, u, p)
+	uringUs, pwriteUs, why, err := probed(fs, dir, u, p)
 	if err != nil {
 		// A full disk, for one: the store must start all the same, to serve what it has.
 		return p, "the two could not be compared: " + err.Error(), u.Close()
 	}
-	why := fmt.Sprintf("synced 16 KiB write here: io_uring %.0f us, pwrite %.0f us", uringUs, pwriteUs)
-	if pwriteUs*1.1 < uringUs {
+	if fasterEngine(uringUs, pwriteUs) == EnginePwrite {
 		return p, why, u.Close()
 	}
 	return u, why, nil
@@ -59,6 +60,32 @@ func NewReadRing(want string, fs FS, depth int) Ring {
 		}
 	}
 	return NewPwriteRing(depth)
+}
+
+// fasterEngine prefers io_uring unless pwrite is more than a tenth faster.
+func fasterEngine(uringUs, pwriteUs float64) string {
+	if pwriteUs*1.1 < uringUs {
+		return EnginePwrite
+	}
+	return EngineUring
+}
+
+// probed is what a synced write costs with each of the two, and where that is known from.
+func probed(fs FS, dir string, uring, pwrite Ring) (uringUs, pwriteUs float64, why string, err error) {
+	aside := ""
+	m, err := LoadMeasured(fs, dir)
+	if err == nil {
+		err = m.Fits(dir)
+	}
+	switch {
+	case err == nil && m.Engine() != "":
+		why = fmt.Sprintf("synced 16 KiB write as measured on %s: io_uring %.0f us, pwrite %.0f us", m.MeasuredAt.Format(time.DateOnly), m.Uring.P50Us, m.Pwrite.P50Us)
+		return m.Uring.P50Us, m.Pwrite.P50Us, why, nil
+	case err != nil && !errors.Is(err, iofs.ErrNotExist):
+		aside = fmt.Sprintf("; %s not used: %v", MeasuredFile, err)
+	}
+	uringUs, pwriteUs, err = compareRings(fs, dir, uring, pwrite)
+	return uringUs, pwriteUs, fmt.Sprintf("synced 16 KiB write here: io_uring %.0f us, pwrite %.0f us%s", uringUs, pwriteUs, aside), err
 }
 
 const (

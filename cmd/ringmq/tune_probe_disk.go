@@ -1,0 +1,143 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"syscall"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"ringmq/store/disk"
+	"ringmq/tuning"
+)
+
+const (
+	measureTime  = 12 * time.Second
+	measureLimit = 18 * time.Second // so that all of it is over within 20
+)
+
+func newProbeDisk() *cobra.Command {
+	o := tuneOptions{source: source{environ: os.Environ()}}
+	limit := measureTime
+	cmd := &cobra.Command{
+		Use: "probe-disk", Short: "Measure the device under the store, for the broker's choice of engine", Args: cobra.NoArgs,
+		Long: "Measure what synced writes cost on the device under the store: fdatasync, fsync and DSYNC, io_uring and ordinary writes, several at a\n" +
+			"time, and a stream. The answer is kept in <store>/ringmq/" + disk.MeasuredFile + ", where a broker finds it at its start; it counts while file system and kernel\n" +
+			"are the same. A scratch file of 64 MiB is written there and removed. A broker that runs meanwhile is slowed down, and slows this down.",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if limit <= 0 || limit > measureLimit {
+				return fmt.Errorf("--limit %s: up to %s", limit, measureLimit)
+			}
+			if o.output != "table" && o.output != "json" {
+				return fmt.Errorf("output %q: table or json", o.output)
+			}
+			dir, _, err := o.where()
+			if err != nil {
+				return err
+			}
+			ctx, stop := untilSignal()
+			defer stop()
+			return probeDisk(ctx, cmd.OutOrStdout(), cmd.ErrOrStderr(), dir, limit, o.output)
+		},
+	}
+	o.storeFlags(cmd)
+	cmd.Flags().DurationVar(&limit, "limit", limit, "how long to measure")
+	cmd.Flags().StringVarP(&o.output, "output", "o", "table", "`form` of what is printed: table or json")
+	return cmd
+}
+
+func probeDisk(ctx context.Context, out, errOut io.Writer, dir string, limit time.Duration, output string) error {
+	owner, err := os.Stat(dir)
+	if err != nil {
+		return fmt.Errorf("the store is not there yet; make its directory, as the user that the broker runs as: %w", err)
+	}
+	if used(dir) {
+		fmt.Fprintln(errOut, "a broker runs on this store: the figures are those beside its load")
+	}
+	ours := filepath.Join(dir, "ringmq")
+	if err := os.Mkdir(ours, 0o755); err == nil {
+		err = giveTo(owner, ours)
+		if err != nil {
+			return err
+		}
+	} else if !errors.Is(err, os.ErrExist) {
+		return err
+	}
+	m, err := disk.Measure(ctx, ours, limit)
+	if err != nil {
+		return err
+	}
+	if err := m.Save(disk.OS(), ours); err != nil {
+		return err
+	}
+	name := filepath.Join(ours, disk.MeasuredFile)
+	if err := giveTo(owner, name); err != nil {
+		return err
+	}
+	if output == "json" {
+		return tuning.WriteJSON(out, m)
+	}
+	return measuredText(out, m, name)
+}
+
+// used says whether a broker, ours or stock, holds the store's lock.
+func used(dir string) bool {
+	name := filepath.Join(dir, "lock")
+	if !exists(name) {
+		return false
+	}
+	l, err := disk.OS().Lock(name)
+	if err == nil {
+		err = l.Close()
+	}
+	return errors.Is(err, disk.ErrLocked)
+}
+
+// giveTo makes the owner of the store that of what root has made in it, so that a broker of another user can replace it.
+func giveTo(store os.FileInfo, name string) error {
+	s, ok := store.Sys().(*syscall.Stat_t)
+	if !ok || os.Geteuid() != 0 {
+		return nil
+	}
+	return os.Chown(name, int(s.Uid), int(s.Gid))
+}
+
+func measuredText(out io.Writer, m *disk.Measured, name string) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(w, "write of %d KiB into zeroed blocks, then\tp50 us\tp99 us\twrites/s\n", m.WriteBytes>>10)
+	row := func(what string, l disk.Latency, perSecond string) {
+		if l.Count > 0 {
+			fmt.Fprintf(w, "%s\t%.0f\t%.0f\t%s\n", what, l.P50Us, l.P99Us, perSecond)
+		}
+	}
+	row("fdatasync", m.Fdatasync, "")
+	row("fsync", m.Fsync, "")
+	row("nothing more: DSYNC", m.Dsync, "")
+	row("fdatasync, by the io_uring engine", m.Uring, "")
+	row("fdatasync, by the pwrite engine", m.Pwrite, "")
+	for _, d := range m.DirectDsync {
+		row(fmt.Sprintf("nothing more: direct DSYNC, %d at a time", d.Writes), d.Latency, fmt.Sprintf("%.0f", d.PerSecond))
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	if m.SequentialBytesPerSecond > 0 {
+		fmt.Fprintf(out, "a stream of 1 MiB writes: %d MiB/s\n", m.SequentialBytesPerSecond>>20)
+	}
+	for _, s := range m.Missing {
+		fmt.Fprintf(out, "not measured: %s\n", s)
+	}
+	engine := m.Engine()
+	if engine == "" {
+		_, err := fmt.Fprintf(out, "kept in %s; it says nothing about one of the engines, so a broker still looks itself\n", name)
+		return err
+	}
+	_, err := fmt.Fprintf(out, "kept in %s: a broker with diskEngine=auto takes %s from its next start on\n", name, engine)
+	return err
+}

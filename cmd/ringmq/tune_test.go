@@ -1,0 +1,183 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"ringmq/store/disk"
+	"ringmq/tuning"
+)
+
+// tuned runs tune over a made tree and returns what it printed, and its exit code.
+func tuned(t *testing.T, args ...string) (string, error) {
+	t.Helper()
+	cmd := newTune()
+	var out bytes.Buffer
+	cmd.SetOut(&out)
+	cmd.SetErr(&out)
+	cmd.SetArgs(args)
+	cmd.SilenceUsage, cmd.SilenceErrors = true, true
+	err := cmd.Execute()
+	return out.String(), err
+}
+
+// madeTree has the files that a few of the advices need.
+func madeTree(t *testing.T) string {
+	t.Helper()
+	root := t.TempDir()
+	for name, text := range map[string]string{
+		"/proc/sys/kernel/osrelease": "6.8.0\n", "/proc/sys/vm/swappiness": "60\n", "/proc/sys/vm/zone_reclaim_mode": "0\n", "/proc/sys/vm/dirty_writeback_centisecs": "360000\n",
+		"/proc/sys/net/ipv4/ip_local_port_range": "1024\t65535\n", "/proc/sys/net/ipv4/ip_local_reserved_ports": "\n", "/etc/sysctl.d/10-other.conf": "vm.swappiness = 60\n",
+	} {
+		if err := os.MkdirAll(filepath.Dir(root+name), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(root+name, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return root
+}
+
+// files is the text of every file below a directory.
+func files(t *testing.T, root string) map[string]string {
+	t.Helper()
+	all := map[string]string{}
+	err := filepath.WalkDir(root, func(name string, d fs.DirEntry, err error) error {
+		if err == nil && d.Type().IsRegular() {
+			var text []byte
+			text, err = os.ReadFile(name)
+			all[strings.TrimPrefix(name, root)] = string(text)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+func sameFiles(t *testing.T, what string, a, b map[string]string) {
+	t.Helper()
+	for _, pair := range [][2]map[string]string{{a, b}, {b, a}} {
+		for name, text := range pair[0] {
+			if other, ok := pair[1][name]; !ok || other != text {
+				t.Errorf("%s: %s differs: %q, %q", what, name, a[name], b[name])
+			}
+		}
+	}
+}
+
+func TestTuneThereAndBack(t *testing.T) {
+	root := madeTree(t)
+	before := files(t, root)
+	only := []string{"--root", root, "--store", "/data/store", "--profile", "production", "--only", "vm.swappiness", "--only", "vm.dirty_writeback*", "--only", "vm.zone_reclaim_mode"}
+	run := func(more ...string) (string, error) { t.Helper(); return tuned(t, append(more, only...)...) }
+
+	out, err := run()
+	if !errors.Is(err, somethingLeft) || !strings.Contains(out, "60 -> 10\n") || !strings.Contains(out, "2 to change (--apply), 1 good\n") {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	out, err = run("--dry-run", "--persist")
+	if !errors.Is(err, somethingLeft) || !strings.HasPrefix(out, "echo '10' > '/proc/sys/vm/swappiness'  # now 60\n") || !strings.Contains(out, "vm.dirty_writeback_centisecs = 500\n") {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	sameFiles(t, "looking", before, files(t, root))
+
+	out, err = run("--apply", "--persist", "-o", "json")
+	var did struct {
+		Result tuning.Result
+		Report tuning.Report
+	}
+	if jsonErr := json.Unmarshal([]byte(out), &did); err != nil || jsonErr != nil || len(did.Result.Values) != 2 || len(did.Result.Files) != 1 || did.Report.Left != 0 {
+		t.Fatalf("%v, %v\n%s", err, jsonErr, out)
+	}
+	applied := files(t, root)
+	if applied["/proc/sys/vm/swappiness"] != "10\n" || !strings.Contains(applied["/etc/sysctl.d/90-ringmq.conf"], "vm.swappiness = 10\n") {
+		t.Error(applied)
+	}
+	if out, err = run("--apply", "--persist"); err != nil || !strings.Contains(out, "3 good") {
+		t.Errorf("%v\n%s", err, out)
+	}
+	sameFiles(t, "a second time", applied, files(t, root))
+
+	if out, err = tuned(t, "--undo", "--dry-run", "--root", root); err != nil || !strings.Contains(out, "set       /proc/sys/vm/swappiness: 10 -> 60\n") {
+		t.Errorf("%v\n%s", err, out)
+	}
+	sameFiles(t, "looking at undo", applied, files(t, root))
+	if out, err = tuned(t, "--undo", "--root", root, "-o", "json"); err != nil || !strings.Contains(out, `"to": "60"`) {
+		t.Errorf("%v\n%s", err, out)
+	}
+	sameFiles(t, "undone", before, files(t, root))
+	if out, err = tuned(t, "--undo", "--root", root); err != nil || !strings.HasPrefix(out, "there is nothing to take back\n") {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+// TestTuneConfiguration: the store and the ports are the broker's.
+func TestTuneConfiguration(t *testing.T) {
+	root := madeTree(t)
+	conf := filepath.Join(t.TempDir(), "broker.conf")
+	if err := os.WriteFile(conf, []byte("storePathRootDir=/srv/mq\nlistenPort=20911\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	out, err := tuned(t, "--root", root, "-c", conf, "-o", "json", "--only", "net.ipv4.ip_local_port_range", "--profile", "development")
+	var r tuning.Report
+	if jsonErr := json.Unmarshal([]byte(out), &r); !errors.Is(err, somethingLeft) || jsonErr != nil {
+		t.Fatalf("%v, %v\n%s", err, jsonErr, out)
+	}
+	if r.Facts.Store.Dir != "/srv/mq" || len(r.Advice) != 1 || r.Advice[0].Want != "ip_local_reserved_ports = 9876,20911,20912,20909" {
+		t.Errorf("%+v", r.Advice)
+	}
+}
+
+func TestTuneRefuses(t *testing.T) {
+	for want, args := range map[string][]string{
+		`output "xml": table or json`:                                   {"-o", "xml"},
+		"--undo takes back what --apply did: give one of them":          {"--undo", "--apply"},
+		"--persist goes with --apply, or with --dry-run":                {"--persist"},
+		"--force goes with --undo":                                      {"--force"},
+		"--undo-file x is no absolute path":                             {"--undo-file", "x"},
+		`--unit "../x.service", --user "*": each is one name`:           {"--unit", "../x.service"},
+		"--pid 4194999: there is no such process":                       {"--pid", "4194999"},
+		`profile "big" is none of auto, production, development, conta`: {"--profile", "big"},
+		"there is no advice about vm.swapiness on this host":            {"--root", madeTree(t), "--only", "vm.swapiness"},
+		"undo file: read":           {"--root", madeTree(t), "--undo", "--undo-file", "/proc"},
+		"--limit 1h0m0s: up to 18s": {"probe-disk", "--limit", "1h"},
+		"the store is not there yet; make its directory, as the user th": {"probe-disk", "--store", filepath.Join(t.TempDir(), "none")},
+	} {
+		if out, err := tuned(t, args...); err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%v: %v\n%s", args, err, out)
+		}
+	}
+}
+
+// TestTuneProbeDisk: the answer is kept where a broker looks, and a broker's lock is noticed.
+func TestTuneProbeDisk(t *testing.T) {
+	dir := t.TempDir()
+	out, err := tuned(t, "probe-disk", "--store", dir, "--limit", "100ms")
+	if err != nil || !strings.Contains(out, "kept in "+dir+"/ringmq/disk.json") || strings.Contains(out, "a broker runs") {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	lock, err := disk.OS().Lock(dir + "/lock")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lock.Close()
+	out, err = tuned(t, "probe-disk", "--store", dir, "--limit", "50ms", "-o", "json")
+	note, text, _ := strings.Cut(out, "\n")
+	m, err2 := disk.DecodeMeasured([]byte(text))
+	if err != nil || err2 != nil || m.Pwrite.Count < 3 || !strings.HasPrefix(note, "a broker runs on this store") {
+		t.Fatalf("%v, %v\n%s", err, err2, out)
+	}
+	kept, err := disk.LoadMeasured(disk.OS(), dir+"/ringmq")
+	if err != nil || kept.Pwrite != m.Pwrite {
+		t.Errorf("%v: %+v, %+v", err, kept, m)
+	}
+}

@@ -1,0 +1,156 @@
+package disk
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"math/rand"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestMeasure(t *testing.T) {
+	dir := t.TempDir()
+	m, err := Measure(t.Context(), dir, 200*time.Millisecond)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if left, _ := os.ReadDir(dir); len(left) != 0 {
+		t.Errorf("left behind: %v", left)
+	}
+	for name, l := range map[string]Latency{"fdatasync": m.Fdatasync, "fsync": m.Fsync, "pwrite": m.Pwrite} {
+		if l.Count < 3 || l.P50Us <= 0 || l.P99Us < l.P50Us {
+			t.Errorf("%s: %+v", name, l)
+		}
+	}
+	if said := strings.Join(m.Missing, " "); (m.Uring.Count == 0) != strings.Contains(said, "uring: ") || (m.Dsync.Count == 0) != strings.Contains(said, "dsync: ") ||
+		(len(m.DirectDsync) < len(depths)) != strings.Contains(said, "direct: ") {
+		t.Errorf("missing is %q of %+v", m.Missing, m)
+	}
+	for _, d := range m.DirectDsync {
+		if d.Count < d.Writes || d.PerSecond <= 0 {
+			t.Errorf("%+v", d)
+		}
+	}
+	must(t, m.Save(OS(), dir))
+	again, err := LoadMeasured(OS(), dir)
+	if err != nil || !reflect.DeepEqual(m, again) {
+		t.Fatalf("%v\n%+v\n%+v", err, m, again)
+	}
+	must(t, again.Fits(dir))
+}
+
+func TestMeasureStops(t *testing.T) {
+	ctx, stop := context.WithCancel(t.Context())
+	stop()
+	dir := t.TempDir()
+	if _, err := Measure(ctx, dir, time.Hour); !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
+	}
+	if left, _ := os.ReadDir(dir); len(left) != 0 {
+		t.Errorf("left behind: %v", left)
+	}
+}
+
+// TestMeasuredChooses: NewRing believes a measurement that fits, and says when one does not.
+func TestMeasuredChooses(t *testing.T) {
+	if u, err := NewUringRing(1); err != nil {
+		t.Skip(err)
+	} else {
+		must(t, u.Close())
+	}
+	dir := t.TempDir()
+	device, err := Identity(dir)
+	must(t, err)
+	kernel, err := kernelRelease()
+	must(t, err)
+	fits := Measured{FormatVersion: measuredVersion, Device: device, Kernel: kernel, MeasuredAt: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
+		Uring: Latency{500, 600, 9}, Pwrite: Latency{100, 200, 9}}
+	choice := func(m *Measured) (string, string) {
+		t.Helper()
+		if m != nil {
+			must(t, m.Save(OS(), dir))
+		}
+		r, why, err := NewRing(EngineAuto, OS(), dir, 4)
+		must(t, err)
+		defer r.Close()
+		return r.Name(), why
+	}
+	if name, why := choice(&fits); name != EnginePwrite || why != "synced 16 KiB write as measured on 2026-01-02: io_uring 500 us, pwrite 100 us" {
+		t.Errorf("%s, %s", name, why)
+	}
+	fits.Uring.P50Us = 109
+	if name, why := choice(&fits); name != EngineUring {
+		t.Errorf("%s, %s: a tenth is the least that counts", name, why)
+	}
+	other := fits
+	other.Device = "another"
+	if _, why := choice(&other); !strings.HasSuffix(why, "; disk.json not used: measured on another file system") {
+		t.Error(why)
+	}
+	other = fits
+	other.Kernel = "5.4.0"
+	if _, why := choice(&other); !strings.HasSuffix(why, "; disk.json not used: measured with kernel 5.4.0") {
+		t.Error(why)
+	}
+	other = fits
+	other.FormatVersion = 2
+	if _, why := choice(&other); !strings.HasSuffix(why, "has format version 2, not 1") {
+		t.Error(why)
+	}
+	one := fits
+	one.Uring.Count = 0
+	if _, why := choice(&one); !strings.HasPrefix(why, "synced 16 KiB write here: ") || strings.Contains(why, "disk.json") {
+		t.Error(why)
+	}
+	must(t, os.Remove(filepath.Join(dir, MeasuredFile)))
+	if _, why := choice(nil); strings.Contains(why, "disk.json") {
+		t.Error(why)
+	}
+}
+
+func TestMeasuredMissing(t *testing.T) {
+	if _, err := LoadMeasured(OS(), t.TempDir()); !errors.Is(err, fs.ErrNotExist) {
+		t.Error(err)
+	}
+	if _, err := DecodeMeasured(make([]byte, measuredLimit+1)); err == nil {
+		t.Error("a file without end was read")
+	}
+}
+
+// TestMeasuredIsWhole: whatever operation of saving it is the last before a power cut, the one before is there or the new one.
+func TestMeasuredIsWhole(t *testing.T) {
+	for cut := 0; ; cut++ {
+		d := NewFaulty()
+		must(t, d.MkdirAll("/r", 0o755))
+		must(t, (&Measured{FormatVersion: measuredVersion, Device: "first"}).Save(d, "/r"))
+		before := d.Ops()
+		d.CrashAt(before + cut)
+		err := (&Measured{FormatVersion: measuredVersion, Device: "second"}).Save(d, "/r")
+		m, loadErr := LoadMeasured(d.Crash(rand.New(rand.NewSource(int64(cut)))), "/r")
+		if loadErr != nil || m.Device != "second" && (err == nil || m.Device != "first") {
+			t.Fatalf("cut %d, saved %v: %v %v", cut, err, m, loadErr)
+		}
+		if err == nil {
+			if cut < 4 {
+				t.Fatalf("only %d operations", cut)
+			}
+			return
+		}
+	}
+}
+
+func FuzzMeasured(f *testing.F) {
+	f.Add([]byte(`{"formatVersion":1,"uring":{"p50Us":3}}`))
+	f.Add([]byte(`{"formatVersion":2}`))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		m, err := DecodeMeasured(text)
+		if err == nil && m.FormatVersion != measuredVersion {
+			t.Fatal(m.FormatVersion)
+		}
+	})
+}

@@ -1,0 +1,257 @@
+package tuning
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+)
+
+// Result is what Apply or Undo did, and what it did not.
+type Result struct {
+	Values  []Changed `json:"values"`
+	Files   []string  `json:"files"`
+	Refused []string  `json:"refused"`
+	Notes   []string  `json:"notes"`
+}
+
+// Changed is a value that was set.
+type Changed struct {
+	File string `json:"file"`
+	From string `json:"from"`
+	To   string `json:"to"`
+}
+
+func newResult() Result {
+	return Result{Values: []Changed{}, Files: []string{}, Refused: []string{}, Notes: []string{}}
+}
+
+func (r *Result) refuse(format string, args ...any) {
+	r.Refused = append(r.Refused, fmt.Sprintf(format, args...))
+}
+
+// value is what a file of the kernel's says: of a list the word in brackets, else its words.
+func value(t Tree, name string) (string, error) {
+	text, err := t.ReadFile(name)
+	if err != nil {
+		return "", err
+	}
+	if strings.Contains(string(text), "[") {
+		chosen, _ := choice(string(text))
+		return chosen, nil
+	}
+	return strings.Join(strings.Fields(string(text)), " "), nil
+}
+
+// same compares two values of a file. A mask of processors has as many leading zeros as the kernel likes.
+func same(file, a, b string) bool {
+	if path.Base(file) == "rps_cpus" {
+		a, b = strings.TrimLeft(a, "0,"), strings.TrimLeft(b, "0,")
+	}
+	return a == b
+}
+
+// Apply does what the plan says. Every value is first written back as it is: what the kernel does not take back is not touched. Then the
+// undo file is written, and only then anything changes; what was noted there before stays the older truth. The error
+// is about the undo file, and then nothing has been changed; what was not done for other reasons is in Result.Refused.
+func Apply(t Tree, undoFile string, p Plan) (Result, error) {
+	res := newResult()
+	res.Refused, res.Notes = append(res.Refused, p.Refused...), append(res.Notes, p.Notes...)
+	r, err := loadRecord(t, undoFile)
+	if err != nil {
+		return res, err
+	}
+	todo := rehearse(t, p.Writes, &res)
+	files := readKept(t, p.Files, &res)
+	if len(todo) == 0 && len(files) == 0 {
+		return res, nil
+	}
+	made := missingDirs(t, undoFile)
+	for _, f := range files {
+		for _, d := range missingDirs(t, f.Name) {
+			if !slices.Contains(made, d) {
+				made = append(made, d)
+			}
+		}
+	}
+	for _, d := range made {
+		if err := t.Mkdir(d); err != nil {
+			return res, errors.Join(fmt.Errorf("nothing was changed, what is there could not be noted: %w", err), r.removeIfEmpty(t, undoFile))
+		}
+		r.Dirs = append(r.Dirs, d)
+	}
+	next := *r
+	next.Writes = noteWrites(r.Writes, todo)
+	next.Files = noteFiles(r.Files, files)
+	if err := next.save(t, undoFile); err != nil {
+		return res, errors.Join(fmt.Errorf("nothing was changed, what is there could not be noted: %w", err), r.removeIfEmpty(t, undoFile))
+	}
+	failed := map[string]bool{}
+	for _, w := range todo {
+		if !w.apply(t, &res) {
+			failed[w.File] = true
+		}
+	}
+	for _, f := range files {
+		if err := t.Replace(f.Name, []byte(f.After), 0o644); err != nil {
+			res.refuse("%s: %v", f.Name, err)
+			failed[f.Name] = true
+			continue
+		}
+		res.Files = append(res.Files, f.Name)
+	}
+	if len(failed) > 0 {
+		next.forget(r, failed)
+		return res, next.save(t, undoFile)
+	}
+	return res, nil
+}
+
+// rehearse leaves of the writes those that change something and can be taken back.
+func rehearse(t Tree, all []Write, res *Result) []written {
+	var todo []written
+	for _, w := range all {
+		now, err := value(t, w.File)
+		if err != nil {
+			res.refuse("%s: %v", w.File, err)
+			continue
+		}
+		if same(w.File, now, w.Value) {
+			continue
+		}
+		one := written{Write: w, Before: now}
+		one.Moves = nil
+		for _, m := range w.Moves {
+			if before, err := value(t, m); err == nil { // not every device has each
+				one.Moves, one.MovesBefore = append(one.Moves, m), append(one.MovesBefore, before)
+			}
+		}
+		if err := one.rehearse(t); err != nil {
+			res.refuse("%s is left alone, since what it says now could not be written back: %v", w.File, err)
+			continue
+		}
+		todo = append(todo, one)
+	}
+	return todo
+}
+
+func (w *written) rehearse(t Tree) error {
+	err := t.Set(w.File, w.Before)
+	for i, m := range w.Moves {
+		// Setting another one to what it says moves this one only where that is not 0 already.
+		if err != nil && w.MovesBefore[i] != "0" {
+			err = t.Set(m, w.MovesBefore[i])
+		}
+	}
+	if err == nil && !w.asBefore(t) {
+		err = errors.Join(errors.New("it then reads otherwise"), w.putBack(t))
+	}
+	return err
+}
+
+// apply sets the value. If the kernel makes something else of it, it is put back at once.
+func (w *written) apply(t Tree, res *Result) bool {
+	err := t.Set(w.File, w.Value)
+	if err == nil {
+		var now string
+		if now, err = value(t, w.File); err == nil && !same(w.File, now, w.Value) {
+			err = fmt.Errorf("the kernel made %s of %s", now, w.Value)
+		}
+	}
+	if err != nil {
+		res.refuse("%s: %v", w.File, errors.Join(err, w.putBack(t)))
+		return false
+	}
+	res.Values = append(res.Values, Changed{File: w.File, From: w.Before, To: w.Value})
+	return true
+}
+
+// readKept notes what is where the files are going to be.
+func readKept(t Tree, all []File, res *Result) []kept {
+	var files []kept
+	for _, f := range all {
+		k := kept{Name: f.Name, After: f.Text}
+		mode, err := t.Mode(f.Name)
+		if err == nil {
+			var text []byte
+			text, err = t.ReadFile(f.Name)
+			k.Existed, k.Before, k.Mode = true, string(text), mode.Perm()
+		}
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			res.refuse("%s: %v", f.Name, err)
+			continue
+		}
+		files = append(files, k)
+	}
+	return files
+}
+
+// missingDirs are those above a file that are not there, outermost first.
+func missingDirs(t Tree, file string) []string {
+	var all []string
+	for d := path.Dir(file); d != "/"; d = path.Dir(d) {
+		if _, err := t.Mode(d); err == nil {
+			break
+		}
+		all = append(all, d)
+	}
+	slices.Reverse(all)
+	return all
+}
+
+// noteWrites adds writes to what was noted before; of two about one file the older says what was there.
+func noteWrites(old, add []written) []written {
+	all := slices.Clone(old)
+	for _, w := range add {
+		if i := slices.IndexFunc(all, func(o written) bool { return o.File == w.File }); i >= 0 {
+			all[i].Value, all[i].Keep = w.Value, w.Keep
+			continue
+		}
+		all = append(all, w)
+	}
+	return all
+}
+
+func noteFiles(old, add []kept) []kept {
+	all := slices.Clone(old)
+	for _, f := range add {
+		if i := slices.IndexFunc(all, func(o kept) bool { return o.Name == f.Name }); i >= 0 {
+			all[i].After = f.After
+			continue
+		}
+		all = append(all, f)
+	}
+	return all
+}
+
+// forget takes back what was noted about files that were not changed after all.
+func (r *record) forget(before *record, names map[string]bool) {
+	writes, files := r.Writes, r.Files
+	r.Writes, r.Files = nil, nil
+	for _, w := range writes {
+		if i := slices.IndexFunc(before.Writes, func(o written) bool { return o.File == w.File }); names[w.File] && i >= 0 {
+			w = before.Writes[i]
+		} else if names[w.File] {
+			continue
+		}
+		r.Writes = append(r.Writes, w)
+	}
+	for _, f := range files {
+		if i := slices.IndexFunc(before.Files, func(o kept) bool { return o.Name == f.Name }); names[f.Name] && i >= 0 {
+			f = before.Files[i]
+		} else if names[f.Name] {
+			continue
+		}
+		r.Files = append(r.Files, f)
+	}
+}
+
+// removeIfEmpty takes the directories away again that were made for nothing.
+func (r *record) removeIfEmpty(t Tree, name string) error {
+	if !r.empty() {
+		return nil
+	}
+	return r.save(t, name)
+}
