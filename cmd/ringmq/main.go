@@ -2,7 +2,7 @@
 // or each in its own, and a look into store files.
 //
 // Reading order: main.go; settings.go (where values come from), serve.go (start, stop, what is printed); then a file for every
-// subcommand: standalone.go, namesrv.go, broker.go, dump*.go, bench*.go (bench.go has the table of workloads), version.go.
+// subcommand: standalone.go, namesrv.go, broker.go, doctor.go, dump*.go, bench*.go (bench.go has the table of workloads), version.go.
 package main
 
 import (
@@ -20,8 +20,17 @@ var version = "dev"
 // errSilent ends the process with code 1; everything about it has been printed.
 var errSilent = errors.New("")
 
+// exitCode ends the process with a code of its own; everything about it has been printed.
+type exitCode int
+
+func (c exitCode) Error() string { return fmt.Sprintf("exit code %d", int(c)) }
+
 func main() {
 	if err := newRoot().Execute(); err != nil {
+		var code exitCode
+		if errors.As(err, &code) {
+			os.Exit(int(code))
+		}
 		if !errors.Is(err, errSilent) {
 			fmt.Fprintln(os.Stderr, "ringmq:", err)
 		}
@@ -38,7 +47,7 @@ func newRoot() *cobra.Command {
 		Version:           version,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
 	}
-	root.AddCommand(newStandalone(), newNamesrv(), newBroker(), newDump(), newBench(), newVersion())
+	root.AddCommand(newStandalone(), newNamesrv(), newBroker(), newDoctor(), newDump(), newBench(), newVersion())
 	root.SetVersionTemplate(versionText())
 	root.Flags().BoolP("version", "v", false, "print version, Go version and platform")
 	refuseUnknown(root)
