@@ -159,7 +159,7 @@ func judgePermission(b *brokerSeen) (all []Finding) {
 	case !there:
 	case int32(p)&remoting.PermWrite == 0:
 		all = append(all, broken("permission", "broker-not-writable", b.label(), "brokerPermission=%d", p).
-			because("sends are refused with code 16, and routes leave the broker out", "mqadmin updateBrokerConfig -b %s -k brokerPermission -v 6, if it is not being drained on purpose", b.Addr))
+			because("routes say of all its queues that they may not be written: producers leave it out, and sends to ordered topics get code 16", "mqadmin updateBrokerConfig -b %s -k brokerPermission -v 6, if it is not being drained on purpose", b.Addr))
 	case int32(p)&remoting.PermRead == 0:
 		all = append(all, broken("permission", "broker-not-readable", b.label(), "brokerPermission=%d", p).
 			because("pulls are refused with code 16", "mqadmin updateBrokerConfig -b %s -k brokerPermission -v 6", b.Addr))

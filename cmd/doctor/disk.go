@@ -10,9 +10,11 @@ import (
 func judgeEngine(b *brokerSeen) []Finding {
 	engine, why := b.Runtime["diskEngine"], b.Runtime["diskEngineReason"]
 	switch {
+	case engine == "" && b.Config == nil:
+		return []Finding{unknown("disk", "disk-engine-not-told", b.label(), "the broker tells neither its engine nor its configuration").
+			because("it decides how fast acknowledged messages are on disk", "ask from an account or address that may read the configuration")}
 	case engine == "":
-		return []Finding{unknown("disk", "disk-engine-not-told", b.label(), "the broker has no engine to tell of (stock writes mapped files)").
-			because("it decides how fast acknowledged messages are on disk", "nothing to do; ringmq tells it from this release on")}
+		return []Finding{ok("disk", "disk-engine", b.label(), "mapped files, %s: stock has no other", b.Config["flushDiskType"])}
 	case engine == "pwrite" && why != "configured" && !strings.HasPrefix(why, "synced "):
 		fix := "allow io_uring: sysctl kernel.io_uring_disabled=0, a container's seccomp profile that permits it, LimitMEMLOCK=infinity"
 		if strings.Contains(why, "built without") {

@@ -16,7 +16,7 @@ func (g *groupSeen) judgeMembers() (all []Finding) {
 	if len(g.Members) == 0 && known && told {
 		seen, why := "no client of it is connected", "nothing is consumed"
 		if n := g.behind(); n > 0 {
-			return append(all, broken("group", "group-has-no-member", g.Name, "%s; %d messages wait, the last progress was on a message of %s", seen, n, g.lastProgress()).
+			return append(all, broken("group", "group-has-no-member", g.Name, "%s; %d messages wait, the last one consumed was stored %s", seen, n, g.lastProgress()).
 				because(why, "start the consumer; if it runs, look whether its group, its name servers and its access are those of this cluster"))
 		}
 		return append(all, warning("group", "group-has-no-member", g.Name, "%s; nothing waits", seen).because(why, "start the consumer, if it should run"))
@@ -24,19 +24,19 @@ func (g *groupSeen) judgeMembers() (all []Finding) {
 	if len(g.Members) > 0 && len(g.Brokers) > 1 {
 		for _, m := range g.Members {
 			if missing := g.notAt(m); len(missing) > 0 {
-				all = append(all, warning("group", "member-not-at-every-broker", m.ID, "%s (%s) is connected to %s and not to %s", m.ID, m.Addr, list(m.At), list(missing)).
+				all = append(all, warning("group", "member-not-at-every-broker", m.ID, "%s, from %s: connected to %s and not to %s", m.Language, m.Addr, list(m.At), list(missing)).
 					because("brokers tell members of different others, and queues are shared out wrongly", "see whether that host reaches the broker, and whether its route is old"))
 			}
 		}
 	}
 	for _, m := range g.Members {
 		if m.Info == nil {
-			all = append(all, unknown("group", "member-does-not-tell", m.ID, "%s (%s, %s): %v", m.ID, m.Addr, m.Language, m.Err).
+			all = append(all, unknown("group", "member-does-not-tell", m.ID, "%s, from %s: %v", m.Language, m.Addr, m.Err).
 				because("its queues and subscriptions are not seen; old and some foreign clients never tell", "look at that client's own log; it may hang"))
 			continue
 		}
 		if told := addresses(m.Info.Properties["PROP_NAMESERVER_ADDR"]); len(told) > 0 && len(g.NameServers) > 0 && !sameServers(told, g.NameServers) && !overlap(told, g.NameServers) {
-			all = append(all, warning("group", "member-asks-other-name-servers", m.ID, "%s asks %s; here it is %s", m.ID, list(told), list(g.NameServers)).
+			all = append(all, warning("group", "member-asks-other-name-servers", m.ID, "it asks %s; here it is %s", list(told), list(g.NameServers)).
 				because("it may know other brokers and queues than the rest of the group", "give all members the same name servers, unless these are other names of the same"))
 		}
 	}

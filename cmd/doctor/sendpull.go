@@ -59,7 +59,7 @@ func (t *tour) route(ctx context.Context) error {
 }
 
 func (t *tour) listed(ctx context.Context, namesrv string) bool {
-	ctx, cancel := context.WithTimeout(ctx, routeWait)
+	ctx, cancel := context.WithTimeout(ctx, min(routeWait, t.v.o.Timeout))
 	defer cancel()
 	for {
 		r, err := t.v.ask.route(ctx, namesrv, TestTopic)

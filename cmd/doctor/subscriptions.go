@@ -25,9 +25,29 @@ func (g *groupSeen) judgeSubscriptions() (all []Finding) {
 			because("the broker keeps the subscription that came last, for all: messages that the others want are skipped and counted as consumed",
 				"give clients that want something else a group of their own"))
 	}
+	if models := g.models(); len(models) > 1 {
+		var texts []string
+		for _, m := range slices.Sorted(maps.Keys(models)) {
+			texts = append(texts, m+": "+list(models[m]))
+		}
+		all = append(all, broken("group", "message-models-differ", g.Name, "%s", strings.Join(texts, "; ")).
+			because("members that cluster share out queues also with those that broadcast, so that some messages are consumed by nobody else", "set the same MessageModel in all members, or give the others a group of their own"))
+	}
 	if g.Topic != "" && len(g.Members) > 0 && !g.subscribes(g.Topic) {
 		all = append(all, broken("group", "topic-not-subscribed", g.Name, "its members subscribe to %s, not to %s", list(g.subscribed()), g.Topic).
 			because("nothing of that topic is consumed", "subscribe to it in all members, or look at the spelling"))
+	}
+	return all
+}
+
+// models are the members by their message model, where they tell it.
+func (g *groupSeen) models() map[string][]string {
+	all := map[string][]string{}
+	for _, m := range g.Members {
+		if m.Info != nil && m.Info.Properties["messageModel"] != "" {
+			model := m.Info.Properties["messageModel"]
+			all[model] = append(all[model], m.ID)
+		}
 	}
 	return all
 }
