@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"strconv"
+	"strings"
 	"time"
 
 	"ringmq/netpoll/remoting"
@@ -72,6 +73,8 @@ func judgeAddress(b *brokerSeen, local bool) (all []Finding) {
 			because(whyAddress, "set brokerIP1 to the broker's own address in broker.conf and start it again"))
 	case b.Err != nil:
 		return append(all, judgeUnreachable(b, ip, local))
+	case b.AnswerErr != nil && codeOf(b.AnswerErr) == -1 && b.Listed && ip.Is4() && containers.Contains(ip):
+		return append(all, judgeContainer(b, strangeText(b.AnswerErr)))
 	case b.AnswerErr != nil:
 		return append(all, judgeStrange(b))
 	}
@@ -106,11 +109,26 @@ func judgeUnreachable(b *brokerSeen, ip netip.Addr, local bool) Finding {
 		return broken("address", "advertised-address-loopback", b.label(), "the route says %s, which for every client is itself: %v", b.Addr, b.Err).
 			because(whyAddress, "set brokerIP1 to an address that clients reach, in broker.conf (or --set brokerIP1=...), and start the broker again")
 	case ip.Is4() && containers.Contains(ip):
-		return broken("address", "advertised-address-of-a-container", b.label(), "the route says %s, from the range that containers use: %v", b.Addr, b.Err).
-			because(whyAddress+"; it took the address it has inside its container", "set brokerIP1 to the address of the container's host, publish the ports %s, and start it again", portsOf(b.Addr))
+		return judgeContainer(b, b.Err.Error())
 	}
 	return broken("address", "advertised-address-unreachable", b.label(), "%v", b.Err).
 		because(whyAddress, "if the broker runs elsewhere, set brokerIP1 to an address that clients reach; if it has ended, start it; if a firewall is between, open its ports %s", portsOf(b.Addr))
+}
+
+// judgeContainer is about an address that means something inside of one host only. Elsewhere nobody has it, or somebody else.
+func judgeContainer(b *brokerSeen, seen string) Finding {
+	return broken("address", "advertised-address-of-a-container", b.label(), "the route says %s, from the range that containers use: %s", b.Addr, seen).
+		because(whyAddress+"; it took the address it has inside its container", "set brokerIP1 to the address of the container's host, publish the ports %s, and start it again", portsOf(b.Addr))
+}
+
+// strangeText is what something said that is no broker. The first bytes of HTTP, read as the length of a frame, are no error that
+// tells anybody anything.
+func strangeText(err error) string {
+	const http = 'H'<<24 | 'T'<<16 | 'T'<<8 | 'P'
+	if strings.Contains(err.Error(), strconv.Itoa(http)) {
+		return "what answers there speaks HTTP"
+	}
+	return err.Error()
 }
 
 // containers is where container engines take their networks from.
@@ -128,7 +146,7 @@ func portsOf(addr string) string {
 func judgeStrange(b *brokerSeen) Finding {
 	switch codeOf(b.AnswerErr) {
 	case -1:
-		return broken("address", "not-a-broker", b.label(), "it takes connections and does not answer as a broker: %v", b.AnswerErr).
+		return broken("address", "not-a-broker", b.label(), "it takes connections and does not answer as a broker: %s", strangeText(b.AnswerErr)).
 			because(whyAddress, "see which process listens on %s; a broker that hangs shows in its log", b.Addr)
 	case remoting.RespRequestCodeNotSupported:
 		return broken("address", "not-a-broker", b.label(), "it speaks the protocol and is no broker: %v", b.AnswerErr).

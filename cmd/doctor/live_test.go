@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -181,6 +182,18 @@ func TestContainer(t *testing.T) {
 			t.Error(all[0].Fix)
 		}
 	}
+}
+
+// TestSomebodyElseInTheContainersNetwork: a proxy answers for every address, or another host has this one.
+func TestSomebodyElseInTheContainersNetwork(t *testing.T) {
+	b := brokerSeen{Name: "broker-a", Addr: "172.17.0.2:10911", Listed: true, AnswerErr: errors.New("remoting: broken frame: length 1213486160")}
+	all := judgeAddress(&b, true)
+	diagnosed(t, all, Broken, "advertised-address-of-a-container")
+	if !strings.Contains(all[0].Seen, "speaks HTTP") {
+		t.Error(all[0].Seen)
+	}
+	b.Addr = "10.0.0.5:10911"
+	diagnosed(t, judgeAddress(&b, true), Broken, "not-a-broker")
 }
 
 // TestHealthy: nothing is found, and nothing is left behind.

@@ -16,7 +16,7 @@ func (g *groupSeen) judgeMembers() (all []Finding) {
 	if len(g.Members) == 0 && known && told {
 		seen, why := "no client of it is connected", "nothing is consumed"
 		if n := g.behind(); n > 0 {
-			return append(all, broken("group", "group-has-no-member", g.Name, "%s; %d messages wait, the last one consumed was stored %s", seen, n, g.lastProgress()).
+			return append(all, broken("group", "group-has-no-member", g.Name, "%s; %d messages wait, %s", seen, n, g.lastProgress()).
 				because(why, "start the consumer; if it runs, look whether its group, its name servers and its access are those of this cluster"))
 		}
 		return append(all, warning("group", "group-has-no-member", g.Name, "%s; nothing waits", seen).because(why, "start the consumer, if it should run"))

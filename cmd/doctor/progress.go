@@ -40,7 +40,7 @@ func (g *groupSeen) lags() (all []queueLag) {
 	return all
 }
 
-// lastProgress is how old the newest message is that was consumed.
+// lastProgress tells how old the newest message is that was consumed.
 func (g *groupSeen) lastProgress() string {
 	last := int64(0)
 	for i := range g.Brokers {
@@ -50,7 +50,10 @@ func (g *groupSeen) lastProgress() string {
 			}
 		}
 	}
-	return ago(last, g.Now)
+	if last == 0 {
+		return "none was ever consumed"
+	}
+	return "the last one consumed was stored " + ago(last, g.Now)
 }
 
 // owner finds the member that has a queue.

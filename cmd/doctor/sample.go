@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"ringmq/store/record"
 )
@@ -22,6 +23,9 @@ const (
 	sampleEntries    = 16      // of each of them
 	maxRecordBytes   = 32 << 20
 	maxSampleReports = 20
+
+	sampleTries = 3
+	samplePause = 20 * time.Millisecond
 )
 
 // sampleSeen is what parts of a store's files, spread over all of it, look like.
@@ -69,7 +73,7 @@ func spread(n, most int) (at []int) {
 	return at
 }
 
-// sampleSegment walks from a segment's first record. A broker that has the store open may be writing behind the last one.
+// sampleSegment walks from a segment's first record.
 func sampleSegment(out *sampleSeen, g segmentSeen, held bool) error {
 	f, err := os.Open(g.Path)
 	if err != nil {
@@ -79,13 +83,16 @@ func sampleSegment(out *sampleSeen, g segmentSeen, held bool) error {
 	buf := make([]byte, 0, 1<<20)
 	for at := int64(0); at < min(g.Bytes, sampleLogBytes); {
 		raw, done, err := readRecord(f, at, g.Bytes, &buf)
+		// A broker that has the store open may be writing this record: it is looked at again before it is called damaged.
+		for try := 0; held && try < sampleTries && err == nil && !done && (raw == nil || wrongWith(raw, g.First+at) != nil); try++ {
+			time.Sleep(samplePause)
+			raw, done, err = readRecord(f, at, g.Bytes, &buf)
+		}
 		if err != nil || done {
 			return err
 		}
 		if raw == nil {
-			if !held {
-				out.damaged("offset %d: no record begins here", g.First+at)
-			}
+			out.damaged("offset %d: no record begins here", g.First+at)
 			return nil
 		}
 		if why := wrongWith(raw, g.First+at); why != nil {

@@ -14,13 +14,16 @@ var colours = [...]string{"\x1b[1;31m", "\x1b[33m", "\x1b[36m", "\x1b[32m"}
 
 const plainColour = "\x1b[0m"
 
+// aboutColumns is how wide the column of what a finding is about gets; longer ones stand out.
+const aboutColumns = 28
+
 // WriteTable writes the report for a reader, the worst first. width: columns of the terminal, 0: lines are not broken.
 func (r *Report) WriteTable(w io.Writer, colour bool, width int) error {
 	b := bufio.NewWriter(w)
 	names := [2]int{}
 	rows := folded(r.Findings)
 	for _, f := range rows {
-		names[0], names[1] = max(names[0], utf8.RuneCountInString(f.Name)), max(names[1], min(utf8.RuneCountInString(f.About), 40))
+		names[0], names[1] = max(names[0], utf8.RuneCountInString(f.Name)), max(names[1], min(utf8.RuneCountInString(f.About), aboutColumns))
 	}
 	for _, f := range rows {
 		state := fmt.Sprintf("%-7s", f.State)
@@ -28,12 +31,12 @@ func (r *Report) WriteTable(w io.Writer, colour bool, width int) error {
 			state = colours[f.State] + state + plainColour
 		}
 		head := fmt.Sprintf("  %-*s  %-*s  ", names[0], f.Name, names[1], f.About)
-		fmt.Fprintf(b, "%s%s", state, head)
 		indent := 7 + utf8.RuneCountInString(head)
 		if width > 0 && width-indent < 30 {
 			indent = 9
-			fmt.Fprintf(b, "\n%*s", indent, "")
+			head = strings.TrimRight(head, " ") + fmt.Sprintf("\n%*s", indent, "")
 		}
+		fmt.Fprintf(b, "%s%s", state, head)
 		wrap(b, f.Seen, indent, width)
 		if f.State == OK {
 			continue

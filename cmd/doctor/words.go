@@ -37,7 +37,7 @@ func sizeText(bytes int64) string {
 func sizeOf(text string) (int64, bool) {
 	number, unit, _ := strings.Cut(strings.TrimSpace(text), " ")
 	v, err := strconv.ParseFloat(number, 64)
-	if err != nil || v < 0 || v > 1<<40 {
+	if err != nil || !(v >= 0 && v <= 1<<40) { // written so that it refuses NaN too
 		return 0, false
 	}
 	for _, known := range []string{"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"} {
