@@ -29,17 +29,16 @@ func (v *visit) readFile() {
 	}
 	text, err := os.ReadFile(v.o.ConfigFile)
 	v.file = parseConfig(filepath.Base(v.o.ConfigFile), text, err)
-	v.add(judgeFile(v.file)...)
-	if v.file.Err == nil {
-		v.lookedAt++
+	if v.file.Err != nil {
+		return
+	}
+	v.lookedAt++
+	if len(v.o.NameServers) == 0 {
+		v.o.NameServers = addresses(v.file.value("namesrvAddr"))
 	}
 	c := v.file.Config
 	if c == nil {
 		return
-	}
-	v.add(judgeAdvertised(v.file, hostAddrs())...)
-	if len(v.o.NameServers) == 0 {
-		v.o.NameServers = c.NameServers()
 	}
 	if v.o.Broker == "" && c.ListenPort() != 0 {
 		v.o.Broker = c.Advertised().String()
@@ -49,6 +48,38 @@ func (v *visit) readFile() {
 			v.o.Store = root
 		}
 	}
+}
+
+// lookAtFile judges the file, once it is known whose it is.
+func (v *visit) lookAtFile() {
+	i := v.file.broker(v.brokers)
+	v.add(judgeFile(v.file, i >= 0 && !v.brokers[i].ours())...)
+	if v.file.Config == nil {
+		return
+	}
+	v.add(judgeAdvertised(v.file, hostAddrs())...)
+	if i >= 0 {
+		v.add(judgeInForce(v.file, &v.brokers[i])...)
+	}
+}
+
+// value is what the file says for a key; "" if it does not.
+func (c *configSeen) value(key string) (value string) {
+	for _, s := range c.Settings {
+		if s.Key == key {
+			value = s.Value
+		}
+	}
+	return value
+}
+
+// broker finds the broker that the file is for among those that tell their configuration; -1: none is.
+func (c *configSeen) broker(brokers []brokerSeen) int {
+	name, id := c.value("brokerName"), int64(0)
+	if c.Config != nil {
+		name, id = c.Config.Name(), c.Config.ID()
+	}
+	return slices.IndexFunc(brokers, func(b brokerSeen) bool { return b.Config != nil && b.Config["brokerName"] == name && b.ID == id })
 }
 
 // parseConfig reads a file as a broker would at its start.
@@ -68,11 +99,13 @@ func parseConfig(name string, text []byte, err error) *configSeen {
 	return c
 }
 
-// judgeFile says what is wrong with a file by itself.
-func judgeFile(c *configSeen) (all []Finding) {
+// judgeFile says what is wrong with a file by itself. stock: it is a stock broker's, which knows more keys and does more.
+func judgeFile(c *configSeen, stock bool) (all []Finding) {
 	switch {
 	case c.Err != nil:
 		return []Finding{broken("config", "config-unreadable", c.Name, "%v", c.Err).because("the broker does not start with it", "correct the path of -c, the permissions, or the line")}
+	case c.Refused != nil && stock:
+		return []Finding{ok("config", "config-of-stock", c.Name, "a stock broker runs with it; ringmq would not: %v", c.Refused)}
 	case c.Refused != nil:
 		return []Finding{broken("config", "config-refused", c.Name, "%v", c.Refused).because("the broker does not start with it", "correct this line")}
 	}
@@ -84,7 +117,12 @@ func judgeFile(c *configSeen) (all []Finding) {
 		}
 		values[s.Key] = s
 	}
-	all = append(all, judgeKeys(c.Name, c.Config)...)
+	for _, f := range judgeKeys(c.Name, c.Config) {
+		if stock && f.Name != "config-key-misspelt" && f.Name != "config-key-unknown" {
+			continue
+		}
+		all = append(all, f)
+	}
 	if len(c.Config.NameServers()) == 0 {
 		all = append(all, broken("config", "no-name-server-configured", c.Name, "namesrvAddr is empty").
 			because("the broker registers nowhere, and clients do not find it", "namesrvAddr=host:9876 in the file, or -n"))
@@ -146,22 +184,13 @@ func judgeRunningConfig(b *brokerSeen) []Finding {
 }
 
 // judgeInForce compares the file with what the broker that it is for has in force.
-func judgeInForce(file *configSeen, brokers []brokerSeen) (all []Finding) {
-	if file.Config == nil {
-		return nil
-	}
-	i := slices.IndexFunc(brokers, func(b brokerSeen) bool {
-		return b.Config != nil && b.Config["brokerName"] == file.Config.Name() && b.ID == file.Config.ID()
-	})
-	if i < 0 {
-		return nil
-	}
+func judgeInForce(file *configSeen, b *brokerSeen) (all []Finding) {
 	last := map[string]settings.Setting{}
 	for _, s := range file.Settings {
 		last[s.Key] = s
 	}
 	for _, s := range file.Settings {
-		now, there := brokers[i].Config[s.Key]
+		now, there := b.Config[s.Key]
 		if last[s.Key] != s || !there || strings.TrimSpace(now) == strings.TrimSpace(s.Value) || !file.Config.Known(s.Key) {
 			continue
 		}

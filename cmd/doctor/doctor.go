@@ -77,6 +77,9 @@ func (v *visit) findNameServers(ctx context.Context) {
 func (v *visit) lookAtNames(ctx context.Context) {
 	v.names = make([]nameServerSeen, len(v.o.NameServers))
 	each(len(v.names), func(i int) { v.names[i] = v.askNameServer(ctx, v.o.NameServers[i]) })
+	if len(v.names) == 0 && v.o.Broker == "" && (v.o.Store != "" || v.file != nil) {
+		return // only files are to be looked at
+	}
 	v.add(judgeNames(v.names)...)
 }
 
@@ -113,7 +116,7 @@ func (v *visit) lookAtBrokers(ctx context.Context) {
 		}
 	}
 	if v.file != nil {
-		v.add(judgeInForce(v.file, v.brokers)...)
+		v.lookAtFile()
 	}
 }
 

@@ -32,7 +32,7 @@ func fileOf(text string) *configSeen { return parseConfig("broker.conf", []byte(
 
 func judged(text string) []Finding {
 	c := fileOf(text)
-	all := judgeFile(c)
+	all := judgeFile(c, false)
 	if c.Config != nil {
 		all = append(all, judgeAdvertised(c, []netip.Addr{netip.MustParseAddr("10.0.0.5")})...)
 	}
@@ -113,7 +113,7 @@ var madeSetUps = []struct {
 	{"sends wait for threads", Warning, "sends-wait", func() []Finding {
 		return judgeBusy(brokerWith(m("sendThreadPoolQueueHeadWaitTimeMills", "250"), m()))
 	}},
-	{"the file is not there", Broken, "config-unreadable", func() []Finding { return judgeFile(parseConfig("broker.conf", nil, fs.ErrNotExist)) }},
+	{"the file is not there", Broken, "config-unreadable", func() []Finding { return judgeFile(parseConfig("broker.conf", nil, fs.ErrNotExist), false) }},
 	{"the file asks for what is not built", Broken, "config-refused", func() []Finding { return judged("namesrvAddr=a:9876\nbrokerRole=SLAVE\n") }},
 	{"a value is no number", Broken, "config-refused", func() []Finding { return judged("listenPort=often\n") }},
 	{"brokerIP1 is a name", Broken, "config-refused", func() []Finding { return judged("brokerIP1=broker.example\n") }},
@@ -204,12 +204,16 @@ func TestGoodSetUps(t *testing.T) {
 		"clock":            {judgeSkew("b", 900*time.Millisecond, time.Millisecond)},
 		"process":          judgeProcess(brokerWith(m(), m()), processSeen{PID: 7, OpenFiles: 10, OpenLimit: 1 << 20, Maps: 100, MapsLimit: 65_530}),
 		"file":             judged("namesrvAddr=a:9876\nbrokerIP1=10.0.0.5\n"),
-		"a small lag":      judgeGroup(behind(100, 90, 0)),
-		"segments":         judgeSegments(&storeSeen{Segments: []segmentSeen{{"0", 0, 1024}, {"1", 1024, 1024}, {"2", 2048, 0}}}, 1024),
+		"a slave of stock": judgeFile(fileOf("brokerRole=SLAVE\n"), true),
+		"stock's keys":     judgeFile(fileOf("namesrvAddr=a:9876\nwarmMapedFileEnable=true\nenablePropertyFilter=true\n"), true),
+		"route alone": judgeTopic(&topicSeen{Name: "T", Routes: []routeSeen{{"a:9876", &remoting.TopicRouteData{QueueDatas: []remoting.QueueData{{BrokerName: "b", Perm: 6, ReadQueueNums: 1, WriteQueueNums: 1}},
+			BrokerDatas: []remoting.BrokerData{{BrokerName: "b", BrokerAddrs: map[int64]string{0: "x:1"}}}}, nil}}}),
+		"a small lag": judgeGroup(behind(100, 90, 0)),
+		"segments":    judgeSegments(&storeSeen{Segments: []segmentSeen{{"0", 0, 1024}, {"1", 1024, 1024}, {"2", 2048, 0}}}, 1024),
 	}
 	for what, all := range good {
 		for _, f := range all {
-			if f.State != OK {
+			if f.State != OK || f.Seen == "" {
 				t.Errorf("%s: %+v", what, f)
 			}
 		}

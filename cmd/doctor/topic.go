@@ -177,5 +177,13 @@ func (t *topicSeen) summary(there map[string]*topicAt) string {
 		}
 		texts = append(texts, text)
 	}
+	for _, r := range t.Routes {
+		if len(there) > 0 || r.Route == nil {
+			continue
+		}
+		for _, q := range r.Route.QueueDatas {
+			texts = append(texts, plural(int(q.ReadQueueNums), "queue")+" on "+q.BrokerName+", by the route of "+r.NameServer)
+		}
+	}
 	return strings.Join(texts, "; ")
 }
