@@ -144,13 +144,17 @@ func portsOf(addr string) string {
 
 // judgeStrange is about something that takes connections and does not answer like a broker.
 func judgeStrange(b *brokerSeen) Finding {
+	why := whyAddress
+	if !b.Listed {
+		why = "nobody reaches a broker there"
+	}
 	switch codeOf(b.AnswerErr) {
 	case -1:
 		return broken("address", "not-a-broker", b.label(), "it takes connections and does not answer as a broker: %s", strangeText(b.AnswerErr)).
-			because(whyAddress, "see which process listens on %s; a broker that hangs shows in its log", b.Addr)
+			because(why, "see which process listens on %s; a broker that hangs shows in its log", b.Addr)
 	case remoting.RespRequestCodeNotSupported:
 		return broken("address", "not-a-broker", b.label(), "it speaks the protocol and is no broker: %v", b.AnswerErr).
-			because(whyAddress, "a name server listens on 9876, a broker on 10911, a proxy on 8080")
+			because(why, "a name server listens on 9876, a broker on 10911, a proxy on 8080")
 	}
 	if refused(b.AnswerErr) {
 		return unknown("address", "access-refused", b.label(), "%v", b.AnswerErr).

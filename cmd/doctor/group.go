@@ -217,7 +217,7 @@ func judgeGroup(g *groupSeen) (all []Finding) {
 			}
 		}
 	}
-	if !slices.ContainsFunc(all, func(f Finding) bool { return f.State == Broken || f.State == Warning }) {
+	if g.told() && len(g.Members) > 0 && !slices.ContainsFunc(all, func(f Finding) bool { return f.State == Broken || f.State == Warning }) {
 		all = append(all, ok("group", "group-consumes", g.Name, "%s of %s, %d messages behind", plural(len(g.Members), "member"), list(slices.Sorted(maps.Keys(g.Topics))), g.behind()))
 	}
 	return all
@@ -230,12 +230,10 @@ func (g *groupSeen) judgeKnown() (all []Finding) {
 	for i := range g.Brokers {
 		b := &g.Brokers[i]
 		auto = auto || b.AutoMake
+		all = append(all, g.judgeSilence(b)...)
 		switch {
 		case codeOf(b.ConfigErr) == remoting.RespSubscriptionGroupNotExist:
 			strangers = append(strangers, b.Broker)
-		case b.ConfigErr != nil && refused(b.ConfigErr):
-			all = append(all, unknown("group", "access-refused", g.Name+" on "+b.Broker, "%v", b.ConfigErr).
-				because("the group cannot be looked at", "ask from an account or address that may"))
 		case b.ConfigErr == nil && !b.Config.ConsumeEnable:
 			all = append(all, broken("group", "group-may-not-consume", g.Name+" on "+b.Broker, "consumeEnable=false").
 				because("pulls are refused with code 16", "mqadmin updateSubGroup -g %s -b %s -s true", g.Name, b.Addr))
@@ -260,6 +258,33 @@ func (g *groupSeen) judgeKnown() (all []Finding) {
 			because(why, "mqadmin updateSubGroup -g %s -c CLUSTER, or look at the spelling", g.Name))
 	}
 	return all
+}
+
+// judgeSilence names the questions that a broker did not answer.
+func (g *groupSeen) judgeSilence(b *groupAt) (all []Finding) {
+	for _, q := range []struct {
+		what string
+		err  error
+		fine int32 // an answer too
+	}{
+		{"how it is configured", b.ConfigErr, remoting.RespSubscriptionGroupNotExist}, {"who its members are", b.ConnErr, remoting.RespConsumerNotOnline}, {"how far it is", b.StatsErr, remoting.RespSuccess},
+	} {
+		switch {
+		case q.err == nil || codeOf(q.err) == q.fine:
+		case refused(q.err):
+			all = append(all, unknown("group", "access-refused", g.Name+" on "+b.Broker, "%s: %v", q.what, q.err).
+				because("the group cannot be looked at", "ask from an account or address that may"))
+		default:
+			all = append(all, unknown("group", "group-not-told", g.Name+" on "+b.Broker, "%s: %v", q.what, q.err).
+				because("what is not seen cannot be judged", "see the broker's log"))
+		}
+	}
+	return all
+}
+
+// told says that every broker told how far the group is.
+func (g *groupSeen) told() bool {
+	return !slices.ContainsFunc(g.Brokers, func(b groupAt) bool { return b.StatsErr != nil })
 }
 
 // clientsOf joins what members are called for a sentence.

@@ -150,6 +150,15 @@ var madeSetUps = []struct {
 	{"a group that broadcasts and may not", Broken, "group-may-not-broadcast", func() []Finding {
 		return judgeGroup(&groupSeen{Name: "G", Brokers: []groupAt{{Broker: "a", Config: &remoting.SubscriptionGroupConfig{ConsumeEnable: true}, Consumers: &remoting.ConsumerConnection{MessageModel: "BROADCASTING"}}}})
 	}},
+	{"a broker that does not tell how far a group is", Unknown, "group-not-told", func() []Finding {
+		g := behind(100, 90, 0)
+		g.Brokers[0].Stats, g.Brokers[0].StatsErr = nil, errors.New("no answer")
+		return judgeGroup(g)
+	}},
+	{"a group that one may not look at", Unknown, "access-refused", func() []Finding {
+		refusal := &codeError{remoting.RespNoPermission, "no"}
+		return judgeGroup(&groupSeen{Name: "G", Brokers: []groupAt{{Broker: "a", ConfigErr: refusal, ConnErr: refusal, StatsErr: refusal}}})
+	}},
 	{"a group that is far behind", Warning, "group-lags", func() []Finding { return judgeGroup(behind(10_000_000, 9_000_000, 0)) }},
 	{"messages that were deleted before the group came to them", Warning, "messages-expired-unread", func() []Finding { return judgeGroup(behind(100, 10, 50)) }},
 	{"a segment is missing", Broken, "segment-missing", func() []Finding {

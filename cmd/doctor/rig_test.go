@@ -264,7 +264,6 @@ func (r *rig) member(id string, a telling) *member {
 
 // fake answers every code with what it is given for it, and no other.
 type fake struct {
-	mu      chan struct{}
 	answers map[int32]func(req *remoting.Command) reply
 }
 
