@@ -38,7 +38,6 @@ func (s *Stats) Runtime(f *Figures) map[string]string {
 		"putMessageAverageSize": javaDouble(average(st.PutBytes, st.PutMessages)), "putMessageEntireTimeMax": n(st.PutEntireTimeMaxMs),
 		"putMessageDistributeTime": distribution(st.PutDistribution), "getMessageEntireTimeMax": n(s.getTimeMaxMs.Load()),
 		"putLatency99": fmt.Sprintf("%.2f", f.PutLatency99), "putLatency999": fmt.Sprintf("%.2f", f.PutLatency999),
-		"diskEngine": st.Engine, "diskEngineReason": st.EngineReason, // ours
 		"dispatchMaxBuffer": "0", "pageCacheLockTimeMills": "0", "startAcceptSendRequestTimeStamp": "0", "remainTransientStoreBufferNumbs": "2147483647",
 		"timerReadBehind": "0", "timerOffsetBehind": "0", "timerCongestNum": "0", "timerEnqueueTps": "0.0", "timerDequeueTps": "0.0",
 	}

@@ -7,10 +7,10 @@ import (
 	"ringmq/netpoll/remoting/settings"
 )
 
-// runtimeInfo is request 28; the command is for its header.
+// runtimeInfo is request 28, with a field that only a broker of ours looks at; the command is for its header.
 func (a *asker) runtimeInfo(ctx context.Context, addr string) (map[string]string, *remoting.Command, error) {
 	var t remoting.KVTable
-	resp, err := a.body(ctx, addr, request(remoting.CodeGetBrokerRuntimeInfo), &t)
+	resp, err := a.body(ctx, addr, request(remoting.CodeGetBrokerRuntimeInfo, "diskEngine", "true"), &t)
 	return t.Table, resp, err
 }
 
