@@ -10,9 +10,9 @@ import (
 func judgeEngine(b *brokerSeen) []Finding {
 	engine, why := b.Runtime["diskEngine"], b.Runtime["diskEngineReason"]
 	switch {
-	case engine == "" && b.Config == nil:
-		return []Finding{unknown("disk", "disk-engine-not-told", b.label(), "the broker tells neither its engine nor its configuration").
-			because("it decides how fast acknowledged messages are on disk", "ask from an account or address that may read the configuration")}
+	case engine == "" && (b.Config == nil || b.ours()):
+		return []Finding{unknown("disk", "disk-engine-not-told", b.label(), "the broker does not tell it").
+			because("it decides how fast acknowledged messages are on disk", "an older ringmq tells it at its start only; otherwise ask from an account or address that may read the configuration")}
 	case engine == "":
 		return []Finding{ok("disk", "disk-engine", b.label(), "mapped files, %s: stock has no other", b.Config["flushDiskType"])}
 	case engine == "pwrite" && why != "configured" && !strings.HasPrefix(why, "synced "):

@@ -210,6 +210,11 @@ func TestHealthy(t *testing.T) {
 		"store", "test-message-round-trip", "topic-route", "group-consumes"} {
 		diagnosed(t, report.Findings, OK, name)
 	}
+	for _, f := range report.Findings {
+		if f.Name == "disk-engine" && f.Seen != "pwrite (configured)" {
+			t.Error(f.Seen)
+		}
+	}
 	if report.ExitCode() != ExitFine || report.LookedAt != 3 {
 		t.Error(report.ExitCode(), report.LookedAt)
 	}

@@ -86,6 +86,7 @@ var madeSetUps = []struct {
 	{"a container forbids io_uring", Warning, "disk-engine-fallback", func() []Finding {
 		return judgeEngine(brokerWith(m("diskEngine", "pwrite", "diskEngineReason", "disk: no io_uring: operation not permitted"), m()))
 	}},
+	{"an older ringmq does not tell its engine", Unknown, "disk-engine-not-told", func() []Finding { return judgeEngine(brokerWith(m(), m("diskEngine", "auto"))) }},
 	{"the disk is full", Broken, "disk-full", func() []Finding { return judgeSpace(brokerWith(m("commitLogDiskRatio", "0.91"), m())) }},
 	{"the disk of the queues is full", Broken, "disk-full", func() []Finding {
 		return judgeSpace(brokerWith(m("commitLogDiskRatio", "0.1", "consumeQueueDiskRatio", "0.95"), m()))
