@@ -148,7 +148,7 @@ func (r *rig) file(text string) string {
 }
 
 func fakeOnly(t *testing.T, sent func(*reply), pulled func(*record.Record, *reply)) Options {
-	return Options{NameServers: []string{fakeNames(t)}, Broker: fakeBroker(t, sent, pulled), Timeout: 300 * time.Millisecond}
+	return Options{NameServers: []string{fakeNames(t)}, Broker: fakeBroker(t, sent, pulled), Timeout: 1500 * time.Millisecond}
 }
 
 // topicRig has a topic T, which doctor looks at.

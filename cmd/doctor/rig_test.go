@@ -298,7 +298,7 @@ func (f *fake) Serve(c *netpoll.Conn, req *remoting.Command) netpoll.Verdict {
 
 func startFake(t *testing.T, answers map[int32]func(req *remoting.Command) reply) string {
 	t.Helper()
-	s, err := netpoll.Serve(netpoll.Options{Addrs: []string{"127.0.0.1:0"}, Loops: 1, Logger: slog.New(slog.DiscardHandler)}, &fake{answers: answers})
+	s, err := netpoll.Serve(netpoll.Options{Addrs: []string{"127.0.0.1:" + strconv.Itoa(freePort(t))}, Loops: 1, Logger: slog.New(slog.DiscardHandler)}, &fake{answers: answers})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -311,7 +311,7 @@ func always(code int32, body string) func(*remoting.Command) reply {
 	return func(*remoting.Command) reply { return reply{code: code, body: body} }
 }
 
-// fakeNames is a name server that lists brokers, name=address.
+// fakeNames is a name server that lists brokers, name=address, and every topic on a broker called fake.
 func fakeNames(t *testing.T, pairs ...string) string {
 	table := map[string]any{}
 	for _, p := range pairs {
@@ -319,8 +319,9 @@ func fakeNames(t *testing.T, pairs ...string) string {
 		table[name] = map[string]any{"brokerName": name, "cluster": "DefaultCluster", "brokerAddrs": map[string]string{"0": addr}}
 	}
 	body, _ := json.Marshal(map[string]any{"brokerAddrTable": table, "clusterAddrTable": map[string]any{}})
+	route, _ := json.Marshal(remoting.TopicRouteData{QueueDatas: []remoting.QueueData{{BrokerName: "fake", Perm: 6, ReadQueueNums: 1, WriteQueueNums: 1}}})
 	return startFake(t, map[int32]func(*remoting.Command) reply{
-		remoting.CodeGetBrokerClusterInfo: always(0, string(body)), remoting.CodeGetRouteinfoByTopic: always(remoting.RespTopicNotExist, ""),
+		remoting.CodeGetBrokerClusterInfo: always(0, string(body)), remoting.CodeGetRouteinfoByTopic: always(0, string(route)),
 		remoting.CodeDeleteTopicInNamesrv: always(0, ""),
 	})
 }
