@@ -2,7 +2,6 @@ package bench
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"sort"
@@ -31,7 +30,7 @@ func FindBroker(ctx context.Context, namesrv, cluster, topic string) (string, er
 	}
 	if resp.Code == remoting.RespSuccess {
 		var route remoting.TopicRouteData
-		if err := json.Unmarshal(quoteKeys(resp.Body), &route); err != nil {
+		if err := remoting.Unmarshal(resp.Body, &route); err != nil {
 			return "", fmt.Errorf("name server: the route of %s: %w", topic, err)
 		}
 		return firstMaster(route.BrokerDatas, cluster)
@@ -43,7 +42,7 @@ func FindBroker(ctx context.Context, namesrv, cluster, topic string) (string, er
 		return "", fmt.Errorf("name server: code %d: %s", resp.Code, resp.Remark)
 	}
 	var info remoting.ClusterInfo
-	if err := json.Unmarshal(quoteKeys(resp.Body), &info); err != nil {
+	if err := remoting.Unmarshal(resp.Body, &info); err != nil {
 		return "", fmt.Errorf("name server: the brokers of the cluster: %w", err)
 	}
 	var all []remoting.BrokerData
@@ -66,39 +65,4 @@ func firstMaster(all []remoting.BrokerData, cluster string) (string, error) {
 		return "", fmt.Errorf("the name server knows no master of cluster %s", cluster)
 	}
 	return "", errors.New("the name server knows no master")
-}
-
-// quoteKeys puts the bare numbers that stock writes as members' names into quotes, so that the text is JSON.
-func quoteKeys(b []byte) []byte {
-	out := make([]byte, 0, len(b)+16)
-	inText := false
-	for i := 0; i < len(b); i++ {
-		ch := b[i]
-		if inText {
-			out = append(out, ch)
-			if ch == '\\' && i+1 < len(b) {
-				i++
-				out = append(out, b[i])
-			}
-			inText = ch != '"'
-			continue
-		}
-		end := i
-		for end < len(b) && b[end] >= '0' && b[end] <= '9' {
-			end++
-		}
-		if end > i && end < len(b) && b[end] == ':' {
-			out = append(append(append(out, '"'), b[i:end]...), '"')
-			i = end - 1
-			continue
-		}
-		if end > i {
-			out = append(out, b[i:end]...)
-			i = end - 1
-			continue
-		}
-		inText = ch == '"'
-		out = append(out, ch)
-	}
-	return out
 }

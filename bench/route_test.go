@@ -1,7 +1,6 @@
 package bench
 
 import (
-	"encoding/json"
 	"io"
 	"log/slog"
 	"strings"
@@ -67,27 +66,4 @@ func TestFindBroker(t *testing.T) {
 			}
 		}
 	}
-}
-
-func TestQuoteKeys(t *testing.T) {
-	for _, c := range [][2]string{
-		{`{0:"a"}`, `{"0":"a"}`}, {`{"0":1,"x":[12,3]}`, `{"0":1,"x":[12,3]}`}, {`{12:{3:4}}`, `{"12":{"3":4}}`}, {`{"a":"{1:2}","b\"3:":4}`, `{"a":"{1:2}","b\"3:":4}`},
-		{`{"a\\":5:6}`, `{"a\\":"5":6}`}, {"", ""}, {`"\`, `"\`}, {"12", "12"}, {`{"t":"10:30"}`, `{"t":"10:30"}`},
-	} {
-		if got := string(quoteKeys([]byte(c[0]))); got != c[1] {
-			t.Errorf("%s: %s, not %s", c[0], got, c[1])
-		}
-	}
-}
-
-// FuzzQuoteKeys: what is JSON already stays as it is.
-func FuzzQuoteKeys(f *testing.F) {
-	f.Add([]byte(`{"a":{"1":2,"b":"3:4"},"c":[5,-6.7e8,"\\"]}`))
-	f.Add([]byte(`{0:"a",1:"b"}`))
-	f.Fuzz(func(t *testing.T, b []byte) {
-		out := quoteKeys(b)
-		if json.Valid(b) && string(out) != string(b) {
-			t.Errorf("%s became %s", b, out)
-		}
-	})
 }

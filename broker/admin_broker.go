@@ -67,16 +67,22 @@ func (b *Broker) getConfig(_ *netpoll.Conn, _ *remoting.Command) answer {
 	return answer{Fields: []answerField{{"version", string(jsonBody(v).Body)}}, Body: []byte(b.c.Properties())}
 }
 
-// runtimeInfo serves 28.
-func (b *Broker) runtimeInfo(_ *netpoll.Conn, _ *remoting.Command) answer {
+// runtimeInfo serves 28. The field diskEngine=true, which is ours, adds which engine writes the log and why; without it the keys are
+// stock's.
+func (b *Broker) runtimeInfo(_ *netpoll.Conn, req *remoting.Command) answer {
 	delays := map[int]string{}
 	for _, p := range b.delay.Progress() {
 		delays[p.Level] = strconv.FormatInt(p.Next, 10) + "," + strconv.FormatInt(p.Max, 10)
 	}
-	return jsonBody(remoting.KVTable{Table: b.stats.Runtime(&stats.Figures{
+	f := stats.Figures{
 		Store: b.store.Stats(), Now: time.Now(), CommitLogDir: b.c.StoreOptions().CommitLogDir, BrokerVersion: remoting.Version,
 		VersionName: "V5_3_3", Active: !b.slave && !b.closing.Load(), DelayOffsets: delays, Capacity: b.capacity,
-	})})
+	}
+	t := b.stats.Runtime(&f)
+	if req.Bool("diskEngine") {
+		t["diskEngine"], t["diskEngineReason"] = f.Store.Engine, f.Store.EngineReason
+	}
+	return jsonBody(remoting.KVTable{Table: t})
 }
 
 func (b *Broker) capacity(key string) string {

@@ -55,7 +55,7 @@ type File interface {
 
 // Space of the file system that holds a directory.
 type Space struct {
-	TotalBytes int64
+	TotalBytes int64 // what is used, and FreeBytes
 	FreeBytes  int64 // what an ordinary process may still take
 	FreeInodes int64
 }

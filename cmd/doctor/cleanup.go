@@ -1,0 +1,27 @@
+package doctor
+
+import (
+	"context"
+
+	"ringmq/netpoll/remoting"
+)
+
+// clean deletes the topic that this run made: at the broker first, or it would register again.
+func (t *tour) clean(ctx context.Context) {
+	if !t.p.Created {
+		return
+	}
+	if _, err := t.v.ask.call(ctx, t.b.Addr, request(remoting.CodeDeleteTopicInBroker, "topic", TestTopic)); err != nil {
+		t.p.Left = err
+		return
+	}
+	for _, n := range t.v.names {
+		if n.Err != nil {
+			continue
+		}
+		// With several brokers the topic's entry at the name server goes with the last of them.
+		if _, err := t.v.ask.call(ctx, n.Addr, request(remoting.CodeDeleteTopicInNamesrv, "topic", TestTopic, "clusterName", t.b.Cluster)); err != nil {
+			t.p.Left = err
+		}
+	}
+}

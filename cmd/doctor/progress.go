@@ -1,0 +1,193 @@
+package doctor
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"ringmq/netpoll/remoting"
+)
+
+// Limits of progress.
+const (
+	stuckAfter   = time.Minute // without anything consumed, while messages wait
+	laggingAfter = 10 * time.Minute
+	laggingCount = 100_000
+)
+
+// queueLag is a queue that is behind.
+type queueLag struct {
+	queue  remoting.MessageQueue
+	behind int64
+	offset remoting.ConsumeOffset
+}
+
+// lags are the queues that are behind, the worst first.
+func (g *groupSeen) lags() (all []queueLag) {
+	for i := range g.Brokers {
+		s := g.Brokers[i].Stats
+		if s == nil {
+			continue
+		}
+		for _, e := range s.OffsetTable {
+			if n := e.Value.BrokerOffset - e.Value.ConsumerOffset; n > 0 {
+				all = append(all, queueLag{e.Queue, n, e.Value})
+			}
+		}
+	}
+	slices.SortStableFunc(all, func(a, b queueLag) int { return int(min(max(b.behind-a.behind, -1), 1)) })
+	return all
+}
+
+// lastProgress tells how old the newest message is that was consumed.
+func (g *groupSeen) lastProgress() string {
+	last := int64(0)
+	for i := range g.Brokers {
+		if s := g.Brokers[i].Stats; s != nil {
+			for _, e := range s.OffsetTable {
+				last = max(last, e.Value.LastTimestamp)
+			}
+		}
+	}
+	if last == 0 {
+		return "none was ever consumed"
+	}
+	return "the last one consumed was stored " + ago(last, g.Now)
+}
+
+// owner finds the member that has a queue.
+func (g *groupSeen) owner(q remoting.MessageQueue) (*memberSeen, processQueue, bool) {
+	for i := range g.Members {
+		if g.Members[i].Info == nil {
+			continue
+		}
+		for _, e := range g.Members[i].Info.Queues {
+			if e.Queue == q && !e.Value.Dropped {
+				return &g.Members[i], e.Value, true
+			}
+		}
+	}
+	return nil, processQueue{}, false
+}
+
+// judgeProgress compares what was consumed with what is there.
+func (g *groupSeen) judgeProgress() (all []Finding) {
+	all = append(all, g.judgeOffsets()...)
+	if len(g.Members) == 0 {
+		return all
+	}
+	lags := g.lags()
+	var stuck, pausing []string
+	for _, l := range lags {
+		m, q, there := g.owner(l.queue)
+		if !there {
+			continue
+		}
+		consumed, pulled := since(q.LastConsume, g.Now), since(q.LastPull, g.Now)
+		text := fmt.Sprintf("%s: %d behind at offset %d, %s last consumed %s", queueText(l.queue), l.behind, l.offset.ConsumerOffset, m.ID, ago(q.LastConsume, g.Now))
+		switch {
+		case q.CachedMessages > 0 && consumed > stuckAfter:
+			stuck = append(stuck, fmt.Sprintf("%s and has %d messages in hand", text, q.CachedMessages))
+		case q.CachedMessages == 0 && pulled > stuckAfter:
+			pausing = append(pausing, fmt.Sprintf("%s and last pulled %s", text, ago(q.LastPull, g.Now)))
+		}
+	}
+	if len(stuck) > 0 {
+		all = append(all, broken("group", "listener-does-not-return", g.Name, "%s", list(stuck)).
+			because("the client has messages and its listener does not finish them", "take a thread dump of that client (mqadmin consumerStatus -g %s -i CLIENT -s true): its listener waits for something, a database as a rule", g.Name))
+	}
+	if len(pausing) > 0 {
+		all = append(all, broken("group", "member-does-not-pull", g.Name, "%s", list(pausing)).
+			because("the client has the queue and does not ask for its messages", "it may be suspended, or refused: look at its log for the code that its pulls are answered with"))
+	}
+	if len(stuck)+len(pausing) == 0 && len(lags) > 0 {
+		all = append(all, g.judgeLag(lags)...)
+	}
+	return all
+}
+
+func since(stamp int64, now time.Time) time.Duration {
+	if stamp <= 0 {
+		return 0
+	}
+	return now.Sub(time.UnixMilli(stamp))
+}
+
+// judgeLag is about a group that consumes, and is behind.
+func (g *groupSeen) judgeLag(lags []queueLag) []Finding {
+	worst, sum, oldest := lags[0], int64(0), time.Duration(0)
+	for _, l := range lags {
+		sum += l.behind
+		oldest = max(oldest, since(l.offset.LastTimestamp, g.Now))
+	}
+	if sum < laggingCount && oldest < laggingAfter {
+		return nil
+	}
+	tps := 0.0
+	for i := range g.Brokers {
+		if s := g.Brokers[i].Stats; s != nil {
+			tps += s.ConsumeTps
+		}
+	}
+	return []Finding{warning("group", "group-lags", g.Name, "%d messages behind in %s, most in %s (%d, at offset %d, last consumed message stored %s); it consumes %.1f a second",
+		sum, plural(len(lags), "queue"), queueText(worst.queue), worst.behind, worst.offset.ConsumerOffset, ago(worst.offset.LastTimestamp, g.Now), tps).
+		because("messages arrive late, and are lost when retention comes before the consumer", "more members or threads (up to a member for every queue), a faster listener, or skip them: mqadmin resetOffsetByTime")}
+}
+
+// judgeOffsets looks for progress that lies outside of its queue.
+func (g *groupSeen) judgeOffsets() (all []Finding) {
+	var beyond, expired []string
+	for i := range g.Brokers {
+		b := &g.Brokers[i]
+		if b.Stats == nil {
+			continue
+		}
+		for _, e := range b.Stats.OffsetTable {
+			switch first, known := b.Min[e.Queue]; {
+			case e.Value.ConsumerOffset > e.Value.BrokerOffset:
+				beyond = append(beyond, fmt.Sprintf("%s: consumed up to %d, the queue ends at %d", queueText(e.Queue), e.Value.ConsumerOffset, e.Value.BrokerOffset))
+			case known && e.Value.ConsumerOffset > 0 && e.Value.ConsumerOffset < first:
+				expired = append(expired, fmt.Sprintf("%s: consumed up to %d, the queue begins at %d", queueText(e.Queue), e.Value.ConsumerOffset, first))
+			}
+		}
+	}
+	if len(beyond) > 0 {
+		all = append(all, broken("group", "progress-beyond-the-end", g.Name, "%s", list(beyond)).
+			because("the store was replaced or cut, the progress was not: new messages up to there are skipped or wait", "mqadmin resetOffsetByTime -g %s -t TOPIC -s -1 (or to the time of the loss)", g.Name))
+	}
+	if len(expired) > 0 {
+		all = append(all, warning("group", "messages-expired-unread", g.Name, "%s", list(expired)).
+			because("retention deleted messages before the group came to them", "they are lost to it; keep messages longer (fileReservedTime), or consume faster"))
+	}
+	return all
+}
+
+// judgeFailures looks for messages that are consumed again and again.
+func (g *groupSeen) judgeFailures() (all []Finding) {
+	var failing []string
+	for _, m := range g.Members {
+		if m.Info == nil {
+			continue
+		}
+		for topic, s := range m.Info.Status {
+			if s.FailedTPS > 0 || s.FailedMessages > 0 {
+				failing = append(failing, fmt.Sprintf("%s on %s: %d failed in the last hour, %.2f a second now", m.ID, strings.TrimPrefix(topic, retryPrefix), s.FailedMessages, s.FailedTPS))
+			}
+		}
+	}
+	slices.Sort(failing)
+	if len(failing) > 0 {
+		all = append(all, warning("group", "listener-fails", g.Name, "%s", list(failing)).
+			because("messages go to the retry topic and come again later, after 16 times they are dead letters", "see the exception in that client's log"))
+	}
+	dead := int64(0)
+	for i := range g.Brokers {
+		dead += g.Brokers[i].Dead
+	}
+	if dead > 0 {
+		all = append(all, warning("group", "dead-letters", g.Name, "%d messages in %s%s", dead, deadPrefix, g.Name).
+			because("nobody consumes them any more, and retention deletes them", "look at them (mqadmin printMsg -t %s%s), mend what fails, and send them again", deadPrefix, g.Name))
+	}
+	return all
+}
