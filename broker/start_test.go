@@ -71,3 +71,24 @@ func TestServedFromTheFirstMoment(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// TestStartWithoutThePortForSlaves: a master that cannot be copied does not run, and leaves its directory to the next one.
+func TestStartWithoutThePortForSlaves(t *testing.T) {
+	r := &rig{t: t, root: t.TempDir()}
+	r.startRoutes("127.0.0.1", 0)
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = taken.Close() }()
+	port := strconv.Itoa(taken.Addr().(*net.TCPAddr).Port)
+	b, err := New(Options{Config: r.config("haListenPort=" + port), Version: "test", Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Start(); err == nil || !strings.Contains(err.Error(), "haListenPort="+port) || !strings.Contains(err.Error(), "address already in use") {
+		t.Fatal(err)
+	}
+	r.startBroker()
+	want(t, r.dial().call(sendTo("T", 0, "", "x")), 0, "")
+}
