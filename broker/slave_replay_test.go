@@ -36,6 +36,8 @@ func TestReplayStockSlave(t *testing.T) {
 	r.broker.offsets.Commit([]byte("H_CG_pull"), []byte("H_Feed"), 0, 2)
 	r.scenario("background-ha")
 	r.scenario("ha-mqadmin-haStatus")
+	r.scenario("mqadmin-haStatus")
+	r.scenario("mqadmin-getBrokerEpoch")
 	r.enough(50)
 }
 

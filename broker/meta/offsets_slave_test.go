@@ -13,6 +13,7 @@ type side struct {
 	t     *testing.T
 	slave bool
 	disk  []byte
+	steps int64 // a stock master's counter
 }
 
 func newSide(t *testing.T, slave bool) *side {
@@ -54,6 +55,9 @@ func (s *side) doc(toOurs bool) *OffsetsDoc {
 	if err != nil {
 		s.t.Fatal(err)
 	}
+	if !toOurs && !s.slave {
+		d.DataVersion.Counter = s.steps // a stock master's says little
+	}
 	return d
 }
 
@@ -80,6 +84,14 @@ func endless([]byte, int32) int64 { return 1 << 40 }
 type pairOf struct {
 	m, s *side
 	ours bool
+	max  int64 // of the master's queues; 0: no bound
+}
+
+func (p *pairOf) highest([]byte, int32) int64 {
+	if p.max > 0 {
+		return p.max
+	}
+	return 1 << 40
 }
 
 // round is a look of the slave at its master.
@@ -87,10 +99,11 @@ func (p *pairOf) round(gone bool) (offers int) {
 	for _, o := range p.s.Mirror(p.m.doc(p.ours), gone) {
 		offers++
 		if p.ours {
-			p.m.Raise(o, endless)
+			p.m.Raise(o, p.highest)
 		} else {
 			p.m.Commit([]byte(o.Group), []byte(o.Topic), o.Queue, o.Offset)
 		}
+		p.s.Settled(o)
 	}
 	return offers
 }
@@ -99,7 +112,7 @@ func (p *pairOf) round(gone bool) (offers int) {
 func (p *pairOf) back(ask bool) {
 	p.m.boot()
 	if ask && p.ours {
-		p.m.TakeBack([]*OffsetsDoc{p.s.doc(true)}, endless)
+		p.m.TakeBack([]*OffsetsDoc{p.s.doc(true)}, p.highest)
 	}
 }
 
@@ -227,6 +240,44 @@ func TestOffsetsSurvive(t *testing.T) {
 			p.m.is("G", 12)
 			p.s.is("G", 12)
 		}},
+		{"a reset forward of less than the slave has", true, false, func(_ *testing.T, p *pairOf) {
+			p.m.save()
+			p.s.commit("G", 200)
+			p.back(false)
+			p.m.reset("G", 150)
+			p.round(false)
+			p.m.is("G", 150)
+			p.s.is("G", 150)
+		}},
+		{"a client goes back at the returned master before the slave looks", true, true, func(_ *testing.T, p *pairOf) {
+			p.m.save()
+			p.s.commit("G", 200)
+			p.back(false)
+			p.m.commit("G", 50)
+			p.round(false)
+			p.m.is("G", 50)
+			p.s.is("G", 50)
+		}},
+		{"a group is deleted at the returned master before the slave looks", true, true, func(_ *testing.T, p *pairOf) {
+			p.m.save()
+			p.s.commit("G", 200)
+			p.back(false)
+			p.m.DeleteGroup("G")
+			p.round(false)
+			p.m.is("G", nothing)
+			p.s.is("G", nothing)
+		}},
+		{"a stock master's version shows that it was killed", false, true, func(_ *testing.T, p *pairOf) {
+			p.m.save()
+			p.m.commit("G", 180)
+			p.m.steps = 2
+			p.round(false)
+			p.back(false)
+			p.m.steps = 1
+			p.round(false)
+			p.m.is("G", 180)
+			p.s.is("G", 180)
+		}},
 		{"a reset that the slave knows does not hold back what came after it", true, false, func(_ *testing.T, p *pairOf) {
 			p.m.reset("G", 10)
 			p.m.save()
@@ -241,6 +292,27 @@ func TestOffsetsSurvive(t *testing.T) {
 			p.round(false)
 			p.back(true)
 			p.m.is("G", 10)
+		}},
+		{"the master's log has less than the slave saw consumed", true, false, func(t *testing.T, p *pairOf) {
+			p.max = 130
+			p.s.commit("G", 200)
+			if n := p.round(false); n != 1 {
+				t.Fatal("offers:", n)
+			}
+			if n := p.round(false); n != 0 {
+				t.Fatal("offered again:", n)
+			}
+			p.m.is("G", 130)
+			p.s.is("G", 130)
+		}},
+		{"what is committed while the master is told of something older", true, true, func(_ *testing.T, p *pairOf) {
+			p.s.commit("G", 200)
+			for _, o := range p.s.Mirror(p.m.doc(p.ours), false) {
+				p.s.commit("G", 210)
+				p.s.Settled(o)
+			}
+			p.round(false)
+			p.m.is("G", 210)
 		}},
 		{"a master on an empty disk", true, false, func(_ *testing.T, p *pairOf) {
 			p.m.disk = nil
@@ -300,6 +372,30 @@ func TestTakeBackFromMany(t *testing.T) {
 	m.is("gone", nothing)
 	if v := m.Version().Counter; v <= two.s.Known().Counter {
 		t.Error("the version did not pass the slaves':", v)
+	}
+}
+
+// TestRaise: an offer is taken where it is ahead, within the log, and not from before a reset.
+func TestRaise(t *testing.T) {
+	m := newSide(t, false)
+	m.commit("G", 100)
+	before := m.doc(true).DataVersion.Counter
+	m.reset("G", 50)
+	offer := Offer{Group: "G", Topic: "T", Offset: 90, Known: before}
+	if m.Raise(offer, endless) {
+		t.Error("taken from before a reset")
+	}
+	offer.Known = m.doc(true).DataVersion.Counter
+	if !m.Raise(offer, func([]byte, int32) int64 { return 80 }) {
+		t.Error("not taken")
+	}
+	m.is("G", 80)
+	if m.Raise(Offer{Group: "G", Topic: "T", Offset: 79, Known: offer.Known}, endless) {
+		t.Error("taken though behind")
+	}
+	m.Reset([]byte("G"), []byte("T"), 0, 10)
+	if m.Raise(Offer{Group: "G", Topic: "T", Offset: 99, Known: offer.Known + 100}, endless) {
+		t.Error("taken while a reset waits to be told")
 	}
 }
 
