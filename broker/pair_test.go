@@ -223,10 +223,10 @@ func TestHAStatus(t *testing.T) {
 		s.Client.MasterAddr != p.master.broker.replication.leader.Addr().String() || s.Client.LastReadTimestamp == 0 {
 		t.Errorf("slave: %+v", s)
 	}
-	if info := p.slave.broker.runtimeInfo(nil, nil); !strings.Contains(string(info.Body), `"brokerActive":"false"`) {
+	if info := p.slave.broker.runtimeInfo(nil, request(remoting.CodeGetBrokerRuntimeInfo)); !strings.Contains(string(info.Body), `"brokerActive":"false"`) {
 		t.Error("the slave says that it is active")
 	}
-	if info := p.master.broker.runtimeInfo(nil, nil); !strings.Contains(string(info.Body), `"brokerActive":"true"`) {
+	if info := p.master.broker.runtimeInfo(nil, request(remoting.CodeGetBrokerRuntimeInfo)); !strings.Contains(string(info.Body), `"brokerActive":"true"`) {
 		t.Error("the master does not say that it is active")
 	}
 }

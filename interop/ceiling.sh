@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Loads bin/ringmq and bench/ceiling, the least that a broker of this architecture can do for a send, in turns, both with a sync for
 # every commit. Fails when a message costs ringmq more than LIMIT times the processor time it costs there.
-#   interop/ceiling.sh [ROUNDS [SECONDS [LIMIT]]]     5 rounds of 3 s; PORT and the eleven above it are used, 23300 or the next that are free
+#   interop/ceiling.sh [ROUNDS [SECONDS [LIMIT]]]     5 rounds of 3 s; PORT and the twelve above it are used, 23300 or the next that are free
 # The cheapest round of each counts: what else runs on a machine only adds. It was 2.5 on a quiet one; half as much again is a change
 # that matters, and a machine whose memory was never used yet asks for some more.
 set -uo pipefail
@@ -12,7 +12,7 @@ taken() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 port=${PORT:-23300}
 if [ -z "${PORT:-}" ]; then
   for port in $(seq 23300 20 23700); do
-    taken "$port" || taken $((port + 1)) || taken $((port + 9)) || taken $((port + 11)) || break
+    taken "$port" || taken $((port + 1)) || taken $((port + 9)) || taken $((port + 11)) || taken $((port + 12)) || break
   done
 fi
 work=$(mktemp -d "${TMPDIR:-/tmp}/ringmq-ceiling-XXXXXX") || exit 1

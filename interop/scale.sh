@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # What grows with the number of queues and with the length of the log, measured of bin/ringmq alone, into a page of Markdown.
 #   interop/scale.sh [SECONDS [MIB [DOC]]]     60 s of load for each number of queues, 16384 MiB of log, docs/scale.md
-# PORT=23500 and the one below it are used. It writes twice MIB below TMPDIR at most, and removes it again. As root it empties the
+# PORT=23500 and the ones below and above it are used. It writes twice MIB below TMPDIR at most, and removes it again. As root it empties the
 # page cache before the starts, as after a reboot.
 set -uo pipefail
 seconds=${1:-60} mib=${2:-16384}

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Loads a broker of its own evenly, and fails when a send is refused, memory grows or readers fall behind.
-#   interop/soak.sh [DURATION [SHARE]]     ten minutes at 0.8 of the peak; PORT=23100 and the one below it are used, JSON names a file
+#   interop/soak.sh [DURATION [SHARE]]     ten minutes at 0.8 of the peak; PORT=23100 and the ones below and above it are used, JSON names a file
 # Ten minutes write some 20 GiB below TMPDIR; it is removed again.
 set -uo pipefail
 duration=${1:-10m} share=${2:-0.8}

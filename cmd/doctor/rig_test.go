@@ -105,7 +105,7 @@ func freePort(t *testing.T) int {
 func (r *rig) start(more ...string) {
 	r.t.Helper()
 	pairs := append([]string{
-		"bindAddress=127.0.0.1", "listenPort=" + strconv.Itoa(freePort(r.t)), "brokerIP1=127.0.0.1", "brokerIP2=127.0.0.1", "brokerName=broker-a", "brokerClusterName=DefaultCluster",
+		"bindAddress=127.0.0.1", "listenPort=" + strconv.Itoa(freePort(r.t)), "haListenPort=" + strconv.Itoa(freePort(r.t)), "brokerIP1=127.0.0.1", "brokerIP2=127.0.0.1", "brokerName=broker-a", "brokerClusterName=DefaultCluster",
 		"namesrvAddr=" + r.ns.Addr().String(), "storePathRootDir=" + r.store(), "mappedFileSizeCommitLog=8388608",
 		"maxHashSlotNum=1000", "maxIndexNum=4000", "tailCacheBytes=4194304", "diskEngine=pwrite", "flushDiskType=ASYNC_FLUSH",
 		"diskMaxUsedSpaceRatio=98", "diskSpaceCleanForciblyRatio=99", "diskSpaceWarningLevelRatio=100",
