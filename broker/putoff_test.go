@@ -137,7 +137,17 @@ func TestLongAnswersNeedMemory(t *testing.T) {
 	for range 5 {
 		slow = append(slow, r.slowReader(view, view, view, view))
 	}
-	until(t, "short memory", func() bool { return r.broker.net.Stats().OutboundBytes > 4<<20 })
+	until(t, "short memory", func() bool {
+		if r.broker.net.Stats().OutboundBytes > 4<<20 {
+			return true
+		}
+		for _, s := range slow { // who asked while answers were on their way was refused
+			if _, err := s.conn.Write(remoting.AppendCommand(nil, view)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return false
+	})
 	want(t, r.dial().call(view), busy.Code, busy.Remark)
 	want(t, r.dial().call(request(remoting.CodeGetMaxOffset, "topic", "Large", "queueId", 0)), 0, "")
 	for _, s := range slow {
