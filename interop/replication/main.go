@@ -31,6 +31,12 @@ func main() {
 	flag.IntVar(&s.rate, "rate", 2000, "messages per second")
 	flag.BoolVar(&s.disks, "disks", os.Getuid() == 0, "stores on file systems of their own, which can be filled and made to fail (needs root)")
 	pairs := flag.String("pairs", "ours+ours", "master+slave, several separated by commas: each ours or stock")
+	document := flag.String("migration", "", "run the commands of this document as well: docs/MIGRATION.md")
+	var clients []string
+	flag.Func("clients", "a `command` that drives clients against a pair; may be given several times (see life.go)", func(c string) error {
+		clients = append(clients, c)
+		return nil
+	})
 	only := flag.String("scenes", ".", "regular expression of the scenes to run")
 	kinds := flag.String("kinds", ".", "regular expression of the faults to inject")
 	count := flag.Int("faults", 30, "faults to inject in all, on each pair")
@@ -59,6 +65,9 @@ func main() {
 	}
 	fmt.Printf("replication: seed %d, stores under %s\n", *seed, work)
 	t := &tally{keep: *keep}
+	if *document != "" {
+		t.play(s, "migration", stock, stock, migration(*document))
+	}
 	for _, name := range strings.Split(*pairs, ",") {
 		master, slave, ok := strings.Cut(name, "+")
 		if !ok {
@@ -69,6 +78,9 @@ func main() {
 				t.play(s, name+"/"+sc.name, master, slave, sc.run)
 			}
 		}
+		for _, command := range clients {
+			t.play(s, name+"/clients", master, slave, t.life(command))
+		}
 		for left, n := *count, 1; left > 0 && wanted.MatchString("faults"); left, n = left-*chapter, n+1 {
 			d := newDeck(rand.New(rand.NewSource(*seed+int64(n))), s.disks, kind.MatchString)
 			many := min(left, *chapter)
@@ -76,7 +88,7 @@ func main() {
 				if err := p.start(); err != nil {
 					return "", err
 				}
-				st := &storm{pair: p, deck: d, count: many}
+				st := &storm{pair: p, deck: d, count: many, kinds: map[string]int{}}
 				err := st.run()
 				return st.String(), err
 			})

@@ -127,10 +127,10 @@ func masterDown(p *pair) (string, error) {
 	if err := p.grow(1); err != nil {
 		return "", err
 	}
+	p.rest()
 	if err := p.check(); err != nil {
 		return "", err
 	}
-	p.rest()
 	// A group that has read nothing yet: all of it must come from the slave.
 	p.reader = newReader(p.history, p.nsAddr())
 	p.master.proc.kill()
@@ -165,10 +165,11 @@ func masterDown(p *pair) (string, error) {
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
+	returned := time.Since(back)
 	if err := p.check(); err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("%d messages from the slave in %.1f s, back at the master after %.1f s", bySlave, took.Seconds(), time.Since(back).Seconds()), nil
+	return fmt.Sprintf("%d messages from the slave in %.1f s, back at the master after %.1f s", bySlave, took.Seconds(), returned.Seconds()), nil
 }
 
 // allRead waits until the reader has all there is.
@@ -199,10 +200,7 @@ func restarts(p *pair) (string, error) {
 	for range 2 {
 		for _, n := range []*node{p.slave, p.master} {
 			began := time.Now()
-			if err := n.proc.end(); err != nil {
-				return "", err
-			}
-			if err := n.start(); err != nil {
+			if err := n.inOrder(); err != nil {
 				return "", err
 			}
 			if _, err := p.recovered(); err != nil {

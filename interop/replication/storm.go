@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -14,6 +15,7 @@ type storm struct {
 	count int
 	took  []time.Duration // from healing to the next acknowledgement
 	done  int
+	kinds map[string]int
 }
 
 // run injects faults, one or two at a time, and checks after each.
@@ -32,6 +34,9 @@ func (s *storm) run() error {
 			return fmt.Errorf("fault %d, %s: %w", s.done+1, names(now), err)
 		}
 		s.done += len(now)
+		for _, f := range now {
+			s.kinds[f.name]++
+		}
 	}
 	return nil
 }
@@ -69,7 +74,11 @@ func (s *storm) round(now []fault) error {
 // String is for the line of the scene.
 func (s *storm) String() string {
 	slices.Sort(s.took)
-	text := fmt.Sprintf("%d faults, %s", s.done, s.history)
+	var kinds []string
+	for _, k := range slices.Sorted(maps.Keys(s.kinds)) {
+		kinds = append(kinds, fmt.Sprintf("%s %d", k, s.kinds[k]))
+	}
+	text := fmt.Sprintf("%d faults: %s; %s", s.done, strings.Join(kinds, ", "), s.history)
 	if n := len(s.took); n > 0 {
 		text += fmt.Sprintf(", acknowledged again after median %.1f s, longest %.1f s", s.took[n/2].Seconds(), s.took[n-1].Seconds())
 	}
