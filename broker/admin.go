@@ -7,16 +7,16 @@ import (
 // adminTable lists the requests of operators that run on workers; settledTable has the others.
 func (b *Broker) adminTable() map[int32]onWorker {
 	t := map[int32]onWorker{
-		remoting.CodeGetAllTopicConfig:                    b.allTopics,
+		remoting.CodeGetAllTopicConfig:                    forPeer(b.allTopics, func(v remoting.DataVersion) bool { return v == b.topics.Version() }),
 		remoting.CodeGetTopicConfig:                       b.oneTopic,
 		remoting.CodeGetSystemTopicListFromBroker:         b.systemTopics,
 		remoting.CodeGetTopicStatsInfo:                    b.topicStats,
-		remoting.CodeGetAllConsumerOffset:                 b.allConsumerOffsets,
-		remoting.CodeGetAllDelayOffset:                    b.allDelayOffsets,
+		remoting.CodeGetAllConsumerOffset:                 forPeer(b.allConsumerOffsets, b.offsets.Unchanged),
+		remoting.CodeGetAllDelayOffset:                    forPeer(b.allDelayOffsets, func(remoting.DataVersion) bool { return false }),
 		remoting.CodeUpdateAndCreateSubscriptiongroup:     b.updateGroup,
 		remoting.CodeUpdateAndCreateSubscriptiongroupList: b.updateGroups,
 		remoting.CodeDeleteSubscriptiongroup:              b.deleteGroup,
-		remoting.CodeGetAllSubscriptiongroupConfig:        b.allGroups,
+		remoting.CodeGetAllSubscriptiongroupConfig:        forPeer(b.allGroups, func(v remoting.DataVersion) bool { return v == b.groups.Version() }),
 		remoting.CodeGetSubscriptiongroupConfig:           b.oneGroup,
 		remoting.CodeGetConsumerConnectionList:            b.consumerConnection,
 		remoting.CodeGetProducerConnectionList:            b.producerConnection,

@@ -74,7 +74,7 @@ func (b *Broker) runtimeInfo(_ *netpoll.Conn, _ *remoting.Command) answer {
 	}
 	return jsonBody(remoting.KVTable{Table: b.stats.Runtime(&stats.Figures{
 		Store: b.store.Stats(), Now: time.Now(), CommitLogDir: b.c.StoreOptions().CommitLogDir, BrokerVersion: remoting.Version,
-		VersionName: "V5_3_3", Active: !b.closing.Load(), DelayOffsets: delays, Capacity: b.capacity,
+		VersionName: "V5_3_3", Active: !b.slave && !b.closing.Load(), DelayOffsets: delays, Capacity: b.capacity,
 	})})
 }
 

@@ -22,6 +22,7 @@ import (
 	"ringmq/broker/stats"
 	"ringmq/netpoll"
 	"ringmq/netpoll/remoting"
+	"ringmq/replica"
 	"ringmq/store"
 	"ringmq/store/delay"
 	"ringmq/store/record"
@@ -36,7 +37,10 @@ type Options struct {
 	Linger     time.Duration // of the event loops, see netpoll.Options; 0: not at all
 	Logger     *slog.Logger
 
-	alterStore func(*store.Options) // before it is opened; nil: not at all. For tests
+	// For tests; nil: the real ones.
+	alterStore func(*store.Options) // before it is opened
+	lead       func(replica.LeaderOptions) (leader, error)
+	follow     func(replica.FollowerOptions) follower
 }
 
 // Broker is one broker process: store, tables, sockets and its registration at the name servers.
@@ -79,9 +83,11 @@ type Broker struct {
 	cluster   string
 	name      string
 	maxLevel  int
-	visible   func() int64         // how far the log is safe
-	failed    func() error         // what ended the log
-	uptime    func() time.Duration // since New, on the clock that nobody sets
+	slave     bool                   // it copies a master, and stores nothing of its own
+	copies    atomic.Pointer[copies] // nil: nobody waits for slaves
+	visible   func() int64           // how far the log is safe
+	failed    func() error           // what ended the log
+	uptime    func() time.Duration   // since New, on the clock that nobody sets
 	syncLimit time.Duration
 	closing   atomic.Bool
 	diskUse   atomic.Pointer[string]
@@ -90,6 +96,8 @@ type Broker struct {
 	inForce      configuration
 	configured   atomic.Int64 // changes by requests
 	configuredAt atomic.Int64 // ms of the last one
+
+	replication replication
 
 	mu    sync.Mutex
 	conns map[uint64]*netpoll.Conn
@@ -107,6 +115,7 @@ func New(o Options) (*Broker, error) {
 	b := &Broker{o: o, c: o.Config, logger: o.Logger, began: time.Now(), conns: map[uint64]*netpoll.Conn{}, listening: make(chan struct{}), stop: make(chan struct{})}
 	b.uptime = func() time.Duration { return time.Since(b.began) }
 	b.makeLoops()
+	b.makeRole()
 	b.inForce.read(b.c)
 	b.region, b.cluster, b.name = b.c.Text("regionId"), b.c.Text("brokerClusterName"), b.c.Text("brokerName")
 	b.opening = remoting.NewOpening(remoting.RespSuccess, "MSG_REGION", b.region, "TRACE_ON", "true")
@@ -173,6 +182,11 @@ func (b *Broker) openTables() error {
 	b.warnOfLostTopics(topicsFrom)
 	b.declared.Store(b.topics)
 	b.groupsChanged()
+	if b.slave {
+		b.offsets.BeSlave()
+	} else {
+		b.offsets.BeMaster()
+	}
 	b.members, b.locks, b.notices = member.New(time.Now), member.NewLocks(time.Now), member.NewNotices(b.notify)
 	b.stats = stats.New(b.cluster, time.Now)
 	b.uniqKeys = record.NewUniqKeys(b.advertise.Addr(), os.Getpid(), rand.Uint32(), time.Now)
@@ -285,6 +299,9 @@ func (b *Broker) Start() error {
 	b.readers = netpoll.NewWorkers(16, 4096, netpoll.NewBudget(maxReadingBytes))
 	b.slow = netpoll.NewWorkers(maxQueries, 4096, b.pending)
 	b.noteDiskUse()
+	if !b.slave {
+		b.takeOffsetsBack()
+	}
 	n, err := netpoll.Serve(netpoll.Options{
 		Addrs: []string{net.JoinHostPort(host, strconv.Itoa(port)), net.JoinHostPort(host, strconv.Itoa(fast))},
 		Loops: len(b.loops), Logger: b.logger, IdleTimeout: time.Duration(b.c.Int("serverChannelMaxIdleTimeSeconds")) * time.Second,
@@ -300,13 +317,30 @@ func (b *Broker) Start() error {
 	}
 	b.net = n
 	b.advertise = netip.AddrPortFrom(b.advertise.Addr(), n.Addrs()[0].Port())
+	if err := b.startReplication(); err != nil {
+		close(b.listening)
+		return errors.Join(fmt.Errorf("broker: %w", err), b.Shutdown(context.Background()))
+	}
 	close(b.listening)
-	b.delay.Start()
+	if !b.slave {
+		b.delay.Start()
+	}
 	b.done.Add(2)
 	go b.everySecond()
 	go b.persistOffsets()
 	b.registrar.start()
+	if r := &b.replication; b.slave {
+		b.done.Add(2)
+		go b.until(r.group.run)
+		go b.until(r.sync.run)
+	}
 	return nil
+}
+
+// until runs what ends with the broker.
+func (b *Broker) until(run func(stop <-chan struct{})) {
+	defer b.done.Done()
+	run(b.stop)
 }
 
 // makeLoops makes the state of every event loop.
@@ -340,6 +374,7 @@ func (b *Broker) everySecond() {
 		case now := <-tick.C:
 			b.stats.Sample(now)
 		}
+		b.replication.sample()
 		b.wakeParked()
 		if n%5 == 0 || !b.inForce.get().longPolling {
 			b.holds.checkAll()
@@ -375,8 +410,14 @@ func (b *Broker) Shutdown(ctx context.Context) error {
 	b.closing.Store(true)
 	b.holds.answerAll()
 	err := b.delay.Close(ctx)
+	if f := b.replication.follower; f != nil {
+		f.Close()
+	}
 	_ = b.store.Visible().Wait(ctx, b.store.LogMax())
 	b.awaitReleased(ctx)
+	if l := b.replication.leader; l != nil {
+		l.Close()
+	}
 	close(b.stop)
 	b.done.Wait()
 	err = errors.Join(err, b.net.Shutdown(ctx))

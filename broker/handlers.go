@@ -106,14 +106,21 @@ func (b *Broker) table() *[maxCode]handler {
 		remoting.CodeQueryMessage:            {worker: b.queryMessage, slow: true},
 		remoting.CodeViewMessageById:         {worker: b.viewMessage},
 	}
-	for code, fn := range b.adminTable() {
-		t[code] = handler{worker: fn}
+	for _, table := range []map[int32]onWorker{b.adminTable(), b.haTable()} {
+		for code, fn := range table {
+			t[code] = handler{worker: fn}
+		}
 	}
 	for code, fn := range b.settledTable() {
 		t[code] = handler{loop: b.settledLater(fn)}
 	}
 	for code, fn := range b.relayTable() {
 		t[code] = handler{loop: fn}
+	}
+	if b.slave {
+		for code, hd := range b.notHere() {
+			t[code] = hd
+		}
 	}
 	return t
 }

@@ -3,6 +3,7 @@ package broker
 import (
 	"strings"
 
+	"ringmq/broker/meta"
 	"ringmq/netpoll"
 	"ringmq/netpoll/remoting"
 )
@@ -64,6 +65,12 @@ func (b *Broker) updateConsumerOffset(_ *netpoll.Conn, req *remoting.Command) an
 	}
 	if queue < 0 || queue >= max(t.ReadQueueNums, t.WriteQueueNums) {
 		return answer{} // as stock answers; progress in a queue that is not there is not kept
+	}
+	if known, offered, err := req.Int64(peerKnownKey); err != nil {
+		return fail(remoting.RespSystemError, err.Error())
+	} else if offered {
+		b.offsets.Raise(meta.Offer{Group: string(group), Topic: string(topic), Queue: queue, Offset: offset, Known: known}, b.store.MaxOffset)
+		return answer{}
 	}
 	if !b.offsets.Commit(group, topic, queue, offset) {
 		return answer{Remark: "Offset has been previously reset"}

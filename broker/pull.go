@@ -13,6 +13,10 @@ import (
 // pull serves 11 and 361. What is in memory is answered on the loop; what needs the disk goes to a worker and comes back; what
 // is not there yet is held.
 func (b *Broker) pull(c *netpoll.Conn, req *remoting.Command) netpoll.Verdict {
+	if b.slave && !b.inForce.get().slaveRead {
+		b.reply(c, req, rejected)
+		return netpoll.Done
+	}
 	l := b.loop(c.Loop())
 	h := &l.pull
 	if err := h.Decode(req); err != nil {
@@ -233,7 +237,15 @@ func (b *Broker) finishPull(c *netpoll.Conn, h *remoting.PullHeader, a *pullAnsw
 	if f.Messages == 0 {
 		b.stats.Miss()
 	}
-	if code == remoting.RespPullNotFound && hold.allowed {
+	wait := code == remoting.RespPullNotFound
+	if b.slave && f.Status != store.StatusFound {
+		var pause bool
+		if code, pause = b.onSlave(h, f, code); pause {
+			hold.timeout = min(hold.timeout, redirectPause)
+		}
+		wait = pause || code == remoting.RespPullNotFound
+	}
+	if wait && hold.allowed {
 		b.holds.add(c, h, a, hold, codes)
 		return
 	}
@@ -287,6 +299,9 @@ func (b *Broker) beginPull(dst []byte, a *pullAnswer, f *store.Found, code int32
 		if f.SuggestSlave {
 			suggest = a.slowly
 		}
+	}
+	if b.slave && !f.SuggestSlave && b.replication.group.masterAlive() {
+		suggest = 0
 	}
 	r := remoting.BeginReply(dst, a.enc, a.opaque, code)
 	r.Remark(remark)

@@ -24,6 +24,7 @@ type registrar struct {
 	closed  bool
 
 	wake   chan struct{}
+	whole  atomic.Bool // the next round registers everything
 	stop   chan struct{}
 	ctx    context.Context // ends with the registrar
 	cancel context.CancelFunc
@@ -51,6 +52,12 @@ func (r *registrar) poke() {
 	case r.wake <- struct{}{}:
 	default:
 	}
+}
+
+// full has everything registered soon, so that the answers say what is new. Any goroutine, it does not block.
+func (r *registrar) full() {
+	r.whole.Store(true)
+	r.poke()
 }
 
 // after has fn called when every name server that answers has what has changed so far: at once, or on the registrar's goroutine,
@@ -143,7 +150,7 @@ func (r *registrar) run() {
 			case <-timer.C:
 			}
 		}
-		r.round(full)
+		r.round(r.whole.Swap(false) || full)
 	}
 }
 
@@ -187,7 +194,7 @@ type nameServer struct {
 	mu     sync.Mutex // one registration at a time
 	client *netpoll.Client
 	parts  int64                 // requests that were not the last of their registration
-	sent   int64                 // counter of the version that it has, all of it
+	sent   remoting.DataVersion  // version that it has, all of it
 	told   bool                  // how the first registration ended was logged
 	why    atomic.Pointer[error] // of lost
 	lost   atomic.Bool           // it did not answer the last time
@@ -269,13 +276,15 @@ func (t *nameServer) call(full bool) error {
 	var version remoting.DataVersion
 	if full {
 		table, version = t.r.b.topics.Snapshot()
-	} else if table, version, full = t.r.b.topics.Since(t.sent); !full && version.Counter == t.sent {
+	} else if table, version, full = t.r.b.topics.Since(t.sent.Counter); version == t.sent {
 		return nil
+	} else if !full && version.Counter == t.sent.Counter {
+		table, version = t.r.b.topics.Snapshot() // another master's, by chance with the same number
 	}
 	if err := t.send(c, table, version); err != nil {
 		return err
 	}
-	t.sent = version.Counter
+	t.sent = version
 	return nil
 }
 
@@ -298,6 +307,9 @@ func (t *nameServer) send(c *netpoll.Client, table map[string]*remoting.TopicCon
 		}
 		if resp.Code != remoting.RespSuccess {
 			return fmt.Errorf("code %d: %s", resp.Code, resp.Remark)
+		}
+		if g := t.r.b.replication.group; g != nil {
+			g.registered(resp.Text("masterAddr"), resp.Text("haServerAddr"))
 		}
 	}
 	return nil

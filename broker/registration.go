@@ -37,7 +37,7 @@ func (b *Broker) identify(cmd *remoting.Command) {
 	cmd.Set("brokerName", b.name)
 	cmd.Set("brokerAddr", b.advertise.String())
 	cmd.Set("clusterName", b.cluster)
-	cmd.Set("brokerId", b.c.Text("brokerId"))
+	cmd.Set("brokerId", strconv.FormatInt(b.c.ID(), 10))
 }
 
 // registration is the request that enters the broker with the topics that make up a version.
@@ -69,9 +69,4 @@ func (b *Broker) registration(table map[string]*remoting.TopicConfig, version re
 	cmd.Set("bodyCrc32", strconv.FormatUint(uint64(remoting.BodyCRC(body)), 10))
 	cmd.Body = body
 	return cmd
-}
-
-// haAddr is the address slaves would replicate from, as stock announces it.
-func (b *Broker) haAddr() string {
-	return b.c.Text("brokerIP2") + ":" + strconv.Itoa(int(b.advertise.Port())+1)
 }

@@ -5,6 +5,7 @@ import (
 
 	"ringmq/netpoll"
 	"ringmq/netpoll/remoting"
+	"ringmq/replica"
 )
 
 // parking holds the answers of one loop's sends until the log is safe up to them. Appends of one loop have growing ends, so
@@ -91,13 +92,22 @@ func (l *loopState) sendParked() {
 	visible := l.b.visible()
 	now := l.now()
 	limit := now - l.b.syncLimit
+	copies := l.b.copies.Load()
+	var agreed replica.Agreement
+	if copies != nil {
+		agreed = copies.leader.Agreed()
+	}
 	for ; p.head < len(p.queue); p.head++ {
 		a := &p.queue[p.head]
 		switch frame := p.frames[a.from:a.to]; {
-		case a.end <= visible:
+		case a.end <= visible && copies == nil:
 			a.send(frame)
+		case a.end <= visible:
+			a.send(a.copied(frame, copies.short(&agreed, a)))
 		case failed != nil:
 			a.send(a.lost(frame, failed))
+		case copies.slow(a, now):
+			a.send(a.copied(frame, remoting.RespFlushSlaveTimeout))
 		case a.at < limit:
 			a.send(a.late(frame))
 		default:
@@ -132,6 +142,15 @@ func (a *parkedAnswer) late(frame []byte) []byte {
 		return recode(frame, remoting.RespSystemError, "FLUSH_DISK_TIMEOUT")
 	}
 	return recode(frame, remoting.RespFlushDiskTimeout, "")
+}
+
+// copied is the answer when the message is safe on this broker and a code says what is wrong with its copies, 0 for nothing. A message
+// given back does not wait for copies in stock, and its answer cannot tell of them.
+func (a *parkedAnswer) copied(frame []byte, code int32) []byte {
+	if code == 0 || a.back {
+		return frame
+	}
+	return recode(frame, code, "")
 }
 
 // compact moves what still waits to the front, once most has gone.

@@ -195,6 +195,9 @@ func (b *Broker) sendOne(c *netpoll.Conn, req *remoting.Command, l *loopState, t
 	if known.Keys == nil && t.needsKey {
 		return b.refuse(c, req, remoting.RespMessageIllegal, "Required message key is missing")
 	}
+	if b.refuses(known.Wait) {
+		return b.refuse(c, req, remoting.RespSystemError, notEnough)
+	}
 	level := delay.Level(known.Delay, b.maxLevel)
 	if isTrue(known.Transaction) && !(m.ReconsumeTimes > 0 && level > 0) {
 		return b.refuse(c, req, remoting.RespNoPermission, b.forbidden("sending transaction message"))
@@ -300,6 +303,9 @@ func (b *Broker) sendBatch(c *netpoll.Conn, req *remoting.Command, l *loopState,
 	known.Scan(h.Properties)
 	if delay.Level(known.Delay, b.maxLevel) > 0 {
 		return b.refuse(c, req, remoting.RespMessageIllegal, b.illegal())
+	}
+	if b.refuses(known.Wait) {
+		return b.refuse(c, req, remoting.RespSystemError, notEnough)
 	}
 	if known.UniqKey != nil && t.batches {
 		return b.sendInner(c, req, l, t)

@@ -1,7 +1,12 @@
 package replica
 
 import (
+	"context"
+	"errors"
 	"log/slog"
+	"math"
+	"net"
+	"sync"
 	"time"
 
 	"ringmq/store"
@@ -18,14 +23,57 @@ type FollowerOptions struct {
 	Logger           *slog.Logger
 }
 
+func (o FollowerOptions) withDefaults() FollowerOptions {
+	if o.HeartbeatTime <= 0 {
+		o.HeartbeatTime = 5 * time.Second
+	}
+	if o.HousekeepingTime <= 0 {
+		o.HousekeepingTime = 20 * time.Second
+	}
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	return o
+}
+
 // Follower copies a master's log into a slave's store.
-type Follower struct{}
+type Follower struct {
+	o      FollowerOptions
+	store  *store.Store
+	logger *slog.Logger
+	stop   context.Context
+	end    context.CancelFunc
+	done   chan struct{}
+	unheed func()        // of the subscription to Sendable
+	grown  chan struct{} // one token: Sendable has grown
+
+	cut cutter // of the log as it was received, in whatever connection
+
+	mu      sync.Mutex
+	state   FollowerState
+	failing string // what was last logged
+	stock   bool   // the master spoken with last does not know the extension
+}
 
 // Follow starts. Close ends it.
-func Follow(o FollowerOptions) *Follower { panic("not built") }
+func Follow(o FollowerOptions) *Follower {
+	o = o.withDefaults()
+	f := &Follower{o: o, store: o.Store, logger: o.Logger, done: make(chan struct{}), grown: make(chan struct{}, 1)}
+	n := f.store.CopyBytes()
+	f.cut = cutter{segmentBytes: f.store.SegmentBytes(), maxRecord: min(n, f.store.MaxRecordBytes()), maxRun: min(n, readBytes)}
+	f.stop, f.end = context.WithCancel(context.Background())
+	f.store.Confirm(math.MaxInt64) // a master that this store was may have left a bound
+	f.unheed = f.store.Sendable().Subscribe(func(int64, error) { poke(f.grown) })
+	go f.run()
+	return f
+}
 
-// Close disconnects. What was received is in the store.
-func (f *Follower) Close() { panic("not built") }
+// Close disconnects. What was received whole is in the store.
+func (f *Follower) Close() {
+	f.end()
+	<-f.done
+	f.unheed()
+}
 
 // FollowerState is what a slave knows of its master.
 type FollowerState struct {
@@ -36,7 +84,115 @@ type FollowerState struct {
 	MasterOffset int64     // as far as the master was heard of
 	LastRead     time.Time // something was read from the master last
 	Refused      string    // why nothing is copied until an operator decides: "": it is
+	DamagedBytes int64     // of the master's log were copied as they are since they are no whole records
 }
 
 // State returns the state of the moment. Any goroutine.
-func (f *Follower) State() FollowerState { panic("not built") }
+func (f *Follower) State() FollowerState {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	s := f.state
+	s.Offset = f.store.Sendable().Load()
+	s.MasterOffset = max(s.MasterOffset, s.Offset)
+	return s
+}
+
+// began notes that a master has accepted this slave.
+func (f *Follower) began(ours bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.stock, f.failing = !ours, ""
+	f.state.Connected, f.state.Ours, f.state.Refused = true, ours, ""
+}
+
+func (f *Follower) change(fn func(s *FollowerState)) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	fn(&f.state)
+}
+
+const (
+	dialTimeout = 5 * time.Second
+	// oursRetry and stockRetry are between attempts to connect; unknownRetry while no master is known.
+	oursRetry    = time.Second
+	stockRetry   = 5 * time.Second
+	unknownRetry = 200 * time.Millisecond
+	// refusedRetries is how many times longer a slave waits that was refused: only an operator changes that.
+	refusedRetries = 6
+)
+
+// run connects again and again.
+func (f *Follower) run() {
+	defer close(f.done)
+	for f.stop.Err() == nil {
+		wait := f.attempt()
+		timer := time.NewTimer(wait)
+		select {
+		case <-timer.C:
+		case <-f.stop.Done():
+			timer.Stop()
+		}
+	}
+}
+
+// attempt follows the master for as long as one connection lasts, and says how long to wait before the next.
+func (f *Follower) attempt() time.Duration {
+	addr := f.o.Master()
+	f.change(func(s *FollowerState) {
+		if s.Master != addr {
+			*s = FollowerState{Master: addr, DamagedBytes: s.DamagedBytes}
+		}
+	})
+	if addr == "" {
+		return unknownRetry
+	}
+	dialer := net.Dialer{Timeout: dialTimeout}
+	conn, err := dialer.DialContext(f.stop, "tcp", addr)
+	if err == nil {
+		err = f.newSession(conn.(*net.TCPConn), addr).run()
+	}
+	retry := oursRetry
+	f.change(func(s *FollowerState) {
+		if f.stock {
+			retry = stockRetry
+		}
+		s.Connected = false
+		var no refusedError
+		if errors.As(err, &no) {
+			s.Refused = string(no)
+		}
+	})
+	if f.o.RetryTime > 0 {
+		retry = f.o.RetryTime
+	}
+	f.report(addr, err)
+	if f.State().Refused != "" {
+		retry *= refusedRetries
+	}
+	return retry
+}
+
+// report logs why there is no connection, once as long as it is the same.
+func (f *Follower) report(addr string, err error) {
+	if err == nil || f.stop.Err() != nil {
+		return
+	}
+	var no refusedError
+	text := err.Error()
+	f.mu.Lock()
+	same := f.failing == text
+	f.failing = text
+	f.mu.Unlock()
+	switch {
+	case same:
+	case errors.As(err, &no):
+		f.logger.Error("nothing is copied from the master until somebody decides", "master", addr, "why", text, "slaveEnd", f.store.LogMax())
+	default:
+		f.logger.Warn("no connection to the master", "master", addr, "error", err)
+	}
+}
+
+// refusedError is why master and slave do not go together.
+type refusedError string
+
+func (e refusedError) Error() string { return string(e) }

@@ -1,8 +1,13 @@
 package replica
 
 import (
+	"fmt"
 	"log/slog"
+	"math"
+	"net"
 	"net/netip"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"ringmq/store"
@@ -25,26 +30,110 @@ type LeaderOptions struct {
 	HousekeepingTime time.Duration // a slave that says nothing for so long is disconnected; 0: 20 s
 	MaxBytesPerSec   int64         // to one slave; 0: no bound
 
-	// Changed is called on any goroutine when Agreed has changed in another way than by growing: it must be short. nil: nobody asks.
+	// Changed is called on any goroutine when Agreed has changed in another way than by growing: it must be short, and call no Slaves and
+	// no Close. nil: nobody asks.
 	Changed func()
 	Logger  *slog.Logger
 }
 
+func (o LeaderOptions) withDefaults() LeaderOptions {
+	if o.SlaveTimeout <= 0 {
+		o.SlaveTimeout = 3 * time.Second
+	}
+	if o.MaxGapBytes <= 0 {
+		o.MaxGapBytes = 256 << 20
+	}
+	if o.HeartbeatTime <= 0 {
+		o.HeartbeatTime = 5 * time.Second
+	}
+	if o.HousekeepingTime <= 0 {
+		o.HousekeepingTime = 20 * time.Second
+	}
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	return o
+}
+
 // Leader serves a master's log to its slaves, and keeps Store.Confirm at what enough copies have.
-type Leader struct{}
+type Leader struct {
+	o       LeaderOptions
+	store   *store.Store
+	logger  *slog.Logger
+	quorum  quorum
+	listen  net.Listener
+	started time.Time
+
+	agreed  atomic.Pointer[Agreement]
+	senders atomic.Pointer[[]*slave] // those that are sent to; replaced whole
+	stop    chan struct{}
+	done    sync.WaitGroup
+	unheed  func() // of the subscription to Sendable
+
+	// mu orders everything that makes Agreed what it is.
+	mu       sync.Mutex
+	peers    map[*slave]struct{} // every connection
+	turned   map[string]Refusal  // by host: slaves that were refused
+	garbage  int64
+	closed   bool
+	standing []standing
+	offsets  []int64
+}
+
+// maxPeers bounds the connections; of those that have said nothing yet the oldest goes when another one comes.
+const maxPeers = 64
 
 // Lead listens. Close ends it.
-func Lead(o LeaderOptions) (*Leader, error) { panic("not built") }
+func Lead(o LeaderOptions) (*Leader, error) {
+	o = o.withDefaults()
+	listen, err := net.Listen("tcp", o.Addr)
+	if err != nil {
+		return nil, fmt.Errorf("replica: %w", err)
+	}
+	l := &Leader{o: o, store: o.Store, logger: o.Logger, quorum: quorum{copies: o.Copies, minCopies: o.MinCopies, auto: o.Auto}, listen: listen,
+		started: time.Now(), stop: make(chan struct{}), peers: map[*slave]struct{}{}, turned: map[string]Refusal{}}
+	l.senders.Store(&[]*slave{})
+	l.agreed.Store(&Agreement{Offset: math.MaxInt64, InStep: 1, Enough: true})
+	l.mu.Lock()
+	l.judge()
+	l.mu.Unlock()
+	l.unheed = l.store.Sendable().Subscribe(func(int64, error) {
+		for _, s := range *l.senders.Load() {
+			poke(s.wake)
+		}
+	})
+	l.done.Add(2)
+	go l.accept()
+	go l.watch()
+	return l, nil
+}
 
 // Addr is the address listened on.
-func (l *Leader) Addr() netip.AddrPort { panic("not built") }
+func (l *Leader) Addr() netip.AddrPort { return l.listen.Addr().(*net.TCPAddr).AddrPort() }
 
 // Close disconnects every slave. Records that waited for copies are confirmed no more.
-func (l *Leader) Close() { panic("not built") }
+func (l *Leader) Close() {
+	l.mu.Lock()
+	if l.closed {
+		l.mu.Unlock()
+		return
+	}
+	l.closed = true
+	for s := range l.peers {
+		_ = s.conn.Close()
+	}
+	l.mu.Unlock()
+	close(l.stop)
+	_ = l.listen.Close()
+	l.unheed()
+	l.done.Wait()
+}
 
-// Agreement says how far enough copies have the log, and whether there are enough of them at all.
+// Agreement says how far enough copies have the log, and whether there are enough of them at all. It is published before Visible moves
+// because of it: a record that has become visible has its copies if Enough holds and Offset has reached its end, and was made visible
+// without them otherwise.
 type Agreement struct {
-	Offset  int64         // enough copies have everything before it
+	Offset  int64         // enough copies have everything before it; math.MaxInt64 where the master's own suffices
 	InStep  int           // copies in step, the master's own included
 	Enough  bool          // InStep suffices: records wait for their copies. Otherwise records are confirmed once the master has them
 	Since   time.Duration // of Uptime: when Enough became false last; answers that waited then are told FLUSH_SLAVE_TIMEOUT, later ones SLAVE_NOT_AVAILABLE
@@ -52,10 +141,10 @@ type Agreement struct {
 }
 
 // Agreed returns the agreement of the moment. Any goroutine; it takes no lock and allocates nothing.
-func (l *Leader) Agreed() Agreement { panic("not built") }
+func (l *Leader) Agreed() Agreement { return *l.agreed.Load() }
 
 // Uptime is the clock of Agreement.Since: monotonic, since Lead.
-func (l *Leader) Uptime() time.Duration { panic("not built") }
+func (l *Leader) Uptime() time.Duration { return time.Since(l.started) }
 
 // SlaveState is what a master knows of one connected slave.
 type SlaveState struct {
@@ -68,4 +157,235 @@ type SlaveState struct {
 }
 
 // Slaves lists the connected slaves. Any goroutine.
-func (l *Leader) Slaves() []SlaveState { panic("not built") }
+func (l *Leader) Slaves() []SlaveState {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	list := make([]SlaveState, 0, len(l.peers))
+	for s := range l.peers {
+		if s.reported {
+			list = append(list, SlaveState{Addr: s.addr, Ours: s.ours, AckOffset: s.progress.acked, SentOffset: s.progress.sent, InStep: s.progress.inStep,
+				BytesPerSecond: s.meter.rate(l.Uptime())})
+		}
+	}
+	return list
+}
+
+// Refusal is a slave that is given nothing until somebody decides.
+type Refusal struct {
+	Host   string // without the port, which changes with every attempt
+	Why    string
+	Offset int64 // where its log ends
+	At     time.Time
+	Times  int64
+}
+
+// Refusals lists the slaves that were refused and have not been taken since. Any goroutine.
+func (l *Leader) Refusals() []Refusal {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	list := make([]Refusal, 0, len(l.turned))
+	for _, r := range l.turned {
+		list = append(list, r)
+	}
+	return list
+}
+
+// Garbage counts the connections that were ended since they spoke no HA protocol, or said nothing. Any goroutine.
+func (l *Leader) Garbage() int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.garbage
+}
+
+// accept lets connections in.
+func (l *Leader) accept() {
+	defer l.done.Done()
+	for {
+		conn, err := l.listen.Accept()
+		if err != nil {
+			select {
+			case <-l.stop:
+				return
+			case <-time.After(100 * time.Millisecond): // no descriptors left, most likely
+				continue
+			}
+		}
+		s := &slave{l: l, conn: conn.(*net.TCPConn), addr: conn.RemoteAddr().String(), wake: make(chan struct{}, 1), came: l.Uptime()}
+		if !l.admit(s) {
+			_ = conn.Close()
+			continue
+		}
+		go s.serve()
+	}
+}
+
+// admit notes a connection, in the place of the oldest that has said nothing if there are too many.
+func (l *Leader) admit(s *slave) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed {
+		return false
+	}
+	if len(l.peers) >= maxPeers {
+		var oldest *slave
+		for p := range l.peers {
+			if !p.reported && !p.leaving && (oldest == nil || p.came < oldest.came) {
+				oldest = p
+			}
+		}
+		if oldest == nil {
+			return false
+		}
+		oldest.leaving = true
+		_ = oldest.conn.Close()
+	}
+	l.peers[s] = struct{}{}
+	l.done.Add(1)
+	return true
+}
+
+// leave forgets a connection that is over.
+func (l *Leader) leave(s *slave) {
+	l.mu.Lock()
+	delete(l.peers, s)
+	was := s.reported
+	if was {
+		l.listSenders()
+		if !l.closed {
+			l.logger.Info("slave left", "slave", s.addr, "acknowledged", s.progress.acked, "why", s.why)
+		}
+	} else if s.silent {
+		l.garbage++
+	}
+	changed := was && l.judge()
+	l.mu.Unlock()
+	l.tell(changed)
+}
+
+// listSenders makes the list for those who wake them. mu is held.
+func (l *Leader) listSenders() {
+	list := make([]*slave, 0, len(l.peers))
+	for s := range l.peers {
+		if s.reported {
+			list = append(list, s)
+		}
+	}
+	l.senders.Store(&list)
+}
+
+// join counts a slave whose first report was accepted.
+func (l *Leader) join(s *slave, acked, start int64) {
+	l.mu.Lock()
+	s.reported = true
+	s.progress.begin(acked, start, l.store.Sendable().Load(), l.Uptime())
+	delete(l.turned, hostOf(s.addr))
+	l.listSenders()
+	changed := l.judge()
+	l.mu.Unlock()
+	l.logger.Info("slave joined", "slave", s.addr, "ours", s.ours, "has", acked, "from", start)
+	l.tell(changed)
+}
+
+// refuse remembers a slave that is not taken, and says so once as long as the reason stays.
+func (l *Leader) refuse(s *slave, why refusal, offset int64) {
+	host := hostOf(s.addr)
+	l.mu.Lock()
+	was, known := l.turned[host]
+	if !known && len(l.turned) >= maxPeers {
+		for other := range l.turned { // any one
+			delete(l.turned, other)
+			break
+		}
+	}
+	l.turned[host] = Refusal{Host: host, Why: why.String(), Offset: offset, At: time.Now(), Times: was.Times + 1}
+	l.mu.Unlock()
+	if !known || was.Why != why.String() {
+		l.logger.Error("slave refused: nothing is copied to it until somebody decides", "slave", s.addr, "why", why.String(), "slaveEnd", offset,
+			"begins", l.store.LogMin(), "ends", l.store.Sendable().Load())
+	}
+}
+
+func hostOf(addr string) string {
+	host, _, _ := net.SplitHostPort(addr)
+	return host
+}
+
+// watch looks at the slaves' silence while nothing else makes anybody look.
+func (l *Leader) watch() {
+	defer l.done.Done()
+	tick := time.NewTicker(max(l.o.SlaveTimeout/20, time.Millisecond))
+	defer tick.Stop()
+	for {
+		select {
+		case <-l.stop:
+			return
+		case <-tick.C:
+		}
+		if len(*l.senders.Load()) == 0 {
+			continue
+		}
+		l.mu.Lock()
+		changed := l.judge()
+		l.mu.Unlock()
+		l.tell(changed)
+	}
+}
+
+// judge looks at every slave, publishes what follows and lets the store know. It returns whether that changed in another way than by
+// growing. mu is held.
+func (l *Leader) judge() (changed bool) {
+	if l.closed {
+		return false
+	}
+	end, now := l.store.Sendable().Load(), l.Uptime()
+	list := l.standing[:0]
+	for s := range l.peers {
+		if !s.reported {
+			continue
+		}
+		was := s.progress.inStep
+		in := s.progress.look(end, now, pace{l.o.SlaveTimeout, l.o.MaxGapBytes})
+		if was != in {
+			l.logger.Info("slave in step", "slave", s.addr, "inStep", in, "acknowledged", s.progress.acked, "behindBytes", end-s.progress.acked)
+		}
+		list = append(list, standing{s.progress.acked, in})
+	}
+	var v verdict
+	v, l.offsets = l.quorum.decide(end, list, l.offsets)
+	l.standing = list
+	old := l.agreed.Load()
+	a := Agreement{Offset: v.offset, InStep: v.inStep, Enough: v.enough, Since: old.Since, Refuses: v.refuses}
+	limit := v.offset
+	if v.needed <= 1 {
+		a.Offset, limit = math.MaxInt64, math.MaxInt64
+	}
+	if !a.Enough {
+		limit = math.MaxInt64
+		if old.Enough {
+			a.Since = now
+		}
+	}
+	changed = a.InStep != old.InStep || a.Enough != old.Enough || a.Refuses != old.Refuses || a.Offset < old.Offset
+	if changed || a != *old {
+		l.agreed.Store(&a)
+	}
+	if a.Enough != old.Enough {
+		l.logger.Warn("copies", "enough", a.Enough, "inStep", a.InStep, "needed", v.needed, "confirmed", v.offset, "end", end)
+	}
+	l.store.Confirm(limit)
+	return changed
+}
+
+func (l *Leader) tell(changed bool) {
+	if changed && l.o.Changed != nil {
+		l.o.Changed()
+	}
+}
+
+// poke leaves a token in a channel that holds one.
+func poke(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}

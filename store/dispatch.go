@@ -13,7 +13,7 @@ import (
 // dispatcher is the one goroutine that turns visible records into queue entries and index keys, in the order of the log,
 // and tells the listeners. It is the only writer of queues and, once the index has caught up, of the index.
 //
-//	at <= Visible
+//	at <= Visible, but for what is no record
 type dispatcher struct {
 	s        *Store
 	scan     scanner
@@ -152,13 +152,14 @@ const roundRecords = 256
 func (d *dispatcher) advance() {
 	for {
 		visible := d.s.log.Visible().Load()
+		whole := d.s.log.Local().Load()
 		d.next = d.at.Load()
 		if d.next >= visible {
 			return
 		}
 		goesOn := true
 		for turn := 0; goesOn && turn < roundRecords && d.next < visible; turn++ {
-			goesOn = d.step(visible)
+			goesOn = d.step(visible, whole)
 		}
 		d.endRound()
 		if !goesOn {
@@ -199,13 +200,17 @@ func (d *dispatcher) command(fn func()) {
 	d.recent.forget()
 }
 
-// step dispatches the record at d.next. False: it could not be done and shall be tried again with the next wake.
-func (d *dispatcher) step(visible int64) bool {
+// step dispatches the record at d.next, if it ends before visible; whole is a record's end behind that. False: it could not be done and
+// shall be tried again with the next wake.
+func (d *dispatcher) step(visible, whole int64) bool {
 	at := d.next
-	raw, after, err := d.scan.next(at, visible)
+	raw, after, err := d.scan.next(at, whole)
+	if raw != nil && err == nil && d.s.log.Doubtful(at, after-at) {
+		raw, err = nil, errBroken
+	}
 	if errors.Is(err, errBroken) {
-		// What this process wrote a moment ago is not what it reads now.
-		after = d.scan.resync(at, visible)
+		// What this process wrote a moment ago is not what it reads now, or it was copied so.
+		after = d.scan.resync(at, whole)
 		d.s.gaps.add(at, after, "rot")
 	} else if err != nil {
 		d.s.logger.Error("dispatch: the log cannot be read", "offset", at, "error", err)
@@ -213,6 +218,9 @@ func (d *dispatcher) step(visible int64) bool {
 		return false
 	}
 	if raw != nil {
+		if after > visible {
+			return false
+		}
 		var r record.Record
 		if err := r.Parse(raw); err != nil {
 			d.s.gaps.add(at, after, "rot")
@@ -250,6 +258,7 @@ func (d *dispatcher) deliver(r *record.Record) bool {
 		d.keys = appendKeys(d.keys, r, &d.known)
 	}
 	if e.count > 0 {
+		d.s.raiseCounter(e, r.PhysicalOffset)
 		d.announce(e, r)
 	}
 	return true

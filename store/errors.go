@@ -17,6 +17,12 @@ var (
 	ErrClosed = errors.New("store is closed")
 	// ErrLocked says that another process holds the store directory.
 	ErrLocked = errors.New("store directory is locked by another process")
+	// ErrGone says that the log does not reach from the offset asked for: retention took it, or it is not there yet.
+	ErrGone = errors.New("not in the log")
+	// ErrNotEnd says that copied bytes do not begin where the log ends.
+	ErrNotEnd = errors.New("copy does not begin at the log's end")
+	// ErrBusy says that something is under way that must be over first.
+	ErrBusy = errors.New("the store is busy, try again")
 	// ErrNotFound says that no whole record begins at the offset asked for.
 	ErrNotFound = errors.New("no message there")
 	// ErrCorrupt says that the record asked for is damaged; its body is not handed out.

@@ -42,6 +42,7 @@ func (s *Store) usedRatio() float64  { return max(s.logRatio(), s.queueRatio()) 
 var (
 	errDiskFull = fmt.Errorf("%w: the disk is full beyond its warning ratio", ErrNotWritable)
 	errBlocked  = fmt.Errorf("%w: the queues cannot be written", ErrNotWritable)
+	errCopying  = fmt.Errorf("%w: copies have not come to their queues yet", ErrNotWritable)
 	errClosing  = fmt.Errorf("%w: the store is closing", ErrNotWritable)
 )
 
@@ -54,6 +55,8 @@ func (s *Store) Writable() error {
 		return errDiskFull
 	case s.dispatch.blocked.Load():
 		return errBlocked
+	case s.copied.Load() > s.dispatch.at.Load():
+		return errCopying
 	}
 	if err := s.log.Err(); err != nil {
 		return fmt.Errorf("%w: %w", ErrNotWritable, err)

@@ -57,6 +57,9 @@ type Store struct {
 	flushFailures   atomic.Int64
 	flushFailing    atomic.Bool
 
+	copied  atomic.Int64 // the end of what AppendCopy took in this run
+	blankTo int64        // of AppendCopy: up to here the log has nothing but what follows a blank
+
 	listeners atomic.Pointer[[]func(*Arrival)]
 	rounds    atomic.Pointer[[]func()]
 	waited    atomic.Pointer[func() bool]
@@ -233,8 +236,16 @@ func (s *Store) giveUp() {
 // Room calls fn once, on any goroutine, when there is room again after ErrFull.
 func (s *Store) Room(fn func()) { s.log.Room(fn) }
 
-// Visible is the offset up to which records may be acknowledged and read: Durable under SyncFlush, Written otherwise.
+// Visible is the offset up to which records may be acknowledged and read: Sendable, as far as Confirm lets it.
 func (s *Store) Visible() *Watermark { return s.log.Visible() }
+
+// Sendable is the offset up to which the log may be copied, since this store alone will not lose it: Durable under SyncFlush, Written
+// otherwise. It is where a record ends.
+func (s *Store) Sendable() *Watermark { return s.log.Local() }
+
+// Confirm bounds Visible: nothing beyond limit becomes visible until a higher limit is given. math.MaxInt64, as in the beginning, is no
+// bound. What is visible stays so. What watches Visible may run inside. Any goroutine.
+func (s *Store) Confirm(limit int64) { s.log.Confirm(limit) }
 
 // Written is the offset up to which the log is in the file.
 func (s *Store) Written() *Watermark { return s.log.Written() }

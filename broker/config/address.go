@@ -36,9 +36,6 @@ func (c *Config) Cluster() string { return c.Text("brokerClusterName") }
 // Name is the broker's name in routes.
 func (c *Config) Name() string { return c.Text("brokerName") }
 
-// ID is the broker's number under its name; 0 is a master.
-func (c *Config) ID() int64 { return c.Int64("brokerId") }
-
 // ListenPort is the port of all requests; 0 lets the kernel choose, for tests.
 func (c *Config) ListenPort() int { return c.Int("listenPort") }
 

@@ -118,8 +118,10 @@ func TestStockKeys(t *testing.T) {
 
 func TestRefused(t *testing.T) {
 	for _, c := range []struct{ text, want string }{
-		{"# a comment\nbrokerRole=SLAVE", "broker.conf:2: brokerRole=SLAVE is refused: replication"},
-		{"brokerRole=SYNC_MASTER", "broker.conf:1: brokerRole=SYNC_MASTER is refused: replication"},
+		{"# a comment\nbrokerRole=SLAVE", "broker.conf:2: brokerRole=SLAVE needs a brokerId above 0, it is 0"},
+		{"brokerRole=SLAVE\nbrokerId=-1", "broker.conf:1: brokerRole=SLAVE needs a brokerId above 0, it is -1"},
+		{"haMasterAddress=a", "broker.conf:1: haMasterAddress=a is not of the form host:port"},
+		{"slaveTimeout=0", "broker.conf:1: slaveTimeout=0 is not between 1 and"},
 		{"\n\nauthenticationEnabled = true", "broker.conf:3: authenticationEnabled=true is refused: access control"},
 		{"authorizationEnabled = TRUE", "broker.conf:1: authorizationEnabled=TRUE is refused: access control"},
 		{"enableControllerMode=true", "broker.conf:1: enableControllerMode=true is refused: election"},
@@ -158,7 +160,7 @@ func TestRefused(t *testing.T) {
 // nobody's wish unless the file says it.
 func TestUnsupported(t *testing.T) {
 	c := must(t, "timerWheelEnable=true\nenablePropertyFilter=true\nenableSlaveActingMaster=false\ninSyncReplicas=2\nwarmMapedFileEnable=true\nuseTLS=false\nstoreType=default\nwhat=1")
-	if got := strings.Join(c.Unsupported(), " "); got != "timerWheelEnable=true enablePropertyFilter=true inSyncReplicas=2" {
+	if got := strings.Join(c.Unsupported(), " "); got != "timerWheelEnable=true enablePropertyFilter=true" {
 		t.Error(got)
 	}
 	if got := strings.Join(c.WithoutEffect(), " "); got != "warmMapedFileEnable what" {

@@ -6,11 +6,9 @@ import (
 	"ringmq/netpoll/remoting/settings"
 )
 
-// refused are the values that a broker must not start with: it would be open where it was meant to be closed, keep one copy of what
-// was meant to be kept twice, or not read what the store holds.
+// refused are the values that a broker must not start with: it would be open where it was meant to be closed, or not read what the
+// store holds.
 var refused = append(settings.TLS, []settings.Wish{
-	{Key: "brokerRole", Value: "SLAVE", Why: "replication is not built yet; ASYNC_MASTER is"},
-	{Key: "brokerRole", Value: "SYNC_MASTER", Why: "replication is not built yet; ASYNC_MASTER is"},
 	{Key: "aclEnable", Value: "true", Why: "access control is not built yet, and running without it would leave the broker open"},
 	{Key: "authenticationEnabled", Value: "true", Why: "access control is not built yet, and running without it would leave the broker open"},
 	{Key: "authorizationEnabled", Value: "true", Why: "access control is not built yet, and running without it would leave the broker open"},
@@ -24,8 +22,7 @@ var refused = append(settings.TLS, []settings.Wish{
 // unsupported are wishes that a broker can start without; whoever has them is told.
 var unsupported = []settings.Wish{
 	{Key: "timerWheelEnable", Value: "true"}, {Key: "enablePropertyFilter", Value: "true"}, {Key: "recallMessageEnable", Value: "true"},
-	{Key: "enableSlaveActingMaster", Value: "true"}, {Key: "inSyncReplicas", Value: "1", Other: true}, {Key: "minInSyncReplicas", Value: "1", Other: true},
-	{Key: "totalReplicas", Value: "1", Other: true}, {Key: "allAckInSyncStateSet", Value: "true"}, {Key: "enableAutoInSyncReplicas", Value: "true"},
+	{Key: "enableSlaveActingMaster", Value: "true"}, {Key: "totalReplicas", Value: "1", Other: true}, {Key: "allAckInSyncStateSet", Value: "true"},
 	{Key: "popConsumerKVServiceEnable", Value: "true"}, {Key: "rocksdbCQDoubleWriteEnable", Value: "true"}, {Key: "enableLmq", Value: "true"},
 	{Key: "enableMultiDispatch", Value: "true"}, {Key: "enableConsumeQueueExt", Value: "true"}, {Key: "metricsExporterType", Value: "DISABLE", Other: true},
 	{Key: "migrateAuthFromV1Enabled", Value: "true"}, {Key: "coldDataFlowControlEnable", Value: "true"}, {Key: "tls.server.mode", Value: "permissive"},

@@ -1,9 +1,10 @@
 package meta
 
 import (
-	"fmt"
 	"maps"
+	"math/rand/v2"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -19,9 +20,14 @@ type Offsets struct {
 	commits atomic.Int64
 	resets  atomic.Int64 // that wait to be told, over all groups
 	clock   func() time.Time
+	run     string      // names this process among those that have the table
+	loaded  int64       // the version's counter when it began
+	dirty   atomic.Bool // something was committed since the version was raised
+	slave   bool        // the table is a master's: see Mirror
 
 	mu      sync.Mutex // of the version; taken last
 	version remoting.DataVersion
+	master  string // on a slave: run of the master whose table it took last; "": it was a stock master's
 }
 
 type offsetPart struct {
@@ -34,12 +40,8 @@ type progress struct {
 	committed map[int32]int64
 	pulled    map[int32]int64 // where the newest pull ended; not kept on disk
 	pending   map[int32]int64 // resets that the next pull of the queue is told
-}
-
-type offsetsFile struct {
-	DataVersion   remoting.DataVersion       `json:"dataVersion"`
-	GroupTopicMap map[string][]string        `json:"groupTopicMap"`
-	OffsetTable   map[string]map[int32]int64 `json:"offsetTable"`
+	resets    map[int32]int64 // counter of the version in which progress was set on purpose last
+	local     map[int32]int64 // on a slave: committed here, what the master had before, -1 for nothing
 }
 
 // commitsPerVersion is how many commits raise the table's version by one.
@@ -47,7 +49,7 @@ const commitsPerVersion = 500
 
 // NewOffsets reads the document (nil: none yet).
 func NewOffsets(doc []byte, clock func() time.Time) (*Offsets, error) {
-	o := &Offsets{clock: clock}
+	o := &Offsets{clock: clock, run: strconv.FormatUint(rand.Uint64(), 36)}
 	for i := range o.parts {
 		o.parts[i].groups = map[string]map[string]*progress{}
 	}
@@ -55,18 +57,22 @@ func NewOffsets(doc []byte, clock func() time.Time) (*Offsets, error) {
 	if len(doc) == 0 {
 		return o, nil
 	}
-	var f offsetsFile
-	if err := remoting.Unmarshal(doc, &f); err != nil {
-		return nil, fmt.Errorf("consumerOffset.json: %w", err)
+	t, err := ParseOffsets(doc)
+	if err != nil {
+		return nil, err
 	}
-	o.version = f.DataVersion
-	for key, queues := range f.OffsetTable {
-		// A broadcast consumer's key has a third part, which stays with the group.
-		if topic, group, ok := strings.Cut(key, "@"); ok {
-			p := o.part(group)
-			maps.Copy(p.make([]byte(group), []byte(topic)).committed, queues)
+	o.version, o.loaded = t.DataVersion, t.DataVersion.Counter
+	ours := t.ours()
+	for key, queues := range t.OffsetTable {
+		topic, group, ok := cutKey(key)
+		if !ok {
+			continue
 		}
+		q := o.part(group).make([]byte(group), []byte(topic))
+		maps.Copy(q.committed, queues)
+		q.resets, q.local = maps.Clone(ours.Resets[key]), maps.Clone(ours.Local[key])
 	}
+	o.master = ours.Run
 	return o, nil
 }
 
@@ -101,19 +107,29 @@ func (o *Offsets) Commit(group, topic []byte, queue int32, offset int64) bool {
 		p.mu.Unlock()
 		return false
 	}
+	if o.slave {
+		q.keepLocal(queue, offset)
+	}
 	q.committed[queue] = offset
 	p.mu.Unlock()
+	if !o.dirty.Load() {
+		o.dirty.Store(true)
+	}
 	if o.commits.Add(1)%commitsPerVersion == 0 {
 		o.bump()
 	}
 	return true
 }
 
-func (o *Offsets) bump() {
+// bump makes the next version and returns its counter. A slave's table has its master's.
+func (o *Offsets) bump() int64 {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.version.Counter++
-	o.version.Timestamp = o.clock().UnixMilli()
+	if !o.slave {
+		o.version.Counter++
+		o.version.Timestamp = o.clock().UnixMilli()
+	}
+	return o.version.Counter
 }
 
 // Version returns the table's version.
@@ -171,8 +187,9 @@ func (o *Offsets) PullOffset(group, topic []byte, queue int32) (offset int64, ok
 	return offset, ok
 }
 
-// Reset sets progress and has the next pull of the queue told of it.
+// Reset sets progress and has the next pull of the queue told of it. What of the table has a higher version than the reset holds it.
 func (o *Offsets) Reset(group, topic []byte, queue int32, offset int64) {
+	at := o.bump()
 	p := &o.parts[partOf(group)]
 	p.mu.Lock()
 	q := p.make(group, topic)
@@ -182,7 +199,10 @@ func (o *Offsets) Reset(group, topic []byte, queue int32, offset int64) {
 	if _, waits := q.pending[queue]; !waits {
 		o.resets.Add(1)
 	}
-	q.pending[queue], q.committed[queue] = offset, offset
+	if q.resets == nil {
+		q.resets = map[int32]int64{}
+	}
+	q.pending[queue], q.committed[queue], q.resets[queue] = offset, offset, at
 	p.mu.Unlock()
 	o.bump()
 }
@@ -273,18 +293,4 @@ func (o *Offsets) drop(topics map[string]*progress, topic string) {
 		o.resets.Add(-int64(len(q.pending)))
 		delete(topics, topic)
 	}
-}
-
-// Document is the content of consumerOffset.json, and the answer to 43. Progress is read part by part: a commit that comes in
-// between is in this document or in the next one.
-func (o *Offsets) Document() ([]byte, error) {
-	f := offsetsFile{DataVersion: o.Version(), GroupTopicMap: map[string][]string{}, OffsetTable: map[string]map[int32]int64{}}
-	o.each(func(group, topic string, q *progress) {
-		f.OffsetTable[topic+"@"+group] = maps.Clone(q.committed)
-		f.GroupTopicMap[group] = append(f.GroupTopicMap[group], topic)
-	})
-	for _, topics := range f.GroupTopicMap {
-		slices.Sort(topics)
-	}
-	return encode(f)
 }

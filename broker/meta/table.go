@@ -84,3 +84,12 @@ func (t *table[V]) all() map[string]*V {
 	}
 	return m
 }
+
+// replace puts other values in place of all.
+func (t *table[V]) replace(all map[string]*V) {
+	next := newTable(all)
+	for i := range t.parts {
+		t.parts[i].Store(next.parts[i].Load())
+	}
+	t.count.Store(int64(len(all)))
+}

@@ -66,7 +66,7 @@ func (p *brokerProcess) start() error {
 		return unusable(p.c, err)
 	}
 	if err := b.Start(); err != nil {
-		return busy(err, fmt.Sprintf("listenPort=%d (and %d beside it)", p.c.ListenPort(), p.c.FastPort()))
+		return busy(err, fmt.Sprintf("listenPort=%d (and %d beside it, %d for slaves)", p.c.ListenPort(), p.c.FastPort(), p.c.HAPort()))
 	}
 	p.b = b
 	return nil
@@ -98,6 +98,10 @@ func (p *brokerProcess) where(w io.Writer) {
 	fmt.Fprintf(w, "broker         %s of %s on %s, advertised as %s\n", p.c.Name(), p.c.Cluster(), on, p.c.Text("brokerIP1"))
 	fmt.Fprintf(w, "data           %s, %s\n", absolute(p.c.Text("storePathRootDir")), p.c.Text("flushDiskType"))
 	fmt.Fprintf(w, "disk engine    %s\n", p.b.Engine())
+	fmt.Fprintf(w, "role           %s\n", p.b.Role())
+	for _, text := range p.c.Assumed() {
+		fmt.Fprintf(w, "note           %s\n", text)
+	}
 }
 
 func (p *brokerProcess) shutdown(ctx context.Context) error { return p.b.Shutdown(ctx) }

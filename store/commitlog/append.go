@@ -43,7 +43,7 @@ func (l *Log) place(size int64) error {
 	switch {
 	case l.failed != nil:
 		return l.failed
-	case l.closed || !l.started:
+	case l.closed || !l.started || l.moving:
 		return ErrClosed
 	}
 	from, rolled := l.reserved, false
@@ -54,18 +54,26 @@ func (l *Log) place(size int64) error {
 		return ErrFull
 	}
 	if rolled {
-		if l.next == nil {
-			l.maker.urgent.Store(true)
-			poke(l.maker.wake)
-			if l.noSpace {
-				return ErrNoSpace
-			}
-			return ErrFull
+		if err := l.wantNext(); err != nil {
+			return err
 		}
 		l.roll()
 	}
 	l.tail.enter(from + size)
 	return nil
+}
+
+// wantNext is nil where the next segment is ready; otherwise it is made as fast as can be.
+func (l *Log) wantNext() error {
+	if l.next != nil {
+		return nil
+	}
+	l.maker.urgent.Store(true)
+	poke(l.maker.wake)
+	if l.noSpace {
+		return ErrNoSpace
+	}
+	return ErrFull
 }
 
 // roll ends the segment with a blank and goes on in the next one, which is there.

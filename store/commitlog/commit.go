@@ -143,6 +143,9 @@ func (c *committer) take() bool {
 	if l.failed != nil {
 		return false
 	}
+	for len(l.rolls) > 0 && l.rolls[0].to <= c.at { // of a segment that was full to its last byte, and is written
+		l.rolls = append(l.rolls[:0], l.rolls[1:]...)
+	}
 	b := batch{from: c.at, to: l.published, after: l.published}
 	rolls := len(l.rolls) > 0 && l.rolls[0].from <= b.to
 	if rolls {
@@ -166,6 +169,7 @@ func (l *Log) passed(b batch) {
 	} else if b.after-l.durable.Load() > l.o.UnsyncedBytes/2 {
 		poke(l.syncNow)
 	}
+	l.confirmed.follow(b.after)
 	// Only after the advance: whoever found no room before it has left word by now, or sees it.
 	l.mu.Lock()
 	waiting := len(l.room) > 0

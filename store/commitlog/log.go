@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"sync"
 	"sync/atomic"
 )
@@ -34,10 +35,13 @@ type Log struct {
 	failure     atomic.Pointer[error]
 	work        chan struct{} // one token: there is something to write
 
-	written Watermark
-	durable Watermark
-	boot    int64 // where this run's own records begin
-	lastEnd int64 // behind the last valid record that Walk found
+	written   Watermark
+	durable   Watermark
+	confirmed Watermark                   // follows the one of the two that local is
+	boot      atomic.Int64                // where this run's own records begin
+	doubts    atomic.Pointer[[]doubtSpan] // of this run's bytes, those that are no whole records; sorted
+	lastEnd   int64                       // behind the last valid record that Walk found
+	moving    bool                        // Rebase is at work: nothing is appended; guarded by mu
 
 	next     *segment // ready behind the last one; guarded by mu
 	deleting sync.Mutex
@@ -78,6 +82,7 @@ func Open(o Options) (*Log, error) {
 	l.ctx, l.cancel = context.WithCancel(context.Background())
 	l.maker = maker{l: l, wake: make(chan struct{}, 1)}
 	l.zero.free.L = &l.zero.mu
+	l.confirmed.bound = math.MaxInt64
 	if l.committer, err = newCommitter(l); err != nil {
 		t.mem.Free()
 		return nil, err
@@ -131,13 +136,21 @@ func (l *Log) Written() *Watermark { return &l.written }
 // Durable is the offset up to which records are synced: they survive the end of power.
 func (l *Log) Durable() *Watermark { return &l.durable }
 
-// Visible is Durable under SyncFlush, else Written: up to here records may be acknowledged and read.
-func (l *Log) Visible() *Watermark {
+// Local is Durable under SyncFlush, else Written: what this log alone promises to keep. A record ends there.
+func (l *Log) Local() *Watermark {
 	if l.o.SyncFlush {
 		return &l.durable
 	}
 	return &l.written
 }
+
+// Visible is Local as far as Confirm lets it: up to here records may be acknowledged and read. Where Confirm holds it back, it may
+// stand in the middle of a record.
+func (l *Log) Visible() *Watermark { return &l.confirmed }
+
+// Confirm bounds Visible: nothing beyond limit becomes visible until a higher limit is given; math.MaxInt64, as in the beginning, is
+// none. What is visible stays so. What watches Visible may run inside. Any goroutine.
+func (l *Log) Confirm(limit int64) { l.confirmed.setBound(limit) }
 
 // Err returns why the log takes nothing more, nil while it does. It takes no lock.
 func (l *Log) Err() error {
@@ -166,6 +179,7 @@ func (l *Log) fail(err error) {
 	}
 	l.written.fail(err)
 	l.durable.fail(err)
+	l.confirmed.fail(err)
 	l.tellRoom()
 }
 

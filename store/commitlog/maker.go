@@ -21,7 +21,9 @@ type maker struct {
 	l      *Log
 	wake   chan struct{} // one token
 	urgent atomic.Bool   // an append waits for the next segment
-	dir    string        // of what is no segment yet; on the log's own file system, or a rename could not make it one
+	// working is held through a step, and by Rebase, which moves the segments away under the maker.
+	working sync.Mutex
+	dir     string // of what is no segment yet; on the log's own file system, or a rename could not make it one
 
 	mu    sync.Mutex
 	half  *half // in the making; the maker's goroutine alone works on it
@@ -151,6 +153,8 @@ func (m *maker) zeroFailed(err error) {
 
 // step does one piece of work and reports whether there is more.
 func (m *maker) step() (again bool, err error) {
+	m.working.Lock()
+	defer m.working.Unlock()
 	l := m.l
 	l.mu.Lock()
 	missing, start := l.next == nil && l.failed == nil, l.end
@@ -213,6 +217,26 @@ func (m *maker) begin() (*half, error) {
 	}
 	m.half = h
 	return h, nil
+}
+
+// fresh returns a file for the segment that a log begins with: allocated, and zeroed as far as the zeroing keeps away from the
+// committer.
+func (m *maker) fresh() (*half, error) {
+	h, err := m.begin()
+	for err == nil && h.old {
+		if err = m.drop(h); err == nil {
+			h, err = m.begin()
+		}
+	}
+	if err != nil || m.l.o.Spares == 0 {
+		return h, err
+	}
+	if n := min(zeroMargin+2*zeroStep, m.l.o.SegmentBytes); h.zeroed < n {
+		if err = h.file.ZeroRange(h.zeroed, n-h.zeroed); err == nil {
+			h.zeroed = n
+		}
+	}
+	return h, err
 }
 
 func (m *maker) create() (*half, error) {

@@ -29,6 +29,8 @@ var (
 	ErrNoSpace  = errors.New("commit log: no space for another segment")
 	ErrClosed   = errors.New("commit log: closed")
 	ErrTooLarge = errors.New("commit log: record does not fit")
+	ErrNotEnd   = errors.New("commit log: copied bytes do not begin at the log's end")
+	ErrBusy     = errors.New("commit log: not everything is written")
 	ErrGone     = errors.New("commit log: offset lies before the first segment or behind the last")
 )
 

@@ -20,10 +20,10 @@ func (l *Log) segmentAt(offset int64) *segment {
 	return list[i]
 }
 
-// ReadHot appends n bytes at offset to dst if all of them are visible and in memory. Any goroutine, no I/O, no allocation
+// ReadHot appends n bytes at offset to dst if all of them are before Local and in memory. Any goroutine, no I/O, no allocation
 // beyond what dst needs. Between the blank and the end of a segment the bytes mean nothing.
 func (l *Log) ReadHot(offset int64, n int, dst []byte) ([]byte, bool) {
-	if n < 0 || offset < l.boot || offset+int64(n) > l.Visible().Load() {
+	if n < 0 || offset < l.boot.Load() || offset+int64(n) > l.Local().Load() {
 		return dst, false
 	}
 	return l.tail.read(offset, n, dst)
@@ -50,8 +50,11 @@ func (l *Log) ReadAt(offset int64, p []byte) error {
 	return err
 }
 
-// Verified says that the bytes at offset were written in this run, so that they need no check before they are served.
-func (l *Log) Verified(offset int64, _ int) bool { return offset >= l.boot }
+// Verified says that the n bytes at offset were written in this run, as whole records, so that they need no check before they are
+// served.
+func (l *Log) Verified(offset int64, n int) bool {
+	return offset >= l.boot.Load() && !l.Doubtful(offset, int64(n))
+}
 
 // FirstRecord returns the store timestamp (ms) of the first record of a segment, false if there is no record.
 func (l *Log) FirstRecord(start int64) (storedMs int64, ok bool) {

@@ -41,7 +41,8 @@ func (l *Log) Start(end int64) error {
 	}
 	l.segments.Store(&kept)
 	l.tail.begin(end)
-	l.boot, l.reserved, l.published = end, end, end
+	l.boot.Store(end)
+	l.reserved, l.published = end, end
 	l.end = end
 	if keep > 0 {
 		l.end = kept[keep-1].start + l.o.SegmentBytes
@@ -50,6 +51,8 @@ func (l *Log) Start(end int64) error {
 	l.committer.at = end
 	l.written.value.Store(end)
 	l.durable.value.Store(end)
+	l.confirmed.value.Store(end)
+	l.confirmed.source = end
 	if keep == 0 {
 		if err := l.firstSegment(); err != nil {
 			return err
@@ -69,16 +72,9 @@ func (l *Log) Start(end int64) error {
 
 // firstSegment makes the segment that an empty log begins with, at once: what lies behind it is zeroed while it is used.
 func (l *Log) firstSegment() error {
-	h, err := l.maker.begin()
+	h, err := l.maker.fresh()
 	if err != nil {
 		return err
-	}
-	if l.o.Spares > 0 {
-		// As far as the zeroing keeps away from the committer.
-		h.zeroed = min(zeroMargin+2*zeroStep, l.o.SegmentBytes)
-		if err := h.file.ZeroRange(0, h.zeroed); err != nil {
-			return err
-		}
 	}
 	if err := l.maker.promote(h, l.end); err != nil {
 		return err

@@ -14,6 +14,8 @@ type Watermark struct {
 
 	mu          sync.Mutex
 	err         error // what failure has
+	source      int64 // what follow was told, bounded or not
+	bound       int64 // of follow
 	waiters     []waiter
 	subscribers []*subscriber
 }
@@ -98,6 +100,27 @@ func (w *Watermark) Subscribe(fn func(v int64, err error)) (cancel func()) {
 func (w *Watermark) advance(v int64) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.rise(v)
+}
+
+// follow is advance for a watermark with a bound: what lies beyond it counts once the bound is raised.
+func (w *Watermark) follow(v int64) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.source = max(w.source, v)
+	w.rise(min(w.source, w.bound))
+}
+
+// setBound changes what follow stays below, or at. What was passed already stays passed.
+func (w *Watermark) setBound(bound int64) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.bound = bound
+	w.rise(min(w.source, w.bound))
+}
+
+// rise is advance with mu held.
+func (w *Watermark) rise(v int64) {
 	if v <= w.value.Load() || w.err != nil {
 		return
 	}

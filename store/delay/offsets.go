@@ -1,9 +1,12 @@
 package delay
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"strconv"
+
+	"ringmq/store"
 )
 
 // document is delayOffset.json: the next queue offset of every level.
@@ -72,4 +75,30 @@ func quoteKeys(b []byte) []byte {
 		}
 	}
 	return out
+}
+
+// TakeOver makes the progress that of a master's document, on disk too: for a slave, whose service is never started. Blocking.
+func (s *Service) TakeOver(doc []byte) error {
+	d, err := parseDocument(doc)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	for i := range s.levels {
+		s.levels[i].next = d.OffsetTable[strconv.Itoa(i+1)]
+	}
+	s.version = d.DataVersion
+	b := s.document().encode()
+	same := bytes.Equal(b, s.taken)
+	s.mu.Unlock()
+	if same {
+		return nil
+	}
+	if err := s.o.Store.SaveDoc(store.DocDelayOffsets, b); err != nil {
+		return fmt.Errorf("save delay offsets: %w", err)
+	}
+	s.mu.Lock()
+	s.taken = b
+	s.mu.Unlock()
+	return nil
 }

@@ -56,6 +56,7 @@ type Service struct {
 	updates int64
 	changed bool // since the last save
 	unsaved time.Time
+	taken   []byte // a master's document as it was saved last
 }
 
 // level is one delay level: everything of its queue before next has been delivered.

@@ -69,6 +69,10 @@ func (q *Queue) Skip(to int64) error {
 	return nil
 }
 
+// Leap says that the log was given up before it goes on elsewhere: when none of the queue's records is left, it may begin anew at the
+// next one, whatever lies between. Writer only.
+func (q *Queue) Leap() { q.leap = true }
+
 // Mend writes an entry again that is in the files. Any goroutine.
 func (q *Queue) Mend(at int64, u record.QueueUnit) error {
 	q.io.Lock()

@@ -37,6 +37,7 @@ type Queue struct {
 	// suspect is an entry that a power cut may have torn, -1: none. It was the last one found and lies across two sectors,
 	// so its end may be zeros that were never written. A replay of its record puts it right. Writer only.
 	suspect int64
+	leap    bool        // Leap; writer only
 	cut     bool        // by Recover, which found damage
 	found   []foundFile // by listFiles, until takeFiles
 
@@ -209,7 +210,7 @@ func (q *Queue) tell(n news) {
 // stepTo makes the next entry the one at offset, which is ahead of Max.
 func (q *Queue) stepTo(offset int64) error {
 	max := q.max.Load()
-	if max == 0 || offset-max > maxGapUnits {
+	if max == 0 || offset-max > maxGapUnits || q.leap && q.min.Load() == max {
 		return q.beginAt(offset)
 	}
 	q.set.logger.Warn("records are missing in a consume queue", "topic", q.topic, "queue", q.id, "from", max, "to", offset)

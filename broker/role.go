@@ -1,0 +1,122 @@
+package broker
+
+import (
+	"cmp"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"ringmq/replica"
+)
+
+// leader is what a master needs of its side of replication, *replica.Leader.
+type leader interface {
+	Addr() netip.AddrPort
+	Close()
+	Agreed() replica.Agreement
+	Uptime() time.Duration
+	Slaves() []replica.SlaveState
+}
+
+// follower is what a slave needs of its side, *replica.Follower.
+type follower interface {
+	Close()
+	State() replica.FollowerState
+}
+
+// replication is how this broker takes part in copying the log. What is not set is not there: a slave has no leader.
+type replication struct {
+	leader   leader
+	follower follower
+	began    time.Duration // Broker.uptime when the leader began
+	haPort   uint16        // that slaves connect to
+	group    *memberGroup  // on a slave
+	sync     *synchronizer // on a slave
+
+	masterFlush atomic.Int64 // what 908 has set
+	rate        atomic.Int64 // bytes copied in the last second
+	sampled     int64        // end of the log at the last look; everySecond's own
+}
+
+// sample measures how fast a slave copies.
+func (r *replication) sample() {
+	if r.follower == nil {
+		return
+	}
+	end := r.follower.State().Offset
+	r.rate.Store(max(end-r.sampled, 0))
+	r.sampled = end
+}
+
+// refused says that this slave's log is not its master's, and nothing is copied until an operator decides.
+func (r *replication) refused() bool { return r.follower != nil && r.follower.State().Refused != "" }
+
+// startReplication begins to copy the log, to slaves or from the master. When the net is up, before the broker registers.
+func (b *Broker) startReplication() error {
+	r, keys := &b.replication, b.c.Replication()
+	logger := cmp.Or(b.logger, slog.Default())
+	if b.slave {
+		r.haPort = uint16(b.c.HAPort())
+		r.follower = b.o.follow(replica.FollowerOptions{
+			Store: b.store, Master: b.masterHA, HeartbeatTime: keys.HeartbeatTime, HousekeepingTime: keys.HousekeepingTime, Logger: logger,
+		})
+		return nil
+	}
+	addr := net.JoinHostPort(b.c.Text("bindAddress"), strconv.Itoa(b.c.HAPort()))
+	began := b.uptime()
+	l, err := b.o.lead(replica.LeaderOptions{
+		Addr: addr, Store: b.store, Copies: keys.Copies, MinCopies: keys.MinCopies, Auto: keys.Auto, SlaveTimeout: keys.SlaveTimeout,
+		MaxGapBytes: keys.MaxGapBytes, HeartbeatTime: keys.HeartbeatTime, HousekeepingTime: keys.HousekeepingTime,
+		MaxBytesPerSec: keys.MaxBytesPerSec, Changed: b.wakeParked, Logger: logger,
+	})
+	if err != nil {
+		return fmt.Errorf("haListenPort=%d: %w", b.c.HAPort(), err)
+	}
+	r.leader, r.haPort, r.began = l, l.Addr().Port(), began
+	if keys.Copies > 1 || keys.MinCopies > 1 {
+		b.copies.Store(&copies{leader: l, began: began, timeout: keys.SlaveTimeout, durable: b.store.Durable().Load})
+	}
+	return nil
+}
+
+// makeRole makes what the role needs from the start.
+func (b *Broker) makeRole() {
+	if b.o.lead == nil {
+		b.o.lead = func(o replica.LeaderOptions) (leader, error) { return replica.Lead(o) }
+	}
+	if b.o.follow == nil {
+		b.o.follow = func(o replica.FollowerOptions) follower { return replica.Follow(o) }
+	}
+	if b.slave = b.c.IsSlave(); b.slave {
+		b.replication.group, b.replication.sync = newMemberGroup(b), newSynchronizer(b)
+	}
+}
+
+// Role says for operators which part this broker plays in its group. After Start.
+func (b *Broker) Role() string {
+	if b.slave {
+		return fmt.Sprintf("%s, id %d", b.c.Role(), b.c.ID())
+	}
+	text := fmt.Sprintf("%s, slaves connect to %s", b.c.Role(), b.replication.leader.Addr())
+	if n, _ := b.c.Copies(); n > 1 {
+		text += fmt.Sprintf(", a message has %d copies", n)
+	}
+	return text
+}
+
+// haAddr is the address slaves replicate from, as stock announces it.
+func (b *Broker) haAddr() string {
+	return net.JoinHostPort(b.c.Text("brokerIP2"), strconv.Itoa(int(b.replication.haPort)))
+}
+
+// masterHA is where the master of a slave listens for it: as the configuration says or, without that, the name servers; "": not known.
+func (b *Broker) masterHA() string {
+	if a := b.c.Text("haMasterAddress"); a != "" {
+		return a
+	}
+	return b.replication.group.master().haAddr
+}

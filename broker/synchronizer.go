@@ -1,0 +1,294 @@
+package broker
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"syscall"
+	"time"
+
+	"ringmq/broker/meta"
+	"ringmq/netpoll"
+	"ringmq/netpoll/remoting"
+	"ringmq/store"
+)
+
+// synchronizer copies the tables of a slave's master: topics, groups, progress of consumers and of delayed messages, modes of requests.
+// One goroutine.
+type synchronizer struct {
+	b    *Broker
+	wake chan struct{}
+
+	client  *netpoll.Client
+	addr    string    // of client
+	ours    bool      // the master is of this kind: what has not changed costs it next to nothing
+	gone    bool      // its process was not there since the progress was taken last
+	last    time.Time // of the last round with everything; zero: none with this master
+	large   bool      // the table of progress is
+	failing bool      // was told
+
+	topics  tableOf
+	groups  tableOf
+	modes   []byte
+	edition uint64 // of the topics as they were taken
+}
+
+// tableOf is the version of a table as it was taken.
+type tableOf struct {
+	version remoting.DataVersion
+	taken   bool
+}
+
+// Stock asks for everything once a minute. Progress is asked for more often: what a slave does not have when its master dies, consumers
+// get again.
+const (
+	syncTime       = 3 * time.Second
+	syncAllTime    = time.Minute
+	syncTimeout    = 10 * time.Second
+	largeTable     = 1 << 20 // bytes of a stock master's table of progress, which comes whole every time
+	maxOffersRound = 1000
+)
+
+func newSynchronizer(b *Broker) *synchronizer {
+	return &synchronizer{b: b, wake: make(chan struct{}, 1)}
+}
+
+// poke has a round begin soon. Any goroutine.
+func (s *synchronizer) poke() {
+	if s == nil {
+		return
+	}
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
+
+// run goes round until stop.
+func (s *synchronizer) run(stop <-chan struct{}) {
+	tick := time.NewTicker(syncTime)
+	defer tick.Stop()
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	go func() {
+		<-stop
+		cancel()
+	}()
+	for {
+		select {
+		case <-stop:
+			s.hangUp()
+			return
+		case <-tick.C:
+		case <-s.wake:
+		}
+		err := s.round(ctx)
+		if err != nil {
+			s.hangUp()
+		}
+		if failing := err != nil; failing != s.failing && ctx.Err() == nil {
+			if s.failing = failing; failing {
+				s.b.logger.Warn("the master's tables cannot be copied, tried again every few seconds", "master", s.addr, "error", err)
+			} else {
+				s.b.logger.Info("the master's tables are copied", "master", s.addr, "ours", s.ours)
+			}
+		}
+	}
+}
+
+func (s *synchronizer) hangUp() {
+	if s.client != nil {
+		s.client.Close()
+		s.client = nil
+	}
+}
+
+// connect sees to a connection to the master as it is known at the moment.
+func (s *synchronizer) connect(ctx context.Context, addr string) error {
+	if s.client != nil && s.addr == addr {
+		select {
+		case <-s.client.Done():
+		default:
+			return nil
+		}
+	}
+	s.hangUp()
+	if s.addr != addr {
+		s.addr, s.last, s.topics, s.groups = addr, time.Time{}, tableOf{}, tableOf{}
+	}
+	c, err := netpoll.Dial(ctx, addr, netpoll.DialOptions{})
+	if errors.Is(err, syscall.ECONNREFUSED) {
+		s.gone = true
+	}
+	if err != nil {
+		return err
+	}
+	s.client, s.last = c, time.Time{}
+	return nil
+}
+
+// round copies what has changed, or is due.
+func (s *synchronizer) round(ctx context.Context) error {
+	addr := s.b.replication.group.master().addr
+	if addr == "" || addr == s.b.advertise.String() {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, syncTimeout)
+	defer cancel()
+	if err := s.connect(ctx, addr); err != nil {
+		return err
+	}
+	all := time.Since(s.last) >= syncAllTime
+	if all || s.ours {
+		if err := s.tables(ctx); err != nil {
+			return err
+		}
+	}
+	if all || s.ours || !s.large {
+		if err := s.progress(ctx); err != nil {
+			return err
+		}
+	}
+	if all {
+		s.last = time.Now()
+	}
+	return nil
+}
+
+// call asks the master; same: what this slave has is what there is.
+func (s *synchronizer) call(ctx context.Context, code int32, has *remoting.DataVersion) (body []byte, same bool, err error) {
+	cmd := remoting.NewRequest(code)
+	text := []byte{}
+	if has != nil {
+		if text, err = json.Marshal(has); err != nil {
+			panic(err) // numbers
+		}
+	}
+	cmd.Set(peerKey, string(text))
+	resp, err := s.client.Call(ctx, cmd)
+	if err != nil {
+		return nil, false, fmt.Errorf("%s: %w", remoting.CodeName(code), err)
+	}
+	if resp.Code != remoting.RespSuccess {
+		return nil, false, fmt.Errorf("%s: code %d: %s", remoting.CodeName(code), resp.Code, resp.Remark)
+	}
+	v, ours := resp.Get(peerKey)
+	s.ours = ours
+	return resp.Body, string(v) == peerSame, nil
+}
+
+// tables copies topics, groups and modes of requests.
+func (s *synchronizer) tables(ctx context.Context) error {
+	b := s.b
+	has := &s.topics.version
+	if !s.topics.taken || b.topics.Edition() != s.edition {
+		has = nil
+	}
+	body, same, err := s.call(ctx, remoting.CodeGetAllTopicConfig, has)
+	if err != nil {
+		return err
+	}
+	if !same {
+		var t remoting.TopicConfigTable
+		if err := remoting.Unmarshal(body, &t); err != nil {
+			return err
+		}
+		if len(t.TopicConfigTable) > 0 && (has == nil || t.DataVersion != *has) {
+			s.edition = b.topics.Replace(t.TopicConfigTable, t.DataVersion)
+			s.topics = tableOf{t.DataVersion, true}
+		}
+	}
+	has = &s.groups.version
+	if !s.groups.taken || b.groups.Version() != s.groups.version {
+		has = nil
+	}
+	if body, same, err = s.call(ctx, remoting.CodeGetAllSubscriptiongroupConfig, has); err != nil {
+		return err
+	}
+	if !same {
+		var g remoting.GroupTable
+		if err := remoting.Unmarshal(body, &g); err != nil {
+			return err
+		}
+		if has == nil || g.DataVersion != *has {
+			b.groups.Replace(g)
+			s.groups = tableOf{g.DataVersion, true}
+		}
+	}
+	return s.requestModes(ctx)
+}
+
+// requestModes copies how clients of a group ask for messages; an old master does not know such modes.
+func (s *synchronizer) requestModes(ctx context.Context) error {
+	body, _, err := s.call(ctx, remoting.CodeGetAllMessageRequestMode, nil)
+	if err != nil {
+		return err
+	}
+	std, err := remoting.StandardJSON(body)
+	if err != nil {
+		return err
+	}
+	if !json.Valid(std) || bytes.Equal(body, s.modes) {
+		return nil
+	}
+	if err := s.b.store.SaveDoc(store.DocRequestMode, body); err != nil {
+		return err
+	}
+	s.modes = body
+	return nil
+}
+
+// progress copies how far consumers and the delivery of delayed messages have come, and offers what was committed here.
+func (s *synchronizer) progress(ctx context.Context) error {
+	b := s.b
+	body, _, err := s.call(ctx, remoting.CodeGetAllDelayOffset, nil)
+	if err != nil {
+		return err
+	}
+	if err := b.delay.TakeOver(body); err != nil {
+		return err
+	}
+	if b.replication.refused() {
+		return nil // a log of its own has offsets of its own
+	}
+	known := b.offsets.Known()
+	has := &known
+	if s.gone || b.offsets.HasLocal() {
+		has = nil
+	}
+	body, same, err := s.call(ctx, remoting.CodeGetAllConsumerOffset, has)
+	if err != nil || same {
+		return err
+	}
+	s.large = len(body) > largeTable
+	t, err := meta.ParseOffsets(body)
+	if err != nil {
+		return err
+	}
+	offers := b.offsets.Mirror(t, s.gone)
+	s.gone = false
+	b.persister.Mark(b.documents.offsets, nil)
+	return s.offer(ctx, offers[:min(len(offers), maxOffersRound)])
+}
+
+// offer tells the master of progress that it does not have, as a client commits. What it does not take stays here until it does.
+func (s *synchronizer) offer(ctx context.Context, offers []meta.Offer) error {
+	for _, o := range offers {
+		cmd := remoting.NewRequest(remoting.CodeUpdateConsumerOffset)
+		cmd.Set("consumerGroup", o.Group)
+		cmd.Set("topic", o.Topic)
+		cmd.Set("queueId", strconv.Itoa(int(o.Queue)))
+		cmd.Set("commitOffset", strconv.FormatInt(o.Offset, 10))
+		cmd.Set(peerKnownKey, strconv.FormatInt(o.Known, 10))
+		if _, err := s.client.Call(ctx, cmd); err != nil {
+			return fmt.Errorf("offer progress: %w", err)
+		}
+	}
+	if len(offers) > 0 {
+		s.b.logger.Info("progress was offered to the master, which did not have it", "queues", len(offers))
+	}
+	return nil
+}

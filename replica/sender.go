@@ -1,0 +1,313 @@
+package replica
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"ringmq/store"
+)
+
+// log is what is copied of.
+type log interface {
+	Region(from int64, maxBytes int) (store.Region, error)
+	Sendable() *store.Watermark
+}
+
+// sendFrom is how large a piece must be so that it goes from the file to the socket without coming by.
+const sendFrom = 64 << 10
+
+// sender sends the log to one slave, on a goroutine of its own: whatever the slave does, nobody waits for it but this one.
+//
+//	at <= Sendable
+type sender struct {
+	s     *slave
+	at    int64
+	piece int
+	buf   []byte
+	raw   syscall.RawConn
+	wrote time.Time // last, or a heartbeat
+	// pins hold the segments that the slave has not acknowledged: the kernel may still send from them.
+	pins  []pinned
+	paced paced
+}
+
+type pinned struct {
+	r  store.Region
+	to int64 // end of its segment
+}
+
+// send sends from start on until the connection ends. It returns why.
+func (s *slave) send(start int64) error {
+	t := &sender{s: s, at: start, piece: stockPieceBytes, wrote: time.Now(), paced: paced{perSecond: s.l.o.MaxBytesPerSec}}
+	if s.ours {
+		t.piece = pieceBytes
+	}
+	t.buf = make([]byte, 0, headerBytes+min(t.piece, sendFrom))
+	var err error
+	if t.raw, err = s.conn.SyscallConn(); err != nil {
+		return err
+	}
+	defer t.unpin(1<<63 - 1)
+	beat := time.NewTicker(s.l.o.HeartbeatTime)
+	defer beat.Stop()
+	for !s.isLeaving() {
+		select {
+		case <-beat.C:
+			if err := t.heartbeat(); err != nil {
+				return err
+			}
+		default:
+		}
+		n, err := t.next()
+		if err != nil {
+			return err
+		}
+		wait := t.paced.wait(n)
+		if n > 0 && wait == 0 {
+			continue
+		}
+		if err := t.rest(n == 0, wait, beat.C); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// rest waits until there is something to do: idle, for something to send; otherwise for the pace.
+func (t *sender) rest(idle bool, wait time.Duration, beat <-chan time.Time) error {
+	var wake <-chan struct{}
+	var due <-chan time.Time
+	if idle {
+		wake = t.s.wake
+	} else {
+		timer := time.NewTimer(wait)
+		defer timer.Stop()
+		due = timer.C
+	}
+	select {
+	case <-t.s.l.stop:
+		return nil
+	case <-wake:
+	case <-due:
+	case <-beat:
+		return t.heartbeat()
+	}
+	return nil
+}
+
+// heartbeat tells a slave that its master is there, and one of ours how far it is.
+func (t *sender) heartbeat() error {
+	l := t.s.l
+	b := t.buf[:0]
+	if t.s.ours {
+		end := l.store.Sendable().Load()
+		b = status{end: end, confirmed: min(l.store.Visible().Load(), end)}.append(b)
+	}
+	if idle := t.at == l.store.Sendable().Load(); idle || time.Since(t.wrote) > l.o.HeartbeatTime {
+		if idle || !t.s.ours { // for one of ours it says that a record ends here
+			b = header{offset: t.at}.append(b)
+		}
+	}
+	if len(b) == 0 {
+		return nil
+	}
+	return t.write(b)
+}
+
+// next sends one piece of the log, 0 bytes where there is none.
+func (t *sender) next() (int, error) {
+	l := t.s.l
+	t.unpin(t.acked())
+	r, err := l.store.Region(t.at, t.piece)
+	if errors.Is(err, store.ErrGone) {
+		return 0, fmt.Errorf("the log from %d on was deleted before it was sent", t.at)
+	}
+	if err != nil || r.Bytes == 0 {
+		return 0, err
+	}
+	n := r.Bytes
+	t.started(t.at+int64(n), n)
+	if err = t.ship(&r); err == nil {
+		t.at += int64(n)
+	}
+	t.pin(r)
+	return n, err
+}
+
+// started counts bytes as sent before they are: the acknowledgement may be quick.
+func (t *sender) started(to int64, n int) {
+	l := t.s.l
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now := l.Uptime()
+	t.s.progress.send(to, now)
+	t.s.meter.count(n, now)
+}
+
+func (t *sender) acked() int64 {
+	t.s.l.mu.Lock()
+	defer t.s.l.mu.Unlock()
+	return t.s.progress.acked
+}
+
+// pin keeps one region of each segment, until everything sent of it is acknowledged.
+func (t *sender) pin(r store.Region) {
+	size := t.s.l.store.SegmentBytes()
+	to := r.Offset - r.Offset%size + size
+	if n := len(t.pins); n > 0 && t.pins[n-1].to == to {
+		r.Release()
+		return
+	}
+	t.pins = append(t.pins, pinned{r, to})
+}
+
+func (t *sender) unpin(acked int64) {
+	for len(t.pins) > 0 && t.pins[0].to <= acked {
+		t.pins[0].r.Release()
+		t.pins = append(t.pins[:0], t.pins[1:]...)
+	}
+}
+
+// ship sends a region with its header: a small one in one piece from memory, a large one from the file.
+func (t *sender) ship(r *store.Region) error {
+	h := header{offset: r.Offset, size: int32(r.Bytes)}
+	file, at, ok := r.File()
+	if r.Bytes >= sendFrom && ok {
+		if err := t.head(h.append(t.buf[:0])); err != nil {
+			return err
+		}
+		return t.sendFile(file, at, r.Bytes)
+	}
+	b := h.append(t.buf[:0])
+	for at := 0; at < r.Bytes; {
+		n := min(r.Bytes-at, cap(t.buf)-len(b))
+		b = b[:len(b)+n]
+		if err := r.Read(b[len(b)-n:], at); err != nil {
+			return err
+		}
+		if err := t.write(b); err != nil {
+			return err
+		}
+		at, b = at+n, t.buf[:0]
+	}
+	return nil
+}
+
+func (t *sender) write(b []byte) error {
+	t.deadline()
+	_, err := t.s.conn.Write(b)
+	return err
+}
+
+// deadline gives a slave that takes nothing as long as one that says nothing.
+func (t *sender) deadline() {
+	t.wrote = time.Now()
+	_ = t.s.conn.SetWriteDeadline(t.wrote.Add(t.s.l.o.HousekeepingTime))
+}
+
+// head sends a header that its bytes follow at once.
+func (t *sender) head(b []byte) (err error) {
+	t.deadline()
+	waited := t.raw.Write(func(fd uintptr) bool {
+		for len(b) > 0 {
+			var n int
+			n, err = unix.SendmsgN(int(fd), b, nil, nil, unix.MSG_MORE|unix.MSG_NOSIGNAL)
+			if errors.Is(err, unix.EINTR) {
+				continue
+			}
+			if errors.Is(err, unix.EAGAIN) {
+				return false
+			}
+			if err != nil {
+				return true
+			}
+			b = b[n:]
+		}
+		return true
+	})
+	return firstError(waited, err)
+}
+
+// sendFile moves n bytes from a file to the socket inside of the kernel.
+func (t *sender) sendFile(file syscall.RawConn, at int64, n int) (err error) {
+	waited := t.raw.Write(func(sock uintptr) bool {
+		for n > 0 {
+			var k int
+			closed := file.Control(func(fd uintptr) { k, err = unix.Sendfile(int(sock), int(fd), &at, n) })
+			switch {
+			case closed != nil:
+				err = closed
+				return true
+			case errors.Is(err, unix.EINTR):
+			case errors.Is(err, unix.EAGAIN):
+				return false
+			case err == nil && k == 0:
+				err = io.ErrUnexpectedEOF
+				return true
+			case err != nil:
+				return true
+			}
+			n -= max(k, 0)
+		}
+		err = nil
+		return true
+	})
+	return firstError(waited, err)
+}
+
+func firstError(waited, err error) error {
+	if waited != nil {
+		return waited
+	}
+	return err
+}
+
+// paced keeps to a number of bytes per second.
+type paced struct {
+	perSecond int64
+	due       time.Time // when all that was sent should have been
+}
+
+// wait counts n bytes and says how long to wait before the next.
+func (p *paced) wait(n int) time.Duration {
+	if p.perSecond <= 0 || n == 0 {
+		return 0
+	}
+	now := time.Now()
+	if p.due.Before(now) {
+		p.due = now
+	}
+	p.due = p.due.Add(time.Duration(float64(n) / float64(p.perSecond) * float64(time.Second)))
+	return p.due.Sub(now)
+}
+
+// meter counts bytes per second.
+type meter struct {
+	from  time.Duration
+	bytes int64
+	last  int64 // bytes per second before from
+}
+
+const meterWindow = time.Second
+
+func (m *meter) count(n int, now time.Duration) {
+	m.turn(now)
+	m.bytes += int64(n)
+}
+
+func (m *meter) rate(now time.Duration) int64 {
+	m.turn(now)
+	return m.last
+}
+
+func (m *meter) turn(now time.Duration) {
+	if d := now - m.from; d >= meterWindow {
+		m.last = int64(float64(m.bytes) / d.Seconds())
+		m.from, m.bytes = now, 0
+	}
+}

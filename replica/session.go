@@ -1,0 +1,371 @@
+package replica
+
+import (
+	"bufio"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"time"
+
+	"ringmq/store"
+)
+
+// session is one connection to a master. One goroutine reads and appends, another one reports.
+type session struct {
+	f    *Follower
+	conn *net.TCPConn
+	addr string
+	r    *bufio.Reader
+	ours bool
+	// empty: this slave has no log yet, so the master's first bytes say where it begins.
+	empty bool
+	began bool // the master's first frame came
+
+	buf   []byte // of the log, from offset at on, not yet appended
+	at    int64
+	left  int // bytes of the frame at hand that are still to come
+	idle  int // heartbeats since the last bytes
+	cut   *cutter
+	noted time.Time // when the read deadline was last set
+}
+
+const (
+	// readBytes is how much is read at once, and appended at the latest.
+	readBytes    = 1 << 20
+	controlBytes = 1 << 10 // most of a frame that is none of the log's
+	spaceRetry   = time.Second
+	rebaseRetry  = 20 * time.Millisecond
+)
+
+func (f *Follower) newSession(conn *net.TCPConn, addr string) *session {
+	return &session{f: f, conn: conn, addr: addr, r: bufio.NewReaderSize(conn, 64<<10), buf: make([]byte, 0, 2*readBytes), cut: &f.cut}
+}
+
+// run follows the master until the connection ends, and returns why.
+func (s *session) run() error {
+	ctx, cancel := context.WithCancel(s.f.stop)
+	closed := context.AfterFunc(ctx, func() { _ = s.conn.Close() })
+	defer closed()
+	defer cancel()
+	if err := s.hello(ctx); err != nil {
+		return err
+	}
+	reported, told := make(chan struct{}), s.at
+	go func() {
+		defer close(reported)
+		s.report(ctx, told)
+	}()
+	err := s.receive(ctx)
+	_ = s.conn.Close()
+	cancel()
+	<-reported
+	return err
+}
+
+// hello says who is here and how far its log goes. It waits until all of the log would survive: that is what a report means.
+func (s *session) hello(ctx context.Context) error {
+	st := s.f.store
+	if err := st.Sendable().Wait(ctx, st.LogMax()); err != nil {
+		return fmt.Errorf("replica: the slave's log: %w", err)
+	}
+	s.at = st.LogMax()
+	h := hello{version: helloVersion, segmentBytes: st.SegmentBytes(), min: st.LogMin(), sumFrom: s.at, end: s.at}
+	s.empty = h.min == h.end
+	if !s.empty {
+		// All of one segment, so that the master has all of it or nothing.
+		last := h.end - 1
+		h.sumFrom = max(h.min, h.end-sumBytes, last-last%h.segmentBytes)
+	}
+	var err error
+	if h.sum, err = sumOf(st, h.sumFrom, h.end); err != nil {
+		return fmt.Errorf("replica: the slave's log: %w", err)
+	}
+	_ = s.conn.SetWriteDeadline(time.Now().Add(s.f.o.HousekeepingTime))
+	_, err = s.conn.Write(h.append(nil))
+	return err
+}
+
+// report tells the master how far the log is safe here: once a commit, and now and then.
+func (s *session) report(ctx context.Context, told int64) {
+	beat := time.NewTicker(s.f.o.HeartbeatTime)
+	defer beat.Stop()
+	for {
+		due := false
+		select {
+		case <-ctx.Done():
+			return
+		case <-s.f.grown:
+		case <-beat.C:
+			due = true
+			if s.f.o.Master() != s.addr {
+				_ = s.conn.Close() // there is another master now
+				return
+			}
+		}
+		to := s.f.store.Sendable().Load()
+		if to <= told && !due {
+			continue
+		}
+		var b [reportBytes]byte
+		binary.BigEndian.PutUint64(b[:], uint64(to))
+		_ = s.conn.SetWriteDeadline(time.Now().Add(s.f.o.HousekeepingTime))
+		if _, err := s.conn.Write(b[:]); err != nil {
+			_ = s.conn.Close()
+			return
+		}
+		told = to
+	}
+}
+
+// receive reads frames and appends what they bring.
+func (s *session) receive(ctx context.Context) error {
+	for {
+		if s.left == 0 {
+			if err := s.frame(ctx); err != nil {
+				return err
+			}
+			continue
+		}
+		if err := s.body(); err != nil {
+			return err
+		}
+		// What lies ready is taken along: fewer and larger appends.
+		if s.r.Buffered() > 0 && len(s.buf) < readBytes {
+			continue
+		}
+		if err := s.drain(ctx, false); err != nil {
+			return err
+		}
+	}
+}
+
+// awaitBytes gives the master time to say something.
+func (s *session) awaitBytes() {
+	if now := time.Now(); now.Sub(s.noted) > time.Second || s.f.o.HousekeepingTime < 10*time.Second {
+		s.noted = now
+		_ = s.conn.SetReadDeadline(now.Add(s.f.o.HousekeepingTime))
+	}
+}
+
+// body reads what has come of the frame at hand.
+func (s *session) body() error {
+	if len(s.buf) == cap(s.buf) {
+		// A record that is not whole yet fills it.
+		s.buf = append(make([]byte, 0, 2*cap(s.buf)), s.buf...)
+	}
+	n := len(s.buf)
+	s.awaitBytes()
+	k, err := s.r.Read(s.buf[n:min(cap(s.buf), n+s.left, n+readBytes)])
+	s.buf, s.left = s.buf[:n+k], s.left-k
+	if k > 0 {
+		return nil
+	}
+	return s.lost(err)
+}
+
+func (s *session) full(b []byte) error {
+	s.awaitBytes()
+	_, err := io.ReadFull(s.r, b)
+	return s.lost(err)
+}
+
+func (s *session) lost(err error) error {
+	var timeout net.Error
+	if errors.As(err, &timeout) && timeout.Timeout() {
+		return errors.New("the master said nothing for too long")
+	}
+	if errors.Is(err, io.EOF) {
+		return errors.New("the master closed the connection")
+	}
+	return err
+}
+
+// frame reads a header, and all of a frame that is none of the log's.
+func (s *session) frame(ctx context.Context) error {
+	var b [headerBytes]byte
+	if err := s.full(b[:]); err != nil {
+		return err
+	}
+	h := parseHeader(b[:])
+	if h.size < 0 || h.size > maxPieceBytes {
+		return fmt.Errorf("%w: a piece of %d bytes at %d", errFrame, h.size, h.offset)
+	}
+	s.heard(h)
+	if h.offset < 0 {
+		return s.control(ctx, h)
+	}
+	if s.empty && h.size > 0 && s.at != h.offset {
+		if err := s.rebase(ctx, h.offset); err != nil {
+			return err
+		}
+	}
+	if here := s.at + int64(len(s.buf)); here != h.offset && !s.empty {
+		return refusedError(fmt.Sprintf("the master goes on at %d where this slave's log ends at %d: they are not the same", h.offset, here))
+	}
+	if !s.began {
+		s.begin(false)
+	}
+	if h.size > 0 {
+		s.left, s.idle, s.empty = int(h.size), 0, false
+		return nil
+	}
+	s.idle++
+	// A master that says it has nothing more has sent whole records: ours means it, stock may have been in the middle of one once.
+	return s.drain(ctx, s.ours || s.idle > 1)
+}
+
+// heard notes what is known of the master.
+func (s *session) heard(h header) {
+	s.f.change(func(st *FollowerState) {
+		st.LastRead = time.Now()
+		if h.offset >= 0 {
+			st.MasterOffset = max(st.MasterOffset, h.offset+int64(h.size))
+		}
+	})
+}
+
+// begin notes that the master has accepted this slave.
+func (s *session) begin(ours bool) {
+	s.began, s.ours = true, ours
+	s.f.began(ours)
+	s.f.logger.Info("connected to the master", "master", s.addr, "ours", ours, "slaveEnd", s.at)
+}
+
+// control reads a frame of the extension's. One that is not known is passed over.
+func (s *session) control(ctx context.Context, h header) error {
+	if h.size > controlBytes {
+		return fmt.Errorf("%w: %d bytes", errFrame, h.size)
+	}
+	b := make([]byte, h.size)
+	if err := s.full(b); err != nil {
+		return err
+	}
+	switch uint64(h.offset) {
+	case welcomeMagic:
+		w, err := parseWelcome(b)
+		if err != nil || s.began {
+			return errFrame
+		}
+		return s.welcomed(ctx, w)
+	case statusMagic:
+		st, err := parseStatus(b)
+		if err != nil {
+			return err
+		}
+		s.f.change(func(f *FollowerState) { f.MasterOffset = st.end })
+	}
+	return nil
+}
+
+// welcomed takes the master's answer: it may begin later than this slave's log ends.
+func (s *session) welcomed(ctx context.Context, w welcome) error {
+	s.f.change(func(st *FollowerState) { st.MasterOffset = w.end })
+	if w.refusal != accepted {
+		s.f.change(func(st *FollowerState) { st.Ours = true })
+		return refusedError(w.refusal.String())
+	}
+	s.begin(true)
+	if w.start < s.at {
+		return fmt.Errorf("%w: the master starts at %d", errFrame, w.start)
+	}
+	if w.start > s.at {
+		return s.rebase(ctx, w.start)
+	}
+	return nil
+}
+
+// rebase has the log go on at start, where the master's begins, and gives up what there is.
+func (s *session) rebase(ctx context.Context, start int64) error {
+	st := s.f.store
+	if start%st.SegmentBytes() != 0 || start < s.at {
+		return refusedError(fmt.Sprintf("the master starts at %d, where no segment of this slave's begins", start))
+	}
+	if !s.empty {
+		s.f.logger.Error("the master's log begins behind this slave's end: this slave gives up its log and begins anew there",
+			"master", s.addr, "from", st.LogMin(), "to", s.at, "begins", start)
+	}
+	for {
+		err := st.Rebase(start)
+		if err == nil {
+			s.at, s.empty, s.cut.blankTo = start, true, 0
+			return nil
+		}
+		if !errors.Is(err, store.ErrBusy) {
+			return fmt.Errorf("replica: %w", err)
+		}
+		if err := pause(ctx, rebaseRetry); err != nil {
+			return err
+		}
+	}
+}
+
+// drain appends what was received, as far as it is whole.
+func (s *session) drain(ctx context.Context, final bool) error {
+	done := 0
+	for done < len(s.buf) {
+		n, opaque := s.cut.cut(s.buf[done:], s.at, final)
+		if n == 0 {
+			break
+		}
+		if err := s.append(ctx, s.buf[done:done+n], opaque); err != nil {
+			return err
+		}
+		done, s.at = done+n, s.at+int64(n)
+	}
+	if done > 0 {
+		s.buf = s.buf[:copy(s.buf, s.buf[done:])]
+	}
+	return nil
+}
+
+// append gives bytes to the store, and waits for room.
+func (s *session) append(ctx context.Context, b []byte, opaque bool) error {
+	st := s.f.store
+	if opaque {
+		s.f.logger.Error("the master's log is damaged here, or has a record that is too large for this slave; copied as it is",
+			"from", s.at, "to", s.at+int64(len(b)))
+		s.f.change(func(f *FollowerState) { f.DamagedBytes += int64(len(b)) })
+	}
+	for {
+		var err error
+		if opaque {
+			err = st.AppendOpaque(s.at, b)
+		} else {
+			err = st.AppendCopy(s.at, b)
+		}
+		switch {
+		case err == nil:
+			return nil
+		case errors.Is(err, store.ErrFull):
+			room := make(chan struct{})
+			st.Room(func() { close(room) })
+			select {
+			case <-room:
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		case errors.Is(err, store.ErrNotWritable) && st.Sendable().Err() == nil:
+			s.f.report(s.addr, fmt.Errorf("replica: the slave's log: %w", err))
+			if err := pause(ctx, spaceRetry); err != nil {
+				return err
+			}
+		default:
+			return fmt.Errorf("replica: the slave's log: %w", err)
+		}
+	}
+}
+
+// pause waits; an error when ctx ends first.
+func pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

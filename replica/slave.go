@@ -1,0 +1,229 @@
+package replica
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"net"
+	"time"
+)
+
+// slave is one connection to a master's HA port, perhaps of something that is no slave at all. One goroutine reads it, a second one sends
+// once it has reported.
+type slave struct {
+	l    *Leader
+	conn *net.TCPConn
+	addr string
+	ours bool
+	came time.Duration
+	wake chan struct{} // one token: there is something to send, or an acknowledgement came
+
+	// guarded by Leader.mu
+	reported bool
+	leaving  bool
+	silent   bool // it never spoke as a slave does
+	progress progress
+	why      error // it left
+	meter    meter
+}
+
+// serve is the connection's life.
+func (s *slave) serve() {
+	defer s.l.done.Done()
+	defer s.l.leave(s)
+	defer s.conn.Close()
+	start, ok := s.greet()
+	if !ok {
+		return
+	}
+	sent := make(chan struct{})
+	go func() {
+		defer close(sent)
+		if err := s.send(start); err != nil {
+			s.left(err)
+		}
+		_ = s.conn.Close()
+	}()
+	s.left(s.listen())
+	_ = s.conn.Close()
+	poke(s.wake)
+	<-sent
+}
+
+// left notes why the connection ended; the first reason counts.
+func (s *slave) left(err error) {
+	s.l.mu.Lock()
+	defer s.l.mu.Unlock()
+	s.leaving = true
+	if s.why == nil {
+		s.why = err
+	}
+}
+
+func (s *slave) isLeaving() bool {
+	s.l.mu.Lock()
+	defer s.l.mu.Unlock()
+	return s.leaving
+}
+
+var (
+	errSilence   = errors.New("it said nothing for too long")
+	errNoReport  = errors.New("what it said is no report")
+	errNeverSent = errors.New("it acknowledged what was never sent")
+)
+
+// greet reads the first report and decides about the slave: from where it is sent the log.
+func (s *slave) greet() (start int64, ok bool) {
+	var b [helloBytes]byte
+	_ = s.conn.SetReadDeadline(time.Now().Add(s.l.o.HousekeepingTime))
+	if _, err := io.ReadFull(s.conn, b[:reportBytes]); err != nil {
+		s.speechless()
+		return 0, false
+	}
+	first := binary.BigEndian.Uint64(b[:])
+	if first == helloMagic {
+		if _, err := io.ReadFull(s.conn, b[reportBytes:]); err != nil {
+			s.speechless()
+			return 0, false
+		}
+		h, err := parseHello(b[:])
+		if err != nil {
+			s.speechless()
+			return 0, false
+		}
+		s.ours = true
+		return s.greetOurs(h)
+	}
+	acked := int64(first)
+	if !plausibleReport(acked) {
+		s.speechless()
+		return 0, false
+	}
+	return s.greetStock(acked)
+}
+
+// speechless notes that whoever connected is no slave.
+func (s *slave) speechless() {
+	s.l.mu.Lock()
+	defer s.l.mu.Unlock()
+	s.silent = true
+}
+
+// greetStock starts an empty slave at the last segment, as stock does, and any other where it is.
+func (s *slave) greetStock(acked int64) (start int64, ok bool) {
+	low, end := s.l.store.LogMin(), s.l.store.Sendable().Load()
+	start = acked
+	if acked == 0 {
+		start = max(low, end-end%s.l.store.SegmentBytes())
+	}
+	switch {
+	case acked > end:
+		s.l.refuse(s, slaveAhead, acked)
+		return 0, false
+	case start < low:
+		s.l.refuse(s, slaveBehind, acked)
+		return 0, false
+	}
+	s.l.join(s, acked, start)
+	return start, true
+}
+
+// greetOurs answers a slave of ours: an empty one, and one that is further behind than the log goes back, starts where the log begins.
+func (s *slave) greetOurs(h hello) (start int64, ok bool) {
+	low, end := s.l.store.LogMin(), s.l.store.Sendable().Load()
+	w := welcome{version: helloVersion, start: h.end, end: end, min: low, segmentBytes: s.l.store.SegmentBytes()}
+	switch {
+	case h.segmentBytes != w.segmentBytes:
+		w.refusal = segmentsDiffer
+	case h.end > end:
+		w.refusal = slaveAhead
+	case h.end < low:
+		w.start = low
+	case h.sumFrom < h.end && h.sumFrom >= low:
+		sum, err := sumOf(s.l.store, h.sumFrom, h.end)
+		if err != nil {
+			s.l.logger.Warn("slave cannot be compared", "slave", s.addr, "from", h.sumFrom, "to", h.end, "error", err)
+			return 0, false
+		}
+		if sum != h.sum {
+			w.refusal = bytesDiffer
+		}
+	}
+	_ = s.conn.SetWriteDeadline(time.Now().Add(s.l.o.HousekeepingTime))
+	if _, err := s.conn.Write(w.append(nil)); err != nil {
+		return 0, false
+	}
+	if w.refusal != accepted {
+		s.l.refuse(s, w.refusal, h.end)
+		return 0, false
+	}
+	s.l.join(s, h.end, w.start)
+	return w.start, true
+}
+
+// sumOf is the CRC-32C of a range of the log, which may lie in several segments.
+func sumOf(l log, from, to int64) (sum uint32, err error) {
+	buf := make([]byte, min(to-from, 256<<10))
+	for from < to {
+		r, err := l.Region(from, int(min(to-from, int64(len(buf)))))
+		if err == nil && r.Bytes == 0 {
+			err = fmt.Errorf("replica: the log ends at %d", from)
+		}
+		if err != nil {
+			return 0, err
+		}
+		p := buf[:r.Bytes]
+		err = r.Read(p, 0)
+		r.Release()
+		if err != nil {
+			return 0, err
+		}
+		sum, from = crc32.Update(sum, castagnoli, p), from+int64(len(p))
+	}
+	return sum, nil
+}
+
+// listen reads reports until the connection ends. It returns why.
+func (s *slave) listen() error {
+	var b [4096]byte
+	n := 0
+	for {
+		_ = s.conn.SetReadDeadline(time.Now().Add(s.l.o.HousekeepingTime))
+		k, err := s.conn.Read(b[n:])
+		if err != nil {
+			var timeout net.Error
+			if errors.As(err, &timeout) && timeout.Timeout() {
+				return errSilence
+			}
+			return err
+		}
+		n += k
+		whole := n - n%reportBytes
+		if whole == 0 {
+			continue
+		}
+		// The latest one says what those before it said.
+		acked := int64(binary.BigEndian.Uint64(b[whole-reportBytes:]))
+		n = copy(b[:], b[whole:n])
+		if !plausibleReport(acked) {
+			return errNoReport
+		}
+		if !s.acknowledge(acked) {
+			return fmt.Errorf("%w: %d", errNeverSent, acked)
+		}
+		poke(s.wake)
+	}
+}
+
+// acknowledge counts a report; false: it cannot be true.
+func (s *slave) acknowledge(to int64) bool {
+	l := s.l
+	l.mu.Lock()
+	ok := s.progress.ack(to, l.Uptime())
+	changed := ok && l.judge()
+	l.mu.Unlock()
+	l.tell(changed)
+	return ok
+}

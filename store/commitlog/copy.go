@@ -1,0 +1,89 @@
+package commitlog
+
+import "fmt"
+
+// AppendCopy appends bytes of another log at exactly this one's end: whole records or a part of what stands behind a segment's last one,
+// all of one segment, as they are. A segment that they fill is followed by the next one without a blank of this log's own. storedMs is
+// the latest store timestamp among them: later ones are not earlier. One goroutine at a time, and no Reserve beside it. ErrFull: wait for
+// Room; ErrNotEnd, ErrTooLarge: see CopyBytes; ErrNoSpace, ErrClosed, ErrFailed.
+func (l *Log) AppendCopy(offset int64, b []byte, storedMs int64) error {
+	err := l.appendCopy(offset, b, storedMs)
+	if err == nil {
+		l.Commit()
+	}
+	return err
+}
+
+// CopyBytes is the most that AppendCopy takes at once.
+func (l *Log) CopyBytes() int { return int(min(l.tail.max, l.o.SegmentBytes)) }
+
+func (l *Log) appendCopy(offset int64, b []byte, storedMs int64) error {
+	size := int64(len(b))
+	if size > l.tail.max {
+		return ErrTooLarge
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch {
+	case l.failed != nil:
+		return l.failed
+	case l.closed || !l.started || l.moving:
+		return ErrClosed
+	case offset != l.reserved:
+		return fmt.Errorf("%w: at %d, not %d", ErrNotEnd, offset, l.reserved)
+	case offset/l.o.SegmentBytes != (offset+size-1)/l.o.SegmentBytes:
+		return fmt.Errorf("%w: %d bytes at %d are of two segments", ErrTooLarge, size, offset)
+	case offset+size-l.written.Load() > l.tail.size:
+		return ErrFull
+	}
+	if offset == l.end {
+		if err := l.wantNext(); err != nil {
+			return err
+		}
+		l.roll()
+	}
+	l.tail.enter(offset + size)
+	copy(l.tail.slot(offset, len(b)), b)
+	l.tail.settle(offset, len(b))
+	l.reserved = offset + size
+	l.published = l.reserved
+	l.stamp = max(l.stamp, storedMs)
+	if l.reserved == l.end {
+		l.rolls = append(l.rolls, roll{from: l.end, to: l.end}) // a batch ends with its segment
+	}
+	return nil
+}
+
+// doubtSpan is [from, to) of the log.
+type doubtSpan struct{ from, to int64 }
+
+// maxDoubts bounds the list; what comes after lengthens its last one.
+const maxDoubts = 1000
+
+// Doubt says that bytes about to be appended are no whole, unharmed records, though they may look like some. The one who appends.
+func (l *Log) Doubt(from, to int64) {
+	var list []doubtSpan
+	if old := l.doubts.Load(); old != nil {
+		list = append(list, *old...)
+	}
+	if n := len(list); n > 0 && (list[n-1].to == from || n == maxDoubts) {
+		list[n-1].to = to
+	} else {
+		list = append(list, doubtSpan{from, to})
+	}
+	l.doubts.Store(&list)
+}
+
+// Doubtful says whether any of the n bytes at offset were doubted. Any goroutine.
+func (l *Log) Doubtful(offset, n int64) bool {
+	list := l.doubts.Load()
+	if list == nil {
+		return false
+	}
+	for _, d := range *list {
+		if offset < d.to && d.from < offset+n {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,149 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+
+	"ringmq/store/commitlog"
+	"ringmq/store/queue"
+	"ringmq/store/record"
+)
+
+// Region is a pinned range of the log: see Store.Region.
+type Region = commitlog.Region
+
+// Region pins up to maxBytes of the log from an offset on, for copying: never beyond Sendable, and not over the end of a segment. It
+// has no bytes where nothing is there yet. Release it. ErrGone when the log begins behind the offset or ends before it. Any goroutine,
+// no I/O.
+func (s *Store) Region(from int64, maxBytes int) (Region, error) {
+	r, err := s.log.Region(from, maxBytes)
+	if errors.Is(err, commitlog.ErrGone) {
+		err = ErrGone
+	}
+	return r, err
+}
+
+// SegmentBytes is the size of the log's files.
+func (s *Store) SegmentBytes() int64 { return s.o.SegmentBytes }
+
+// MaxRecordBytes bounds what a record in the log can have.
+func (s *Store) MaxRecordBytes() int { return s.maxRecordBytes() }
+
+// CopyBytes is the most that AppendCopy takes at once.
+func (s *Store) CopyBytes() int { return s.log.CopyBytes() }
+
+// AppendCopy appends bytes of a master's log at exactly this one's end (LogMax), as they are: whole records, or what follows the last
+// one of a segment, in pieces if need be, and all of one segment. They are not looked at beyond their sizes; they go through the same
+// buffer and the same commits as messages do. It does not wait: ErrFull, to be tried again after Room; ErrNotEnd; ErrMalformed where the
+// bytes are not whole; ErrTooLarge beyond CopyBytes; ErrNotWritable. One goroutine at a time, and no messages of one's own beside it.
+func (s *Store) AppendCopy(offset int64, b []byte) error {
+	storedMs, blankTo, err := s.measureCopy(offset, b)
+	if err != nil {
+		return err
+	}
+	if err := s.appendCopy(offset, b, storedMs); err != nil {
+		return err
+	}
+	s.blankTo = blankTo
+	return nil
+}
+
+// AppendOpaque is AppendCopy for bytes that are no whole, unharmed records, because they are damaged on the master: they are kept as
+// they are, no queue gets an entry for them, and they are on the list of gaps once the dispatcher comes by.
+func (s *Store) AppendOpaque(offset int64, b []byte) error {
+	if len(b) == 0 {
+		return nil
+	}
+	s.log.Doubt(offset, offset+int64(len(b)))
+	return s.appendCopy(offset, b, 0)
+}
+
+func (s *Store) appendCopy(offset int64, b []byte, storedMs int64) error {
+	if s.closing.Load() {
+		return ErrClosed
+	}
+	if len(b) == 0 {
+		return nil
+	}
+	switch err := s.log.AppendCopy(offset, b, storedMs); {
+	case errors.Is(err, commitlog.ErrNotEnd):
+		return fmt.Errorf("%w: %w", ErrNotEnd, err)
+	case err != nil:
+		return s.refusal(err)
+	}
+	s.copied.Store(offset + int64(len(b)))
+	return nil
+}
+
+// measureCopy walks over the sizes of copied records: the latest store timestamp among them, and where a blank, if they end in one, ends.
+func (s *Store) measureCopy(offset int64, b []byte) (storedMs, blankTo int64, err error) {
+	blankTo = s.blankTo
+	end := offset - offset%s.o.SegmentBytes + s.o.SegmentBytes
+	for at := offset; len(b) > 0; {
+		if end-at < blankBytes && at >= blankTo {
+			blankTo = end
+		}
+		if at < blankTo {
+			n := min(int64(len(b)), blankTo-at)
+			at, b = at+n, b[n:]
+			continue
+		}
+		if len(b) < blankBytes {
+			return 0, 0, fmt.Errorf("copy at %d: %w", at, ErrMalformed)
+		}
+		size, magic := record.Header(b)
+		switch {
+		case magic == record.MagicBlank && int64(size) == end-at:
+			blankTo = end
+		case magic != record.MagicV1 && magic != record.MagicV2 || size < record.MinRecordBytes || int(size) > len(b):
+			return 0, 0, fmt.Errorf("copy at %d: %w", at, ErrMalformed)
+		default:
+			storedMs = max(storedMs, record.StoreTimestamp(b))
+			at, b = at+int64(size), b[size:]
+		}
+	}
+	return storedMs, blankTo, nil
+}
+
+// raiseCounter lets the queue offsets go on behind a copied record's, for the day this store takes messages itself. Until all copies
+// are in their queues it takes none: see Writable.
+func (s *Store) raiseCounter(e entry, physical int64) {
+	if physical < s.copied.Load() {
+		s.counters.set(e.topic, e.id, e.offset+int64(e.count))
+	}
+}
+
+// Rebase gives up the whole log and goes on at start, where a segment begins, at or behind LogMax: for a slave whose master has nothing
+// older. Queues keep how far they were, without a record. Everything must be in its queue, ErrBusy otherwise, and nobody may append. It
+// waits for the disk.
+func (s *Store) Rebase(start int64) (err error) {
+	s.cleaning.Lock()
+	defer s.cleaning.Unlock()
+	if !s.dispatch.do(func() { err = s.rebase(start) }) {
+		return ErrClosed
+	}
+	return err
+}
+
+// rebase is Rebase on the dispatcher's goroutine.
+func (s *Store) rebase(start int64) error {
+	d, end := s.dispatch, s.log.Max()
+	if d.at.Load() < end {
+		return ErrBusy
+	}
+	low := s.log.Min()
+	if err := s.log.Rebase(start); errors.Is(err, commitlog.ErrBusy) {
+		return ErrBusy
+	} else if err != nil {
+		return err
+	}
+	s.logger.Warn("the log was given up: it goes on where the master's begins", "from", low, "to", end, "begins", start)
+	s.blankTo = 0
+	d.at.Store(start)
+	d.latest, d.segmentEnd, d.scan = place{}, 0, s.newScanner()
+	d.mu.Lock()
+	d.last = place{}
+	d.mu.Unlock()
+	s.queues.Each(func(q *queue.Queue) { q.Leap() })
+	return s.follow()
+}
