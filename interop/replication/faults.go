@@ -61,9 +61,13 @@ func (p *pair) startAgain(n *node) error {
 	return p.prime()
 }
 
+// drainSlave gives the space back. Ours goes on by itself; in a stock slave the thread that copies has ended, so it is restarted.
 func drainSlave(p *pair) error {
 	if err := p.slave.at.disk.Drain(); err != nil {
 		return err
+	}
+	if p.slave.maker == stock {
+		return p.slave.restart()
 	}
 	return p.slave.alive()
 }

@@ -19,6 +19,7 @@ var scenes = []scene{
 	{"late-slave", lateSlave},
 	{"master-down", masterDown},
 	{"restarts", restarts},
+	{"notices-loss", noticesLoss},
 }
 
 // rolls: a pair at work until its log has gone on to a new segment more than three times. Both logs are the same bytes.
@@ -52,8 +53,7 @@ func (p *pair) grow(segments int64) error {
 	return nil
 }
 
-// withoutSlave: with the link gone nothing is acknowledged, and ours shows nothing to consumers that the slave does not have. When it
-// comes back, both go on by themselves.
+// withoutSlave: with the link gone nothing is acknowledged. When it comes back, both go on by themselves.
 func withoutSlave(p *pair) (string, error) {
 	if err := p.start(); err != nil {
 		return "", err
@@ -70,14 +70,6 @@ func withoutSlave(p *pair) (string, error) {
 	last := p.history.lastPromise()
 	if last.After(cut) {
 		return "", fmt.Errorf("a send was acknowledged %s after the link went", last.Sub(cut)+grace)
-	}
-	if p.master.maker == ours {
-		if err := p.slave.at.view.walk(p.history); err != nil {
-			return "", err
-		}
-		if err := p.reader.consumed(p.slave.at.view, true); err != nil {
-			return "", fmt.Errorf("while the slave is away: %w", err)
-		}
 	}
 	p.link.set(linkState{})
 	took, err := p.recovered()
@@ -213,4 +205,37 @@ func restarts(p *pair) (string, error) {
 		}
 	}
 	return fmt.Sprintf("acknowledged again after %v, %s", down, p.history), nil
+}
+
+// noticesLoss: a pair that is told to promise what it cannot keep must be found out, or none of the other scenes shows anything.
+func noticesLoss(p *pair) (string, error) {
+	p.master.set("inSyncReplicas", "1")
+	if err := p.start(); err != nil {
+		return "", err
+	}
+	p.run()
+	defer p.rest()
+	if _, err := p.recovered(); err != nil {
+		return "", err
+	}
+	p.link.set(linkState{muted: [2]bool{true, true}})
+	before := p.history.promised.Load()
+	for end := time.Now().Add(p.patience()); p.history.promised.Load() < before+100; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			return "", fmt.Errorf("without a slave and without asking for one, no send is acknowledged (%s)", p.history)
+		}
+	}
+	if err := killBoth(p); err != nil {
+		return "", err
+	}
+	p.rest()
+	v := p.slave.at.view
+	if err := v.walk(p.history); err != nil {
+		return "", err
+	}
+	err := v.promises(p.history)
+	if err == nil {
+		return "", errors.New("100 messages were acknowledged that the slave cannot have, and none is missed")
+	}
+	return err.Error(), nil
 }

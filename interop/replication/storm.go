@@ -22,6 +22,9 @@ type storm struct {
 func (s *storm) run() error {
 	s.pair.run()
 	defer s.rest()
+	if _, err := s.recovered(); err != nil {
+		return err
+	}
 	for s.done < s.count {
 		time.Sleep(time.Duration(200+s.deck.rng.Intn(500)) * time.Millisecond)
 		now := []fault{s.deck.next()}
