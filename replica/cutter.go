@@ -129,3 +129,18 @@ func nextMagic(b []byte) int {
 	}
 	return i
 }
+
+// segmentUnit divides whatever anybody chose for the size of segments.
+const segmentUnit = 1 << 10
+
+// foreignEnd is where a blank at the front of b, offset at, ends, if that can be the end of a segment; 0 if there is none.
+func foreignEnd(b []byte, at int64) int64 {
+	if len(b) < record.BlankBytes {
+		return 0
+	}
+	size, magic := record.Header(b)
+	if end := at + int64(size); magic == record.MagicBlank && size >= record.BlankBytes && end%segmentUnit == 0 {
+		return end
+	}
+	return 0
+}

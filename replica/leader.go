@@ -310,10 +310,13 @@ func hostOf(addr string) string {
 	return host
 }
 
+// lookInterval is how often slaves are looked at, at least: how far they are behind grows without a word of theirs.
+const lookInterval = 100 * time.Millisecond
+
 // watch looks at the slaves' silence while nothing else makes anybody look.
 func (l *Leader) watch() {
 	defer l.done.Done()
-	tick := time.NewTicker(max(l.o.SlaveTimeout/20, time.Millisecond))
+	tick := time.NewTicker(min(max(l.o.SlaveTimeout/20, time.Millisecond), lookInterval))
 	defer tick.Stop()
 	for {
 		select {

@@ -310,6 +310,11 @@ func (s *session) drain(ctx context.Context, final bool) error {
 		if n == 0 {
 			break
 		}
+		if opaque && !s.ours {
+			if end := foreignEnd(s.buf[done:], s.at); end > 0 {
+				return refusedError(fmt.Sprintf("a segment of the master's ends at %d, and none of this slave's: mappedFileSizeCommitLog must be the same", end))
+			}
+		}
 		if err := s.append(ctx, s.buf[done:done+n], opaque); err != nil {
 			return err
 		}

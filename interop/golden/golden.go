@@ -57,6 +57,14 @@ type Malformed struct {
 	Bytes    []byte
 }
 
+// HAUnit is one report, block or heartbeat on the replication port. Bytes are empty where Kind is closed.
+type HAUnit struct {
+	Conn  int
+	From  string // slave or master
+	Kind  string // report, transfer, heartbeat or closed
+	Bytes []byte
+}
+
 // root finds testdata/golden above the test's working directory.
 func root(tb testing.TB) string {
 	tb.Helper()
@@ -154,6 +162,12 @@ func Scenario(tb testing.TB, name string) []Exchange {
 func MalformedConns(tb testing.TB) []Malformed {
 	tb.Helper()
 	return lines[Malformed](tb, wire.open(tb, "wire.tar.zst"), "malformed-raw-frames.jsonl")
+}
+
+// HAUnits returns what a stock master and its slave said to each other on the replication port, in order.
+func HAUnits(tb testing.TB) []HAUnit {
+	tb.Helper()
+	return lines[HAUnit](tb, wire.open(tb, "wire.tar.zst"), "ha-ha.jsonl")
 }
 
 // Codes returns the names of the release's request codes and response codes.

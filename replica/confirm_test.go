@@ -1,0 +1,234 @@
+package replica
+
+import (
+	"fmt"
+	"log/slog"
+	"math"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"ringmq/store"
+	"ringmq/store/disk"
+	"ringmq/store/record"
+)
+
+// TestConfirm: with two copies asked nothing is visible before the slave has it, then everything is; a slave that falls silent leaves,
+// consumers go on, and it counts again once it has caught up.
+func TestConfirm(t *testing.T) {
+	for _, sync := range []bool{true, false} {
+		t.Run(fmt.Sprintf("sync=%v", sync), func(t *testing.T) {
+			master := open(t, options(disk.NewMemory(), sync))
+			const timeout = 300 * time.Millisecond
+			var changes atomic.Int64
+			w := &warnings{}
+			l := lead(t, master, LeaderOptions{Copies: 2, SlaveTimeout: timeout, Changed: func() { changes.Add(1) }, Logger: slog.New(w)})
+			if a := l.Agreed(); a.Enough || a.InStep != 1 || a.Refuses {
+				t.Fatalf("alone: %+v", a)
+			}
+			// Alone: what the master has is confirmed.
+			end := put(t, master, 0, 5)
+			arrive(t, master, end)
+			p := dial(t, l)
+			p.report(end)
+			eventually(t, "enough copies", func() bool { return l.Agreed().Enough })
+			if changes.Load() == 0 {
+				t.Error("nobody was told")
+			}
+			// The slave says nothing of the next ones: they are safe here, and not visible.
+			was, began := end, time.Now()
+			end = put(t, master, 5, 20)
+			if err := master.Sendable().Wait(t.Context(), end); err != nil {
+				t.Fatal(err)
+			}
+			if v := master.Visible().Load(); v != was && time.Since(began) < timeout {
+				t.Errorf("visible to %d, the slave has acknowledged %d", v, was)
+			}
+			// It acknowledges, up to the middle of a record: whole records become visible.
+			for at := was; at < end-10; at += int64(len(content(t, master, at))) {
+				p.frame()
+			}
+			p.report(end - 10)
+			eventually(t, "visible as far as acknowledged", func() bool { return master.Visible().Load() == end-10 })
+			eventually(t, "whole records are in their queues", func() bool { return count(master) == 24 })
+			if gaps := master.Gaps(); len(gaps) != 0 {
+				t.Errorf("%v", gaps)
+			}
+			if a := l.Agreed(); !a.Enough || a.Offset != end-10 || a.InStep != 2 {
+				t.Errorf("%+v", a)
+			}
+			// It falls silent: after the timeout consumers go on.
+			quiet := time.Now()
+			eventually(t, "the last one is visible", func() bool { return count(master) == 25 })
+			if d := time.Since(quiet); d > 3*timeout {
+				t.Errorf("consumers went on after %v", d)
+			}
+			a := l.Agreed()
+			if a.Enough || a.InStep != 1 || a.Since <= 0 || a.Since > l.Uptime() || w.count("enough=false") == 0 {
+				t.Errorf("%+v, %v", a, w.text)
+			}
+			end = put(t, master, 25, 5)
+			arrive(t, master, end)
+			// It has everything again.
+			go discard(p)
+			p.report(end)
+			eventually(t, "in step again", func() bool { a := l.Agreed(); return a.Enough && a.Offset == end && l.Slaves()[0].InStep })
+			// It goes: at once the master is alone.
+			p.conn.Close()
+			eventually(t, "alone again", func() bool { return !l.Agreed().Enough && len(l.Slaves()) == 0 })
+			arrive(t, master, put(t, master, 30, 5))
+		})
+	}
+}
+
+func discard(p *peer) {
+	b := make([]byte, 4096)
+	for {
+		if _, err := p.conn.Read(b); err != nil {
+			return
+		}
+	}
+}
+
+// count is how many messages are in queues.
+func count(s *store.Store) (n int64) {
+	for _, q := range s.Queues() {
+		n += s.MaxOffset([]byte(q.Topic), q.QueueID)
+	}
+	return n
+}
+
+// TestFarBehind: a slave that is further behind than the bound does not count, however often it speaks.
+func TestFarBehind(t *testing.T) {
+	master := open(t, options(disk.NewMemory(), true))
+	l := lead(t, master, LeaderOptions{Copies: 2, MinCopies: 2, MaxGapBytes: 20 << 10, SlaveTimeout: time.Hour})
+	if !l.Agreed().Refuses {
+		t.Error("sends are taken with fewer copies than the least")
+	}
+	end := put(t, master, 0, 5)
+	arrive(t, master, end)
+	p := dial(t, l)
+	p.report(end)
+	go discard(p)
+	eventually(t, "in step", func() bool { a := l.Agreed(); return a.Enough && !a.Refuses })
+	end = put(t, master, 5, 40)
+	eventually(t, "out of step", func() bool { a := l.Agreed(); return !a.Enough && a.Refuses })
+	arrive(t, master, end)
+}
+
+// TestConfirmPipelined: with a slave of ours everything is confirmed, thousands at a time, and what Agreed says is true of every record
+// at the moment it becomes visible.
+func TestConfirmPipelined(t *testing.T) {
+	for _, sync := range []bool{true, false} {
+		t.Run(fmt.Sprintf("sync=%v", sync), func(t *testing.T) {
+			master, slave := open(t, fileOptions(t, 1<<20)), open(t, fileOptions(t, 1<<20))
+			l := lead(t, master, LeaderOptions{Copies: 2, SlaveTimeout: time.Minute})
+			follow(t, slave, l, FollowerOptions{})
+			eventually(t, "enough copies", func() bool { return l.Agreed().Enough })
+			var wrong atomic.Int64
+			cancel := master.Visible().Subscribe(func(v int64, err error) {
+				if a := l.Agreed(); !a.Enough || a.Offset < v || slave.Sendable().Load() < v {
+					wrong.Add(1)
+				}
+			})
+			defer cancel()
+			end := put(t, master, 0, 3000)
+			arrive(t, master, end)
+			if wrong.Load() != 0 {
+				t.Errorf("%d times something was visible that the slave did not have", wrong.Load())
+			}
+			arrive(t, slave, end)
+			same(t, master, slave, 0)
+		})
+	}
+}
+
+// TestConfirmAuto: as many copies as are in step.
+func TestConfirmAuto(t *testing.T) {
+	master := open(t, options(disk.NewMemory(), true))
+	l := lead(t, master, LeaderOptions{Copies: 3, MinCopies: 1, Auto: true, SlaveTimeout: time.Minute})
+	if a := l.Agreed(); !a.Enough || a.Offset != math.MaxInt64 {
+		t.Errorf("alone: %+v", a)
+	}
+	arrive(t, master, put(t, master, 0, 5))
+	slave := open(t, options(disk.NewMemory(), true))
+	follow(t, slave, l, FollowerOptions{})
+	eventually(t, "two copies", func() bool { a := l.Agreed(); return a.InStep == 2 && a.Offset == master.LogMax() })
+	end := put(t, master, 5, 5)
+	arrive(t, master, end)
+	if slave.Sendable().Load() < end {
+		t.Error("visible before the slave in step had it")
+	}
+}
+
+// TestCloseWithUnconfirmed: what waits for copies when the leader ends stays unconfirmed, the store closes all the same, and the next
+// start has it.
+func TestCloseWithUnconfirmed(t *testing.T) {
+	o := options(disk.NewMemory(), true)
+	master := open(t, o)
+	l := lead(t, master, LeaderOptions{Copies: 2, SlaveTimeout: time.Hour})
+	end := put(t, master, 0, 5)
+	arrive(t, master, end)
+	p := dial(t, l)
+	p.report(end)
+	go discard(p)
+	eventually(t, "enough copies", func() bool { return l.Agreed().Enough })
+	last := put(t, master, 5, 5)
+	if err := master.Sendable().Wait(t.Context(), last); err != nil {
+		t.Fatal(err)
+	}
+	l.Close()
+	if v := master.Visible().Load(); v != end {
+		t.Errorf("visible to %d, confirmed to %d", v, end)
+	}
+	shut(t, master)
+	again := open(t, o)
+	arrive(t, again, last)
+	if n := count(again); n != 10 {
+		t.Errorf("%d messages of 10", n)
+	}
+}
+
+// TestAllocations: asking costs nothing.
+func TestAllocations(t *testing.T) {
+	master := open(t, options(disk.NewMemory(), true))
+	l := lead(t, master, LeaderOptions{Copies: 2})
+	if n := testing.AllocsPerRun(100, func() { _ = l.Agreed() }); n != 0 {
+		t.Errorf("Agreed allocates %v times", n)
+	}
+}
+
+// TestRecordsStayWhole: reports in the middle of records never show half of one.
+func TestRecordsStayWhole(t *testing.T) {
+	master := open(t, options(disk.NewMemory(), false))
+	l := lead(t, master, LeaderOptions{Copies: 2, SlaveTimeout: time.Hour})
+	end := put(t, master, 0, 1)
+	arrive(t, master, end)
+	p := dial(t, l)
+	p.report(end)
+	eventually(t, "enough copies", func() bool { return l.Agreed().Enough })
+	put(t, master, 1, 20)
+	if err := master.Sendable().Wait(t.Context(), master.LogMax()); err != nil {
+		t.Fatal(err)
+	}
+	go discard(p)
+	eventually(t, "sent", func() bool { return l.Slaves()[0].SentOffset == master.LogMax() })
+	for at := end; at < master.LogMax(); at += 333 {
+		p.report(at)
+		eventually(t, "confirmed", func() bool { return master.Visible().Load() == at })
+	}
+	p.report(master.LogMax())
+	arrive(t, master, master.LogMax())
+	for _, q := range master.Queues() {
+		for rest := messages(t, master, q, 0, master.MaxOffset([]byte(q.Topic), q.QueueID)); len(rest) > 0; {
+			size, _ := record.Header(rest)
+			if int(size) > len(rest) {
+				t.Fatal("half a message")
+			}
+			rest = rest[size:]
+		}
+	}
+	if count(master) != 21 || len(master.Gaps()) != 0 {
+		t.Errorf("%d messages, gaps %v", count(master), master.Gaps())
+	}
+}
