@@ -122,9 +122,8 @@ func (r *reader) forget(v *view) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for id, k := range r.queues {
-		if k.pos > ends[id] {
-			k.pos = ends[id]
-			k.seen = k.seen[:k.pos]
+		if end := ends[id]; int64(len(k.seen)) > end {
+			k.pos, k.seen = min(k.pos, end), k.seen[:end]
 		}
 		k.checked = 0
 	}

@@ -63,7 +63,7 @@ func (s *stage) newPair(name, masterMaker, slaveMaker string) (*pair, error) {
 		return nil, err
 	}
 	p := &pair{stage: &sub, name: name, history: newHistory("r"+folder, 1, 1, 1, 1, 8, 8)}
-	p.reader = newReader(p.history, p.nsAddr())
+	p.reader = newReader(p.history, p.nsAddr(), map[int64]bool{0: masterMaker == ours, 1: slaveMaker == ours})
 	if err := p.build(masterMaker, slaveMaker); err != nil {
 		return nil, errors.Join(err, p.end())
 	}
@@ -118,7 +118,8 @@ func (p *pair) build(masterMaker, slaveMaker string) error {
 	})
 }
 
-// start runs both brokers and makes the topic.
+// start runs both brokers, makes the topic, and waits until the slave follows: an empty stock slave gets the master's last segment only, so
+// nothing much may be written before.
 func (p *pair) start() error {
 	if err := p.master.start(); err != nil {
 		return err
@@ -126,7 +127,18 @@ func (p *pair) start() error {
 	if err := p.slave.start(); err != nil {
 		return err
 	}
-	return p.prime()
+	if err := p.prime(); err != nil {
+		return err
+	}
+	s := &sender{history: p.history, lane: p.history.lanes[0], addr: p.master.addr()}
+	for end := time.Now().Add(p.patience()); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
+		if err := s.one(context.Background()); err != nil {
+			continue
+		}
+		s.conn.Close()
+		return p.settle()
+	}
+	return fmt.Errorf("no send is acknowledged after the start (%s)", p.history)
 }
 
 // prime makes the topic on both: a slave would copy it too, but stock's only after a minute.

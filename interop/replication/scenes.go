@@ -124,7 +124,7 @@ func masterDown(p *pair) (string, error) {
 		return "", err
 	}
 	// A group that has read nothing yet: all of it must come from the slave.
-	p.reader = newReader(p.history, p.nsAddr())
+	p.reader = newReader(p.history, p.nsAddr(), p.reader.ours)
 	p.master.proc.kill()
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
