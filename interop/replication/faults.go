@@ -18,6 +18,7 @@ type fault struct {
 	name   string
 	on     int
 	disks  bool          // only where stores have file systems of their own
+	ours   bool          // only with a master of ours
 	longer time.Duration // it lasts so much longer than others
 	inject func(*pair) error
 	heal   func(*pair) error
@@ -36,7 +37,8 @@ var faults = []fault{
 	{name: "empty-slave", on: onSlave, inject: emptySlave, heal: func(p *pair) error { return p.startAgain(p.slave) }},
 	{name: "full-slave", on: onSlave, disks: true, longer: 2 * time.Second, inject: func(p *pair) error { return p.slave.at.disk.Fill() }, heal: drainSlave},
 	{name: "eio-slave", on: onSlave, disks: true, inject: func(p *pair) error { return p.slave.at.disk.Cut() }, heal: func(p *pair) error { return p.replug(p.slave) }},
-	{name: "eio-master", on: onMaster, disks: true, inject: func(p *pair) error { return p.master.at.disk.Cut() }, heal: func(p *pair) error { return p.replug(p.master) }},
+	// A stock master sends what it has not synced yet: its slave may then have more than is left to itself, and the two part for good.
+	{name: "eio-master", on: onMaster, disks: true, ours: true, inject: func(p *pair) error { return p.master.at.disk.Cut() }, heal: func(p *pair) error { return p.replug(p.master) }},
 	{name: "lost-master", on: onMaster | onSlave | onLink, inject: killBoth, heal: promote},
 }
 
@@ -136,10 +138,10 @@ type deck struct {
 	left  []fault
 }
 
-func newDeck(rng *rand.Rand, disks bool, only func(string) bool) *deck {
+func newDeck(rng *rand.Rand, disks, oursLeads bool, only func(string) bool) *deck {
 	d := &deck{rng: rng}
 	for _, f := range faults {
-		if (disks || !f.disks) && only(f.name) {
+		if (disks || !f.disks) && (oursLeads || !f.ours) && only(f.name) {
 			d.kinds = append(d.kinds, f)
 		}
 	}

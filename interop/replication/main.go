@@ -42,6 +42,12 @@ func main() {
 	count := flag.Int("faults", 30, "faults to inject in all, on each pair")
 	chapter := flag.Int("chapter", 50, "faults on the same stores")
 	seed := flag.Int64("seed", time.Now().UnixNano()%1_000_000, "seed of the faults and their moments")
+	measure := flag.String("bars", "", "measure instead: throughput, cpu, catchup, or several of them (see bars.sh)")
+	b := &bars{stage: s}
+	flag.StringVar(&b.copier, "copier", "", "with -bars: our binary, built to copy what it replicates through user space")
+	flag.IntVar(&b.rounds, "rounds", 3, "with -bars: how often everything is measured")
+	flag.IntVar(&b.seconds, "seconds", 10, "with -bars: how long a load lasts")
+	flag.IntVar(&b.gib, "gib", 8, "with -bars: GiB that an empty slave catches up with")
 	keep := flag.Bool("keep", false, "keep what failed scenes leave")
 	flag.Parse()
 
@@ -63,36 +69,17 @@ func main() {
 	if err != nil {
 		fatal(err)
 	}
+	if *measure != "" {
+		b.main(*measure)
+		return
+	}
 	fmt.Printf("replication: seed %d, stores under %s\n", *seed, work)
 	t := &tally{keep: *keep}
 	if *document != "" {
 		t.play(s, "migration", stock, stock, migration(*document))
 	}
 	for _, name := range strings.Split(*pairs, ",") {
-		master, slave, ok := strings.Cut(name, "+")
-		if !ok {
-			fatal(fmt.Errorf("-pairs %s is not master+slave", name))
-		}
-		for _, sc := range scenes {
-			if wanted.MatchString(sc.name) {
-				t.play(s, name+"/"+sc.name, master, slave, sc.run)
-			}
-		}
-		for _, command := range clients {
-			t.play(s, name+"/clients", master, slave, t.life(command))
-		}
-		for left, n := *count, 1; left > 0 && wanted.MatchString("faults"); left, n = left-*chapter, n+1 {
-			d := newDeck(rand.New(rand.NewSource(*seed+int64(n))), s.disks, kind.MatchString)
-			many := min(left, *chapter)
-			t.play(s, fmt.Sprintf("%s/faults-%d", name, n), master, slave, func(p *pair) (string, error) {
-				if err := p.start(); err != nil {
-					return "", err
-				}
-				st := &storm{pair: p, deck: d, count: many, kinds: map[string]int{}}
-				err := st.run()
-				return st.String(), err
-			})
-		}
+		t.pair(s, name, program{wanted, kind, clients, *count, *chapter, *seed})
 	}
 	if !*keep || t.failed == 0 {
 		_ = os.RemoveAll(work)
@@ -100,6 +87,42 @@ func main() {
 	fmt.Printf("replication: %d passed, %d failed\n", t.passed, t.failed)
 	if t.failed > 0 || t.passed == 0 {
 		os.Exit(1)
+	}
+}
+
+// program is what is played with each pair.
+type program struct {
+	scenes, kinds  *regexp.Regexp
+	clients        []string
+	count, chapter int // faults, in all and on the same stores
+	seed           int64
+}
+
+// pair plays everything with one kind of pair, master+slave.
+func (t *tally) pair(s *stage, name string, what program) {
+	master, slave, ok := strings.Cut(name, "+")
+	if !ok {
+		fatal(fmt.Errorf("-pairs %s is not master+slave", name))
+	}
+	for _, sc := range scenes {
+		if what.scenes.MatchString(sc.name) {
+			t.play(s, name+"/"+sc.name, master, slave, sc.run)
+		}
+	}
+	for _, command := range what.clients {
+		t.play(s, name+"/clients", master, slave, t.life(command))
+	}
+	for left, n := what.count, 1; left > 0 && what.scenes.MatchString("faults"); left, n = left-what.chapter, n+1 {
+		d := newDeck(rand.New(rand.NewSource(what.seed+int64(n))), s.disks, master == ours, what.kinds.MatchString)
+		many := min(left, what.chapter)
+		t.play(s, fmt.Sprintf("%s/faults-%d", name, n), master, slave, func(p *pair) (string, error) {
+			if err := p.start(); err != nil {
+				return "", err
+			}
+			st := &storm{pair: p, deck: d, count: many, kinds: map[string]int{}}
+			err := st.run()
+			return st.String(), err
+		})
 	}
 }
 
