@@ -85,6 +85,9 @@ func (p *pair) build(masterMaker, slaveMaker string) error {
 		n.set("brokerRole", side.role)
 		n.set("flushDiskType", "SYNC_FLUSH")
 		n.set("inSyncReplicas", "2")
+		if side.maker == ours {
+			n.set("diskEngine", []string{"io_uring", "pwrite"}[p.scenes/2%2])
+		}
 		*side.to = n
 	}
 	var err error

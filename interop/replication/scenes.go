@@ -19,6 +19,7 @@ var scenes = []scene{
 	{"late-slave", lateSlave},
 	{"master-down", masterDown},
 	{"restarts", restarts},
+	{"metadata", metadata},
 	{"notices-loss", noticesLoss},
 }
 
