@@ -194,6 +194,7 @@ func TestOtherSegments(t *testing.T) {
 	f := follow(t, slave, nil, FollowerOptions{Master: func() string { return addr }})
 	eventually(t, "refused", func() bool { return strings.Contains(f.State().Refused, "mappedFileSizeCommitLog") })
 	f.Close()
+	arrive(t, slave, slave.LogMax())
 	if n := slave.LogMax(); n > o.SegmentBytes || !bytes.Equal(content(t, slave, 0), all[:n]) {
 		t.Errorf("%d bytes were taken", n)
 	}

@@ -77,7 +77,7 @@ func TestStandalonePrecedence(t *testing.T) {
 		t.Errorf("%s", open.broker.Properties())
 	}
 	for _, c := range []struct{ set, want string }{
-		{"brokerRole=SLAVE", "--set: brokerRole=SLAVE is refused"},
+		{"brokerRole=SLAVE", "--set: brokerRole=SLAVE needs a brokerId above 0"},
 		{"namesrvListenPort=x", "--set: namesrvListenPort=x is no port"},
 		{"namesrvListenPort=70000", "--set: namesrvListenPort=70000 is no port"},
 		{"maxMessageSize=much", `--set: maxMessageSize: "much" is no whole number`},
@@ -107,10 +107,10 @@ func TestBrokerFile(t *testing.T) {
 			t.Errorf("%v: no %q", err, want)
 		}
 	}
-	if err := os.WriteFile(file, []byte("\nbrokerRole=SLAVE\n"), 0o644); err != nil {
+	if err := os.WriteFile(file, []byte("\nenableControllerMode=true\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := ringmq(t, "broker", "-c", file); err == nil || !strings.HasPrefix(err.Error(), "broker.conf:2: brokerRole=SLAVE is refused") {
+	if _, err := ringmq(t, "broker", "-c", file); err == nil || !strings.HasPrefix(err.Error(), "broker.conf:2: enableControllerMode=true is refused") {
 		t.Errorf("%v", err)
 	}
 	if out, err := ringmq(t, "standalone", "-p"); err != nil || !strings.Contains(out, "kvConfigPath=./ringmq-data/namesrv/kvConfig.json\n") {

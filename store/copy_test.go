@@ -1,0 +1,109 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"ringmq/store/disk"
+	"ringmq/store/record"
+)
+
+// TestAppendCopy: what is not whole is not taken, and a blank may come in pieces.
+func TestAppendCopy(t *testing.T) {
+	master := openStore(t, smallOptions(disk.NewMemory()))
+	for n := range 100 {
+		mustAppend(t, master, message("T", 0, string(make([]byte, 100+n*37%2000))))
+	}
+	settled(t, master)
+	end := master.LogMax()
+	var all []byte
+	for at := int64(0); at < end; {
+		r, err := master.Region(at, 1<<20)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b := make([]byte, r.Bytes)
+		if err := r.Read(b, 0); err != nil {
+			t.Fatal(err)
+		}
+		r.Release()
+		all, at = append(all, b...), at+int64(len(b))
+	}
+	slave := openStore(t, smallOptions(disk.NewMemory()))
+	size, _ := record.Header(all)
+	for _, n := range []int{1, 7, 8, 90, int(size) - 1, int(size) + 7} {
+		if err := slave.AppendCopy(0, all[:n]); !errors.Is(err, ErrMalformed) {
+			t.Errorf("%d bytes of a record of %d: %v", n, size, err)
+		}
+	}
+	if err := slave.AppendCopy(int64(size), all[size:2*size]); !errors.Is(err, ErrNotEnd) && !errors.Is(err, ErrMalformed) {
+		t.Errorf("behind the end: %v", err)
+	}
+	segment := slave.SegmentBytes()
+	for at := int64(0); at < end; {
+		size, magic := record.Header(all[at:])
+		n := int64(size)
+		if magic == record.MagicBlank { // the last piece of a segment
+			n = min(n, 13)
+		} else if blank := slave.blankTo; at < blank {
+			n = min(blank-at, 29)
+		}
+		if at/segment != (at+n-1)/segment {
+			t.Fatalf("%d bytes at %d", n, at)
+		}
+		err := slave.AppendCopy(at, all[at:at+n])
+		if errors.Is(err, ErrFull) {
+			waitRoom(slave)
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		at += n
+	}
+	settled(t, slave)
+	if slave.LogMax() != end || slave.MaxOffset([]byte("T"), 0) != 100 || len(slave.Gaps()) != 0 {
+		t.Errorf("the log ends at %d of %d, %d messages, gaps %v", slave.LogMax(), end, slave.MaxOffset([]byte("T"), 0), slave.Gaps())
+	}
+}
+
+// TestNoMessagesBeforeCopies: while copies have not reached their queues, a store that takes messages would give their offsets twice.
+func TestNoMessagesBeforeCopies(t *testing.T) {
+	s := openStore(t, smallOptions(disk.NewMemory()))
+	s.copied.Store(s.dispatch.at.Load() + 1)
+	if _, err := s.Append(message("T", 0, "x")); !errors.Is(err, ErrNotWritable) {
+		t.Errorf("%v", err)
+	}
+	s.copied.Store(0)
+	mustAppend(t, s, message("T", 0, "x"))
+}
+
+func openStore(t *testing.T, o Options) *Store {
+	t.Helper()
+	s, err := Open(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+func FuzzMeasureCopy(f *testing.F) {
+	f.Add([]byte{0, 0, 0, 8, 0xCB, 0xD4, 0x31, 0x94, 1, 2, 3}, int64(56))
+	f.Add(make([]byte, 200), int64(4000))
+	f.Fuzz(func(t *testing.T, b []byte, offset int64) {
+		if offset < 0 || offset > 1<<40 || len(b) > 4096 {
+			return
+		}
+		s := &Store{o: Options{SegmentBytes: 4096}}
+		_, blankTo, err := s.measureCopy(offset, b)
+		if err == nil && blankTo > offset-offset%4096+4096 {
+			t.Errorf("a blank to %d in bytes at %d", blankTo, offset)
+		}
+	})
+}
