@@ -19,6 +19,7 @@ type fault struct {
 	on     int
 	disks  bool          // only where stores have file systems of their own
 	ours   bool          // only with a master of ours
+	topics bool          // the slave's topics are gone with it
 	longer time.Duration // it lasts so much longer than others
 	inject func(*pair) error
 	heal   func(*pair) error
@@ -34,12 +35,12 @@ var faults = []fault{
 	onLinkAlone("mute-to-slave", linkState{muted: [2]bool{toSlave: true}}),
 	onLinkAlone("mute-to-master", linkState{muted: [2]bool{toMaster: true}}),
 	onLinkAlone("slow-link", linkState{delay: 20 * time.Millisecond, rate: 128 << 10}),
-	{name: "empty-slave", on: onSlave, inject: emptySlave, heal: func(p *pair) error { return p.startAgain(p.slave) }},
+	{name: "empty-slave", on: onSlave, topics: true, inject: emptySlave, heal: func(p *pair) error { return p.slave.restart() }},
 	{name: "full-slave", on: onSlave, disks: true, longer: 2 * time.Second, inject: func(p *pair) error { return p.slave.at.disk.Fill() }, heal: drainSlave},
 	{name: "eio-slave", on: onSlave, disks: true, inject: func(p *pair) error { return p.slave.at.disk.Cut() }, heal: func(p *pair) error { return p.replug(p.slave) }},
 	// A stock master sends what it has not synced yet: its slave may then have more than is left to itself, and the two part for good.
 	{name: "eio-master", on: onMaster, disks: true, ours: true, inject: func(p *pair) error { return p.master.at.disk.Cut() }, heal: func(p *pair) error { return p.replug(p.master) }},
-	{name: "lost-master", on: onMaster | onSlave | onLink, inject: killBoth, heal: promote},
+	{name: "lost-master", on: onMaster | onSlave | onLink, topics: true, inject: killBoth, heal: promote},
 }
 
 func onLinkAlone(name string, s linkState) fault {
@@ -50,17 +51,6 @@ func emptySlave(p *pair) error {
 	p.slave.proc.kill()
 	p.compared = 0
 	return p.slave.at.empty()
-}
-
-// startAgain starts a broker whose topics may be gone.
-func (p *pair) startAgain(n *node) error {
-	if err := n.restart(); err != nil {
-		return err
-	}
-	if n == p.slave && p.master.proc.ended() {
-		return nil // the master's own healing comes first or next, and makes the topic
-	}
-	return p.prime()
 }
 
 // drainSlave gives the space back. Ours goes on by itself; in a stock slave the thread that copies has ended, so it is restarted.
@@ -115,7 +105,7 @@ func promote(p *pair) error {
 	if err := p.master.start(); err != nil {
 		return err
 	}
-	return p.startAgain(p.slave)
+	return p.slave.start()
 }
 
 // forget goes back to the end of the queues for what a consumer saw that is gone. Only stock shows what the slave does not have yet.

@@ -66,6 +66,11 @@ func (s *storm) round(now []fault) error {
 			return err
 		}
 	}
+	if slices.ContainsFunc(now, func(f fault) bool { return f.topics }) {
+		if err := s.prime(); err != nil {
+			return err
+		}
+	}
 	took, err := s.recovered()
 	if err != nil {
 		return err
