@@ -90,6 +90,9 @@ func (s *storm) String() string {
 	if n := len(s.took); n > 0 {
 		text += fmt.Sprintf(", acknowledged again after median %.1f s, longest %.1f s", s.took[n/2].Seconds(), s.took[n-1].Seconds())
 	}
+	if s.reader.moved > 0 {
+		text += fmt.Sprintf(", the reader was sent back %d times", s.reader.moved)
+	}
 	return text
 }
 
