@@ -26,11 +26,17 @@ const (
 	helloMagic   = uint64(0xF272696E676D7101) // 0xF2 "ringmq" 1: a slave's first words
 	welcomeMagic = uint64(0xF272696E676D7102) // the master's answer, in place of a header's offset
 	statusMagic  = uint64(0xF272696E676D7103) // how far the master is, likewise
+	askMagic     = uint64(0xF272696E676D7104) // either side wants bytes of the other's log
+	bytesMagic   = uint64(0xF272696E676D7105) // and gets them
 	helloVersion = 1
 
 	helloBytes   = 64
 	welcomeBytes = 56
 	statusBytes  = 16
+	askBytes     = 16
+	bytesBytes   = 16 // of an answer, before the bytes asked for
+	// maxAskBytes is the most that can be asked for.
+	maxAskBytes = 16 << 20
 	// sumBytes is how much of the newest log is compared when a slave comes.
 	sumBytes = 1 << 20
 )
@@ -191,3 +197,57 @@ func parseStatus(b []byte) (s status, err error) {
 
 // plausibleReport says whether a number can be an offset somebody means: text and other protocols on the port are beyond it.
 func plausibleReport(v int64) bool { return v >= 0 && v < 1<<56 }
+
+// ask is a wish for n bytes of the other side's log. Slaves send it as a frame too, among their reports.
+type ask struct {
+	from int64
+	n    int32
+}
+
+func (a ask) append(dst []byte) []byte {
+	be := binary.BigEndian
+	dst = be.AppendUint64(dst, askMagic)
+	dst = be.AppendUint32(dst, askBytes)
+	dst = be.AppendUint64(dst, uint64(a.from))
+	dst = be.AppendUint32(dst, uint32(a.n))
+	return be.AppendUint32(dst, 0)
+}
+
+func parseAsk(b []byte) (a ask, err error) {
+	if len(b) != askBytes {
+		return a, errFrame
+	}
+	a = ask{from: int64(binary.BigEndian.Uint64(b)), n: int32(binary.BigEndian.Uint32(b[8:]))}
+	if a.from < 0 || a.n <= 0 || a.n > maxAskBytes {
+		return a, errFrame
+	}
+	return a, nil
+}
+
+// answer are the bytes that were asked for, none where the log does not have all of them.
+type answer struct {
+	from int64
+	b    []byte
+}
+
+func (a answer) append(dst []byte) []byte {
+	be := binary.BigEndian
+	dst = be.AppendUint64(dst, bytesMagic)
+	dst = be.AppendUint32(dst, uint32(bytesBytes+len(a.b)))
+	dst = be.AppendUint64(dst, uint64(a.from))
+	dst = be.AppendUint32(dst, uint32(len(a.b)))
+	dst = be.AppendUint32(dst, crc32.Checksum(a.b, castagnoli))
+	return append(dst, a.b...)
+}
+
+func parseAnswer(b []byte) (a answer, err error) {
+	be := binary.BigEndian
+	if len(b) < bytesBytes {
+		return a, errFrame
+	}
+	a = answer{from: int64(be.Uint64(b)), b: b[bytesBytes:]}
+	if a.from < 0 || int(be.Uint32(b[8:])) != len(a.b) || be.Uint32(b[12:]) != crc32.Checksum(a.b, castagnoli) {
+		return a, errFrame
+	}
+	return a, nil
+}

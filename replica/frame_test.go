@@ -71,6 +71,8 @@ func TestPlausibleReport(t *testing.T) {
 func FuzzFrames(f *testing.F) {
 	f.Add(hello{version: 1, segmentBytes: 1 << 30, min: 5, sumFrom: 70, sum: 1, end: 90}.append(nil))
 	f.Add(welcome{version: 1, end: 90, segmentBytes: 5}.append(nil)[headerBytes:])
+	f.Add(ask{from: 9, n: 8}.append(nil)[headerBytes:])
+	f.Add(answer{from: 9, b: []byte("bytes")}.append(nil)[headerBytes:])
 	f.Add(status{end: 9, confirmed: 8}.append(nil)[headerBytes:])
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if h, err := parseHello(b); err == nil {
@@ -86,6 +88,14 @@ func FuzzFrames(f *testing.F) {
 			if again, err := parseWelcome(w.append(nil)[headerBytes:]); err != nil || again != w {
 				t.Errorf("%+v becomes %+v", w, again)
 			}
+		}
+		if a, err := parseAsk(b); err == nil {
+			if again, err := parseAsk(a.append(nil)[headerBytes:]); err != nil || again != a || a.n > maxAskBytes {
+				t.Errorf("%+v becomes %+v", a, again)
+			}
+		}
+		if a, err := parseAnswer(b); err == nil && !bytes.Equal(a.append(nil)[headerBytes:], b) {
+			t.Errorf("an answer of %d bytes at %d", len(a.b), a.from)
 		}
 		if s, err := parseStatus(b); err == nil && !bytes.Equal(s.append(nil)[headerBytes:], b) {
 			t.Errorf("%+v", s)

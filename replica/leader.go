@@ -210,7 +210,7 @@ func (l *Leader) accept() {
 				continue
 			}
 		}
-		s := &slave{l: l, conn: conn.(*net.TCPConn), addr: conn.RemoteAddr().String(), wake: make(chan struct{}, 1), came: l.Uptime()}
+		s := &slave{l: l, conn: conn.(*net.TCPConn), addr: conn.RemoteAddr().String(), wake: make(chan struct{}, 1), came: l.Uptime(), healing: healing{st: l.store, every: l.o.HeartbeatTime}}
 		if !l.admit(s) {
 			_ = conn.Close()
 			continue

@@ -63,6 +63,9 @@ func (s *slave) send(start int64) error {
 			}
 		default:
 		}
+		if err := t.heal(); err != nil {
+			return err
+		}
 		n, err := t.next()
 		if err != nil {
 			return err
@@ -117,6 +120,26 @@ func (t *sender) heartbeat() error {
 		return nil
 	}
 	return t.write(b)
+}
+
+// heal answers what a slave of ours asked for, and asks for what is damaged here.
+func (t *sender) heal() error {
+	if !t.s.ours {
+		return nil
+	}
+	for {
+		a, ok := t.s.healing.take()
+		if !ok {
+			break
+		}
+		if err := t.write(t.s.healing.answer(a)); err != nil {
+			return err
+		}
+	}
+	if a, ok := t.s.healing.next(time.Now()); ok {
+		return t.write(a.append(nil))
+	}
+	return nil
 }
 
 // next sends one piece of the log, 0 bytes where there is none.

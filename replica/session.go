@@ -3,7 +3,6 @@ package replica
 import (
 	"bufio"
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -29,6 +28,8 @@ type session struct {
 	left  int // bytes of the frame at hand that are still to come
 	idle  int // heartbeats since the last bytes
 	cut   *cutter
+	wants chan struct{} // one token: the master asked for bytes
+	heals healing
 	noted time.Time // when the read deadline was last set
 }
 
@@ -41,7 +42,8 @@ const (
 )
 
 func (f *Follower) newSession(conn *net.TCPConn, addr string) *session {
-	return &session{f: f, conn: conn, addr: addr, r: bufio.NewReaderSize(conn, 64<<10), buf: make([]byte, 0, 2*readBytes), cut: &f.cut}
+	return &session{f: f, conn: conn, addr: addr, r: bufio.NewReaderSize(conn, 64<<10), buf: make([]byte, 0, 2*readBytes), cut: &f.cut,
+		wants: make(chan struct{}, 1), heals: healing{st: f.store, every: f.o.HeartbeatTime}}
 }
 
 // run follows the master until the connection ends, and returns why.
@@ -86,38 +88,6 @@ func (s *session) hello(ctx context.Context) error {
 	_ = s.conn.SetWriteDeadline(time.Now().Add(s.f.o.HousekeepingTime))
 	_, err = s.conn.Write(h.append(nil))
 	return err
-}
-
-// report tells the master how far the log is safe here: once a commit, and now and then.
-func (s *session) report(ctx context.Context, told int64) {
-	beat := time.NewTicker(s.f.o.HeartbeatTime)
-	defer beat.Stop()
-	for {
-		due := false
-		select {
-		case <-ctx.Done():
-			return
-		case <-s.f.grown:
-		case <-beat.C:
-			due = true
-			if s.f.o.Master() != s.addr {
-				_ = s.conn.Close() // there is another master now
-				return
-			}
-		}
-		to := s.f.store.Sendable().Load()
-		if to <= told && !due {
-			continue
-		}
-		var b [reportBytes]byte
-		binary.BigEndian.PutUint64(b[:], uint64(to))
-		_ = s.conn.SetWriteDeadline(time.Now().Add(s.f.o.HousekeepingTime))
-		if _, err := s.conn.Write(b[:]); err != nil {
-			_ = s.conn.Close()
-			return
-		}
-		told = to
-	}
 }
 
 // receive reads frames and appends what they bring.
@@ -236,6 +206,17 @@ func (s *session) begin(ours bool) {
 
 // control reads a frame of the extension's. One that is not known is passed over.
 func (s *session) control(ctx context.Context, h header) error {
+	if kind := uint64(h.offset); kind == askMagic || kind == bytesMagic {
+		s.awaitBytes()
+		b, err := s.heals.read(s.r, h)
+		if err != nil {
+			return s.lost(err)
+		}
+		if kind == askMagic {
+			return s.heals.asked(b, s.wants)
+		}
+		return s.heals.answered(b, s.wants)
+	}
 	if h.size > controlBytes {
 		return fmt.Errorf("%w: %d bytes", errFrame, h.size)
 	}

@@ -1,6 +1,7 @@
 package replica
 
 import (
+	"bufio"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -19,6 +20,10 @@ type slave struct {
 	ours bool
 	came time.Duration
 	wake chan struct{} // one token: there is something to send, or an acknowledgement came
+
+	healing healing
+	// compares: it wants bytes to look at, and no log.
+	compares bool
 
 	// guarded by Leader.mu
 	reported bool
@@ -148,7 +153,14 @@ func (s *slave) greetOurs(h hello) (start int64, ok bool) {
 			return 0, false
 		}
 		if sum != h.sum {
-			w.refusal = bytesDiffer
+			same, err := s.examine(h)
+			if err != nil {
+				s.l.logger.Warn("slave cannot be compared", "slave", s.addr, "from", h.sumFrom, "to", h.end, "error", err)
+				return 0, false
+			}
+			if !same {
+				w.refusal = bytesDiffer
+			}
 		}
 	}
 	_ = s.conn.SetWriteDeadline(time.Now().Add(s.l.o.HousekeepingTime))
@@ -161,6 +173,51 @@ func (s *slave) greetOurs(h hello) (start int64, ok bool) {
 	}
 	s.l.join(s, h.end, w.start)
 	return w.start, true
+}
+
+// examine has the slave send what it compared, since sums do not tell rot on one side from another history.
+func (s *slave) examine(h hello) (same bool, err error) {
+	st := s.l.store
+	c := cutter{segmentBytes: st.SegmentBytes(), maxRecord: min(st.CopyBytes(), st.MaxRecordBytes())}
+	mine, err := bytesOf(st, h.sumFrom, min(st.Sendable().Load(), h.end+int64(c.maxRecord)))
+	if err != nil {
+		return false, err
+	}
+	s.healing.mu.Lock()
+	s.healing.out = ask{from: h.sumFrom, n: int32(h.end - h.sumFrom)}
+	a := s.healing.out
+	s.healing.mu.Unlock()
+	_ = s.conn.SetWriteDeadline(time.Now().Add(s.l.o.HousekeepingTime))
+	if _, err := s.conn.Write(a.append(nil)); err != nil {
+		return false, err
+	}
+	_ = s.conn.SetReadDeadline(time.Now().Add(s.l.o.HousekeepingTime))
+	var b [headerBytes]byte
+	for binary.BigEndian.Uint64(b[:]) != bytesMagic { // reports may come first
+		if _, err := io.ReadFull(s.conn, b[:reportBytes]); err != nil {
+			return false, silence(err)
+		}
+	}
+	if _, err := io.ReadFull(s.conn, b[reportBytes:]); err != nil {
+		return false, silence(err)
+	}
+	body, err := s.healing.read(s.conn, parseHeader(b[:]))
+	if err != nil {
+		return false, err
+	}
+	s.healing.mu.Lock()
+	s.healing.out = ask{}
+	s.healing.mu.Unlock()
+	theirs, err := parseAnswer(body)
+	if err != nil {
+		return false, err
+	}
+	if theirs.from != a.from || len(theirs.b) != int(a.n) {
+		return false, errFrame
+	}
+	same = c.sameButRot(mine, theirs.b, h.sumFrom)
+	s.l.logger.Warn("a slave's newest bytes differ", "slave", s.addr, "from", h.sumFrom, "to", h.end, "damageOnly", same)
+	return same, nil
 }
 
 // sumOf is the CRC-32C of a range of the log, which may lie in several segments.
@@ -185,19 +242,23 @@ func sumOf(l log, from, to int64) (sum uint32, err error) {
 	return sum, nil
 }
 
-// listen reads reports until the connection ends. It returns why.
+// listen reads until the connection ends. It returns why.
 func (s *slave) listen() error {
+	if s.ours {
+		return s.listenOurs()
+	}
+	return s.listenStock()
+}
+
+// listenStock reads reports.
+func (s *slave) listenStock() error {
 	var b [4096]byte
 	n := 0
 	for {
 		_ = s.conn.SetReadDeadline(time.Now().Add(s.l.o.HousekeepingTime))
 		k, err := s.conn.Read(b[n:])
 		if err != nil {
-			var timeout net.Error
-			if errors.As(err, &timeout) && timeout.Timeout() {
-				return errSilence
-			}
-			return err
+			return silence(err)
 		}
 		n += k
 		whole := n - n%reportBytes
@@ -207,13 +268,62 @@ func (s *slave) listen() error {
 		// The latest one says what those before it said.
 		acked := int64(binary.BigEndian.Uint64(b[whole-reportBytes:]))
 		n = copy(b[:], b[whole:n])
-		if !plausibleReport(acked) {
-			return errNoReport
+		if err := s.takeReport(acked); err != nil {
+			return err
 		}
-		if !s.acknowledge(acked) {
-			return fmt.Errorf("%w: %d", errNeverSent, acked)
+	}
+}
+
+func silence(err error) error {
+	var timeout net.Error
+	if errors.As(err, &timeout) && timeout.Timeout() {
+		return errSilence
+	}
+	return err
+}
+
+// takeReport takes one report.
+func (s *slave) takeReport(acked int64) error {
+	if !plausibleReport(acked) {
+		return errNoReport
+	}
+	if !s.acknowledge(acked) {
+		return fmt.Errorf("%w: %d", errNeverSent, acked)
+	}
+	poke(s.wake)
+	return nil
+}
+
+// listenOurs reads reports, and between them wishes for bytes and bytes that were wished for.
+func (s *slave) listenOurs() error {
+	r := bufio.NewReaderSize(s.conn, 4096)
+	var b [headerBytes]byte
+	for {
+		_ = s.conn.SetReadDeadline(time.Now().Add(s.l.o.HousekeepingTime))
+		if _, err := io.ReadFull(r, b[:reportBytes]); err != nil {
+			return silence(err)
 		}
-		poke(s.wake)
+		first := binary.BigEndian.Uint64(b[:])
+		if first != askMagic && first != bytesMagic {
+			if err := s.takeReport(int64(first)); err != nil {
+				return err
+			}
+			continue
+		}
+		if _, err := io.ReadFull(r, b[reportBytes:]); err != nil {
+			return silence(err)
+		}
+		body, err := s.healing.read(r, parseHeader(b[:]))
+		if err != nil {
+			return err
+		}
+		if first == askMagic {
+			if err := s.healing.asked(body, s.wake); err != nil {
+				return err
+			}
+		} else if err := s.healing.answered(body, s.wake); err != nil {
+			return err
+		}
 	}
 }
 

@@ -21,6 +21,7 @@ type gaps struct {
 	mu     sync.Mutex
 	list   []Gap
 	known  map[int64]bool
+	healed int64
 	logger *slog.Logger
 	clock  func() time.Time
 }
@@ -52,4 +53,30 @@ func (g *gaps) count() int {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return len(g.list)
+}
+
+// heal takes [from, to) off the list, if a gap begins at from.
+func (g *gaps) heal(from, to int64) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for i := range g.list {
+		gap := &g.list[i]
+		if gap.From != from {
+			continue
+		}
+		g.healed++
+		delete(g.known, from)
+		if gap.From = to; to >= gap.To {
+			g.list = append(g.list[:i:i], g.list[i+1:]...)
+		} else {
+			g.known[to] = true
+		}
+		return
+	}
+}
+
+func (g *gaps) healings() int64 {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.healed
 }

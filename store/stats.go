@@ -45,6 +45,7 @@ type Stats struct {
 	PutEntireTimeMaxMs  int64
 	PutDistribution     [13]int64 // put times: <=0 ms, 0-10 ms, 10-50, 50-100, 100-200, 200-500, 500 ms-1 s, 1-2 s, 2-3, 3-4, 4-5, 5-10, over 10 s
 	Gaps                int
+	HealedGaps          int64 // taken off that list since a copy had what was lost
 	IndexBehindBytes    int64
 	IndexLastTimestamp  int64
 	IndexLastPhysical   int64
@@ -65,7 +66,7 @@ func (s *Store) Stats() Stats {
 		CommitLogDiskRatio: s.logRatio(), ConsumeQueueRatio: s.queueRatio(),
 		DiskTotalBytes: s.space.total.Load(), DiskFreeBytes: s.space.free.Load(),
 		UnflushedBytes: max(0, s.log.Max()-s.log.Durable().Load()), Segments: len(s.log.Segments()),
-		PutMessages: s.puts.messages.Load() + queued.messages, PutBytes: s.puts.bytes.Load() + queued.bytes, PutFailures: s.puts.failures.Load(),
+		PutMessages: s.puts.messages.Load() + queued.messages, PutBytes: s.puts.bytes.Load() + queued.bytes, PutFailures: s.puts.failures.Load(), HealedGaps: s.gaps.healings(),
 		PutEntireTimeMaxMs: s.puts.longest.Load(), Gaps: s.gaps.count(),
 		DeletedSegments: s.deletedSegments.Load(), QueueFlushFailures: s.flushFailures.Load(),
 		QueueStalls: s.queues.Stalls(),

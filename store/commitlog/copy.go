@@ -53,37 +53,3 @@ func (l *Log) appendCopy(offset int64, b []byte, storedMs int64) error {
 	}
 	return nil
 }
-
-// doubtSpan is [from, to) of the log.
-type doubtSpan struct{ from, to int64 }
-
-// maxDoubts bounds the list; what comes after lengthens its last one.
-const maxDoubts = 1000
-
-// Doubt says that bytes about to be appended are no whole, unharmed records, though they may look like some. The one who appends.
-func (l *Log) Doubt(from, to int64) {
-	var list []doubtSpan
-	if old := l.doubts.Load(); old != nil {
-		list = append(list, *old...)
-	}
-	if n := len(list); n > 0 && (list[n-1].to == from || n == maxDoubts) {
-		list[n-1].to = to
-	} else {
-		list = append(list, doubtSpan{from, to})
-	}
-	l.doubts.Store(&list)
-}
-
-// Doubtful says whether any of the n bytes at offset were doubted. Any goroutine.
-func (l *Log) Doubtful(offset, n int64) bool {
-	list := l.doubts.Load()
-	if list == nil {
-		return false
-	}
-	for _, d := range *list {
-		if offset < d.to && d.from < offset+n {
-			return true
-		}
-	}
-	return false
-}

@@ -40,6 +40,7 @@ type Log struct {
 	confirmed Watermark                   // follows the one of the two that local is
 	boot      atomic.Int64                // where this run's own records begin
 	doubts    atomic.Pointer[[]doubtSpan] // of this run's bytes, those that are no whole records; sorted
+	doubting  sync.Mutex                  // held to change doubts
 	lastEnd   int64                       // behind the last valid record that Walk found
 	moving    bool                        // Rebase is at work: nothing is appended; guarded by mu
 

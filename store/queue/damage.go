@@ -73,6 +73,27 @@ func (q *Queue) Skip(to int64) error {
 // next one, whatever lies between. Writer only.
 func (q *Queue) Leap() { q.leap = true }
 
+// Replace puts an entry in the place of another one, perhaps a blank, in memory and in the files. Writer only.
+func (q *Queue) Replace(at int64, u record.QueueUnit) error {
+	q.io.Lock()
+	q.mu.Lock()
+	if q.deleted || at >= q.max.Load() {
+		q.mu.Unlock()
+		q.io.Unlock()
+		return nil
+	}
+	if at >= q.ring.from {
+		q.ring.put(at, u)
+	}
+	q.maxPhysical.Store(max(q.maxPhysical.Load(), u.End()))
+	if at == q.min.Load() {
+		q.minPhysical.Store(u.Offset + 1)
+	}
+	q.mu.Unlock()
+	q.io.Unlock()
+	return q.Mend(at, u)
+}
+
 // Mend writes an entry again that is in the files. Any goroutine.
 func (q *Queue) Mend(at int64, u record.QueueUnit) error {
 	q.io.Lock()

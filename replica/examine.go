@@ -1,0 +1,68 @@
+package replica
+
+import (
+	"bytes"
+
+	"ringmq/store/record"
+)
+
+// span is [from, to) of the log.
+type span struct{ from, to int64 }
+
+// wholeSpans lists the whole, unharmed records of b, which lies at an offset and may begin in the middle of one.
+func (c cutter) wholeSpans(b []byte, at int64) (list []span) {
+	c.blankTo, c.maxRun = 0, 1 // a record at a time
+	for len(b) > 0 {
+		n, opaque := c.cut(b, at, true)
+		blank := at < c.blankTo
+		if !opaque && !blank {
+			list = append(list, span{at, at + int64(n)})
+		}
+		at, b = at+int64(n), b[n:]
+	}
+	return list
+}
+
+// sameButRot says whether two logs that differ somewhere in a range are one all the same: where they differ, one of them has a whole
+// record and the other damage. mine goes on behind the range, so that a record which begins in it is whole. Two whole records in one
+// place are two histories, and so is a range in which nothing agrees.
+func (c cutter) sameButRot(mine, theirs []byte, at int64) bool {
+	end := at + int64(len(theirs))
+	if len(mine) < len(theirs) {
+		return false
+	}
+	agree := false
+	other := c.wholeSpans(theirs, at)
+	for _, m := range c.wholeSpans(mine, at) {
+		if m.from >= end {
+			break
+		}
+		for len(other) > 0 && other[0].to <= m.from {
+			other = other[1:]
+		}
+		if m.to > end {
+			return false // theirs ends where no record of mine does
+		}
+		if len(other) == 0 || other[0].from >= m.to {
+			continue // damaged there
+		}
+		if other[0] != m {
+			return false
+		}
+		one, two := mine[m.from-at:m.to-at], theirs[m.from-at:m.to-at]
+		switch {
+		case bytes.Equal(one, two):
+			agree = true
+		case sealed(one) == sealed(two):
+			return false
+		}
+	}
+	return agree
+}
+
+// sealed says whether a whole record has the checksum of all of it. Where only one of two has, the other has lost the property's name,
+// which the body's checksum does not cover.
+func sealed(raw []byte) bool {
+	present, _ := record.VerifyPropCRC(raw)
+	return present
+}

@@ -1,0 +1,156 @@
+package replica
+
+import (
+	"io"
+	"sync"
+	"time"
+
+	"ringmq/store"
+)
+
+// healing is one connection's way, between two of ours, to get back what is damaged on one side: gaps are asked for one at a time, and
+// what comes is judged by the store.
+type healing struct {
+	st    *store.Store
+	every time.Duration // it is looked for gaps
+
+	mu     sync.Mutex
+	looked time.Time
+	out    ask // that was sent and not answered; n is 0: none
+	since  time.Time
+	vain   map[int64]time.Time // gaps for which the other side had nothing good
+	asks   []ask               // of the other side, not yet answered
+}
+
+const (
+	answerTime = 10 * time.Second // an ask may take
+	vainTime   = time.Minute      // until a gap is asked for again in vain
+	// maxAsks bounds what the other side may ask for before it has the answers.
+	maxAsks = 4
+	maxVain = 1024
+)
+
+// next is the next thing to ask for, if there is any.
+func (h *healing) next(now time.Time) (ask, bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if now.Sub(h.looked) < h.every || h.out.n > 0 && now.Sub(h.since) < answerTime {
+		return ask{}, false
+	}
+	h.looked = now
+	segment := h.st.SegmentBytes()
+	for _, g := range h.st.Gaps() {
+		to := min(g.To, g.From-g.From%segment+segment, h.st.Sendable().Load())
+		if now.Sub(h.vain[g.From]) < vainTime || to <= g.From || to-g.From > maxAskBytes {
+			continue
+		}
+		h.out, h.since = ask{from: g.From, n: int32(to - g.From)}, now
+		return h.out, true
+	}
+	h.out = ask{}
+	return ask{}, false
+}
+
+// read reads the body of an ask or an answer: no more than was asked for.
+func (h *healing) read(r io.Reader, f header) ([]byte, error) {
+	limit := int32(askBytes)
+	if uint64(f.offset) == bytesMagic {
+		h.mu.Lock()
+		limit = bytesBytes + h.out.n
+		h.mu.Unlock()
+	}
+	if f.size < 0 || f.size > limit {
+		return nil, errFrame
+	}
+	b := make([]byte, f.size)
+	_, err := io.ReadFull(r, b)
+	return b, err
+}
+
+// asked notes what the other side wants; wake is for who will send it.
+func (h *healing) asked(body []byte, wake chan struct{}) error {
+	a, err := parseAsk(body)
+	if err != nil {
+		return err
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if len(h.asks) >= maxAsks {
+		return errFrame
+	}
+	h.asks = append(h.asks, a)
+	poke(wake)
+	return nil
+}
+
+// take returns what was asked for first.
+func (h *healing) take() (a ask, ok bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if len(h.asks) == 0 {
+		return a, false
+	}
+	a = h.asks[0]
+	h.asks = append(h.asks[:0], h.asks[1:]...)
+	return a, true
+}
+
+// answer makes the frame for what was asked for.
+func (h *healing) answer(a ask) []byte {
+	b, err := bytesOf(h.st, a.from, a.from+int64(a.n))
+	if err != nil {
+		b = nil
+	}
+	return answer{from: a.from, b: b}.append(nil)
+}
+
+// bytesOf reads a range of the log, all of it or nothing.
+func bytesOf(l log, from, to int64) ([]byte, error) {
+	if to > l.Sendable().Load() {
+		return nil, store.ErrGone
+	}
+	b := make([]byte, 0, to-from)
+	for from < to {
+		r, err := l.Region(from, int(to-from))
+		if err != nil {
+			return nil, err
+		}
+		n := len(b)
+		b = b[:n+r.Bytes]
+		err = r.Read(b[n:], 0)
+		r.Release()
+		if err != nil {
+			return nil, err
+		}
+		from += int64(len(b) - n)
+	}
+	return b, nil
+}
+
+// answered heals a gap with what came, if it is good; wake is for who asks for the next one.
+func (h *healing) answered(body []byte, wake chan struct{}) error {
+	a, err := parseAnswer(body)
+	if err != nil {
+		return err
+	}
+	h.mu.Lock()
+	out := h.out
+	h.out = ask{}
+	h.mu.Unlock()
+	if out.n == 0 || a.from != out.from || len(a.b) != 0 && len(a.b) != int(out.n) {
+		return errFrame
+	}
+	healed := len(a.b) > 0 && h.st.Heal(a.from, a.b) == nil
+	defer poke(wake)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.looked = time.Time{}
+	if healed {
+		return nil
+	}
+	if h.vain == nil || len(h.vain) >= maxVain {
+		h.vain = map[int64]time.Time{}
+	}
+	h.vain[a.from] = time.Now()
+	return nil
+}

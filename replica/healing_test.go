@@ -1,0 +1,207 @@
+package replica
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"strings"
+	"testing"
+
+	"ringmq/store/disk"
+	"ringmq/store/record"
+)
+
+// hurt flips a bit of every third record of a log on a disk, and returns where they are.
+func hurt(t *testing.T, d *disk.Faulty, raw []byte, bit int64) (hit [][2]int64) {
+	t.Helper()
+	for at, i := int64(0), 0; at < int64(len(raw)); i++ {
+		var r record.Record
+		if r.Parse(raw[at:]) != nil {
+			at = at - at%testSegment + testSegment
+			continue
+		}
+		if i%3 == 1 {
+			if err := d.FlipBit(fmt.Sprintf("/store/commitlog/%020d", at-at%testSegment), at%testSegment+bit, 2); err != nil {
+				t.Fatal(err)
+			}
+			hit = append(hit, [2]int64{at, at + int64(r.TotalSize)})
+		}
+		at += int64(r.TotalSize)
+	}
+	return hit
+}
+
+// TestHealed: what rots on one side comes back from the other, whether reads come upon it or a start does, and consumers get every message.
+func TestHealed(t *testing.T) {
+	for _, side := range []string{"master", "slave"} {
+		for _, restart := range []bool{true, false} {
+			for what, bit := range map[string]int64{"body": 95, "size": 1, "magic": 5, "place": 30} {
+				t.Run(fmt.Sprintf("%s/restart=%v/%s", side, restart, what), func(t *testing.T) {
+					healed(t, side, restart, bit)
+				})
+			}
+		}
+	}
+}
+
+func healed(t *testing.T, side string, restart bool, bit int64) {
+	md, sd := disk.NewFaulty(), disk.NewFaulty()
+	mo, so := options(md, true), options(sd, true)
+	master, slave := open(t, mo), open(t, so)
+	l := lead(t, master, LeaderOptions{Copies: 1})
+	f := follow(t, slave, l, FollowerOptions{})
+	end := put(t, master, 0, 60)
+	arrive(t, slave, end)
+	arrive(t, master, end)
+	raw := content(t, master, 0)
+	f.Close()
+	l.Close()
+	hurtDisk, o := md, mo
+	if side == "slave" {
+		hurtDisk, o = sd, so
+	}
+	shut(t, master)
+	shut(t, slave)
+	if restart {
+		// As after a crash, so that the start looks at all of it. The last MiB is compared when they meet: the other side is whole.
+		for _, name := range []string{"ringmq/replay.json", "checkpoint"} {
+			_ = hurtDisk.Remove(o.Root + "/" + name)
+		}
+		abort, err := hurtDisk.Open(o.Root+"/abort", 0x42, 0o644)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = abort.Close()
+	}
+	hit := hurt(t, hurtDisk, raw, bit)
+	master, slave = open(t, mo), open(t, so)
+	ill := master
+	if side == "slave" {
+		ill = slave
+	}
+	if !restart {
+		for _, q := range ill.Queues() {
+			_ = messages(t, ill, q, 0, ill.MaxOffset([]byte(q.Topic), q.QueueID)) // a consumer comes upon them
+		}
+	}
+	if n := len(ill.Gaps()); n == 0 {
+		t.Fatal("no damage was found")
+	}
+	// They have to be connected for it; bytes that differ on purpose would be refused.
+	more := put(t, master, 60, 1)
+	arrive(t, master, more)
+	l = lead(t, master, LeaderOptions{Copies: 1})
+	follow(t, slave, l, FollowerOptions{})
+	eventually(t, "healed", func() bool { return len(ill.Gaps()) == 0 })
+	if n := ill.Stats().HealedGaps; n != int64(len(hit)) && bit != 1 {
+		t.Errorf("%d gaps were healed of %d", n, len(hit))
+	}
+	arrive(t, slave, more)
+	if got := content(t, ill, 0); !bytes.Equal(got[:len(raw)], raw) {
+		t.Error("the log is not what it was")
+	}
+	same(t, master, slave, 0)
+	if count(ill) != 61 {
+		t.Errorf("%d messages of 61", count(ill))
+	}
+}
+
+// TestHealRefusals: nothing is written that is not whole, does not belong there, or was not lost.
+func TestHealRefusals(t *testing.T) {
+	d := disk.NewFaulty()
+	o := options(d, true)
+	s := open(t, o)
+	end := put(t, s, 0, 10)
+	arrive(t, s, end)
+	raw := content(t, s, 0)
+	shut(t, s)
+	hit := hurt(t, d, raw, 95)
+	s = open(t, o)
+	for _, q := range s.Queues() {
+		_ = messages(t, s, q, 0, s.MaxOffset([]byte(q.Topic), q.QueueID))
+	}
+	before := content(t, s, 0)
+	from, to := hit[0][0], hit[0][1]
+	good := raw[from:to]
+	other := bytes.Clone(good)
+	other[100] ^= 1
+	for name, c := range map[string]struct {
+		from int64
+		b    []byte
+	}{
+		"damaged":     {from, other},
+		"short":       {from, good[:len(good)-1]},
+		"no gap":      {0, raw[:from]},
+		"beyond":      {from, raw[from:hit[1][0]]},
+		"from inside": {from + 1, good[1:]},
+		"nothing":     {from, nil},
+	} {
+		if err := s.Heal(c.from, c.b); err == nil {
+			t.Errorf("%s was taken", name)
+		}
+	}
+	if !bytes.Equal(content(t, s, 0), before) {
+		t.Error("the log has changed")
+	}
+	if err := s.Heal(from, good); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestAsks: a slave gets what it asks for if the master has it, no more than it may, and what nobody asked for ends the connection.
+func TestAsks(t *testing.T) {
+	master := open(t, options(disk.NewMemory(), true))
+	end := put(t, master, 0, 20)
+	arrive(t, master, end)
+	all := content(t, master, 0)
+	l := lead(t, master, LeaderOptions{Copies: 1})
+	greet := func() *peer {
+		p := dial(t, l)
+		sum, err := sumOf(master, 0, end)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := p.conn.Write(hello{version: 1, segmentBytes: testSegment, sum: sum, end: end}.append(nil)); err != nil {
+			t.Fatal(err)
+		}
+		if h, b := p.frame(); uint64(h.offset) != welcomeMagic {
+			t.Fatalf("%+v %x", h, b)
+		}
+		return p
+	}
+	p := greet()
+	for _, a := range []ask{{0, 100}, {100, int32(end - 100)}, {end - 5, 6}, {end + 100, 1}} {
+		if _, err := p.conn.Write(a.append(nil)); err != nil {
+			t.Fatal(err)
+		}
+		for {
+			h, b := p.frame()
+			if uint64(h.offset) != bytesMagic {
+				continue
+			}
+			got, err := parseAnswer(b)
+			want := []byte{}
+			if to := a.from + int64(a.n); to <= end {
+				want = all[a.from:to]
+			}
+			if err != nil || got.from != a.from || !bytes.Equal(got.b, want) {
+				t.Errorf("%+v: %d bytes at %d, %v", a, len(got.b), got.from, err)
+			}
+			break
+		}
+	}
+	p.report(end)
+	for _, bad := range []string{
+		string(ask{0, maxAskBytes + 1}.append(nil)), string(ask{-1, 5}.append(nil)), string(answer{0, []byte("never asked for")}.append(nil)),
+		string(header{offset: int64(-1 << 63), size: 1 << 30}.append(nil)), strings.Repeat(string(ask{0, maxAskBytes}.append(nil)), 40),
+	} {
+		p := greet()
+		if _, err := io.WriteString(p.conn, bad); err != nil {
+			t.Fatal(err)
+		}
+		p.ended()
+	}
+	if _, err := bytesOf(master, 0, end+1); err == nil {
+		t.Error("more was read than there is")
+	}
+}
