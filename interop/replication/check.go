@@ -91,8 +91,9 @@ func sameBytes(a, b *view, from int64) error {
 	if a.pos != b.pos {
 		return fmt.Errorf("one log ends at %d, the other at %d", a.pos, b.pos)
 	}
-	for at := max(a.start, b.start, from); at < a.pos; {
-		base := at - at%a.segment
+	from = max(a.start, b.start, from)
+	for at := from - from%a.segment; at < a.pos; {
+		base := at
 		to := min(base+a.segment, a.pos)
 		x, err := os.ReadFile(segmentFile(a.dir, base))
 		if err != nil {
@@ -110,7 +111,7 @@ func sameBytes(a, b *view, from int64) error {
 		if int64(len(x)) < to-base || int64(len(y)) < to-base {
 			return fmt.Errorf("segment %d has %d and %d bytes", base, len(x), len(y))
 		}
-		if p, q := x[at-base:to-base], y[at-base:to-base]; !bytes.Equal(p, q) {
+		if p, q := x[:to-base], y[:to-base]; !bytes.Equal(p, q) {
 			i := 0
 			for p[i] == q[i] {
 				i++

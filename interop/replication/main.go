@@ -56,6 +56,8 @@ func main() {
 		fatal(err)
 	}
 	s.work = work
+	s.sweepWhenTold()
+	defer s.sweep()
 	for _, path := range []*string{&s.bin, &s.rmq} {
 		if *path, err = filepath.Abs(*path); err != nil {
 			fatal(err)

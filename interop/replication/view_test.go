@@ -75,8 +75,10 @@ func TestViewOfWhatWasPromised(t *testing.T) {
 	if len(a.blanks) < 3 || a.pos == 0 {
 		t.Fatalf("%d blanks, end at %d: the log shows nothing", len(a.blanks), a.pos)
 	}
-	if err := sameBytes(a, b, 0); err != nil {
-		t.Errorf("what stands behind the head of a blank means nothing: %v", err)
+	for _, from := range []int64{0, a.blanks[0][0] + 1, a.blanks[0][1] - 1, a.pos} {
+		if err := sameBytes(a, b, from); err != nil {
+			t.Errorf("from %d on: what stands behind the head of a blank means nothing: %v", from, err)
+		}
 	}
 	if err := h.order(); err != nil {
 		t.Error(err)
