@@ -50,15 +50,16 @@ func (c cutter) sameButRot(mine, theirs []byte, at int64) bool {
 			return false
 		}
 		one, two := mine[m.from-at:m.to-at], theirs[m.from-at:m.to-at]
-		switch {
-		case bytes.Equal(one, two):
-			agree = true
-		case sealed(one) == sealed(two):
+		if !sameRecord(one, two) {
 			return false
 		}
+		agree = agree || bytes.Equal(one, two)
 	}
 	return agree
 }
+
+// sameRecord says whether two whole records of one place are one.
+func sameRecord(one, two []byte) bool { return bytes.Equal(one, two) || sealed(one) != sealed(two) }
 
 // sealed says whether a whole record has the checksum of all of it. Where only one of two has, the other has lost the property's name,
 // which the body's checksum does not cover.

@@ -15,7 +15,7 @@ import (
 // FollowerOptions of a slave's side.
 type FollowerOptions struct {
 	Store  *store.Store
-	Master func() string // host:port of the master's HA service as known at the moment; "": it is not known. Asked before each attempt to connect
+	Master func() string // host:port of the master's HA service as known at the moment; "": it is not known. Asked before each attempt to connect and with each heartbeat; any goroutine
 
 	HeartbeatTime    time.Duration // 0: 5 s
 	HousekeepingTime time.Duration // a master that says nothing for so long is left; 0: 20 s
@@ -47,7 +47,8 @@ type Follower struct {
 	unheed func()        // of the subscription to Sendable
 	grown  chan struct{} // one token: Sendable has grown
 
-	cut cutter // of the log as it was received, in whatever connection
+	cut   cutter // of the log as it was received, in whatever connection
+	keeps bool   // the log is never given up for a later beginning
 
 	mu      sync.Mutex
 	state   FollowerState
@@ -56,9 +57,11 @@ type Follower struct {
 }
 
 // Follow starts. Close ends it.
-func Follow(o FollowerOptions) *Follower {
+func Follow(o FollowerOptions) *Follower { return newFollower(o, false) }
+
+func newFollower(o FollowerOptions, keeps bool) *Follower {
 	o = o.withDefaults()
-	f := &Follower{o: o, store: o.Store, logger: o.Logger, done: make(chan struct{}), grown: make(chan struct{}, 1)}
+	f := &Follower{o: o, store: o.Store, logger: o.Logger, done: make(chan struct{}), grown: make(chan struct{}, 1), keeps: keeps}
 	n := f.store.CopyBytes()
 	f.cut = cutter{segmentBytes: f.store.SegmentBytes(), maxRecord: min(n, f.store.MaxRecordBytes()), maxRun: min(n, readBytes)}
 	f.stop, f.end = context.WithCancel(context.Background())

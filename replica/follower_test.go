@@ -32,7 +32,7 @@ func masterOf(t *testing.T, fn func(conn *net.TCPConn)) (addr string) {
 			if err != nil {
 				return
 			}
-			_ = c.SetDeadline(time.Now().Add(20 * time.Second))
+			_ = c.SetDeadline(time.Now().Add(time.Minute))
 			fn(c.(*net.TCPConn))
 			c.Close()
 		}

@@ -26,6 +26,7 @@ const (
 	helloMagic   = uint64(0xF272696E676D7101) // 0xF2 "ringmq" 1: a slave's first words
 	welcomeMagic = uint64(0xF272696E676D7102) // the master's answer, in place of a header's offset
 	statusMagic  = uint64(0xF272696E676D7103) // how far the master is, likewise
+	helloCompare = uint32(1)                  // a flag of hello
 	askMagic     = uint64(0xF272696E676D7104) // either side wants bytes of the other's log
 	bytesMagic   = uint64(0xF272696E676D7105) // and gets them
 	helloVersion = 1
@@ -64,6 +65,7 @@ func parseHeader(b []byte) header {
 // hello is how a slave of ours begins. A stock master takes the last words for a report and goes on with that.
 type hello struct {
 	version      uint32
+	compare      bool // it asks for bytes, and wants no log
 	segmentBytes int64
 	min          int64  // its log begins here
 	sumFrom      int64  // sum covers from here to end; nothing where they are the same
@@ -75,7 +77,11 @@ func (h hello) append(dst []byte) []byte {
 	be, start := binary.BigEndian, len(dst)
 	dst = be.AppendUint64(dst, helloMagic)
 	dst = be.AppendUint32(dst, h.version)
-	dst = be.AppendUint32(dst, 0)
+	flags := uint32(0)
+	if h.compare {
+		flags = helloCompare
+	}
+	dst = be.AppendUint32(dst, flags)
 	dst = be.AppendUint64(dst, uint64(h.segmentBytes))
 	dst = be.AppendUint64(dst, uint64(h.min))
 	dst = be.AppendUint64(dst, uint64(h.sumFrom))
@@ -98,7 +104,7 @@ func parseHello(b []byte) (h hello, err error) {
 	if len(b) != helloBytes || be.Uint64(b) != helloMagic || be.Uint32(b[44:]) != helloSum(b) {
 		return h, errFrame
 	}
-	h = hello{version: be.Uint32(b[8:]), segmentBytes: int64(be.Uint64(b[16:])), min: int64(be.Uint64(b[24:])),
+	h = hello{version: be.Uint32(b[8:]), compare: be.Uint32(b[12:])&helloCompare != 0, segmentBytes: int64(be.Uint64(b[16:])), min: int64(be.Uint64(b[24:])),
 		sumFrom: int64(be.Uint64(b[32:])), sum: be.Uint32(b[40:]), end: int64(be.Uint64(b[56:]))}
 	if h.min < 0 || h.sumFrom < h.min || h.end < h.sumFrom || h.end-h.sumFrom > sumBytes {
 		return h, errFrame

@@ -8,6 +8,9 @@ import (
 
 func TestFrames(t *testing.T) {
 	h := hello{version: 1, segmentBytes: 1 << 30, min: 5, sumFrom: 70, sum: 0xDEADBEEF, end: 90}
+	if got, err := parseHello(hello{compare: true, segmentBytes: 1}.append(nil)); err != nil || !got.compare {
+		t.Errorf("hello: %+v, %v", got, err)
+	}
 	b := h.append([]byte("before"))[6:]
 	if got, err := parseHello(b); err != nil || got != h || len(b) != helloBytes {
 		t.Errorf("hello: %+v, %v", got, err)

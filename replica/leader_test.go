@@ -26,7 +26,7 @@ func dial(t *testing.T, l *Leader) *peer {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { conn.Close() })
-	_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
+	_ = conn.SetDeadline(time.Now().Add(time.Minute))
 	return &peer{t, conn}
 }
 

@@ -85,7 +85,7 @@ func put(t testing.TB, s *store.Store, from, n int) (end int64) {
 // eventually looks until fn holds.
 func eventually(t testing.TB, what string, fn func() bool) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()

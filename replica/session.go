@@ -261,6 +261,9 @@ func (s *session) welcomed(ctx context.Context, w welcome) error {
 // rebase has the log go on at start, where the master's begins, and gives up what there is.
 func (s *session) rebase(ctx context.Context, start int64) error {
 	st := s.f.store
+	if s.f.keeps {
+		return refusedError(fmt.Sprintf("the other log begins at %d, behind this one's end", start))
+	}
 	if start%st.SegmentBytes() != 0 || start < s.at {
 		return refusedError(fmt.Sprintf("the master starts at %d, where no segment of this slave's begins", start))
 	}

@@ -22,8 +22,6 @@ type slave struct {
 	wake chan struct{} // one token: there is something to send, or an acknowledgement came
 
 	healing healing
-	// compares: it wants bytes to look at, and no log.
-	compares bool
 
 	// guarded by Leader.mu
 	reported bool
@@ -142,6 +140,7 @@ func (s *slave) greetOurs(h hello) (start int64, ok bool) {
 	switch {
 	case h.segmentBytes != w.segmentBytes:
 		w.refusal = segmentsDiffer
+	case h.compare:
 	case h.end > end:
 		w.refusal = slaveAhead
 	case h.end < low:
@@ -171,8 +170,38 @@ func (s *slave) greetOurs(h hello) (start int64, ok bool) {
 		s.l.refuse(s, w.refusal, h.end)
 		return 0, false
 	}
+	if h.compare {
+		s.serveAsks()
+		return 0, false
+	}
 	s.l.join(s, h.end, w.start)
 	return w.start, true
+}
+
+// serveAsks gives bytes of the log to somebody who compares, until the connection ends.
+func (s *slave) serveAsks() {
+	var b [headerBytes]byte
+	for {
+		_ = s.conn.SetDeadline(time.Now().Add(s.l.o.HousekeepingTime))
+		if _, err := io.ReadFull(s.conn, b[:]); err != nil {
+			return
+		}
+		f := parseHeader(b[:])
+		if uint64(f.offset) != askMagic {
+			return
+		}
+		body, err := s.healing.read(s.conn, f)
+		if err != nil {
+			return
+		}
+		a, err := parseAsk(body)
+		if err != nil {
+			return
+		}
+		if _, err := s.conn.Write(s.healing.answer(a)); err != nil {
+			return
+		}
+	}
 }
 
 // examine has the slave send what it compared, since sums do not tell rot on one side from another history.

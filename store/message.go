@@ -75,7 +75,7 @@ type Found struct {
 	Min, Max     int64 // of the queue at the time of the read
 	Messages     int
 	Bytes        int
-	LastPhysical int64 // physical offset of the last record returned
+	LastPhysical int64 // physical offset of the last record looked at
 	SuggestSlave bool  // the records are so far behind the end of the log that a replica should serve the next ones
 }
 

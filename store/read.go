@@ -35,6 +35,7 @@ type reading struct {
 	ahead  []record.QueueUnit // the entries behind the one at hand, as far as they are known
 	span   span
 	again  bool // the entry at hand was mended
+	looked bool // at an entry with a record, wanted or not: f.LastPhysical is the last one's
 }
 
 // ReadHot reads without touching the disk and without allocating, for event loops. Records are appended to dst.
@@ -176,6 +177,7 @@ func (r *reading) wanted(u record.QueueUnit) (want bool, v verdict) {
 	if r.full(int(u.Size), r.logMax-u.Offset <= r.memory) {
 		return false, stop
 	}
+	r.looked, r.f.LastPhysical = true, u.Offset
 	if r.w.Match != nil && u.TagsCode > extAddressMax && !r.w.Match(u.TagsCode) {
 		r.unmatched()
 		return false, taken
@@ -235,7 +237,7 @@ func (r *reading) accept(u record.QueueUnit, dst []byte, from int) []byte {
 	r.f.NextOffset += r.step
 	r.f.Status = StatusFound
 	r.f.Messages++
-	r.f.LastPhysical = u.Offset
+	r.looked, r.f.LastPhysical = true, u.Offset
 	r.f.Bytes += int(u.Size)
 	return dst
 }
@@ -282,7 +284,7 @@ func (r *reading) fullWith(messages, bytes, size int, inMemory bool) bool {
 }
 
 func (r *reading) finish() {
-	if r.f.Messages > 0 {
+	if r.looked {
 		r.f.SuggestSlave = r.logMax-r.f.LastPhysical > r.memory
 	}
 }

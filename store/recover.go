@@ -30,6 +30,9 @@ type recovery struct {
 // write again: a crash in here is harmless.
 func (s *Store) recover(crashed bool) error {
 	begin := time.Now()
+	if err := s.resumeCut(); err != nil {
+		return err
+	}
 	maxPhysical, err := s.queues.Recover()
 	if err != nil {
 		return fmt.Errorf("recover queues: %w", err)
@@ -54,10 +57,14 @@ func (s *Store) recover(crashed bool) error {
 	if err != nil {
 		return err
 	}
-	if err := s.honour(known); err != nil {
+	if s.o.cut != nil {
+		if err := s.cutTail(&result); err != nil {
+			return err
+		}
+	} else if err := s.honour(known); err != nil {
 		return fmt.Errorf("rebuild queues: %w", err)
 	}
-	r.end, r.bytes, r.records = result.End, result.End-r.from, result.Records
+	r.end, r.bytes, r.records = result.End, max(0, result.End-r.from), result.Records
 	for _, g := range result.Gaps {
 		s.gaps.add(g.From, g.To, g.Kind.String())
 	}
@@ -69,6 +76,9 @@ func (s *Store) recover(crashed bool) error {
 	}
 	if err := s.log.Start(result.End); err != nil {
 		return fmt.Errorf("start commit log at %d: %w", result.End, err)
+	}
+	if err := s.endCut(); err != nil {
+		return err
 	}
 	s.dispatch.at.Store(result.End)
 	s.dispatch.last, s.dispatch.latest = r.last, r.last
@@ -147,6 +157,9 @@ func (s *Store) visitor() commitlog.Visitor {
 	known, recent := new(record.Known), new(recentQueues)
 	return commitlog.Visitor{
 		Record: func(r *record.Record, raw []byte) error {
+			if s.o.cut != nil && r.PhysicalOffset >= s.o.cut.at {
+				return nil // it goes
+			}
 			s.dispatch.note(place{from: r.PhysicalOffset, to: r.PhysicalOffset + int64(r.TotalSize), storeTime: r.StoreTimestamp})
 			s.recovered.last = s.dispatch.latest
 			known.Scan(r.Properties)

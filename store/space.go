@@ -1,7 +1,6 @@
 package store
 
 import (
-	"bytes"
 	"fmt"
 	"math"
 	"os"
@@ -72,22 +71,7 @@ func (s *Store) memoryBytes() int64 {
 	if n := s.space.memory.Load(); n > 0 {
 		return n
 	}
-	n := hostMemory()
+	n := memoryOf(os.DirFS("/"))
 	s.space.memory.Store(n)
 	return n
-}
-
-// hostMemory asks the kernel for the machine's memory; 4 GiB when it does not say.
-func hostMemory() int64 {
-	const unknown = 4 << 30
-	b, err := os.ReadFile("/proc/meminfo")
-	if err != nil {
-		return unknown
-	}
-	line, _, _ := bytes.Cut(b, []byte{'\n'})
-	var kib int64
-	if _, err := fmt.Sscanf(string(line), "MemTotal: %d kB", &kib); err != nil || kib <= 0 {
-		return unknown
-	}
-	return kib << 10
 }
