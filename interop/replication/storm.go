@@ -46,6 +46,9 @@ func (s *storm) run() error {
 
 func (s *storm) round(now []fault) error {
 	longer := time.Duration(0)
+	if s.deck.rng.Intn(10) == 0 {
+		longer = 5 * time.Second // beyond what either side waits for the other
+	}
 	for _, f := range now {
 		if err := f.inject(s.pair); err != nil {
 			return err
