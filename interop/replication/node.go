@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -45,6 +46,11 @@ func (n *node) set(key, value string) {
 		}
 	}
 	n.conf = append(n.conf, setting{key, value})
+}
+
+// unset leaves a setting to its default.
+func (n *node) unset(key string) {
+	n.conf = slices.DeleteFunc(n.conf, func(s setting) bool { return s.key == key })
 }
 
 // broker makes a node of a broker group. A stock broker and ours are given the same file.

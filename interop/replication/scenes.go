@@ -56,6 +56,9 @@ func (p *pair) grow(segments int64) error {
 
 // withoutSlave: with the link gone nothing is acknowledged. When it comes back, both go on by themselves.
 func withoutSlave(p *pair) (string, error) {
+	if p.master.maker == ours {
+		p.master.unset("inSyncReplicas") // SYNC_MASTER alone means two copies
+	}
 	if err := p.start(); err != nil {
 		return "", err
 	}
