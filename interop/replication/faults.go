@@ -18,7 +18,7 @@ type fault struct {
 	name   string
 	on     int
 	disks  bool          // only where stores have file systems of their own
-	ours   bool          // only with a master of ours
+	ours   int           // only where that side is ours
 	topics bool          // the slave's topics are gone with it
 	longer time.Duration // it lasts so much longer than others
 	inject func(*pair) error
@@ -37,9 +37,10 @@ var faults = []fault{
 	onLinkAlone("slow-link", linkState{delay: 20 * time.Millisecond, rate: 128 << 10}),
 	{name: "empty-slave", on: onSlave, topics: true, inject: emptySlave, heal: func(p *pair) error { return p.slave.restart() }},
 	{name: "full-slave", on: onSlave, disks: true, longer: 2 * time.Second, inject: func(p *pair) error { return p.slave.at.disk.Fill() }, heal: drainSlave},
-	{name: "eio-slave", on: onSlave, disks: true, inject: func(p *pair) error { return p.slave.at.disk.Cut() }, heal: func(p *pair) error { return p.replug(p.slave) }},
+	// A stock slave whose log does not begin at 0 and whose queues a power cut has taken numbers them anew from 0.
+	{name: "eio-slave", on: onSlave, disks: true, ours: onSlave, inject: func(p *pair) error { return p.slave.at.disk.Cut() }, heal: func(p *pair) error { return p.replug(p.slave) }},
 	// A stock master sends what it has not synced yet: its slave may then have more than is left to itself, and the two part for good.
-	{name: "eio-master", on: onMaster, disks: true, ours: true, inject: func(p *pair) error { return p.master.at.disk.Cut() }, heal: func(p *pair) error { return p.replug(p.master) }},
+	{name: "eio-master", on: onMaster, disks: true, ours: onMaster, inject: func(p *pair) error { return p.master.at.disk.Cut() }, heal: func(p *pair) error { return p.replug(p.master) }},
 	{name: "lost-master", on: onMaster | onSlave | onLink, topics: true, inject: killBoth, heal: promote},
 }
 
@@ -128,10 +129,11 @@ type deck struct {
 	left  []fault
 }
 
-func newDeck(rng *rand.Rand, disks, oursLeads bool, only func(string) bool) *deck {
+// newDeck makes one of the faults that a pair is to stand: mine are the sides of it that are ours.
+func newDeck(rng *rand.Rand, disks bool, mine int, only func(string) bool) *deck {
 	d := &deck{rng: rng}
 	for _, f := range faults {
-		if (disks || !f.disks) && (oursLeads || !f.ours) && only(f.name) {
+		if (disks || !f.disks) && f.ours&^mine == 0 && only(f.name) {
 			d.kinds = append(d.kinds, f)
 		}
 	}

@@ -114,8 +114,15 @@ func (t *tally) pair(s *stage, name string, what program) {
 	for _, command := range what.clients {
 		t.play(s, name+"/clients", master, slave, t.life(command))
 	}
+	mine := 0
+	if master == ours {
+		mine |= onMaster
+	}
+	if slave == ours {
+		mine |= onSlave
+	}
 	for left, n := what.count, 1; left > 0 && what.scenes.MatchString("faults"); left, n = left-what.chapter, n+1 {
-		d := newDeck(rand.New(rand.NewSource(what.seed+int64(n))), s.disks, master == ours, what.kinds.MatchString)
+		d := newDeck(rand.New(rand.NewSource(what.seed+int64(n))), s.disks, mine, what.kinds.MatchString)
 		many := min(left, what.chapter)
 		t.play(s, fmt.Sprintf("%s/faults-%d", name, n), master, slave, func(p *pair) (string, error) {
 			if err := p.start(); err != nil {
