@@ -86,7 +86,10 @@ func TestConsumersGoOnAtTheSlave(t *testing.T) {
 	p.copied()
 	p.hears(true)
 	until(t, "the topic is at the slave", func() bool { _, ok := p.slave.broker.topics.Lookup("T"); return ok })
-	until(t, "progress is at the slave", func() bool { return progressOf(s, "G", "T", 0) == "4" })
+	until(t, "group and progress are at the slave", func() bool {
+		_, ok := p.slave.broker.groups.Lookup("G")
+		return ok && progressOf(s, "G", "T", 0) == "4"
+	})
 	if route := string(p.master.dialRoutes().call(request(remoting.CodeGetRouteinfoByTopic, "topic", "T", "acceptStandardJsonOnly", true)).Body); !strings.Contains(route, `"0":"`+p.master.broker.advertise.String()+`","1":"`+p.slave.broker.advertise.String()+`"`) {
 		t.Fatal(route)
 	}
@@ -140,7 +143,10 @@ func TestOffsetsSurviveBothRestarts(t *testing.T) {
 	want(t, m.call(commit("G", "T", 0, 4)), remoting.RespSuccess, "")
 	s := p.slave.dial()
 	p.copied()
-	until(t, "progress is at the slave", func() bool { return progressOf(s, "G", "T", 0) == "4" })
+	until(t, "group and progress are at the slave", func() bool {
+		_, ok := p.slave.broker.groups.Lookup("G")
+		return ok && progressOf(s, "G", "T", 0) == "4"
+	})
 	p.master.stopBroker()
 	want(t, s.call(commit("G", "T", 0, 8)), remoting.RespSuccess, "")
 	p.slave.stopBroker()

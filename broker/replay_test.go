@@ -273,6 +273,8 @@ var differs = map[string]int32{
 	// A reset that waits to be told is not forgotten when resets by the server are switched off: the remark says so.
 	"mqadmin-resetOffsetByTime-5/5": remoting.RespSuccess, "mqadmin-resetOffsetByTime-5/7": remoting.RespSuccess,
 	"mqadmin-resetOffsetByTime-5/9": remoting.RespSuccess, "mqadmin-resetOffsetByTime-5/11": remoting.RespSuccess,
+	// The recorded slave had just connected, and was too late for the first message.
+	"ha-produce/2": remoting.RespSuccess,
 }
 
 func TestReplayRaw(t *testing.T) {

@@ -36,7 +36,21 @@ func TestReplayStockSlave(t *testing.T) {
 	r.broker.offsets.Commit([]byte("H_CG_pull"), []byte("H_Feed"), 0, 2)
 	r.scenario("background-ha")
 	r.scenario("ha-mqadmin-haStatus")
+	r.scenario("mqadmin-haStatus")
+	r.scenario("mqadmin-getBrokerEpoch")
 	r.enough(50)
+}
+
+// TestReplaySyncMaster replays what clients did with a recorded SYNC_MASTER of two copies.
+func TestReplaySyncMaster(t *testing.T) {
+	t.Parallel()
+	p := newPair(t, "brokerRole=SYNC_MASTER", "inSyncReplicas=2", "messageDelayLevel="+strings.Repeat("0s ", 18))
+	until(t, "slave in step", func() bool { return p.master.broker.replication.leader.Agreed().InStep == 2 })
+	r := &replay{rig: p.master, conns: map[string]*client{}, physical: map[int64]int64{}, skipped: map[string]int{}}
+	for _, name := range []string{"fill-feed", "produce", "produce-batch", "produce-props", "produce-delay", "consume"} {
+		r.scenario("ha-" + name)
+	}
+	r.enough(100)
 }
 
 // recordedMaster is a stock master as it was recorded: it answers each code with what it answered first or, from more on, last.

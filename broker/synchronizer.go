@@ -23,12 +23,14 @@ type synchronizer struct {
 	wake chan struct{}
 
 	client  *netpoll.Client
-	addr    string    // of client
-	ours    bool      // the master is of this kind: what has not changed costs it next to nothing
-	gone    bool      // its process was not there since the progress was taken last
-	last    time.Time // of the last round with everything; zero: none with this master
-	large   bool      // the table of progress is
-	failing bool      // was told
+	addr    string        // of client
+	ours    bool          // the master is of this kind: what has not changed costs it next to nothing
+	gone    bool          // its process was not there since the progress was taken last
+	last    time.Time     // of the last round with everything; zero: none with this master
+	rest    time.Duration // between two looks at the progress: a table that is long, and comes whole, is not asked for all the time
+	looked  time.Time     // at the progress last
+	told    bool          // whether it works was, and
+	failing bool          // that it does not
 
 	topics  tableOf
 	groups  tableOf
@@ -48,7 +50,7 @@ const (
 	syncTime       = 3 * time.Second
 	syncAllTime    = time.Minute
 	syncTimeout    = 10 * time.Second
-	largeTable     = 1 << 20 // bytes of a stock master's table of progress, which comes whole every time
+	tableStep      = 1 << 20 // bytes of progress for each of which it is asked for syncTime later
 	maxOffersRound = 1000
 )
 
@@ -89,7 +91,8 @@ func (s *synchronizer) run(stop <-chan struct{}) {
 		if err != nil {
 			s.hangUp()
 		}
-		if failing := err != nil; failing != s.failing && ctx.Err() == nil {
+		if failing := err != nil; (failing != s.failing || !s.told) && s.addr != "" && ctx.Err() == nil {
+			s.told = true
 			if s.failing = failing; failing {
 				s.b.logger.Warn("the master's tables cannot be copied, tried again every few seconds", "master", s.addr, "error", err)
 			} else {
@@ -147,10 +150,11 @@ func (s *synchronizer) round(ctx context.Context) error {
 			return err
 		}
 	}
-	if all || s.ours || !s.large {
+	if all || time.Since(s.looked) >= s.rest {
 		if err := s.progress(ctx); err != nil {
 			return err
 		}
+		s.looked = time.Now()
 	}
 	if all {
 		s.last = time.Now()
@@ -263,7 +267,7 @@ func (s *synchronizer) progress(ctx context.Context) error {
 	if err != nil || same {
 		return err
 	}
-	s.large = len(body) > largeTable
+	s.rest = min(time.Duration(len(body)/tableStep)*syncTime, syncAllTime)
 	t, err := meta.ParseOffsets(body)
 	if err != nil {
 		return err

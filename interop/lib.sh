@@ -7,7 +7,7 @@ choose_ports() {
     exec 8>"${TMPDIR:-/tmp}/ringmq-interop-$shift.lock"
     flock -n 8 || continue
     taken=
-    for p in 19876 20909 20911 29876 30911; do
+    for p in 19876 20909 20911 20912 29876 30911 30912; do
       (exec 3<>"/dev/tcp/127.0.0.1/$((p + shift))") 2>/dev/null && taken=1
     done
     [ -n "$taken" ] || break

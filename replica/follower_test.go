@@ -67,8 +67,14 @@ func TestRecordedMaster(t *testing.T) {
 			want = append(want, u.Bytes[headerBytes:]...)
 		}
 	}
-	conn := 0
+	conn, reported := 0, make(chan struct{})
 	addr := masterOf(t, func(c *net.TCPConn) {
+		if conn > 1 {
+			return
+		}
+		if conn == 1 {
+			defer close(reported)
+		}
 		if _, err := io.CopyN(io.Discard, c, helloBytes); err != nil {
 			t.Error(err)
 		}
@@ -100,6 +106,7 @@ func TestRecordedMaster(t *testing.T) {
 	slave := open(t, o)
 	w := &warnings{}
 	f := follow(t, slave, nil, FollowerOptions{Master: func() string { return addr }, Logger: slog.New(w)})
+	<-reported
 	arrive(t, slave, int64(len(want)))
 	if !bytes.Equal(content(t, slave, 0), want) {
 		t.Error("the log is not what was sent")

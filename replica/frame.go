@@ -237,13 +237,17 @@ type answer struct {
 }
 
 func (a answer) append(dst []byte) []byte {
+	return append(answerHead(dst, a.from, len(a.b), crc32.Checksum(a.b, castagnoli)), a.b...)
+}
+
+// answerHead is an answer up to its n bytes, whose checksum is given.
+func answerHead(dst []byte, from int64, n int, sum uint32) []byte {
 	be := binary.BigEndian
 	dst = be.AppendUint64(dst, bytesMagic)
-	dst = be.AppendUint32(dst, uint32(bytesBytes+len(a.b)))
-	dst = be.AppendUint64(dst, uint64(a.from))
-	dst = be.AppendUint32(dst, uint32(len(a.b)))
-	dst = be.AppendUint32(dst, crc32.Checksum(a.b, castagnoli))
-	return append(dst, a.b...)
+	dst = be.AppendUint32(dst, uint32(bytesBytes+n))
+	dst = be.AppendUint64(dst, uint64(from))
+	dst = be.AppendUint32(dst, uint32(n))
+	return be.AppendUint32(dst, sum)
 }
 
 func parseAnswer(b []byte) (a answer, err error) {

@@ -95,13 +95,20 @@ func (h *healing) take() (a ask, ok bool) {
 	return a, true
 }
 
-// answer makes the frame for what was asked for.
-func (h *healing) answer(a ask) []byte {
-	b, err := bytesOf(h.st, a.from, a.from+int64(a.n))
-	if err != nil {
-		b = nil
+// answer sends what was asked for by write, a little at a time: whoever asks must not decide how much memory that takes.
+func (h *healing) answer(a ask, write func(b []byte) error) error {
+	to := a.from + int64(a.n)
+	sum, err := uint32(0), error(store.ErrGone)
+	if to <= h.st.Sendable().Load() {
+		sum, err = sumOf(h.st, a.from, to)
 	}
-	return answer{from: a.from, b: b}.append(nil)
+	if err != nil {
+		return write(answer{from: a.from}.append(nil))
+	}
+	if err := write(answerHead(nil, a.from, int(a.n), sum)); err != nil {
+		return err
+	}
+	return eachPiece(h.st, a.from, to, write)
 }
 
 // bytesOf reads a range of the log, all of it or nothing.
@@ -110,21 +117,11 @@ func bytesOf(l log, from, to int64) ([]byte, error) {
 		return nil, store.ErrGone
 	}
 	b := make([]byte, 0, to-from)
-	for from < to {
-		r, err := l.Region(from, int(to-from))
-		if err != nil {
-			return nil, err
-		}
-		n := len(b)
-		b = b[:n+r.Bytes]
-		err = r.Read(b[n:], 0)
-		r.Release()
-		if err != nil {
-			return nil, err
-		}
-		from += int64(len(b) - n)
-	}
-	return b, nil
+	err := eachPiece(l, from, to, func(p []byte) error {
+		b = append(b, p...)
+		return nil
+	})
+	return b, err
 }
 
 // answered heals a gap with what came, if it is good; wake is for who asks for the next one.

@@ -70,6 +70,8 @@ type Leader struct {
 	done    sync.WaitGroup
 	unheed  func() // of the subscription to Sendable
 
+	examining sync.Mutex
+
 	// mu orders everything that makes Agreed what it is.
 	mu       sync.Mutex
 	peers    map[*slave]struct{} // every connection

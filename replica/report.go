@@ -24,12 +24,13 @@ func (s *session) report(ctx context.Context, told int64) {
 				return
 			}
 		}
-		var b []byte
 		if to := s.f.store.Sendable().Load(); to > told || due {
-			b, told = binary.BigEndian.AppendUint64(b, uint64(to)), to
+			if s.tell(binary.BigEndian.AppendUint64(nil, uint64(to))) != nil {
+				return
+			}
+			told = to
 		}
-		b = s.heal(b)
-		if len(b) > 0 && !s.tell(b) {
+		if !s.heal() {
 			return
 		}
 	}
@@ -42,29 +43,31 @@ func (s *session) talksOurs() bool {
 	return s.f.state.Connected && s.f.state.Ours
 }
 
-// heal appends what the master asked for, and what is asked of it.
-func (s *session) heal(b []byte) []byte {
+// heal answers what the master asked for, and asks it for what is damaged here; false: the connection is over.
+func (s *session) heal() bool {
 	for {
 		a, ok := s.heals.take()
 		if !ok {
 			break
 		}
-		b = append(b, s.heals.answer(a)...)
-	}
-	if s.talksOurs() {
-		if a, ok := s.heals.next(time.Now()); ok {
-			b = a.append(b)
+		if s.heals.answer(a, s.tell) != nil {
+			_ = s.conn.Close()
+			return false
 		}
 	}
-	return b
+	if !s.talksOurs() {
+		return true
+	}
+	a, ok := s.heals.next(time.Now())
+	return !ok || s.tell(a.append(nil)) == nil
 }
 
-// tell sends; false: the connection is over.
-func (s *session) tell(b []byte) bool {
+// tell sends. After an error the connection is over.
+func (s *session) tell(b []byte) error {
 	_ = s.conn.SetWriteDeadline(time.Now().Add(s.f.o.HousekeepingTime))
-	if _, err := s.conn.Write(b); err != nil {
+	_, err := s.conn.Write(b)
+	if err != nil {
 		_ = s.conn.Close()
-		return false
 	}
-	return true
+	return err
 }

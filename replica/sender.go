@@ -132,7 +132,7 @@ func (t *sender) heal() error {
 		if !ok {
 			break
 		}
-		if err := t.write(t.s.healing.answer(a)); err != nil {
+		if err := t.s.healing.answer(a, t.write); err != nil {
 			return err
 		}
 	}

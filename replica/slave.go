@@ -198,7 +198,11 @@ func (s *slave) serveAsks() {
 		if err != nil {
 			return
 		}
-		if _, err := s.conn.Write(s.healing.answer(a)); err != nil {
+		err = s.healing.answer(a, func(b []byte) error {
+			_, err := s.conn.Write(b)
+			return err
+		})
+		if err != nil {
 			return
 		}
 	}
@@ -208,6 +212,9 @@ func (s *slave) serveAsks() {
 func (s *slave) examine(h hello) (same bool, err error) {
 	st := s.l.store
 	c := cutter{segmentBytes: st.SegmentBytes(), maxRecord: min(st.CopyBytes(), st.MaxRecordBytes())}
+	// One at a time: it takes memory, and anybody may connect.
+	s.l.examining.Lock()
+	defer s.l.examining.Unlock()
 	mine, err := bytesOf(st, h.sumFrom, min(st.Sendable().Load(), h.end+int64(c.maxRecord)))
 	if err != nil {
 		return false, err
@@ -251,6 +258,15 @@ func (s *slave) examine(h hello) (same bool, err error) {
 
 // sumOf is the CRC-32C of a range of the log, which may lie in several segments.
 func sumOf(l log, from, to int64) (sum uint32, err error) {
+	err = eachPiece(l, from, to, func(b []byte) error {
+		sum = crc32.Update(sum, castagnoli, b)
+		return nil
+	})
+	return sum, err
+}
+
+// eachPiece reads a range of the log a little at a time.
+func eachPiece(l log, from, to int64, fn func(b []byte) error) error {
 	buf := make([]byte, min(to-from, 256<<10))
 	for from < to {
 		r, err := l.Region(from, int(min(to-from, int64(len(buf)))))
@@ -258,17 +274,20 @@ func sumOf(l log, from, to int64) (sum uint32, err error) {
 			err = fmt.Errorf("replica: the log ends at %d", from)
 		}
 		if err != nil {
-			return 0, err
+			return err
 		}
 		p := buf[:r.Bytes]
 		err = r.Read(p, 0)
 		r.Release()
-		if err != nil {
-			return 0, err
+		if err == nil {
+			err = fn(p)
 		}
-		sum, from = crc32.Update(sum, castagnoli, p), from+int64(len(p))
+		if err != nil {
+			return err
+		}
+		from += int64(len(p))
 	}
-	return sum, nil
+	return nil
 }
 
 // listen reads until the connection ends. It returns why.

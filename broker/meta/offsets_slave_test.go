@@ -13,6 +13,7 @@ type side struct {
 	t     *testing.T
 	slave bool
 	disk  []byte
+	steps int64 // a stock master's counter
 }
 
 func newSide(t *testing.T, slave bool) *side {
@@ -53,6 +54,9 @@ func (s *side) doc(toOurs bool) *OffsetsDoc {
 	d, err := ParseOffsets(b)
 	if err != nil {
 		s.t.Fatal(err)
+	}
+	if !toOurs && !s.slave {
+		d.DataVersion.Counter = s.steps // a stock master's says little
 	}
 	return d
 }
@@ -227,6 +231,44 @@ func TestOffsetsSurvive(t *testing.T) {
 			p.m.is("G", 12)
 			p.s.is("G", 12)
 		}},
+		{"a reset forward of less than the slave has", true, false, func(_ *testing.T, p *pairOf) {
+			p.m.save()
+			p.s.commit("G", 200)
+			p.back(false)
+			p.m.reset("G", 150)
+			p.round(false)
+			p.m.is("G", 150)
+			p.s.is("G", 150)
+		}},
+		{"a client goes back at the returned master before the slave looks", true, true, func(_ *testing.T, p *pairOf) {
+			p.m.save()
+			p.s.commit("G", 200)
+			p.back(false)
+			p.m.commit("G", 50)
+			p.round(false)
+			p.m.is("G", 50)
+			p.s.is("G", 50)
+		}},
+		{"a group is deleted at the returned master before the slave looks", true, true, func(_ *testing.T, p *pairOf) {
+			p.m.save()
+			p.s.commit("G", 200)
+			p.back(false)
+			p.m.DeleteGroup("G")
+			p.round(false)
+			p.m.is("G", nothing)
+			p.s.is("G", nothing)
+		}},
+		{"a stock master's version shows that it was killed", false, true, func(_ *testing.T, p *pairOf) {
+			p.m.save()
+			p.m.commit("G", 180)
+			p.m.steps = 2
+			p.round(false)
+			p.back(false)
+			p.m.steps = 1
+			p.round(false)
+			p.m.is("G", 180)
+			p.s.is("G", 180)
+		}},
 		{"a reset that the slave knows does not hold back what came after it", true, false, func(_ *testing.T, p *pairOf) {
 			p.m.reset("G", 10)
 			p.m.save()
@@ -300,6 +342,30 @@ func TestTakeBackFromMany(t *testing.T) {
 	m.is("gone", nothing)
 	if v := m.Version().Counter; v <= two.s.Known().Counter {
 		t.Error("the version did not pass the slaves':", v)
+	}
+}
+
+// TestRaise: an offer is taken where it is ahead, within the log, and not from before a reset.
+func TestRaise(t *testing.T) {
+	m := newSide(t, false)
+	m.commit("G", 100)
+	before := m.doc(true).DataVersion.Counter
+	m.reset("G", 50)
+	offer := Offer{Group: "G", Topic: "T", Offset: 90, Known: before}
+	if m.Raise(offer, endless) {
+		t.Error("taken from before a reset")
+	}
+	offer.Known = m.doc(true).DataVersion.Counter
+	if !m.Raise(offer, func([]byte, int32) int64 { return 80 }) {
+		t.Error("not taken")
+	}
+	m.is("G", 80)
+	if m.Raise(Offer{Group: "G", Topic: "T", Offset: 79, Known: offer.Known}, endless) {
+		t.Error("taken though behind")
+	}
+	m.Reset([]byte("G"), []byte("T"), 0, 10)
+	if m.Raise(Offer{Group: "G", Topic: "T", Offset: 99, Known: offer.Known + 100}, endless) {
+		t.Error("taken while a reset waits to be told")
 	}
 }
 
