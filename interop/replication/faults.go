@@ -36,7 +36,9 @@ var faults = []fault{
 	onLinkAlone("mute-to-master", linkState{muted: [2]bool{toMaster: true}}),
 	onLinkAlone("slow-link", linkState{delay: 20 * time.Millisecond, rate: 128 << 10}),
 	{name: "empty-slave", on: onSlave, topics: true, inject: emptySlave, heal: func(p *pair) error { return p.slave.restart() }},
-	{name: "full-slave", on: onSlave, disks: true, longer: 2 * time.Second, inject: func(p *pair) error { return p.slave.at.disk.Fill() }, heal: drainSlave},
+	// A stock slave writes through a sparse mapping: of a page that there was no space for it keeps zeros, though it acknowledged the bytes, and
+	// the thread that copies ends.
+	{name: "full-slave", on: onSlave, disks: true, ours: onSlave, longer: 2 * time.Second, inject: func(p *pair) error { return p.slave.at.disk.Fill() }, heal: drainSlave},
 	// A stock slave whose log does not begin at 0 and whose queues a power cut has taken numbers them anew from 0.
 	{name: "eio-slave", on: onSlave, disks: true, ours: onSlave, inject: func(p *pair) error { return p.slave.at.disk.Cut() }, heal: func(p *pair) error { return p.replug(p.slave) }},
 	// A stock master sends what it has not synced yet: its slave may then have more than is left to itself, and the two part for good.
@@ -54,13 +56,10 @@ func emptySlave(p *pair) error {
 	return p.slave.at.empty()
 }
 
-// drainSlave gives the space back. Ours goes on by itself; in a stock slave the thread that copies has ended, so it is restarted.
+// drainSlave gives the space back. The slave goes on by itself.
 func drainSlave(p *pair) error {
 	if err := p.slave.at.disk.Drain(); err != nil {
 		return err
-	}
-	if p.slave.maker == stock {
-		return p.slave.restart()
 	}
 	return p.slave.alive()
 }

@@ -2,7 +2,7 @@
 # Shows that a master and its slave keep what they promise.
 #   interop/replication/run.sh FAULTS [ours] [mixed] [migration] [clients]     all parts by default
 # ours: every scene and FAULTS random faults on a pair of ours; mixed: ours beside stock, either way round, with a twentieth of the
-# faults and 14 at least; migration: docs/MIGRATION.md as it is written; clients: the Java client and client-go, whose brokers are killed
+# faults and 12 at least; migration: docs/MIGRATION.md as it is written; clients: the Java client and client-go, whose brokers are killed
 # and restarted. The last three need Java 17 and Maven for the stock jars. SEED chooses the faults, PORT is the first of fifty ports.
 # What failed is kept and named. Ends with "replication: N passed, M failed".
 set -uo pipefail
@@ -40,7 +40,7 @@ clients() {
 for part in $parts; do
   case $part in
     ours) play -pairs ours+ours -faults "$faults" ;;
-    mixed) play -pairs ours+stock,stock+ours -faults $((faults / 20 > 14 ? faults / 20 : 14)) -chapter 14 ;;
+    mixed) play -pairs ours+stock,stock+ours -faults $((faults / 20 > 12 ? faults / 20 : 12)) -chapter 12 ;;
     migration) play -scenes none -migration "$root/docs/MIGRATION.md" ;;
     clients) clients ;;
     *) die "no part named $part" ;;
