@@ -37,16 +37,22 @@ func TestStartOnATakenPort(t *testing.T) {
 	want(t, r.dial().call(sendTo("T", 0, "", "x")), 0, "")
 }
 
-// TestServedFromTheFirstMoment: a client that is there before the broker finds it whole. The race detector sees what was not set yet.
-func TestServedFromTheFirstMoment(t *testing.T) {
-	r := &rig{t: t, root: t.TempDir()}
-	r.startRoutes("127.0.0.1", 0)
+// freeAddr is an address that nobody listens on at the moment.
+func freeAddr(t *testing.T) string {
+	t.Helper()
 	free, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	addr := free.Addr().String()
-	_ = free.Close()
+	defer func() { _ = free.Close() }()
+	return free.Addr().String()
+}
+
+// TestServedFromTheFirstMoment: a client that is there before the broker finds it whole. The race detector sees what was not set yet.
+func TestServedFromTheFirstMoment(t *testing.T) {
+	r := &rig{t: t, root: t.TempDir()}
+	r.startRoutes("127.0.0.1", 0)
+	addr, forSlaves := freeAddr(t), freeAddr(t)
 	answered := make(chan error, 1)
 	go func() {
 		for deadline := time.Now().Add(patience); ; {
@@ -66,8 +72,30 @@ func TestServedFromTheFirstMoment(t *testing.T) {
 		}
 	}()
 	_, port, _ := net.SplitHostPort(addr)
-	r.startBroker("listenPort=" + port)
+	_, haPort, _ := net.SplitHostPort(forSlaves)
+	r.startBroker("listenPort="+port, "haListenPort="+haPort)
 	if err := <-answered; err != nil {
 		t.Fatal(err)
 	}
+}
+
+// TestStartWithoutThePortForSlaves: a master that cannot be copied does not run, and leaves its directory to the next one.
+func TestStartWithoutThePortForSlaves(t *testing.T) {
+	r := &rig{t: t, root: t.TempDir()}
+	r.startRoutes("127.0.0.1", 0)
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = taken.Close() }()
+	port := strconv.Itoa(taken.Addr().(*net.TCPAddr).Port)
+	b, err := New(Options{Config: r.config("haListenPort=" + port), Version: "test", Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Start(); err == nil || !strings.Contains(err.Error(), "haListenPort="+port) || !strings.Contains(err.Error(), "address already in use") {
+		t.Fatal(err)
+	}
+	r.startBroker()
+	want(t, r.dial().call(sendTo("T", 0, "", "x")), 0, "")
 }

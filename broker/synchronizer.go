@@ -278,8 +278,9 @@ func (s *synchronizer) progress(ctx context.Context) error {
 	return s.offer(ctx, offers[:min(len(offers), maxOffersRound)])
 }
 
-// offer tells the master of progress that it does not have, as a client commits. What it does not take stays here until it does.
+// offer tells the master of progress that it does not have, as a client commits. What it does not hear stays here until it does.
 func (s *synchronizer) offer(ctx context.Context, offers []meta.Offer) error {
+	taken := 0
 	for _, o := range offers {
 		cmd := remoting.NewRequest(remoting.CodeUpdateConsumerOffset)
 		cmd.Set("consumerGroup", o.Group)
@@ -287,12 +288,17 @@ func (s *synchronizer) offer(ctx context.Context, offers []meta.Offer) error {
 		cmd.Set("queueId", strconv.Itoa(int(o.Queue)))
 		cmd.Set("commitOffset", strconv.FormatInt(o.Offset, 10))
 		cmd.Set(peerKnownKey, strconv.FormatInt(o.Known, 10))
-		if _, err := s.client.Call(ctx, cmd); err != nil {
+		resp, err := s.client.Call(ctx, cmd)
+		if err != nil {
 			return fmt.Errorf("offer progress: %w", err)
 		}
+		if resp.Code == remoting.RespSuccess { // otherwise it does not know the group or the topic yet
+			s.b.offsets.Settled(o)
+			taken++
+		}
 	}
-	if len(offers) > 0 {
-		s.b.logger.Info("progress was offered to the master, which did not have it", "queues", len(offers))
+	if taken > 0 {
+		s.b.logger.Info("progress was offered to the master, which did not have it", "queues", taken)
 	}
 	return nil
 }

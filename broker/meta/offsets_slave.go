@@ -139,6 +139,16 @@ func (r *mirroring) keeps(q *progress, queue int32, ours, theirs int64, there, r
 	return theirs >= had // below: set back at the master
 }
 
+// Settled says that the master has answered an offer: it took it, or it knows better, and what it has then counts.
+func (o *Offsets) Settled(offer Offer) {
+	p := o.part(offer.Group)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if q := p.find([]byte(offer.Group), []byte(offer.Topic)); q != nil && q.committed[offer.Queue] == offer.Offset {
+		delete(q.local, offer.Queue)
+	}
+}
+
 // HasLocal says whether something was committed here that the master does not have yet.
 func (o *Offsets) HasLocal() (has bool) {
 	o.each(func(_, _ string, q *progress) { has = has || len(q.local) > 0 })

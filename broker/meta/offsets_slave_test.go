@@ -84,6 +84,14 @@ func endless([]byte, int32) int64 { return 1 << 40 }
 type pairOf struct {
 	m, s *side
 	ours bool
+	max  int64 // of the master's queues; 0: no bound
+}
+
+func (p *pairOf) highest([]byte, int32) int64 {
+	if p.max > 0 {
+		return p.max
+	}
+	return 1 << 40
 }
 
 // round is a look of the slave at its master.
@@ -91,10 +99,11 @@ func (p *pairOf) round(gone bool) (offers int) {
 	for _, o := range p.s.Mirror(p.m.doc(p.ours), gone) {
 		offers++
 		if p.ours {
-			p.m.Raise(o, endless)
+			p.m.Raise(o, p.highest)
 		} else {
 			p.m.Commit([]byte(o.Group), []byte(o.Topic), o.Queue, o.Offset)
 		}
+		p.s.Settled(o)
 	}
 	return offers
 }
@@ -103,7 +112,7 @@ func (p *pairOf) round(gone bool) (offers int) {
 func (p *pairOf) back(ask bool) {
 	p.m.boot()
 	if ask && p.ours {
-		p.m.TakeBack([]*OffsetsDoc{p.s.doc(true)}, endless)
+		p.m.TakeBack([]*OffsetsDoc{p.s.doc(true)}, p.highest)
 	}
 }
 
@@ -283,6 +292,27 @@ func TestOffsetsSurvive(t *testing.T) {
 			p.round(false)
 			p.back(true)
 			p.m.is("G", 10)
+		}},
+		{"the master's log has less than the slave saw consumed", true, false, func(t *testing.T, p *pairOf) {
+			p.max = 130
+			p.s.commit("G", 200)
+			if n := p.round(false); n != 1 {
+				t.Fatal("offers:", n)
+			}
+			if n := p.round(false); n != 0 {
+				t.Fatal("offered again:", n)
+			}
+			p.m.is("G", 130)
+			p.s.is("G", 130)
+		}},
+		{"what is committed while the master is told of something older", true, true, func(_ *testing.T, p *pairOf) {
+			p.s.commit("G", 200)
+			for _, o := range p.s.Mirror(p.m.doc(p.ours), false) {
+				p.s.commit("G", 210)
+				p.s.Settled(o)
+			}
+			p.round(false)
+			p.m.is("G", 210)
 		}},
 		{"a master on an empty disk", true, false, func(_ *testing.T, p *pairOf) {
 			p.m.disk = nil
