@@ -8,9 +8,9 @@ TAGGED  = $(sort $(dir $(shell grep -rl --include='*.go' '^//go:build.*uring' .)
 ON_DISK = go list -tags uring -f '{{.ImportPath}} {{join .Deps " "}} {{join .TestImports " "}} {{join .XTestImports " "}}' ./... | \
   grep -E 'ringmq/(store|store/disk|broker)( |$$)' | cut -d' ' -f1
 
-.PHONY: help build run test check fuzz crash powerloss interop versus ceiling scale soak clean
+.PHONY: help build run test check fuzz crash powerloss replication replication-bars interop versus ceiling scale soak clean
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 18
 
 build: ## bin/ringmq: one static binary with the io_uring engine
 	$(RELEASE) -o bin/ringmq ./cmd/ringmq
@@ -44,6 +44,14 @@ crash: build ## a real process killed at random moments, ROUNDS times; nothing a
 POWER_ROUNDS ?= 30
 powerloss: build ## power cuts on loop-mounted ext4 and xfs (needs root), POWER_ROUNDS per engine and file system
 	interop/powerloss/run.sh $(POWER_ROUNDS)
+
+replication: FAULTS ?= 500
+replication: PARTS ?= ours mixed migration clients
+replication: build ## a pair of brokers, ours and stock's, FAULTS times broken; nothing acknowledged may be lost (disks need root)
+	interop/replication/run.sh $(FAULTS) $(PARTS)
+
+replication-bars: build ## what a pair must reach, beside a stock pair and our single broker, as a Markdown table
+	interop/replication/bars.sh
 
 interop: build ## the stock Java client, client-go and mqadmin against bin/ringmq (Java 17, Maven)
 	interop/run.sh

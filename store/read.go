@@ -136,7 +136,9 @@ func (s *Store) Read(w *Want, dst []byte) ([]byte, Found, error) {
 func (r *reading) position() bool {
 	r.q = r.s.queues.Lookup(r.w.Topic, r.w.QueueID)
 	if r.q == nil {
-		r.f.Status, r.f.NextOffset = StatusNoMatchedLogicQueue, 0
+		if r.f.Status, r.f.NextOffset = StatusNoMatchedLogicQueue, 0; r.toCome() {
+			r.f.Status, r.f.NextOffset = StatusOffsetOverflowOne, r.w.Offset
+		}
 		return false
 	}
 	r.f.Min, r.f.Max = r.q.Min(), r.q.Max()
@@ -147,6 +149,9 @@ func (r *reading) bounded() bool {
 	f, w := &r.f, r.w
 	f.NextOffset = w.Offset
 	switch {
+	case w.Offset > f.Max && r.toCome():
+		f.Status = StatusOffsetOverflowOne
+		return false
 	case f.Max == 0:
 		f.Status, f.NextOffset = StatusNoMessageInQueue, 0
 		return false
@@ -166,6 +171,13 @@ func (r *reading) bounded() bool {
 	r.scan = max(scanBytes/record.QueueUnitBytes, int64(w.MaxMessages))
 	f.Status = StatusNoMatchedMessage
 	return true
+}
+
+// toCome says that the offset is no further than what was stored, which nobody may see yet: who has read up to there read a copy of it,
+// which need not wait for another, and is not to be sent back.
+func (r *reading) toCome() bool {
+	n := r.s.counters.find(r.w.Topic, r.w.QueueID)
+	return n != nil && r.w.Offset > 0 && r.w.Offset <= n.next.Load()
 }
 
 // look is how many entries may be taken next: where every entry is wanted, no more than the answer may have.

@@ -16,7 +16,12 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"ringmq/interop/rig"
 )
+
+// diskBytes is the size of a file system whose power is cut.
+const diskBytes = 2 << 30
 
 // mode is one configuration under test; it keeps one store directory over all its rounds.
 type mode struct {
@@ -85,13 +90,15 @@ func main() {
 			rng: rand.New(rand.NewSource(*seed + int64(i))), readyLimit: *readyLimit,
 		}
 		if *power != "" {
-			if t.power, err = plug(root, filepath.Base(t.dir), *power); err != nil {
+			if t.power, err = rig.Plug(root, filepath.Base(t.dir), *power, diskBytes); err != nil {
 				fatal(err)
 			}
 		}
 		good, bad := t.run(n)
 		if t.power != nil && !*keep {
-			t.power.unplug()
+			if err := t.power.Unplug(); err != nil {
+				fmt.Fprintln(os.Stderr, "crash:", err)
+			}
 		}
 		passed += good
 		failed += bad

@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"syscall"
 	"time"
+
+	"ringmq/interop/rig"
 )
 
 // process is one life of the broker.
@@ -64,7 +66,7 @@ func (t *trial) start() (*process, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	for {
-		if answered(ctx, t.addr()) {
+		if rig.Answered(ctx, t.addr()) {
 			break
 		}
 		if ctx.Err() != nil {

@@ -12,6 +12,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"ringmq/interop/rig"
 )
 
 const mainTopic = "CrashTopic"
@@ -31,7 +33,7 @@ type trial struct {
 	readyLimit time.Duration
 
 	dark  atomic.Bool // the power is being cut
-	power *disk       // nil: a kill, otherwise a power cut of that disk
+	power *rig.Disk   // nil: a kill, otherwise a power cut of that disk
 
 	port  int
 	lanes []*lane   // the main topic's queues, and one of a topic that the last round created by sending to it
@@ -95,13 +97,13 @@ func (t *trial) round(r int) error {
 	defer p.kill()
 	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
 	defer cancel()
-	c, err := dial(ctx, t.addr())
+	c, err := rig.Dial(ctx, t.addr())
 	if err != nil {
 		return err
 	}
 	defer c.Close()
 	if r == 0 {
-		if err := createTopic(ctx, c, mainTopic, t.queues); err != nil {
+		if err := rig.CreateTopic(ctx, c, mainTopic, t.queues); err != nil {
 			return err
 		}
 	}
@@ -138,7 +140,7 @@ func (t *trial) last() error {
 	defer p.kill()
 	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
 	defer cancel()
-	c, err := dial(ctx, t.addr())
+	c, err := rig.Dial(ctx, t.addr())
 	if err != nil {
 		return err
 	}
@@ -184,7 +186,7 @@ func (t *trial) load(p *process, moment <-chan time.Time, early <-chan struct{})
 		// What is acknowledged from here on was promised by a machine that had no power any more.
 		t.dark.Store(true)
 		defer t.dark.Store(false)
-		if err := t.power.cut(); err != nil {
+		if err := t.power.Cut(); err != nil {
 			return err
 		}
 	}
@@ -192,13 +194,13 @@ func (t *trial) load(p *process, moment <-chan time.Time, early <-chan struct{})
 	cancel()
 	all.Wait()
 	if t.power != nil {
-		return t.power.replug()
+		return t.power.Replug()
 	}
 	return nil
 }
 
 func (t *trial) produce(ctx context.Context, l *lane) {
-	c, err := dial(ctx, t.addr())
+	c, err := rig.Dial(ctx, t.addr())
 	if err != nil {
 		return
 	}
@@ -206,7 +208,7 @@ func (t *trial) produce(ctx context.Context, l *lane) {
 	for {
 		seq := l.next
 		l.next++
-		offset, log, err := send(ctx, c, l.topic, l.queue, body(l.queue, seq))
+		offset, log, err := rig.Send(ctx, c, "CrashProducer", l.topic, l.queue, body(l.queue, seq))
 		if err != nil {
 			return
 		}
@@ -223,7 +225,7 @@ func (t *trial) produce(ctx context.Context, l *lane) {
 // root is where the store lies: on the disk whose power is cut, or beside the log.
 func (t *trial) root() string {
 	if t.power != nil {
-		return t.power.mount
+		return t.power.Mount
 	}
 	return t.dir
 }

@@ -4,10 +4,12 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"ringmq/interop/rig"
 )
 
 // verifyAll holds everything that was acknowledged against what the broker has.
-func (t *trial) verifyAll(ctx context.Context, c caller, p *process) error {
+func (t *trial) verifyAll(ctx context.Context, c rig.Caller, p *process) error {
 	for _, l := range t.lanes {
 		for _, a := range l.acked {
 			t.highest = max(t.highest, a.log)
@@ -32,11 +34,11 @@ func (t *trial) verifyAll(ctx context.Context, c caller, p *process) error {
 }
 
 // verify reads the queue from where the last check ended and holds every acknowledgement against it.
-func (t *trial) verify(ctx context.Context, c caller, l *lane) error {
+func (t *trial) verify(ctx context.Context, c rig.Caller, l *lane) error {
 	if len(l.acked) == 0 && l.topic != mainTopic {
 		return nil // the topic may never have come to be
 	}
-	last, err := maxOffset(ctx, c, l.topic, l.queue)
+	last, err := rig.MaxOffset(ctx, c, l.topic, l.queue)
 	if err != nil {
 		return err
 	}
@@ -49,7 +51,7 @@ func (t *trial) verify(ctx context.Context, c caller, l *lane) error {
 	if err != nil {
 		return err
 	}
-	first, err := minOffset(ctx, c, l.topic, l.queue)
+	first, err := rig.MinOffset(ctx, c, l.topic, l.queue)
 	if err != nil {
 		return err
 	}
@@ -70,18 +72,19 @@ func (t *trial) verify(ctx context.Context, c caller, l *lane) error {
 }
 
 // read returns the numbers of the messages in the queue by their offsets, from where the last check ended or the queue begins.
-func (t *trial) read(ctx context.Context, c caller, l *lane, last int64) (map[int64]int64, error) {
+func (t *trial) read(ctx context.Context, c rig.Caller, l *lane, last int64) (map[int64]int64, error) {
 	found := map[int64]int64{}
 	next, err := t.begin(ctx, c, l, l.verified)
 	if err != nil {
 		return nil, err
 	}
 	for next < last {
-		got, after, err := pull(ctx, c, l.topic, l.queue, next)
+		pulled, err := rig.Pull(ctx, c, rig.PullRequest{Group: "CrashChecker", Topic: l.topic, Queue: l.queue, From: next})
 		if err != nil {
 			return nil, err
 		}
-		if len(got) == 0 || got[0].offset != next {
+		got := pulled.Messages
+		if len(got) == 0 || got[0].Offset != next {
 			moved, err := t.movedOn(ctx, c, l, next)
 			if err != nil {
 				return nil, err
@@ -92,39 +95,39 @@ func (t *trial) read(ctx context.Context, c caller, l *lane, last int64) (map[in
 			}
 		}
 		for _, m := range got {
-			if m.offset != next {
-				return nil, fmt.Errorf("queue offset %d follows %d: a gap", m.offset, next-1)
+			if m.Offset != next {
+				return nil, fmt.Errorf("queue offset %d follows %d: a gap", m.Offset, next-1)
 			}
-			seq, err := parseBody(m.body, l.queue)
+			seq, err := parseBody(m.Body, l.queue)
 			if err != nil {
-				return nil, fmt.Errorf("queue offset %d: %w", m.offset, err)
+				return nil, fmt.Errorf("queue offset %d: %w", m.Offset, err)
 			}
 			if seq < l.last {
-				return nil, fmt.Errorf("queue offset %d holds message %d behind %d", m.offset, seq, l.last)
+				return nil, fmt.Errorf("queue offset %d holds message %d behind %d", m.Offset, seq, l.last)
 			}
 			l.last = seq
-			found[m.offset] = seq
+			found[m.Offset] = seq
 			next++
 		}
 		if len(got) == 0 {
-			return nil, fmt.Errorf("nothing at queue offset %d of %d (next %d)", next, last, after)
+			return nil, fmt.Errorf("nothing at queue offset %d of %d (next %d)", next, last, pulled.Next)
 		}
 	}
 	return found, nil
 }
 
 // begin is the queue offset to read from: where segments are given up a queue may begin behind what was asked for.
-func (t *trial) begin(ctx context.Context, c caller, l *lane, from int64) (int64, error) {
+func (t *trial) begin(ctx context.Context, c rig.Caller, l *lane, from int64) (int64, error) {
 	if !t.mode.recycled {
 		return from, nil
 	}
-	first, err := minOffset(ctx, c, l.topic, l.queue)
+	first, err := rig.MinOffset(ctx, c, l.topic, l.queue)
 	return max(from, first), err
 }
 
 // movedOn is where the queue begins now if retention, which is at work beside the check, took what stood at an offset. The queues follow
 // the log a little later.
-func (t *trial) movedOn(ctx context.Context, c caller, l *lane, from int64) (first int64, err error) {
+func (t *trial) movedOn(ctx context.Context, c rig.Caller, l *lane, from int64) (first int64, err error) {
 	for end := time.Now().Add(time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 		if first, err = t.begin(ctx, c, l, from); err != nil || first > from || !t.mode.recycled {
 			break

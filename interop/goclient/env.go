@@ -24,6 +24,7 @@ const nextLook = 45 * time.Second
 type env struct {
 	namesrv string
 	broker  string
+	brokers string // all that a pair's topic is made on, separated by commas
 	control string
 	run     string
 }
@@ -36,19 +37,26 @@ func (e env) resolver() primitive.NsResolver {
 }
 
 func (e env) createTopic(topic string, queues int) error {
+	return e.createTopicOn(topic, queues, e.broker)
+}
+
+// createTopicOn makes a topic on several brokers. A slave's queues are those of its master, so only its name counts.
+func (e env) createTopicOn(topic string, queues int, brokers ...string) error {
 	a, err := admin.NewAdmin(admin.WithResolver(e.resolver()))
 	if err != nil {
 		return err
 	}
 	defer a.Close()
-	err = a.CreateTopic(context.Background(), admin.WithTopicCreate(topic), admin.WithBrokerAddrCreate(e.broker),
-		admin.WithReadQueueNums(queues), admin.WithWriteQueueNums(queues))
-	if err != nil {
-		return err
+	for _, addr := range brokers {
+		err := a.CreateTopic(context.Background(), admin.WithTopicCreate(topic), admin.WithBrokerAddrCreate(addr),
+			admin.WithReadQueueNums(queues), admin.WithWriteQueueNums(queues))
+		if err != nil {
+			return err
+		}
 	}
 	return until(5*time.Second, "route of "+topic, func() bool {
 		q, err := a.FetchPublishMessageQueues(context.Background(), topic)
-		return err == nil && len(q) == queues
+		return err == nil && len(q) >= queues
 	})
 }
 

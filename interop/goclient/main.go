@@ -61,6 +61,7 @@ func main() {
 	e := env{run: strconv.FormatInt(time.Now().UnixMilli()%1e8, 36)}
 	flag.StringVar(&e.namesrv, "namesrv", "127.0.0.1:9876", "name server")
 	flag.StringVar(&e.broker, "broker", "127.0.0.1:10911", "broker")
+	flag.StringVar(&e.brokers, "pair", "", "brokers of a pair and another one, separated by commas: run only pair-life, with this pair's control program")
 	flag.StringVar(&e.control, "control", "", "program that starts the broker again: in order (restart) or after a kill (kill)")
 	mode := flag.String("member", "", "be a member of a group: concurrent or orderly")
 	group := flag.String("group", "", "group of the member")
@@ -78,6 +79,10 @@ func main() {
 		return
 	}
 	s := &score{only: flag.Args()}
+	if e.brokers != "" {
+		s.run(e, testCase{"pair-life", 6 * time.Minute, pairLife})
+		s.end()
+	}
 	var all sync.WaitGroup
 	for _, c := range together {
 		all.Go(func() { s.run(e, c) })
@@ -88,10 +93,16 @@ func main() {
 			s.run(e, c)
 		}
 	}
+	s.end()
+}
+
+// end prints the sum and ends the program.
+func (s *score) end() {
 	fmt.Printf("%d passed, %d failed\n", s.passed, s.failed)
 	if s.failed > 0 || s.passed == 0 {
 		os.Exit(1)
 	}
+	os.Exit(0)
 }
 
 // score runs cases, all or those that were named, and counts them.

@@ -1,0 +1,255 @@
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
+import org.apache.rocketmq.client.consumer.DefaultMQPushConsumer;
+import org.apache.rocketmq.client.consumer.listener.ConsumeConcurrentlyStatus;
+import org.apache.rocketmq.client.consumer.listener.MessageListenerConcurrently;
+import org.apache.rocketmq.client.producer.DefaultMQProducer;
+import org.apache.rocketmq.client.producer.SendResult;
+import org.apache.rocketmq.client.producer.SendStatus;
+import org.apache.rocketmq.common.TopicConfig;
+import org.apache.rocketmq.common.message.MessageExt;
+import org.apache.rocketmq.tools.admin.DefaultMQAdminExt;
+
+/**
+ * PairLife drives stock clients against two brokers, broker-a with a slave and broker-b without, while the control program kills and
+ * restarts them. Each phase prints a PASS or FAIL line; the last line is "N passed, N failed".
+ *
+ * Addresses: -Dnamesrv, -Dbrokers (all that get the topic, separated by commas), -Dcontrol.
+ */
+public final class PairLife {
+    private static final int POLL_MILLIS = 1000;
+    /** A client may wait 3 s behind an exception and its poll of the route on top; a stock broker's start is slow. */
+    private static final long MOVE_MILLIS = 15_000;
+    private static final long START_MILLIS = 60_000;
+
+    private final Env env = new Env("pair-life");
+    private final AtomicBoolean stop = new AtomicBoolean();
+    private final AtomicInteger serial = new AtomicInteger();
+    private final Map<String, String> acked = new ConcurrentHashMap<>(); // body to broker name
+    private final Map<String, AtomicInteger> sent = new ConcurrentHashMap<>(); // by broker name
+    private final Map<String, AtomicInteger> got = new ConcurrentHashMap<>();
+    private final Map<String, AtomicInteger> unsafe = new ConcurrentHashMap<>(); // other send statuses and failures
+    private final Set<String> delivered = ConcurrentHashMap.newKeySet();
+    private final Gap sendGap = new Gap();
+    private final Gap deliveryGap = new Gap();
+    private final List<Thread> producers = new ArrayList<>();
+    private DefaultMQPushConsumer consumer;
+    private int passed;
+    private int failed;
+
+    /** The longest time between two events since reset. */
+    private static final class Gap {
+        private long last = System.nanoTime();
+        private long longest;
+
+        synchronized void event() {
+            long now = System.nanoTime();
+            longest = Math.max(longest, now - last);
+            last = now;
+        }
+
+        synchronized void reset() {
+            last = System.nanoTime();
+            longest = 0;
+        }
+
+        synchronized long millis() {
+            return Math.max(longest, System.nanoTime() - last) / 1_000_000;
+        }
+    }
+
+    private interface Phase {
+        String run() throws Exception;
+    }
+
+    private boolean phase(String name, Phase p) {
+        try {
+            System.out.printf("PASS %s (%s)%n", name, p.run());
+            passed++;
+            return true;
+        } catch (Throwable e) {
+            System.out.printf("FAIL %s: %s; sent %s, delivered %s, other answers %s%n", name, e, sent, got, unsafe);
+            e.printStackTrace();
+            failed++;
+            return false;
+        }
+    }
+
+    private int count(Map<String, AtomicInteger> m, String broker) {
+        AtomicInteger n = m.get(broker);
+        return n == null ? 0 : n.get();
+    }
+
+    private static void add(Map<String, AtomicInteger> m, String key) {
+        m.computeIfAbsent(key, k -> new AtomicInteger()).incrementAndGet();
+    }
+
+    private void start() throws Exception {
+        DefaultMQAdminExt admin = env.admin();
+        for (String addr : System.getProperty("brokers").split(",")) {
+            TopicConfig config = new TopicConfig(env.topic);
+            config.setReadQueueNums(4);
+            config.setWriteQueueNums(4);
+            admin.createAndUpdateTopicConfig(addr, config);
+        }
+        Env.until(START_MILLIS, "two brokers in the route", () -> {
+            try {
+                return admin.examineTopicRouteInfo(env.topic).getQueueDatas().size() == 2;
+            } catch (Exception e) {
+                return false;
+            }
+        });
+        consumer = env.push(env.group, env.topic, "*");
+        consumer.setPollNameServerInterval(POLL_MILLIS);
+        consumer.setHeartbeatBrokerInterval(POLL_MILLIS);
+        consumer.registerMessageListener((MessageListenerConcurrently) (msgs, context) -> {
+            for (MessageExt m : msgs) {
+                delivered.add(Env.body(m));
+                add(got, m.getBrokerName());
+                deliveryGap.event();
+            }
+            return ConsumeConcurrentlyStatus.CONSUME_SUCCESS;
+        });
+        consumer.start();
+        for (int i = 0; i < 4; i++) {
+            DefaultMQProducer p = new DefaultMQProducer("P-" + env.name + i);
+            p.setNamesrvAddr(Env.NAMESRV);
+            p.setInstanceName("p-" + env.name + i);
+            p.setPollNameServerInterval(POLL_MILLIS);
+            p.setHeartbeatBrokerInterval(POLL_MILLIS);
+            p.setSendMsgTimeout(4_000);
+            p.setRetryTimesWhenSendFailed(3);
+            p.setRetryAnotherBrokerWhenNotStoreOK(true);
+            p.start();
+            env.keep(p::shutdown);
+            Thread t = new Thread(() -> produce(p), "producer-" + i);
+            producers.add(t);
+            t.start();
+        }
+    }
+
+    private void produce(DefaultMQProducer p) {
+        while (!stop.get()) {
+            String body = "pair " + serial.incrementAndGet();
+            try {
+                SendResult r = p.send(Env.message(env.topic, "T", body.replace(' ', '-'), body));
+                if (r.getSendStatus() == SendStatus.SEND_OK) {
+                    acked.put(body, r.getMessageQueue().getBrokerName());
+                    add(sent, r.getMessageQueue().getBrokerName());
+                    sendGap.event();
+                } else {
+                    add(unsafe, r.getSendStatus().toString());
+                }
+                Thread.sleep(10);
+            } catch (InterruptedException e) {
+                return;
+            } catch (Exception e) {
+                add(unsafe, e.getClass().getSimpleName());
+            }
+        }
+    }
+
+    /** Both brokers get and give messages. */
+    private String flows(long limit) throws Exception {
+        Map<String, Integer> before = new HashMap<>();
+        for (String b : List.of("broker-a", "broker-b")) {
+            before.put("sent " + b, count(sent, b));
+            before.put("got " + b, count(got, b));
+        }
+        long from = System.nanoTime();
+        for (String b : List.of("broker-a", "broker-b")) {
+            Env.until(limit, "10 sends to " + b, () -> count(sent, b) >= before.get("sent " + b) + 10);
+            Env.until(limit, "10 deliveries of " + b, () -> count(got, b) >= before.get("got " + b) + 10);
+        }
+        return (System.nanoTime() - from) / 1_000_000 + " ms";
+    }
+
+    /** What a master that dies had taken is delivered by its slave, and sends go to the other broker. */
+    private String masterGone() throws Exception {
+        consumer.suspend();
+        int before = count(sent, "broker-a");
+        Env.until(MOVE_MILLIS, "50 sends to broker-a that nobody reads", () -> count(sent, "broker-a") >= before + 50);
+        Env.control("kill-master");
+        long killed = System.nanoTime();
+        sendGap.reset();
+        List<String> waiting = new ArrayList<>();
+        acked.forEach((body, broker) -> {
+            if (broker.equals("broker-a") && !delivered.contains(body)) {
+                waiting.add(body);
+            }
+        });
+        Env.check(waiting.size() >= 20, "only " + waiting.size() + " messages of broker-a are left to deliver");
+        consumer.resume();
+        Env.until(MOVE_MILLIS, waiting.size() + " messages of broker-a from its slave", () -> delivered.containsAll(waiting));
+        long moved = (System.nanoTime() - killed) / 1_000_000;
+        int toB = count(sent, "broker-b");
+        Env.until(MOVE_MILLIS, "sends to broker-b", () -> count(sent, "broker-b") >= toB + 50);
+        Env.check(sendGap.millis() < MOVE_MILLIS, "no send succeeded for " + sendGap.millis() + " ms");
+        return waiting.size() + " messages from the slave " + moved + " ms after the kill, sends interrupted for " + sendGap.millis() + " ms";
+    }
+
+    private String masterBack() throws Exception {
+        Env.control("start-master");
+        return "sends and deliveries of both brokers after " + flows(START_MILLIS);
+    }
+
+    /** Every broker of the pair ends in order and comes back, while all go on. */
+    private String rolling() throws Exception {
+        StringBuilder text = new StringBuilder();
+        for (String word : List.of("restart-slave", "restart-master")) {
+            deliveryGap.reset();
+            sendGap.reset();
+            Env.control(word);
+            flows(START_MILLIS);
+            Env.check(deliveryGap.millis() < MOVE_MILLIS, word + ": nothing was delivered for " + deliveryGap.millis() + " ms");
+            Env.check(sendGap.millis() < MOVE_MILLIS, word + ": no send succeeded for " + sendGap.millis() + " ms");
+            text.append(word).append(": deliveries stood still for ").append(deliveryGap.millis()).append(" ms, sends for ").append(sendGap.millis()).append(" ms; ");
+        }
+        return text.toString();
+    }
+
+    private String nothingLost() throws Exception {
+        stop.set(true);
+        for (Thread t : producers) {
+            t.join();
+        }
+        AtomicLong missing = new AtomicLong();
+        try {
+            Env.until(Env.NEXT_LOOK_MILLIS, "every acknowledged message", () -> {
+                missing.set(acked.keySet().stream().filter(b -> !delivered.contains(b)).count());
+                return missing.get() == 0;
+            });
+        } catch (AssertionError e) {
+            throw new AssertionError(missing + " of " + acked.size() + " acknowledged messages were not delivered");
+        }
+        return acked.size() + " acknowledged, " + delivered.size() + " delivered, other answers " + unsafe;
+    }
+
+    private void run() throws Exception {
+        start();
+        boolean on = phase("life/java-both-serve", () -> flows(START_MILLIS));
+        on = on && phase("life/java-master-killed", this::masterGone);
+        on = on && phase("life/java-master-back", this::masterBack);
+        on = on && phase("life/java-rolling-restart", this::rolling);
+        if (on) {
+            phase("life/java-nothing-lost", this::nothingLost);
+        }
+        System.out.printf("%d passed, %d failed%n", passed, failed);
+        stop.set(true);
+    }
+
+    public static void main(String[] args) throws Exception {
+        PairLife life = new PairLife();
+        try (Env e = life.env) {
+            life.run();
+        }
+        System.exit(life.failed == 0 && life.passed > 0 ? 0 : 1);
+    }
+}

@@ -1,0 +1,119 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"ringmq/interop/rig"
+	"ringmq/netpoll/remoting"
+)
+
+// measured is what `ringmq bench produce` says of one run.
+type measured struct {
+	PerSecond float64
+	Latency   struct{ P99 float64 } // ms
+	Errors    map[string]int64
+}
+
+// produce loads a broker with the project's own generator and returns its report.
+func (s *stage) produce(addr string, flags ...string) (measured, error) {
+	var m measured
+	out := filepath.Join(s.work, "bench.json")
+	cmd := exec.Command(s.bin, append([]string{"bench", "produce", "-b", addr, "--json", out}, flags...)...)
+	if text, err := cmd.CombinedOutput(); err != nil {
+		return m, fmt.Errorf("bench produce: %w: %s", err, text)
+	}
+	text, err := os.ReadFile(out)
+	if err != nil {
+		return m, err
+	}
+	return m, json.Unmarshal(text, &m)
+}
+
+// logEnd is how far a broker says its log reaches. A stock broker cannot say it in the first seconds.
+func (n *node) logEnd() (end int64, err error) {
+	for limit := time.Now().Add(30 * time.Second); time.Now().Before(limit); time.Sleep(100 * time.Millisecond) {
+		if end, err = n.askLogEnd(); err == nil {
+			break
+		}
+	}
+	return end, err
+}
+
+func (n *node) askLogEnd() (int64, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	c, err := rig.Dial(ctx, n.addr())
+	if err != nil {
+		return 0, err
+	}
+	defer c.Close()
+	resp, err := rig.Expect(rig.Call(ctx, c, remoting.CodeGetBrokerRuntimeInfo, nil))
+	if err != nil {
+		return 0, err
+	}
+	var info struct {
+		Table map[string]string `json:"table"`
+	}
+	if err := json.Unmarshal(resp.Body, &info); err != nil {
+		return 0, err
+	}
+	return strconv.ParseInt(info.Table["commitLogMaxOffset"], 10, 64)
+}
+
+// reach waits until a broker's log has got to an offset.
+func (n *node) reach(offset int64, limit time.Duration) error {
+	for end := time.Now().Add(limit); ; time.Sleep(5 * time.Millisecond) {
+		have, err := n.askLogEnd()
+		if err == nil && have >= offset {
+			return nil
+		}
+		if time.Now().After(end) {
+			return fmt.Errorf("the %s's log has got to %d of %d after %s: %v", n.name, have, offset, limit, err)
+		}
+	}
+}
+
+// fill writes to a broker until its log has at least so many bytes.
+func (n *node) fill(bytes int64) error {
+	for {
+		have, err := n.logEnd()
+		if err != nil || have >= bytes {
+			return err
+		}
+		// In small portions, so as not to write much more.
+		if _, err := n.stage.produce(n.addr(), "--topic", "Fill", "--size", "4096", "--connections", "4", "--window", "64", "--warm-up", "0s", "--duration", "500ms"); err != nil {
+			return err
+		}
+	}
+}
+
+// cpu is the processor time a process has taken.
+func (p *process) cpu() (time.Duration, error) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.pid()))
+	if err != nil {
+		return 0, err
+	}
+	const ticks = 100 // USER_HZ, the same on every Linux that Go runs on
+	fields := strings.Fields(string(text[strings.LastIndexByte(string(text), ')')+1:]))
+	user, err := strconv.ParseInt(fields[11], 10, 64)
+	if err != nil {
+		return 0, err
+	}
+	system, err := strconv.ParseInt(fields[12], 10, 64)
+	return time.Duration(user+system) * time.Second / ticks, err
+}
+
+// median of some figures.
+func median(list []float64) float64 {
+	sorted := slices.Sorted(slices.Values(list))
+	return sorted[len(sorted)/2]
+}

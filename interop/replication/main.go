@@ -1,0 +1,172 @@
+// Command replication shows that a master and its slave keep what they promise: under SYNC_MASTER and SYNC_FLUSH with two copies asked
+// for, what was acknowledged is in both logs, whatever happens to either broker, its disk or the link between them, and it is in the
+// slave's log alone when the master's is thrown away. Each broker of a pair is ours or stock: what a scene asks of ours that stock
+// does not do is said beside it.
+//
+// Producers send numbered messages, a reader follows the queues wherever the brokers and the route send it. At rest both logs are
+// read from their files and held against what producers were told and what the reader saw. It ends with "replication: N passed, M failed".
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"math/rand"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"time"
+)
+
+func main() {
+	s := &stage{}
+	home, _ := os.UserHomeDir()
+	flag.StringVar(&s.bin, "bin", "bin/ringmq", "binary under test")
+	flag.StringVar(&s.rmq, "rmq", "interop/stock/rmq", "program that runs the reference broker")
+	flag.StringVar(&s.jars, "jars", filepath.Join(home, ".cache", "stock-rmq"), "where its jars are")
+	flag.StringVar(&s.nsMaker, "namesrv", ours, "whose name server: ours or stock")
+	flag.IntVar(&s.base, "port", 24400, "first of fifty ports")
+	flag.Int64Var(&s.segment, "segment", 512<<10, "bytes of a segment")
+	flag.IntVar(&s.rate, "rate", 2000, "messages per second")
+	flag.BoolVar(&s.disks, "disks", os.Getuid() == 0, "stores on file systems of their own, which can be filled and made to fail (needs root)")
+	pairs := flag.String("pairs", "ours+ours", "master+slave, several separated by commas: each ours or stock")
+	document := flag.String("migration", "", "run the commands of this document as well: docs/MIGRATION.md")
+	var clients []string
+	flag.Func("clients", "a `command` that drives clients against a pair; may be given several times (see life.go)", func(c string) error {
+		clients = append(clients, c)
+		return nil
+	})
+	only := flag.String("scenes", ".", "regular expression of the scenes to run")
+	kinds := flag.String("kinds", ".", "regular expression of the faults to inject")
+	count := flag.Int("faults", 30, "faults to inject in all, on each pair")
+	chapter := flag.Int("chapter", 50, "faults on the same stores")
+	seed := flag.Int64("seed", time.Now().UnixNano()%1_000_000, "seed of the faults and their moments")
+	measure := flag.String("bars", "", "measure instead: throughput, cpu, catchup, or several of them (see bars.sh)")
+	b := &bars{stage: s}
+	flag.StringVar(&b.copier, "copier", "", "with -bars: our binary, built to copy what it replicates through user space")
+	flag.IntVar(&b.rounds, "rounds", 3, "with -bars: how often everything is measured")
+	flag.IntVar(&b.seconds, "seconds", 10, "with -bars: how long a load lasts")
+	flag.IntVar(&b.gib, "gib", 8, "with -bars: GiB that an empty slave catches up with")
+	keep := flag.Bool("keep", false, "keep what failed scenes leave")
+	flag.Parse()
+
+	work, err := os.MkdirTemp("", "ringmq-replication-")
+	if err != nil {
+		fatal(err)
+	}
+	s.work = work
+	s.sweepWhenTold()
+	defer s.sweep()
+	for _, path := range []*string{&s.bin, &s.rmq} {
+		if *path, err = filepath.Abs(*path); err != nil {
+			fatal(err)
+		}
+	}
+	wanted, err := regexp.Compile(*only)
+	if err != nil {
+		fatal(err)
+	}
+	kind, err := regexp.Compile(*kinds)
+	if err != nil {
+		fatal(err)
+	}
+	if *measure != "" {
+		b.main(*measure)
+		return
+	}
+	fmt.Printf("replication: seed %d, stores under %s\n", *seed, work)
+	t := &tally{keep: *keep}
+	if *document != "" {
+		t.play(s, "migration", stock, stock, migration(*document))
+	}
+	for _, name := range strings.Split(*pairs, ",") {
+		t.pair(s, name, program{wanted, kind, clients, *count, *chapter, *seed})
+	}
+	if !*keep || t.failed == 0 {
+		_ = os.RemoveAll(work)
+	}
+	fmt.Printf("replication: %d passed, %d failed\n", t.passed, t.failed)
+	if t.failed > 0 || t.passed == 0 {
+		os.Exit(1)
+	}
+}
+
+// program is what is played with each pair.
+type program struct {
+	scenes, kinds  *regexp.Regexp
+	clients        []string
+	count, chapter int // faults, in all and on the same stores
+	seed           int64
+}
+
+// pair plays everything with one kind of pair, master+slave.
+func (t *tally) pair(s *stage, name string, what program) {
+	master, slave, ok := strings.Cut(name, "+")
+	if !ok {
+		fatal(fmt.Errorf("-pairs %s is not master+slave", name))
+	}
+	for _, sc := range scenes {
+		if what.scenes.MatchString(sc.name) {
+			t.play(s, name+"/"+sc.name, master, slave, sc.run)
+		}
+	}
+	for _, command := range what.clients {
+		t.play(s, name+"/clients", master, slave, t.life(command))
+	}
+	mine := 0
+	if master == ours {
+		mine |= onMaster
+	}
+	if slave == ours {
+		mine |= onSlave
+	}
+	for left, n := what.count, 1; left > 0 && what.scenes.MatchString("faults"); left, n = left-what.chapter, n+1 {
+		d := newDeck(rand.New(rand.NewSource(what.seed+int64(n))), s.disks, mine, what.kinds.MatchString)
+		many := min(left, what.chapter)
+		t.play(s, fmt.Sprintf("%s/faults-%d", name, n), master, slave, func(p *pair) (string, error) {
+			if err := p.start(); err != nil {
+				return "", err
+			}
+			st := &storm{pair: p, deck: d, count: many, kinds: map[string]int{}}
+			err := st.run()
+			return st.String(), err
+		})
+	}
+}
+
+// tally counts scenes.
+type tally struct {
+	passed, failed int
+	keep           bool
+}
+
+// play runs one scene on a pair of its own.
+func (t *tally) play(s *stage, name, master, slave string, run func(*pair) (string, error)) {
+	began := time.Now()
+	p, err := s.newPair(name, master, slave)
+	text := ""
+	if err == nil {
+		text, err = run(p)
+		p.rest()
+		if err != nil && t.keep {
+			err = errors.Join(err, p.keep())
+		}
+		if endErr := p.end(); err == nil {
+			err = endErr
+		}
+	}
+	took := time.Since(began).Seconds()
+	if err != nil {
+		t.failed++
+		fmt.Printf("FAIL %s: %s (%s; %.0f s)\n", name, strings.ReplaceAll(err.Error(), "\n", "; "), text, took)
+		return
+	}
+	t.passed++
+	fmt.Printf("PASS %s (%s; %.0f s)\n", name, text, took)
+}
+
+func fatal(err error) {
+	fmt.Fprintln(os.Stderr, "replication:", err)
+	os.Exit(1)
+}

@@ -1,0 +1,72 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"time"
+
+	"ringmq/interop/rig"
+	"ringmq/netpoll/remoting"
+)
+
+// metadata: a topic, a group and its progress that were made on the master are on the slave a little later: with stock a little over a
+// minute.
+func metadata(p *pair) (string, error) {
+	const extra, group = "PairExtra", "PairGroup"
+	if err := p.start(); err != nil {
+		return "", err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	defer cancel()
+	m, err := rig.Dial(ctx, p.master.addr())
+	if err != nil {
+		return "", err
+	}
+	defer m.Close()
+	if err := rig.CreateTopic(ctx, m, extra, 3); err != nil {
+		return "", err
+	}
+	req := remoting.NewRequest(remoting.CodeUpdateAndCreateSubscriptiongroup)
+	req.Body = []byte(`{"groupName":"` + group + `","retryMaxTimes":7}`)
+	if _, err := rig.Expect(m.Call(ctx, req)); err != nil {
+		return "", fmt.Errorf("group: %w", err)
+	}
+	if _, err := rig.Expect(rig.Call(ctx, m, remoting.CodeUpdateConsumerOffset, map[string]string{
+		"consumerGroup": group, "topic": extra, "queueId": "2", "commitOffset": "41"})); err != nil {
+		return "", fmt.Errorf("progress: %w", err)
+	}
+	began := time.Now()
+	s, err := rig.Dial(ctx, p.slave.addr())
+	if err != nil {
+		return "", err
+	}
+	defer s.Close()
+	text := ""
+	for _, want := range []struct {
+		what string
+		code int32
+		body []string
+	}{
+		{"topic", remoting.CodeGetAllTopicConfig, []string{`"` + extra + `"`}},
+		{"group", remoting.CodeGetAllSubscriptiongroupConfig, []string{`"` + group + `"`, `"retryMaxTimes":7`}},
+		{"progress", remoting.CodeGetAllConsumerOffset, []string{`"` + extra + "@" + group + `"`, `2:41`}},
+	} {
+		for missing := "everything"; missing != ""; time.Sleep(100 * time.Millisecond) {
+			resp, err := rig.Expect(rig.Call(ctx, s, want.code, nil))
+			if err != nil {
+				return "", fmt.Errorf("%s of the master is not on the slave after %.0f s, %s is missing: %w", want.what, time.Since(began).Seconds(), missing, err)
+			}
+			// Some write the numbers of queues in quotes.
+			body := bytes.ReplaceAll(resp.Body, []byte(`"2":41`), []byte("2:41"))
+			missing = ""
+			for _, part := range want.body {
+				if !bytes.Contains(body, []byte(part)) {
+					missing = part
+				}
+			}
+		}
+		text += fmt.Sprintf("%s after %.1f s, ", want.what, time.Since(began).Seconds())
+	}
+	return text[:len(text)-2], nil
+}

@@ -1,0 +1,108 @@
+package main
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+)
+
+// storm is a number of faults on one pair under load.
+type storm struct {
+	*pair
+	deck  *deck
+	count int
+	took  []time.Duration // from healing to the next acknowledgement
+	done  int
+	kinds map[string]int
+}
+
+// run injects faults, one or two at a time, and checks after each.
+func (s *storm) run() error {
+	s.pair.run()
+	defer s.rest()
+	if _, err := s.recovered(); err != nil {
+		return err
+	}
+	for s.done < s.count {
+		time.Sleep(time.Duration(200+s.deck.rng.Intn(500)) * time.Millisecond)
+		now := []fault{s.deck.next()}
+		if s.done+1 < s.count && s.deck.rng.Intn(4) == 0 {
+			if f, ok := s.deck.beside(now[0]); ok {
+				now = append(now, f)
+			}
+		}
+		if err := s.round(now); err != nil {
+			return fmt.Errorf("fault %d, %s: %w", s.done+1, names(now), err)
+		}
+		s.done += len(now)
+		for _, f := range now {
+			s.kinds[f.name]++
+		}
+	}
+	return nil
+}
+
+func (s *storm) round(now []fault) error {
+	longer := time.Duration(0)
+	if s.deck.rng.Intn(10) == 0 {
+		longer = 5 * time.Second // beyond what either side waits for the other
+	}
+	for _, f := range now {
+		if err := f.inject(s.pair); err != nil {
+			return err
+		}
+		longer = max(longer, f.longer)
+		if len(now) > 1 {
+			time.Sleep(time.Duration(s.deck.rng.Intn(300)) * time.Millisecond)
+		}
+	}
+	time.Sleep(longer + time.Duration(200+s.deck.rng.Intn(1800))*time.Millisecond)
+	for _, f := range now {
+		if err := f.heal(s.pair); err != nil {
+			return err
+		}
+	}
+	for _, n := range []*node{s.master, s.slave} {
+		if err := n.alive(); err != nil {
+			return err
+		}
+	}
+	if slices.ContainsFunc(now, func(f fault) bool { return f.topics }) {
+		if err := s.prime(); err != nil {
+			return err
+		}
+	}
+	took, err := s.recovered()
+	if err != nil {
+		return err
+	}
+	s.took = append(s.took, took)
+	return s.check()
+}
+
+// String is for the line of the scene.
+func (s *storm) String() string {
+	slices.Sort(s.took)
+	var kinds []string
+	for _, k := range slices.Sorted(maps.Keys(s.kinds)) {
+		kinds = append(kinds, fmt.Sprintf("%s %d", k, s.kinds[k]))
+	}
+	text := fmt.Sprintf("%d faults: %s; %s", s.done, strings.Join(kinds, ", "), s.history)
+	if n := len(s.took); n > 0 {
+		text += fmt.Sprintf(", acknowledged again after median %.1f s, longest %.1f s", s.took[n/2].Seconds(), s.took[n-1].Seconds())
+	}
+	if s.reader.moved > 0 {
+		text += fmt.Sprintf(", the reader was sent back %d times", s.reader.moved)
+	}
+	return text
+}
+
+func names(list []fault) string {
+	var words []string
+	for _, f := range list {
+		words = append(words, f.name)
+	}
+	return strings.Join(words, " and ")
+}
