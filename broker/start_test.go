@@ -13,12 +13,7 @@ import (
 func TestStartOnATakenPort(t *testing.T) {
 	r := &rig{t: t, root: t.TempDir()}
 	r.startRoutes("127.0.0.1", 0)
-	taken, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = taken.Close() }()
-	port := strconv.Itoa(taken.Addr().(*net.TCPAddr).Port)
+	port := takenPort(t)
 	b, err := New(Options{Config: r.config("listenPort=" + port), Version: "test", Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
@@ -35,6 +30,17 @@ func TestStartOnATakenPort(t *testing.T) {
 	}
 	r.startBroker() // the lock of the directory was given back
 	want(t, r.dial().call(sendTo("T", 0, "", "x")), 0, "")
+}
+
+// takenPort is a port that somebody listens on until the test ends.
+func takenPort(t *testing.T) string {
+	t.Helper()
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = taken.Close() })
+	return strconv.Itoa(taken.Addr().(*net.TCPAddr).Port)
 }
 
 // freeAddr is an address that nobody listens on at the moment.
@@ -83,12 +89,7 @@ func TestServedFromTheFirstMoment(t *testing.T) {
 func TestStartWithoutThePortForSlaves(t *testing.T) {
 	r := &rig{t: t, root: t.TempDir()}
 	r.startRoutes("127.0.0.1", 0)
-	taken, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = taken.Close() }()
-	port := strconv.Itoa(taken.Addr().(*net.TCPAddr).Port)
+	port := takenPort(t)
 	b, err := New(Options{Config: r.config("haListenPort=" + port), Version: "test", Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)

@@ -63,9 +63,9 @@ func Apply(t Tree, undoFile string, p Plan) (Result, error) {
 	if err != nil {
 		return res, err
 	}
-	todo := rehearse(t, p.Writes, &res)
+	changes := rehearse(t, p.Writes, &res)
 	files := readKept(t, p.Files, &res)
-	if len(todo) == 0 && len(files) == 0 {
+	if len(changes) == 0 && len(files) == 0 {
 		return res, nil
 	}
 	made := missingDirs(t, undoFile)
@@ -83,13 +83,13 @@ func Apply(t Tree, undoFile string, p Plan) (Result, error) {
 		r.Dirs = append(r.Dirs, d)
 	}
 	next := *r
-	next.Writes = noteWrites(r.Writes, todo)
+	next.Writes = noteWrites(r.Writes, changes)
 	next.Files = noteFiles(r.Files, files)
 	if err := next.save(t, undoFile); err != nil {
 		return res, errors.Join(fmt.Errorf("nothing was changed, what is there could not be noted: %w", err), r.removeIfEmpty(t, undoFile))
 	}
 	failed := map[string]bool{}
-	for _, w := range todo {
+	for _, w := range changes {
 		if !w.apply(t, &res) {
 			failed[w.File] = true
 		}
@@ -111,7 +111,7 @@ func Apply(t Tree, undoFile string, p Plan) (Result, error) {
 
 // rehearse leaves of the writes those that change something and can be taken back.
 func rehearse(t Tree, all []Write, res *Result) []written {
-	var todo []written
+	var changes []written
 	for _, w := range all {
 		now, err := value(t, w.File)
 		if err != nil {
@@ -132,9 +132,9 @@ func rehearse(t Tree, all []Write, res *Result) []written {
 			res.refuse("%s is left alone, since what it says now could not be written back: %v", w.File, err)
 			continue
 		}
-		todo = append(todo, one)
+		changes = append(changes, one)
 	}
-	return todo
+	return changes
 }
 
 func (w *written) rehearse(t Tree) error {

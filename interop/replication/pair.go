@@ -174,6 +174,16 @@ func (p *pair) run() {
 	p.load.Go(func() { p.reader.run(ctx) })
 }
 
+// underLoad starts the pair, and sending and reading, and waits for the first acknowledgement. rest ends the load, whatever is returned.
+func (p *pair) underLoad() error {
+	if err := p.start(); err != nil {
+		return err
+	}
+	p.run()
+	_, err := p.recovered()
+	return err
+}
+
 // rest ends sending and reading.
 func (p *pair) rest() {
 	if p.stop != nil {

@@ -59,12 +59,8 @@ func withoutSlave(p *pair) (string, error) {
 	if p.master.maker == ours {
 		p.master.unset("inSyncReplicas") // SYNC_MASTER alone means two copies
 	}
-	if err := p.start(); err != nil {
-		return "", err
-	}
-	p.run()
 	defer p.rest()
-	if _, err := p.recovered(); err != nil {
+	if err := p.underLoad(); err != nil {
 		return "", err
 	}
 	p.link.set(linkState{muted: [2]bool{true, true}})
@@ -184,12 +180,8 @@ func (p *pair) allRead() error {
 
 // restarts: both brokers are restarted in order, one after the other, under load.
 func restarts(p *pair) (string, error) {
-	if err := p.start(); err != nil {
-		return "", err
-	}
-	p.run()
 	defer p.rest()
-	if _, err := p.recovered(); err != nil {
+	if err := p.underLoad(); err != nil {
 		return "", err
 	}
 	var down []time.Duration
@@ -214,12 +206,8 @@ func restarts(p *pair) (string, error) {
 // noticesLoss: a pair that is told to promise what it cannot keep must be found out, or none of the other scenes shows anything.
 func noticesLoss(p *pair) (string, error) {
 	p.master.set("inSyncReplicas", "1")
-	if err := p.start(); err != nil {
-		return "", err
-	}
-	p.run()
 	defer p.rest()
-	if _, err := p.recovered(); err != nil {
+	if err := p.underLoad(); err != nil {
 		return "", err
 	}
 	p.link.set(linkState{muted: [2]bool{true, true}})

@@ -4,6 +4,6 @@
 //
 // Reading order: fs.go (the contract), os_linux.go (the host), pagecache_linux.go (what is in its page cache), ring.go (the engines'
 // contract), ring_pwrite.go, ring_uring_linux.go (build tag uring), probe.go (which engine runs and why), measured.go and
-// measure_linux.go (what a longer look at the device tells it), arena_linux.go, faulty.go (the crash model), faulty_cache.go (its
+// measure_linux.go (what a longer look at the device tells it), arena_linux.go, faulty.go (the crash model), faulty_info.go, faulty_cache.go (its
 // page cache).
 package disk
