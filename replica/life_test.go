@@ -101,8 +101,12 @@ func TestMasterLosesPower(t *testing.T) {
 		l = lead(t, master, LeaderOptions{Copies: 1})
 		f = follow(t, slave, l, FollowerOptions{})
 		arrive(t, slave, master.LogMax())
-		if st := f.State(); st.Refused != "" || st.DamagedBytes != 0 {
-			t.Fatalf("round %d: %+v", round, st)
+		torn := int64(0) // what the power took of the master's log between records that it kept is copied as it is
+		for _, g := range master.Gaps() {
+			torn += g.To - g.From
+		}
+		if st := f.State(); st.Refused != "" || st.DamagedBytes > torn {
+			t.Fatalf("round %d: %+v, the master lost %d bytes between records", round, st, torn)
 		}
 		if !bytes.Equal(content(t, master, 0), content(t, slave, 0)) {
 			t.Fatalf("round %d: the logs differ", round)
