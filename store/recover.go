@@ -75,7 +75,7 @@ func (s *Store) recover(crashed bool) error {
 	if err := s.graves.clamp(result.End); err != nil {
 		return err
 	}
-	if err := s.log.Start(result.End); err != nil {
+	if err := s.log.Start(result.End, s.o.cut != nil); err != nil {
 		return fmt.Errorf("start commit log at %d: %w", result.End, err)
 	}
 	if err := s.endCut(); err != nil {

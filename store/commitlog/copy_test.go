@@ -41,7 +41,7 @@ func TestCopyFillsASegment(t *testing.T) {
 				makeDirs(t, o)
 				l, err := Open(o)
 				if err == nil {
-					err = l.Start(0)
+					err = l.Start(0, false)
 				}
 				if err != nil {
 					t.Fatal(err)

@@ -114,7 +114,7 @@ func open(o Options) (*Log, map[int64]int, Result, error) {
 		return nil
 	}})
 	if err == nil {
-		err = l.Start(result.End)
+		err = l.Start(result.End, false)
 	}
 	if err != nil {
 		_ = l.Close(context.Background())

@@ -7,8 +7,9 @@ import (
 )
 
 // Start cuts the log at end, the offset behind its last record, and opens it for appends. Before anything is written, all
-// that may have been written behind the cut is zeroed and synced: no old record may ever line up behind a new one.
-func (l *Log) Start(end int64) error {
+// that may have been written behind the cut is zeroed and synced: no old record may ever line up behind a new one. cut: records that
+// were whole are given up, perhaps for the second time, so that what lies behind may reach any distance.
+func (l *Log) Start(end int64, cut bool) error {
 	list := *l.segments.Load()
 	keep := 0
 	for keep < len(list) && list[keep].start < end {
@@ -23,7 +24,7 @@ func (l *Log) Start(end int64) error {
 	if err := l.o.FS.SyncDir(l.o.StateDir); err != nil {
 		return err
 	}
-	if err := l.zeroBehind(end, list[:keep]); err != nil {
+	if err := l.zeroBehind(end, list[:keep], cut); err != nil {
 		return fmt.Errorf("commit log: zero behind the cut at %d: %w", end, err)
 	}
 	kept := append([]*segment(nil), list[:keep]...)
@@ -87,18 +88,19 @@ func (l *Log) firstSegment() error {
 
 // zeroBehind zeroes from the cut to the end of its segment, as far as there is anything but zeros, and syncs what is kept: a
 // record that recovery accepted may so far be with the kernel only.
-func (l *Log) zeroBehind(end int64, kept []*segment) error {
+func (l *Log) zeroBehind(end int64, kept []*segment, cut bool) error {
 	if len(kept) == 0 {
 		return nil
 	}
 	s := kept[len(kept)-1]
 	limit := s.start + l.o.SegmentBytes
-	if l.mark.known && l.mark.Clean && l.mark.Durable == end {
+	if l.mark.known && l.mark.Clean && l.mark.Durable == end && !cut {
 		return nil
 	}
-	if l.mark.known {
+	if l.mark.known && !cut {
 		limit = min(limit, max(end, l.mark.Durable)+l.reach())
 	}
+	zeroed := false
 	buf, zeros := make([]byte, windowBytes), make([]byte, windowBytes)
 	for at := end; at < limit; {
 		n := min(limit-at, windowBytes)
@@ -109,11 +111,12 @@ func (l *Log) zeroBehind(end int64, kept []*segment) error {
 			if err := s.file.ZeroRange(at-s.start, n); err != nil {
 				return err
 			}
+			zeroed = true
 		}
 		at += n
 	}
-	for _, s := range kept {
-		if l.mark.known && s.start+l.o.SegmentBytes <= l.mark.Durable {
+	for i, s := range kept {
+		if l.mark.known && s.start+l.o.SegmentBytes <= l.mark.Durable && !(zeroed && i == len(kept)-1) {
 			continue
 		}
 		if err := s.file.Sync(); err != nil {
