@@ -72,6 +72,8 @@ type Broker struct {
 	pending   *netpoll.Budget  // of requests that wait: for workers, for a client's answer, for their topic
 	slow      *netpoll.Workers // for what may wait long, or needs much memory: few at a time
 	handlers  *[maxCode]handler
+	gate      *netpoll.Gate
+	admits    func(*netpoll.Conn, *remoting.Command) bool // gate's
 	loops     []*loopState
 	holds     *holds
 
@@ -155,6 +157,8 @@ func New(o Options) (*Broker, error) {
 		return nil, errors.Join(err, b.store.Close(context.Background()))
 	}
 	b.handlers = b.table()
+	b.gate = netpoll.NewGate(b.c.Administrators(), b.logger)
+	b.admits = b.gate.Admits
 	return b, nil
 }
 

@@ -23,6 +23,7 @@ type handler struct {
 	worker onWorker
 	slow   bool // on few workers of its own
 	main   bool // not on the second port
+	admin  bool // for whom the gate admits
 }
 
 // answer is a whole response, for requests that are not hot.
@@ -122,6 +123,9 @@ func (b *Broker) table() *[maxCode]handler {
 			t[code] = hd
 		}
 	}
+	for code := range t {
+		t[code].admin = remoting.IsAdmin(int32(code))
+	}
 	return t
 }
 
@@ -152,6 +156,9 @@ func (h *handlerSide) Serve(c *netpoll.Conn, req *remoting.Command) netpoll.Verd
 	switch {
 	case hd == nil || hd.main && c.Listener() == fastListener:
 		b.reply(c, req, fail(remoting.RespRequestCodeNotSupported, " request type "+strconv.Itoa(int(req.Code))+" not supported"))
+		return netpoll.Done
+	case hd.admin && !b.admits(c, req):
+		b.reply(c, req, fail(remoting.RespNoPermission, b.gate.Refusal(c, req)))
 		return netpoll.Done
 	case hd.loop != nil:
 		return hd.loop(c, req)

@@ -25,6 +25,9 @@ type append1 func(dst []byte) []byte
 
 // handle deals with one request on its loop. It does not block: what writes files goes to a worker.
 func (s *Server) handle(c *netpoll.Conn, req *remoting.Command) (int32, string, append1) {
+	if !s.admits(c, req) {
+		return remoting.RespNoPermission, s.gate.Refusal(c, req), nil
+	}
 	switch req.Code {
 	case remoting.CodeRegisterBroker:
 		return s.registerBroker(c, req)

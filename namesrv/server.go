@@ -34,6 +34,8 @@ type Server struct {
 	kv      *kv
 	net     *netpoll.Server
 	workers *netpoll.Workers
+	gate    *netpoll.Gate
+	admits  func(*netpoll.Conn, *remoting.Command) bool // gate's
 	started time.Time
 
 	reported time.Time // when the size of the tables was told last; scan's own
@@ -62,7 +64,13 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Server{o: o, v: o.Values, logger: o.Logger, routes: newRoutes(), kv: store, backlog: backlog{count: map[addrKey]int{}}, conns: map[uint64]*netpoll.Conn{}, stop: make(chan struct{})}, nil
+	administrators, err := o.Values.Prefixes("adminAllowedCidrs")
+	if err != nil {
+		return nil, err
+	}
+	gate := netpoll.NewGate(administrators, o.Logger)
+	return &Server{o: o, v: o.Values, logger: o.Logger, routes: newRoutes(), kv: store, gate: gate, admits: gate.Admits,
+		backlog: backlog{count: map[addrKey]int{}}, conns: map[uint64]*netpoll.Conn{}, stop: make(chan struct{})}, nil
 }
 
 // waitingBytes bounds the requests that wait for the disk and the registrar.

@@ -12,7 +12,7 @@ import (
 // and writes, and what a request may do. The next start would be deaf on the operator's port, or refuse the store it finds. Keys
 // that begin with storePath belong to them.
 var neverRemote = [...]string{
-	"brokerConfigPath", "rocketmqHome", "configBlackList", "kvConfigPath", "configStorePath", "authConfigPath",
+	"brokerConfigPath", "rocketmqHome", "configBlackList", "kvConfigPath", "configStorePath", "authConfigPath", "adminAllowedCidrs",
 	"listenPort", "bindAddress", "namesrvListenPort", "haListenPort", "haServicePort", "fastListenPort",
 	"storeType", "readOnlyCommitLogStorePaths", "mappedFileSizeCommitLog", "mappedFileSizeConsumeQueue", "mapperFileSizeBatchConsumeQueue",
 }
@@ -28,6 +28,12 @@ func (c *Config) BlackListed(key string) bool {
 		}
 	}
 	return false
+}
+
+// Administrators are the networks whose requests of administrators are answered, besides this machine. New has looked at it.
+func (c *Config) Administrators() []netip.Prefix {
+	all, _ := c.Prefixes("adminAllowedCidrs")
+	return all
 }
 
 // Cluster is the cluster that the broker registers in.

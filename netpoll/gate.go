@@ -1,0 +1,47 @@
+package netpoll
+
+import (
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"ringmq/netpoll/remoting"
+)
+
+// Gate lets requests of administrators in from this machine and from some networks only, as long as nobody has to say who he is.
+type Gate struct {
+	networks []netip.Prefix
+	logger   *slog.Logger
+	told     atomic.Int64 // the second in which a refusal was logged last
+}
+
+// NewGate makes the gate of a server whose administrators may also sit in networks.
+func NewGate(networks []netip.Prefix, logger *slog.Logger) *Gate {
+	return &Gate{networks: networks, logger: logger}
+}
+
+// Admits says whether a request may be served: one that clients and brokers send each other always, another one when its sender is on
+// this machine (it connected over loopback, or from the address that it connected to) or in one of the networks. Any goroutine.
+func (g *Gate) Admits(c *Conn, req *remoting.Command) bool {
+	return !remoting.IsAdmin(req.Code) || isWithin(c.remote.Addr(), c.local.Addr(), g.networks)
+}
+
+func isWithin(remote, local netip.Addr, networks []netip.Prefix) bool {
+	remote, local = remote.Unmap().WithZone(""), local.Unmap().WithZone("")
+	return remote.IsLoopback() || remote.IsValid() && remote == local ||
+		slices.ContainsFunc(networks, func(p netip.Prefix) bool { return p.Contains(remote) })
+}
+
+// Refusal is the remark of an answer (NO_PERMISSION) to a request that was not admitted. It is logged too, at most once a second.
+func (g *Gate) Refusal(c *Conn, req *remoting.Command) string {
+	name := remoting.CodeName(req.Code)
+	if now := time.Now().Unix(); g.told.Swap(now) != now {
+		g.logger.Warn("a request of an administrator was refused: it did not come from this machine or from adminAllowedCidrs",
+			"from", c.remote, "code", req.Code, "name", name)
+	}
+	return fmt.Sprintf("%s is a request of administrators: it is answered on the machine itself and to the addresses in adminAllowedCidrs, not to %s",
+		name, c.remote.Addr().Unmap())
+}

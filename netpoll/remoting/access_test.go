@@ -1,0 +1,44 @@
+package remoting
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// TestEveryCodeIsOpenOrAnAdministrators is the table of who may ask for what: a code that is added must be sorted in.
+func TestEveryCodeIsOpenOrAnAdministrators(t *testing.T) {
+	open := strings.Fields(`SEND_MESSAGE PULL_MESSAGE QUERY_MESSAGE QUERY_CONSUMER_OFFSET UPDATE_CONSUMER_OFFSET GET_ALL_TOPIC_CONFIG
+		SEARCH_OFFSET_BY_TIMESTAMP GET_MAX_OFFSET GET_MIN_OFFSET GET_EARLIEST_MSG_STORETIME VIEW_MESSAGE_BY_ID HEART_BEAT UNREGISTER_CLIENT
+		CONSUMER_SEND_MSG_BACK END_TRANSACTION GET_CONSUMER_LIST_BY_GROUP LOCK_BATCH_MQ UNLOCK_BATCH_MQ GET_ALL_CONSUMER_OFFSET GET_ALL_DELAY_OFFSET
+		CHECK_CLIENT_CONFIG GET_TIMER_CHECK_POINT GET_TIMER_METRICS GET_KV_CONFIG REGISTER_BROKER UNREGISTER_BROKER GET_ROUTEINFO_BY_TOPIC
+		GET_BROKER_CLUSTER_INFO GET_ALL_SUBSCRIPTIONGROUP_CONFIG SEND_MESSAGE_V2 SEND_BATCH_MESSAGE QUERY_DATA_VERSION SEND_REPLY_MESSAGE
+		SEND_REPLY_MESSAGE_V2 GET_TOPIC_CONFIG GET_SUBSCRIPTIONGROUP_CONFIG LITE_PULL_MESSAGE RECALL_MESSAGE QUERY_ASSIGNMENT GET_ALL_MESSAGE_REQUEST_MODE
+		GET_BROKER_MEMBER_GROUP BROKER_HEARTBEAT NOTIFY_MIN_BROKER_ID_CHANGE EXCHANGE_BROKER_HA_INFO POP_MESSAGE ACK_MESSAGE PEEK_MESSAGE
+		CHANGE_MESSAGE_INVISIBLETIME NOTIFICATION POLLING_INFO POP_ROLLBACK BATCH_ACK_MESSAGE`)
+	admin := strings.Fields(`QUERY_BROKER_OFFSET UPDATE_AND_CREATE_TOPIC UPDATE_AND_CREATE_TOPIC_LIST GET_TOPIC_CONFIG_LIST GET_TOPIC_NAME_LIST UPDATE_BROKER_CONFIG
+		GET_BROKER_CONFIG TRIGGER_DELETE_FILES GET_BROKER_RUNTIME_INFO`)
+	var got []string
+	admins := 0
+	for code, name := range codeNames {
+		if !IsAdmin(code) {
+			got = append(got, name)
+		} else {
+			admins++
+		}
+	}
+	slices.Sort(got)
+	slices.Sort(open)
+	if !slices.Equal(got, open) {
+		t.Errorf("open are\n%s\nand should be\n%s", strings.Join(got, " "), strings.Join(open, " "))
+	}
+	for _, name := range admin {
+		if slices.Contains(got, name) {
+			t.Error(name, "is open")
+		}
+	}
+	if admins+len(open) != len(codeNames) || IsAdmin(999_999) {
+		t.Error(fmt.Sprint(admins, " are an administrator's of ", len(codeNames)))
+	}
+}
