@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs the stock clients and tools against bin/ringmq and prints "N passed, N failed" at the end.
-#   interop/run.sh [java] [go] [admin] [store]     all parts by default
+#   interop/run.sh [java] [go] [admin] [store] [strangers]     all parts by default
 # Needs Java 17 and Maven for the stock jars (about 90 MB, fetched once into ~/.cache/stock-rmq).
 set -uo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -9,9 +9,10 @@ bin=${RINGMQ:-$root/bin/ringmq}
 work=$(mktemp -d "${TMPDIR:-/tmp}/ringmq-interop-XXXXXX")
 rmq=$here/stock/rmq
 jars=${RMQ_HOME:-$HOME/.cache/stock-rmq}
-parts=${*:-java go admin store}
+parts=${*:-java go admin store strangers}
 
 . "$here/lib.sh"
+. "$here/strangers.sh"
 exec 9>&2
 die() { echo "interop: $*" >&9; exit 1; }
 cleanup() {
@@ -103,6 +104,7 @@ for part in $parts; do
   case $part in
     java | go | admin) "part_$part" "$log" ;;
     store) { store_exchange; store_recycled; } >"$log" 2>&1 ;;
+    strangers) strangers >"$log" 2>&1 ;;
     *) echo "interop: no part named $part"; exit 2 ;;
   esac
   if [ $part = admin ]; then cat "$log"; else grep -E '^(PASS|FAIL)' "$log"; fi
