@@ -97,6 +97,8 @@ type Broker struct {
 	diskUse   atomic.Pointer[string]
 	warned    atomic.Int64 // the second in which a send that was not stored was logged last
 
+	pullWarned atomic.Int64 // the second in which a failed pull was logged last
+
 	inForce      configuration
 	configured   atomic.Int64 // changes by requests
 	configuredAt atomic.Int64 // ms of the last one

@@ -22,6 +22,7 @@ type holds struct {
 
 	mu       sync.Mutex
 	byKey    map[holdKey]*queueHolds
+	idle     int // of them without a pull
 	deadline deadlines
 	alarm    *time.Timer // rings at the first deadline, or before
 
@@ -99,6 +100,9 @@ func (hs *holds) add(c *netpoll.Conn, h *remoting.PullHeader, a *pullAnswer, hol
 	if q == nil {
 		q = hs.addQueue(holdKey{string(p.header.Topic), p.header.QueueID})
 	}
+	if len(q.list) == 0 {
+		hs.idle--
+	}
 	p.queue, p.slot = q, len(q.list)
 	q.list = append(q.list, p)
 	first := hs.count.Add(1) == 1
@@ -116,17 +120,20 @@ func (hs *holds) add(c *netpoll.Conn, h *remoting.PullHeader, a *pullAnswer, hol
 	}
 }
 
-// addQueue makes room for pulls on a queue. Under mu.
+// addQueue remembers a queue, on which no pull is held yet. When very many are remembered for nothing all of these are forgotten, so
+// that a look at the whole table is paid for by as many that were added. Under mu.
 func (hs *holds) addQueue(key holdKey) *queueHolds {
-	if len(hs.byKey) >= maxIdleQueues {
+	if hs.idle >= maxIdleQueues {
 		for k, q := range hs.byKey {
 			if len(q.list) == 0 {
 				delete(hs.byKey, k)
 			}
 		}
+		hs.idle = 0
 	}
 	q := &queueHolds{key: key}
 	hs.byKey[key] = q
+	hs.idle++
 	return q
 }
 
@@ -151,6 +158,9 @@ func (hs *holds) take(p *heldPull) bool {
 	q.list[p.slot].slot = p.slot
 	q.list[last] = nil
 	q.list = q.list[:last]
+	if last == 0 {
+		hs.idle++
+	}
 	p.queue = nil
 	heap.Remove(&hs.deadline, p.place)
 	hs.count.Add(-1)

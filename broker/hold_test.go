@@ -115,3 +115,20 @@ func TestHeldPullsKeepNoSubscription(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// TestIdleQueuesAreForgottenTogether: a table of very many queues on which nothing is held is looked through once for as many as were
+// added, and those with pulls stay.
+func TestIdleQueuesAreForgottenTogether(t *testing.T) {
+	hs := newHolds(&Broker{})
+	busy := hs.addQueue(holdKey{"busy", 0})
+	busy.list, hs.idle = append(busy.list, &heldPull{}), hs.idle-1
+	for id := range int32(3 * maxIdleQueues) {
+		hs.addQueue(holdKey{"idle", id})
+		if hs.idle > maxIdleQueues || len(hs.byKey) != hs.idle+1 {
+			t.Fatal(id, hs.idle, len(hs.byKey))
+		}
+	}
+	if hs.byKey[holdKey{"busy", 0}] != busy {
+		t.Error("a queue with a pull was forgotten")
+	}
+}

@@ -225,15 +225,30 @@ func (b *Broker) pullCold(c *netpoll.Conn, l *loopState, a pullAnswer, hold hold
 		b.coldControl.note(group, found.ColdBytes)
 		_ = c.DoHolding(len(records), func() {
 			if err != nil {
-				b.logger.Error("pull failed", "topic", string(h.Topic), "queueId", h.QueueID, "offset", h.QueueOffset, "error", err)
-				c.PutOut(remoting.AppendReply(c.Out(), a.enc, a.opaque, remoting.RespSystemError, err.Error()))
+				b.warnPullFailed(&h, err)
+				refusePull(c, &a, fail(remoting.RespSystemError, err.Error()))
 				return
 			}
 			b.finishPull(c, &h, &a, records, &found, hold, codes)
 		})
 	})
 	if !ok {
-		c.PutOut(remoting.AppendReply(c.Out(), a.enc, a.opaque, busy.Code, busy.Remark))
+		refusePull(c, &a, busy)
+	}
+}
+
+// refusePull answers a pull with a code and a remark. On the loop.
+func refusePull(c *netpoll.Conn, a *pullAnswer, with answer) {
+	if !a.oneway {
+		c.PutOut(remoting.AppendReply(c.Out(), a.enc, a.opaque, with.Code, with.Remark))
+	}
+}
+
+// warnPullFailed says so, but not for every pull that meets a broken disk.
+func (b *Broker) warnPullFailed(h *remoting.PullHeader, err error) {
+	now := time.Now().Unix()
+	if last := b.pullWarned.Load(); now != last && b.pullWarned.CompareAndSwap(last, now) {
+		b.logger.Error("pull failed", "topic", string(h.Topic), "queueId", h.QueueID, "offset", h.QueueOffset, "error", err)
 	}
 }
 
