@@ -228,7 +228,7 @@ func (b *Broker) until(run func(stop <-chan struct{})) {
 // makeLoops makes the state of every event loop.
 func (b *Broker) makeLoops() {
 	for i := range cmp.Or(b.o.Loops, runtime.GOMAXPROCS(0)) {
-		l := &loopState{b: b, index: i, warm: warmBytes}
+		l := &loopState{b: b, index: i, warm: warmBytes, parked: parking{limit: maxParkedBytes}}
 		l.tags.match = l.tags.wanted
 		l.topics.b = b
 		b.loops = append(b.loops, l)

@@ -14,6 +14,9 @@ type parking struct {
 	frames []byte
 	queue  []parkedAnswer
 	head   int // in queue
+	limit  int // of the bytes that wait: maxParkedBytes
+
+	waiting []func() // sends that wait for answers to leave; called once
 }
 
 type parkedAnswer struct {
@@ -23,6 +26,27 @@ type parkedAnswer struct {
 	to   int
 	back bool          // the answer to a message given back, which says otherwise what went wrong
 	at   time.Duration // Broker.uptime when it was parked
+}
+
+// maxParkedBytes bounds the answers that wait with one loop, whatever slaves or the disk are up to. Sends wait then as they do when the
+// log has no room: many small messages have answers longer than themselves.
+const maxParkedBytes = 32 << 20
+
+// full says that no more sends should be stored before answers have left.
+func (p *parking) full() bool {
+	return p.head < len(p.queue) && len(p.frames)-p.queue[p.head].from >= p.limit
+}
+
+// resume goes on with the sends that waited for this, once half of the answers have left.
+func (p *parking) resume() {
+	if len(p.waiting) == 0 || p.head < len(p.queue) && len(p.frames)-p.queue[p.head].from > p.limit/2 {
+		return
+	}
+	all := p.waiting
+	p.waiting = nil
+	for _, fn := range all {
+		fn()
+	}
 }
 
 // keptFrameBytes bounds the memory that stays with a loop after a burst of answers.
@@ -55,6 +79,7 @@ func (b *Broker) wakePassed(visible int64, failed error) {
 // release sends the answers that may go, at the end of a turn.
 func (l *loopState) release() {
 	p := &l.parked
+	defer p.resume()
 	if p.head == len(p.queue) {
 		return
 	}

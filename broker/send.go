@@ -28,13 +28,16 @@ type outcome uint8
 
 const (
 	sendDone        outcome = iota // stored or refused; an answer was given or is parked
-	sendNoRoom                     // the log has none: try again after store.Room
+	sendNoRoom                     // there is none: try again after Broker.room
 	sendAwaitsTopic                // its topic is not settled; the connection's sends are tried again when it is
 )
 
 // trySend appends a message on the loop and parks the answer. Without a fault it allocates nothing.
 func (b *Broker) trySend(c *netpoll.Conn, req *remoting.Command) outcome {
 	l := b.loop(c.Loop())
+	if l.parked.full() {
+		return sendNoRoom
+	}
 	h := &l.send
 	if err := h.Decode(req); err != nil {
 		return b.refuse(c, req, remoting.RespSystemError, err.Error())

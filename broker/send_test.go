@@ -315,6 +315,51 @@ func TestLogTimeoutsFollowTheClockNobodySets(t *testing.T) {
 	want(t, await(t, second), 0, "")
 }
 
+// TestParkedAnswersAreBounded: while the log passes nothing, sends are stored until their answers take what they may, the others wait, and
+// all are answered when it goes on.
+func TestParkedAnswersAreBounded(t *testing.T) {
+	t.Parallel()
+	r := &rig{t: t, root: t.TempDir()}
+	r.startRoutes("127.0.0.1", 0)
+	var stuck atomic.Bool
+	r.startWith(Options{Loops: 1}, func(b *Broker) {
+		loaded := b.visible
+		b.visible = func() int64 {
+			if stuck.Load() {
+				return 0
+			}
+			return loaded()
+		}
+		b.loops[0].parked.limit = 8 << 10
+	}, "syncFlushTimeout=3600000")
+	c := r.dial()
+	want(t, c.call(sendTo("Bound", 0, "", "first")), 0, "")
+	stuck.Store(true)
+	const sends = 400
+	var answers []<-chan *remoting.Command
+	for range sends {
+		answers = append(answers, c.start(sendTo("Bound", 0, "", "x")))
+	}
+	until(t, "a bound that is met", func() bool { return r.broker.store.MaxOffset([]byte("Bound"), 0) > 10 })
+	// Another connection of the loop is served behind all that was read, and its sends wait as well.
+	behind := r.dial()
+	behind.call(remoting.NewRequest(remoting.CodeGetAllTopicConfig))
+	last := behind.start(sendTo("Bound", 0, "", "last"))
+	r.dial().call(remoting.NewRequest(remoting.CodeGetAllTopicConfig))
+	if n := r.broker.store.MaxOffset([]byte("Bound"), 0); n > sends/4 {
+		t.Fatal(n, "were stored")
+	}
+	stuck.Store(false)
+	r.broker.wakeParked()
+	for i, a := range answers {
+		got := await(t, a)
+		if want(t, got, 0, ""); got.Text("queueId") != "0" {
+			t.Fatal(i, names(got))
+		}
+	}
+	want(t, await(t, last), 0, "")
+}
+
 // parkedNow waits until so many answers wait for the log.
 func (r *rig) parkedNow(n int) {
 	r.t.Helper()

@@ -28,7 +28,7 @@ func (b *Broker) send(c *netpoll.Conn, req *remoting.Command) netpoll.Verdict {
 		case sendDone:
 			return netpoll.Done
 		case sendNoRoom:
-			b.store.Room(c.Resume)
+			b.room(c, c.Resume)
 			return netpoll.Hold
 		}
 	}
@@ -75,7 +75,7 @@ func (b *Broker) drain(c *netpoll.Conn) {
 				b.popSend(q)
 			}
 		case v == sendNoRoom:
-			b.store.Room(func() { b.drainSoon(c) })
+			b.room(c, func() { b.drainSoon(c) })
 			return
 		default:
 			return // the topic calls
@@ -86,6 +86,16 @@ func (b *Broker) drain(c *netpoll.Conn) {
 		q.held = false
 		c.Resume()
 	}
+}
+
+// room has fn called once when there may be room again for a send that found none: in the log, or among the answers that wait for it. On
+// the connection's loop.
+func (b *Broker) room(c *netpoll.Conn, fn func()) {
+	if p := &b.loop(c.Loop()).parked; p.full() {
+		p.waiting = append(p.waiting, fn)
+		return
+	}
+	b.store.Room(fn)
 }
 
 // popSend forgets the first of the sends that wait.
