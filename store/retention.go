@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strconv"
 	"strings"
 	"time"
@@ -66,7 +67,11 @@ func (s *Store) clean(ctx context.Context, manual bool) (freed int64, err error)
 		freed += n
 		deleted++
 		s.deletedSegments.Add(1)
-		s.logger.Info("retention: segment deleted", "why", why, "logMin", s.log.Min(), "used", s.usedRatio())
+		level := slog.LevelInfo
+		if why == diskNearlyFull {
+			level = slog.LevelWarn // these messages had not expired
+		}
+		s.logger.Log(ctx, level, "retention: segment deleted", "why", why, "logMin", s.log.Min(), "used", s.usedRatio())
 		s.checkSpace()
 		behind = deleted%max(r.MaxSegmentsPerRound, 1) != 0
 		if !behind { // while the disk is full, or producers are fast, this may not end for hours
@@ -94,6 +99,8 @@ func (s *Store) tooLarge(r *Retention) bool {
 	return r.CommitLogMaxBytes > 0 && s.log.Max()-s.log.Min() > r.CommitLogMaxBytes
 }
 
+const diskNearlyFull = "disk nearly full"
+
 // reason says why the oldest segment should go now; "" when it should stay.
 func (s *Store) reason(r *Retention, manual bool) string {
 	segment := s.o.SegmentBytes
@@ -108,7 +115,7 @@ func (s *Store) reason(r *Retention, manual bool) string {
 	case s.tooLarge(r):
 		return "log larger than its bound"
 	case !r.KeepUnexpired && used > float64(r.CleanForciblyRatio)/100:
-		return "disk nearly full"
+		return diskNearlyFull
 	case !manual && !hourOf(s.o.Clock().In(s.o.Location), r.DeleteWhen) && used <= float64(r.MaxUsedRatio)/100:
 		return ""
 	}

@@ -14,6 +14,7 @@ type spaceState struct {
 	total      atomic.Int64
 	free       atomic.Int64
 	full       atomic.Bool // beyond the warning ratio
+	pressure   atomic.Int32
 	memory     atomic.Int64
 }
 
@@ -27,12 +28,43 @@ func (s *Store) checkSpace() {
 	if p, err := s.fs.Space(s.o.Root); err == nil && p.TotalBytes > 0 {
 		s.space.queueRatio.Store(math.Float64bits(1 - float64(p.FreeBytes)/float64(p.TotalBytes)))
 	}
-	warning := float64(s.retention.Load().WarningRatio) / 100
+	r := s.retention.Load()
+	s.warnPressure(r)
+	warning := float64(r.WarningRatio) / 100
 	full := s.usedRatio() > warning
 	if was := s.space.full.Swap(full); was != full {
 		s.logger.Warn("disk: beyond the warning ratio nothing is stored", "full", full, "used", s.usedRatio(), "warning", warning)
 	}
 }
+
+// warnPressure says when the disk has become so full that segments go before their time, and when it has not any more.
+func (s *Store) warnPressure(r *Retention) {
+	level := pressureNone
+	switch used := s.usedRatio(); {
+	case !r.KeepUnexpired && used > float64(r.CleanForciblyRatio)/100:
+		level = pressureForcible
+	case used > float64(r.MaxUsedRatio)/100:
+		level = pressureHours
+	}
+	if was := s.space.pressure.Swap(level); was == level {
+		return
+	}
+	switch used := s.usedRatio(); level {
+	case pressureForcible:
+		s.logger.Warn("disk: so full that the oldest segments are deleted although they have not expired (diskSpaceCleanForciblyRatio)", "used", used)
+	case pressureHours:
+		s.logger.Warn("disk: so full that expired segments are deleted at any hour (diskMaxUsedSpaceRatio)", "used", used)
+	default:
+		s.logger.Info("disk: full no more", "used", used)
+	}
+}
+
+// How full the disk is for retention.
+const (
+	pressureNone int32 = iota
+	pressureHours
+	pressureForcible
+)
 
 func (s *Store) logRatio() float64   { return math.Float64frombits(s.space.logRatio.Load()) }
 func (s *Store) queueRatio() float64 { return math.Float64frombits(s.space.queueRatio.Load()) }

@@ -87,7 +87,7 @@ func (p *brokerProcess) report(w io.Writer) {
 		}
 		firstMessage(w, names[0])
 	}
-	withoutEffect(w, p.c.Unsupported(), p.c.WithoutEffect(), p.c.Alike)
+	withoutEffect(w, p.c.Unsupported(), p.c.WithoutEffect(), p.c)
 }
 
 // where prints where the broker listens and what it stores how.

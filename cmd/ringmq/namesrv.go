@@ -65,7 +65,7 @@ func startNamesrv(o namesrv.Options, portKey string) (*namesrv.Server, error) {
 func (p *namesrvProcess) report(w io.Writer) {
 	fmt.Fprintf(w, "name server    %s\n", p.s.Addr())
 	fmt.Fprintf(w, "brokers        start one with: ringmq broker -n %s\n", reachable(p.s.Addr()))
-	withoutEffect(w, nil, p.o.Values.WithoutEffect(), p.o.Values.Alike)
+	withoutEffect(w, nil, p.o.Values.WithoutEffect(), p.o.Values)
 }
 
 func (p *namesrvProcess) shutdown(ctx context.Context) error { return p.s.Shutdown(ctx) }

@@ -97,22 +97,37 @@ func limitMemory(getenv func(string) string) {
 	}
 }
 
-// withoutEffect names, in a line each, what was asked for and is not built yet, and keys that were set and do nothing here. alike
-// returns the key that somebody may have meant, or "".
-func withoutEffect(w io.Writer, unsupported, keys []string, alike func(string) string) {
-	if len(unsupported) > 0 {
-		fmt.Fprintf(w, "not yet        asked for and not supported yet: %s\n", strings.Join(unsupported, ", "))
-	}
-	if len(keys) == 0 {
-		return
-	}
-	named := make([]string, len(keys))
-	for i, k := range keys {
-		if named[i] = k; alike(k) != "" {
-			named[i] += " (" + alike(k) + "?)"
+// keyTable tells of configuration keys: whether there is such a key, and which one somebody may have meant ("").
+type keyTable interface {
+	Known(key string) bool
+	Alike(key string) string
+}
+
+// withoutEffect names, in a line each, what was asked for and is not built yet, keys that there are not, and keys that do nothing here.
+func withoutEffect(w io.Writer, unsupported, keys []string, table keyTable) {
+	var unknown, idle []string
+	for _, k := range keys {
+		switch meant := table.Alike(k); {
+		case table.Known(k):
+			idle = append(idle, k)
+		case meant != "":
+			unknown = append(unknown, k+" ("+meant+"?)")
+		default:
+			unknown = append(unknown, k)
 		}
 	}
-	fmt.Fprintf(w, "no effect      %s\n", strings.Join(named, ", "))
+	for _, line := range []struct {
+		title string
+		words []string
+	}{
+		{"not yet        asked for and not supported yet: ", unsupported},
+		{"unknown        no such key, the setting is passed over: ", unknown},
+		{"no effect      ", idle},
+	} {
+		if len(line.words) > 0 {
+			fmt.Fprintf(w, "%s%s\n", line.title, strings.Join(line.words, ", "))
+		}
+	}
 }
 
 // reachable is an address to give to a client on this host, for one that may be of all interfaces.

@@ -223,7 +223,7 @@ func TestStandaloneRuns(t *testing.T) {
 	}
 	for _, want := range []string{"name server    127.0.0.1:", "broker         small of DefaultCluster on 127.0.0.1:", "data           " + dir + ", SYNC_FLUSH\n",
 		"disk engine    pwrite (configured)\n", "first message  mqadmin sendMessage -n " + p.ns.Addr().String() + " -t Hello -p \"first\"\n",
-		"no effect      BROKERNAME (brokerName?), nonsense\n", "not yet        asked for and not supported yet: timerWheelEnable=true\n", "ringmq dev is ready after ", "stopped in order after "} {
+		"unknown        no such key, the setting is passed over: BROKERNAME (brokerName?), nonsense\n", "not yet        asked for and not supported yet: timerWheelEnable=true\n", "ringmq dev is ready after ", "stopped in order after "} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("no %q in\n%s", want, out.String())
 		}

@@ -168,8 +168,11 @@ func (b *both) withoutEffect() []string {
 	return all
 }
 
-// alike is the key of either that key may be meant for.
-func (b *both) alike(key string) string { return cmp.Or(b.broker.Alike(key), b.namesrv.Alike(key)) }
+// Alike is the key of either that key may be meant for.
+func (b *both) Alike(key string) string { return cmp.Or(b.broker.Alike(key), b.namesrv.Alike(key)) }
+
+// Known says whether either has the key.
+func (b *both) Known(key string) bool { return b.broker.Known(key) || b.namesrv.Known(key) }
 
 // standaloneProcess is both servers as serve runs them. The broker starts last and stops first.
 type standaloneProcess struct {
@@ -204,7 +207,7 @@ func (p *standaloneProcess) report(w io.Writer) {
 	fmt.Fprintf(w, "name server    %s\n", p.ns.Addr())
 	p.b.where(w)
 	firstMessage(w, reachable(p.ns.Addr()))
-	withoutEffect(w, p.broker.Unsupported(), p.withoutEffect(), p.alike)
+	withoutEffect(w, p.broker.Unsupported(), p.withoutEffect(), &p.both)
 }
 
 func (p *standaloneProcess) shutdown(ctx context.Context) error {

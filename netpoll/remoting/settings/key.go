@@ -78,14 +78,38 @@ func NewTable(keys []Key) *Table {
 	return t
 }
 
+// alike is the key that somebody may have meant who wrote one that there is not: it differs in upper and lower case, or by one letter too
+// many, too few, other or exchanged with its neighbour. "" if there is none, or the key exists.
 func (t *Table) alike(key string) string {
 	if t.keys[key] != nil {
 		return ""
 	}
+	near, lower := "", strings.ToLower(key)
 	for name := range t.keys {
 		if strings.EqualFold(name, key) {
 			return name
 		}
+		if slips(strings.ToLower(name), lower) && (near == "" || name < near) {
+			near = name
+		}
 	}
-	return ""
+	return near
+}
+
+// slips says whether two words differ by one slip of the pen.
+func slips(a, b string) bool {
+	if len(a) < len(b) {
+		a, b = b, a
+	}
+	if len(a) < 5 || len(a)-len(b) > 1 {
+		return false
+	}
+	i := 0
+	for i < len(b) && a[i] == b[i] {
+		i++
+	}
+	if len(a) > len(b) {
+		return a[i+1:] == b[i:]
+	}
+	return i == len(a) || a[i+1:] == b[i+1:] || i+1 < len(a) && a[i] == b[i+1] && a[i+1] == b[i] && a[i+2:] == b[i+2:]
 }

@@ -311,3 +311,14 @@ func TestParseTable(t *testing.T) {
 		t.Fatal(got)
 	}
 }
+
+func TestSlipsOfThePen(t *testing.T) {
+	for pair, want := range map[[2]string]bool{
+		{"listenPort", "lisenPort"}: true, {"listenPort", "listennPort"}: true, {"listenPort", "lsitenPort"}: true, {"listenPort", "listenPord"}: true,
+		{"listenPort", "listenPo"}: false, {"listenPort", "lisetnPotr"}: false, {"haPort", "h"}: false, {"abcd", "abcx"}: false, {"listenPort", "istenPort"}: true,
+	} {
+		if slips(pair[0], pair[1]) != want || slips(pair[1], pair[0]) != want {
+			t.Error(pair, !want)
+		}
+	}
+}

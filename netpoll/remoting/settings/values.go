@@ -124,7 +124,7 @@ func (v *Values) Where(key string) string {
 // Known says whether the table has the key.
 func (v *Values) Known(key string) bool { return v.table.keys[key] != nil }
 
-// Alike returns the table's key that differs from key in nothing but upper and lower case; "": there is none.
+// Alike returns the table's key that somebody may have meant by one that is not in it; "": there is none.
 func (v *Values) Alike(key string) string { return v.table.alike(key) }
 
 // AtRuntime says whether a change of the key takes effect while the server runs.
