@@ -104,7 +104,7 @@ func (s *Store) mendQueue(q *queue.Queue, at int64) bool {
 func (s *Store) confirmed(q *queue.Queue, at int64, step int64) (entry, physical int64) {
 	var one [1]record.QueueUnit
 	var raw []byte
-	for i := at + step; i >= q.Min() && i < q.Max(); i += step {
+	for i := at + step; i >= q.Min() && i < q.Max() && s.stop.Err() == nil; i += step {
 		n, hot := q.ReadHot(i, one[:])
 		if !hot {
 			n, _ = q.ReadRaw(i, one[:])
@@ -141,6 +141,9 @@ func (s *Store) rewrite(q *queue.Queue, lo, hi, from, to int64) (mended int, err
 	found := make(map[int64]bool)
 	last := int64(0)
 	for at := from; at < to; {
+		if err := s.stop.Err(); err != nil {
+			return mended, err // the store closes; the next start looks again
+		}
 		raw, after, err := scan.next(at, to)
 		if errors.Is(err, errBroken) {
 			at = scan.resync(at, min(to, at-at%s.o.SegmentBytes+s.o.SegmentBytes))
