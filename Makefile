@@ -8,7 +8,7 @@ TAGGED  = $(sort $(dir $(shell grep -rl --include='*.go' '^//go:build.*uring' .)
 ON_DISK = go list -tags uring -f '{{.ImportPath}} {{join .Deps " "}} {{join .TestImports " "}} {{join .XTestImports " "}}' ./... | \
   grep -E 'ringmq/(store|store/disk|broker)( |$$)' | cut -d' ' -f1
 
-.PHONY: help build run test check fuzz crash powerloss replication replication-bars interop versus ceiling scale soak clean
+.PHONY: help build run test check package package-test fuzz crash powerloss replication replication-bars interop versus ceiling scale soak clean
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 18
 
@@ -73,5 +73,11 @@ soak: SHARE ?= 0.8
 soak: build ## SHARE of the peak for DURATION against a broker of its own, with readers; fails when memory grows or readers fall behind
 	interop/soak.sh $(DURATION) $(SHARE)
 
+package: build ## dist/ringmq_VERSION_ARCH.deb: program, units, configuration, manual pages, completions
+	deploy/package.sh dist
+
+package-test: build ## installs the package on a thrown-away copy of this system and tries it (needs root)
+	deploy/test.sh
+
 clean: ## remove what was built
-	rm -rf bin
+	rm -rf bin dist

@@ -53,6 +53,9 @@ func (s *Store) resumeCut() error {
 	if err == nil {
 		err = json.Unmarshal(b, &note)
 	}
+	if err == nil && note.FormatVersion != 1 {
+		err = fmt.Errorf("it has format version %d: the release that began the cut has to finish it", note.FormatVersion)
+	}
 	if err != nil {
 		return fmt.Errorf("read %s: %w", cutName, err)
 	}

@@ -38,9 +38,13 @@ func (g *graves) load(f disk.FS, dir string) error {
 		return fmt.Errorf("read deleted topics: %w", err)
 	}
 	var file gravesFile
-	if json.Unmarshal(b, &file) == nil && file.FormatVersion == 1 && file.Topics != nil {
-		g.publish(file.Topics)
+	if json.Unmarshal(b, &file) != nil || file.Topics == nil {
+		return nil
 	}
+	if file.FormatVersion != 1 {
+		return fmt.Errorf("read deleted topics: %s has format version %d, of another release; without it their messages would come back", gravesName, file.FormatVersion)
+	}
+	g.publish(file.Topics)
 	return nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand"
+	"os"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -72,4 +73,29 @@ func TestGraveWaitsForTheDisk(t *testing.T) {
 		t.Errorf("deleted at %d with %d on disk", p.End, d)
 	}
 	closeStore(t, s)
+}
+
+// TestOwnFilesOfAnotherRelease: what this one cannot read and must not pass over keeps the store closed, and says why.
+func TestOwnFilesOfAnotherRelease(t *testing.T) {
+	for name, text := range map[string]string{gravesName: `{"formatVersion":2,"topics":{"T":1}}`, cutName: `{"formatVersion":2,"at":0}`} {
+		d := disk.NewMemory()
+		o := smallOptions(d)
+		if err := openStore(t, o).Close(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		f, err := d.Open(o.Root+"/ringmq/"+name, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o644)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := f.WriteAt([]byte(text), 0); err != nil {
+			t.Fatal(err)
+		}
+		f.Close()
+		if s, err := Open(o); err == nil || !strings.Contains(err.Error(), name) || !strings.Contains(err.Error(), "format version 2") {
+			if err == nil {
+				_ = s.Close(t.Context())
+			}
+			t.Errorf("%s: %v", name, err)
+		}
+	}
 }

@@ -59,8 +59,10 @@ func run(stdout io.Writer, logger *slog.Logger, p process, signals <-chan os.Sig
 	}
 	p.report(stdout)
 	fmt.Fprintf(stdout, "ringmq %s is ready after %.3f s; Ctrl-C stops it\n", version, time.Since(began).Seconds())
+	tell(logger, "READY=1")
 	why := <-signals
 	logger.Info("stopping", "signal", why.String())
+	tell(logger, "STOPPING=1")
 	ctx, cancel := context.WithTimeout(context.Background(), drainLimit)
 	defer cancel()
 	began = time.Now()
@@ -83,6 +85,13 @@ func run(stdout io.Writer, logger *slog.Logger, p process, signals <-chan os.Sig
 		case <-limit.C:
 			return fmt.Errorf("not closed within %s: stopped as it is; the next start recovers the store", closeLimit)
 		}
+	}
+}
+
+// tell is notify for a process that goes on whether somebody hears it or not.
+func tell(logger *slog.Logger, state string) {
+	if err := notify(os.Getenv, state); err != nil {
+		logger.Warn("the service manager was not told", "state", state, "error", err)
 	}
 }
 

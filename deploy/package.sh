@@ -1,0 +1,52 @@
+#!/usr/bin/env bash
+# Makes dist/ringmq_VERSION_ARCH.deb of bin/ringmq: program, units, configuration, manual pages, completions.
+#   deploy/package.sh [OUT]        needs dpkg-deb; OUT is dist
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+root=$(dirname "$here")
+out=${1:-$root/dist}
+bin=${RINGMQ:-$root/bin/ringmq}
+command -v dpkg-deb >/dev/null || { echo "package: dpkg-deb is not here (Debian package dpkg)" >&2; exit 1; }
+[ -x "$bin" ] || { echo "package: no $bin; make build makes it" >&2; exit 1; }
+# A version that dpkg can order: a tag v1.2.3 is 1.2.3; without one the moment of the commit says which is newer.
+described=$(git -C "$root" describe --tags --match 'v[0-9]*' 2>/dev/null || true)
+if [ -n "$described" ]; then
+  version=$(sed 's/^v//; s/-\([0-9]*\)-g/+\1.g/' <<<"$described")
+else
+  version=0.1~git$(git -C "$root" log -1 --format=%cd --date=format:%Y%m%d%H%M%S).$(git -C "$root" rev-parse --short HEAD)
+fi
+arch=$(dpkg --print-architecture)
+SOURCE_DATE_EPOCH=$(git -C "$root" log -1 --format=%ct)
+export SOURCE_DATE_EPOCH
+stage=$(mktemp -d)
+trap 'rm -rf "$stage"' EXIT
+chmod 0755 "$stage"
+install -D -m 0755 "$bin" "$stage/usr/bin/ringmq"
+install -D -m 0644 -t "$stage/lib/systemd/system" "$here"/systemd/*.service
+install -D -m 0644 -t "$stage/etc/ringmq" "$here"/conf/*.conf
+install -D -m 0644 -t "$stage/usr/share/doc/ringmq" "$root/README.md"
+mkdir -p "$stage/usr/share/man/man1" "$stage/usr/share/bash-completion/completions" "$stage/usr/share/zsh/vendor-completions" "$stage/usr/share/fish/vendor_completions.d"
+"$bin" man "$stage/usr/share/man/man1"
+gzip -9n "$stage"/usr/share/man/man1/*.1
+"$bin" completion bash >"$stage/usr/share/bash-completion/completions/ringmq"
+"$bin" completion zsh >"$stage/usr/share/zsh/vendor-completions/_ringmq"
+"$bin" completion fish >"$stage/usr/share/fish/vendor_completions.d/ringmq.fish"
+mkdir "$stage/DEBIAN"
+install -m 0755 -t "$stage/DEBIAN" "$here"/debian/postinst "$here"/debian/prerm "$here"/debian/postrm
+(cd "$stage" && find etc -type f | sed 's,^,/,' | sort) >"$stage/DEBIAN/conffiles"
+cat >"$stage/DEBIAN/control" <<C
+Package: ringmq
+Version: $version
+Architecture: $arch
+Maintainer: ringmq <ringmq@localhost>
+Section: net
+Priority: optional
+Depends: adduser
+Installed-Size: $(du -sk --exclude=DEBIAN "$stage" | cut -f1)
+Description: message broker and name server for RocketMQ clients
+ One static binary that does what Apache RocketMQ's broker and name server do,
+ for unmodified clients of the remoting protocol, on its files.
+C
+mkdir -p "$out"
+dpkg-deb --root-owner-group --build -Zxz "$stage" "$out/ringmq_${version}_$arch.deb" >/dev/null
+echo "$out/ringmq_${version}_$arch.deb"
