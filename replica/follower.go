@@ -20,6 +20,7 @@ type FollowerOptions struct {
 	HeartbeatTime    time.Duration // 0: 5 s
 	HousekeepingTime time.Duration // a master that says nothing for so long is left; 0: 20 s
 	RetryTime        time.Duration // between attempts to connect; 0: 5 s with a stock master's manners, 1 s between ours
+	CatchUpBytes     int64         // a slave that is so far behind its master writes in the manner of Store.CatchUp; 0: 64 MiB
 	Logger           *slog.Logger
 }
 
@@ -29,6 +30,9 @@ func (o FollowerOptions) withDefaults() FollowerOptions {
 	}
 	if o.HousekeepingTime <= 0 {
 		o.HousekeepingTime = 20 * time.Second
+	}
+	if o.CatchUpBytes <= 0 {
+		o.CatchUpBytes = 64 << 20
 	}
 	if o.Logger == nil {
 		o.Logger = slog.Default()

@@ -31,6 +31,7 @@ type session struct {
 	wants chan struct{} // one token: the master asked for bytes
 	heals healing
 	noted time.Time // when the read deadline was last set
+	goal  int64     // of catching up; what is appended before it comes as fast as the disk takes it
 }
 
 const (
@@ -55,6 +56,7 @@ func (s *session) run() error {
 	if err := s.hello(ctx); err != nil {
 		return err
 	}
+	defer s.f.store.CatchUp(0)
 	reported, told := make(chan struct{}), s.at
 	go func() {
 		defer close(reported)
@@ -237,6 +239,7 @@ func (s *session) control(ctx context.Context, h header) error {
 			return err
 		}
 		s.f.change(func(f *FollowerState) { f.MasterOffset = st.end })
+		s.catchUp(st.end)
 	}
 	return nil
 }
@@ -253,9 +256,20 @@ func (s *session) welcomed(ctx context.Context, w welcome) error {
 		return fmt.Errorf("%w: the master starts at %d", errFrame, w.start)
 	}
 	if w.start > s.at {
-		return s.rebase(ctx, w.start)
+		if err := s.rebase(ctx, w.start); err != nil {
+			return err
+		}
 	}
+	s.catchUp(w.end)
 	return nil
+}
+
+// catchUp lets the store know that the master has much more than came so far.
+func (s *session) catchUp(end int64) {
+	if end-s.at >= s.f.o.CatchUpBytes {
+		s.goal = end
+		s.f.store.CatchUp(end)
+	}
 }
 
 // rebase has the log go on at start, where the master's begins, and gives up what there is.
@@ -317,6 +331,9 @@ func (s *session) append(ctx context.Context, b []byte, opaque bool) error {
 		s.f.logger.Error("the master's log is damaged here, or has a record that is too large for this slave; copied as it is",
 			"from", s.at, "to", s.at+int64(len(b)))
 		s.f.change(func(f *FollowerState) { f.DamagedBytes += int64(len(b)) })
+	}
+	if s.at < s.goal {
+		st.AwaitDispatch(ctx, s.at+int64(len(b)))
 	}
 	for {
 		var err error

@@ -1,8 +1,10 @@
 package store
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"ringmq/store/commitlog"
 	"ringmq/store/queue"
@@ -47,6 +49,32 @@ func (s *Store) AppendCopy(offset int64, b []byte) error {
 	s.blankTo = blankTo
 	return nil
 }
+
+// CatchUp says that copies of everything before an offset are about to be appended, as fast as can be: they go past the page cache in
+// large pieces. 0: nothing is caught up with. Any goroutine.
+func (s *Store) CatchUp(to int64) { s.log.CatchUp(to) }
+
+// AwaitDispatch waits until the queues know of what an append that ends at an offset pushes out of memory, so that it need not be read
+// back from the disk; not for long where that does not come on. The goroutine that appends copies.
+func (s *Store) AwaitDispatch(ctx context.Context, end int64) {
+	d, want := s.dispatch, end-int64(s.o.TailBytes)
+	if d.at.Load() >= want {
+		return
+	}
+	timer := time.NewTimer(dispatchPatience)
+	defer timer.Stop()
+	for d.at.Load() < want {
+		select {
+		case <-d.moved:
+		case <-timer.C:
+			return
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+const dispatchPatience = 100 * time.Millisecond
 
 // AppendOpaque is AppendCopy for bytes that are no whole, unharmed records, because they are damaged on the master: they are kept as
 // they are, no queue gets an entry for them, and they are on the list of gaps once the dispatcher comes by.
