@@ -1,6 +1,7 @@
 package replica
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"math"
@@ -29,6 +30,7 @@ type LeaderOptions struct {
 	HeartbeatTime    time.Duration // 0: 5 s
 	HousekeepingTime time.Duration // a slave that says nothing for so long is disconnected; 0: 20 s
 	MaxBytesPerSec   int64         // to one slave; 0: no bound
+	PieceBytes       int           // of the log are sent at once, at most; 0: 32 KiB to a stock slave, 1 MiB between ours
 
 	// Changed is called on any goroutine when Agreed has changed in another way than by growing: it must be short, and call no Slaves and
 	// no Close. nil: nobody asks.
@@ -53,6 +55,19 @@ func (o LeaderOptions) withDefaults() LeaderOptions {
 		o.Logger = slog.Default()
 	}
 	return o
+}
+
+// piece is how much of the log a slave is sent at once.
+func (o *LeaderOptions) piece(ours bool) int {
+	switch {
+	case ours && o.PieceBytes > 0:
+		return min(o.PieceBytes, maxPieceBytes)
+	case ours:
+		return pieceBytes
+	case o.PieceBytes > 0:
+		return min(o.PieceBytes, maxStockPieceBytes)
+	}
+	return stockPieceBytes
 }
 
 // Leader serves a master's log to its slaves, and keeps Store.Confirm at what enough copies have.
@@ -375,7 +390,11 @@ func (l *Leader) judge() (changed bool) {
 		l.agreed.Store(&a)
 	}
 	if a.Enough != old.Enough {
-		l.logger.Warn("copies", "enough", a.Enough, "inStep", a.InStep, "needed", v.needed, "confirmed", v.offset, "end", end)
+		level := slog.LevelInfo
+		if !a.Enough {
+			level = slog.LevelWarn
+		}
+		l.logger.Log(context.Background(), level, "copies", "enough", a.Enough, "inStep", a.InStep, "needed", v.needed, "confirmed", v.offset, "end", end)
 	}
 	l.store.Confirm(limit)
 	return changed

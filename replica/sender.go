@@ -43,10 +43,7 @@ type pinned struct {
 
 // send sends from start on until the connection ends. It returns why.
 func (s *slave) send(start int64) error {
-	t := &sender{s: s, at: start, piece: stockPieceBytes, wrote: time.Now(), paced: paced{perSecond: s.l.o.MaxBytesPerSec}}
-	if s.ours {
-		t.piece = pieceBytes
-	}
+	t := &sender{s: s, at: start, piece: s.l.o.piece(s.ours), wrote: time.Now(), paced: paced{perSecond: s.l.o.MaxBytesPerSec}}
 	t.buf = make([]byte, 0, headerBytes+min(t.piece, sendFrom))
 	var err error
 	if t.raw, err = s.conn.SyscallConn(); err != nil {
