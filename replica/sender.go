@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"syscall"
 	"time"
 
@@ -49,7 +50,7 @@ func (s *slave) send(start int64) error {
 	if t.raw, err = s.conn.SyscallConn(); err != nil {
 		return err
 	}
-	defer t.unpin(1<<63 - 1)
+	defer t.unpin(math.MaxInt64)
 	beat := time.NewTicker(s.l.o.HeartbeatTime)
 	defer beat.Stop()
 	for !s.isLeaving() {
@@ -184,6 +185,7 @@ func (t *sender) pin(r store.Region) {
 		return
 	}
 	t.pins = append(t.pins, pinned{r, to})
+	t.s.pinned.Store(t.pins[0].to)
 }
 
 func (t *sender) unpin(acked int64) {
@@ -191,6 +193,11 @@ func (t *sender) unpin(acked int64) {
 		t.pins[0].r.Release()
 		t.pins = append(t.pins[:0], t.pins[1:]...)
 	}
+	oldest := int64(math.MaxInt64)
+	if len(t.pins) > 0 {
+		oldest = t.pins[0].to
+	}
+	t.s.pinned.Store(oldest)
 }
 
 // ship sends a region with its header: a small one in one piece from memory, a large one from the file.

@@ -7,16 +7,23 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"sync/atomic"
+	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"ringmq/store"
 )
 
-// session is one connection to a master. One goroutine reads and appends, another one reports.
+// session is one connection to a master. One goroutine reads and appends; in step with its master it commits and reports too, since each
+// wake of another goroutine would come on top of what senders wait for. Another one reports what was not reported so: commits of the log's
+// own goroutine, while much is to be caught up with, and that this slave lives.
 type session struct {
 	f    *Follower
 	conn *net.TCPConn
 	addr string
+	raw  syscall.RawConn
 	r    *bufio.Reader
 	ours bool
 	// empty: this slave has no log yet, so the master's first bytes say where it begins.
@@ -28,6 +35,7 @@ type session struct {
 	left  int // bytes of the frame at hand that are still to come
 	idle  int // heartbeats since the last bytes
 	cut   *cutter
+	told  atomic.Int64  // reported last
 	wants chan struct{} // one token: the master asked for bytes
 	heals healing
 	noted time.Time // when the read deadline was last set
@@ -36,7 +44,9 @@ type session struct {
 
 const (
 	// readBytes is how much is read at once, and appended at the latest.
-	readBytes    = 1 << 20
+	readBytes = 1 << 20
+	// wholeBytes: up to so much the rest of a piece is waited for, since it is on its way and a sync of a part costs as much.
+	wholeBytes   = 256 << 10
 	controlBytes = 1 << 10 // most of a frame that is none of the log's
 	spaceRetry   = time.Second
 	rebaseRetry  = 20 * time.Millisecond
@@ -48,7 +58,10 @@ func (f *Follower) newSession(conn *net.TCPConn, addr string) *session {
 }
 
 // run follows the master until the connection ends, and returns why.
-func (s *session) run() error {
+func (s *session) run() (err error) {
+	if s.raw, err = s.conn.SyscallConn(); err != nil {
+		return err
+	}
 	ctx, cancel := context.WithCancel(s.f.stop)
 	closed := context.AfterFunc(ctx, func() { _ = s.conn.Close() })
 	defer closed()
@@ -57,12 +70,14 @@ func (s *session) run() error {
 		return err
 	}
 	defer s.f.store.CatchUp(0)
-	reported, told := make(chan struct{}), s.at
+	s.told.Store(s.at)
+	reported := make(chan struct{})
 	go func() {
 		defer close(reported)
-		s.report(ctx, told)
+		s.report(ctx)
 	}()
-	err := s.receive(ctx)
+	err = s.receive(ctx)
+	s.f.store.CommitCopies(false) // what an error left
 	_ = s.conn.Close()
 	cancel()
 	<-reported
@@ -95,24 +110,46 @@ func (s *session) hello(ctx context.Context) error {
 // receive reads frames and appends what they bring.
 func (s *session) receive(ctx context.Context) error {
 	for {
+		var err error
 		if s.left == 0 {
-			if err := s.frame(ctx); err != nil {
-				return err
-			}
-			continue
+			err = s.frame(ctx)
+		} else {
+			err = s.body()
 		}
-		if err := s.body(); err != nil {
-			return err
+		if err == nil && !s.goesOn() {
+			err = s.drain(ctx, false)
 		}
-		// What lies ready is taken along: fewer and larger appends.
-		if s.r.Buffered() > 0 && len(s.buf) < readBytes {
-			continue
-		}
-		if err := s.drain(ctx, false); err != nil {
+		if err != nil {
 			return err
 		}
 	}
 }
+
+// goesOn says that more is to be read before what came is appended: what lies ready is taken along, for fewer and larger commits.
+func (s *session) goesOn() bool {
+	if len(s.buf) >= readBytes {
+		return false
+	}
+	if s.left > 0 && len(s.buf)+s.left <= wholeBytes {
+		return true
+	}
+	need := 1
+	if s.left == 0 {
+		need = headerBytes // a part of one would be waited for
+	}
+	ready := s.r.Buffered()
+	if ready < need && !s.catchesUp() {
+		_ = s.raw.Control(func(fd uintptr) {
+			if n, err := unix.IoctlGetInt(int(fd), unix.TIOCINQ); err == nil {
+				ready += n
+			}
+		})
+	}
+	return ready >= need
+}
+
+// catchesUp says that what is appended has been with the master for long, and more comes than the disk takes.
+func (s *session) catchesUp() bool { return s.at < s.goal }
 
 // awaitBytes gives the master time to say something.
 func (s *session) awaitBytes() {
@@ -320,8 +357,20 @@ func (s *session) drain(ctx context.Context, final bool) error {
 	}
 	if done > 0 {
 		s.buf = s.buf[:copy(s.buf, s.buf[done:])]
+		if !s.catchesUp() {
+			s.commit()
+		}
 	}
 	return nil
+}
+
+// commit has what was appended written, and reports it.
+func (s *session) commit() {
+	st := s.f.store
+	s.f.here.Store(true)
+	st.CommitCopies(true)
+	s.f.here.Store(false)
+	s.tellEnd(false)
 }
 
 // append gives bytes to the store, and waits for room.
@@ -332,7 +381,7 @@ func (s *session) append(ctx context.Context, b []byte, opaque bool) error {
 			"from", s.at, "to", s.at+int64(len(b)))
 		s.f.change(func(f *FollowerState) { f.DamagedBytes += int64(len(b)) })
 	}
-	if s.at < s.goal {
+	if s.catchesUp() {
 		st.AwaitDispatch(ctx, s.at+int64(len(b)))
 	}
 	for {
@@ -344,8 +393,12 @@ func (s *session) append(ctx context.Context, b []byte, opaque bool) error {
 		}
 		switch {
 		case err == nil:
+			if s.catchesUp() {
+				st.CommitCopies(false)
+			}
 			return nil
 		case errors.Is(err, store.ErrFull):
+			st.CommitCopies(false)
 			room := make(chan struct{})
 			st.Room(func() { close(room) })
 			select {
@@ -354,6 +407,7 @@ func (s *session) append(ctx context.Context, b []byte, opaque bool) error {
 				return ctx.Err()
 			}
 		case errors.Is(err, store.ErrNotWritable) && st.Sendable().Err() == nil:
+			st.CommitCopies(false)
 			s.f.report(s.addr, fmt.Errorf("replica: the slave's log: %w", err))
 			if err := pause(ctx, spaceRetry); err != nil {
 				return err

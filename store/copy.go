@@ -38,6 +38,7 @@ func (s *Store) CopyBytes() int { return s.log.CopyBytes() }
 // one of a segment, in pieces if need be, and all of one segment. They are not looked at beyond their sizes; they go through the same
 // buffer and the same commits as messages do. It does not wait: ErrFull, to be tried again after Room; ErrNotEnd; ErrMalformed where the
 // bytes are not whole; ErrTooLarge beyond CopyBytes; ErrNotWritable. One goroutine at a time, and no messages of one's own beside it.
+// CommitCopies has them written.
 func (s *Store) AppendCopy(offset int64, b []byte) error {
 	storedMs, blankTo, err := s.measureCopy(offset, b)
 	if err != nil {
@@ -75,6 +76,16 @@ func (s *Store) AwaitDispatch(ctx context.Context, end int64) {
 }
 
 const dispatchPatience = 100 * time.Millisecond
+
+// CommitCopies has what was copied committed: by the caller, who waits for the disk and returns once Sendable has passed it, unless a
+// commit is under way already; or, not here, soon and by another goroutine. Any goroutine.
+func (s *Store) CommitCopies(here bool) {
+	if here {
+		s.log.CommitHere()
+	} else {
+		s.log.Commit()
+	}
+}
 
 // AppendOpaque is AppendCopy for bytes that are no whole, unharmed records, because they are damaged on the master: they are kept as
 // they are, no queue gets an entry for them, and they are on the list of gaps once the dispatcher comes by.

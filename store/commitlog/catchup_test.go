@@ -47,6 +47,7 @@ func copyPieces(l *Log, at int64, pieces [][]byte) (int64, error) {
 		if err != nil {
 			return at, err
 		}
+		l.Commit()
 		at += int64(len(b))
 	}
 	return at, nil
