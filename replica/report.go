@@ -19,6 +19,7 @@ func (s *session) report(ctx context.Context) {
 		case <-s.f.grown:
 		case <-beat.C:
 			due = true
+			s.f.store.CommitCopies(false) // what waits for more to come
 			if s.f.o.Master() != s.addr {
 				_ = s.conn.Close() // there is another master now
 				return

@@ -40,13 +40,16 @@ type session struct {
 	heals healing
 	noted time.Time // when the read deadline was last set
 	goal  int64     // of catching up; what is appended before it comes as fast as the disk takes it
+	fresh int       // bytes that were appended in catching up and wait for others to be committed with
 }
 
 const (
 	// readBytes is how much is read at once, and appended at the latest.
 	readBytes = 1 << 20
 	// wholeBytes: up to so much the rest of a piece is waited for, since it is on its way and a sync of a part costs as much.
-	wholeBytes   = 256 << 10
+	wholeBytes = 256 << 10
+	// gatherBytes are committed together in catching up: a sync for each MiB would cost more than it.
+	gatherBytes  = 8 << 20
 	controlBytes = 1 << 10 // most of a frame that is none of the log's
 	spaceRetry   = time.Second
 	rebaseRetry  = 20 * time.Millisecond
@@ -393,7 +396,8 @@ func (s *session) append(ctx context.Context, b []byte, opaque bool) error {
 		}
 		switch {
 		case err == nil:
-			if s.catchesUp() {
+			if s.fresh += len(b); s.fresh >= gatherBytes && s.catchesUp() {
+				s.fresh = 0
 				st.CommitCopies(false)
 			}
 			return nil
