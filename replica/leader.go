@@ -86,6 +86,7 @@ type Leader struct {
 	unheed  func() // of the subscription to Sendable
 
 	examining sync.Mutex
+	sparing   sparing
 
 	// mu orders everything that makes Agreed what it is.
 	mu       sync.Mutex
@@ -114,7 +115,9 @@ func Lead(o LeaderOptions) (*Leader, error) {
 	l.mu.Lock()
 	l.judge()
 	l.mu.Unlock()
-	l.unheed = l.store.Sendable().Subscribe(func(int64, error) {
+	l.sparing.stored, l.sparing.safe = l.store.LogMax, l.store.Sendable().Load
+	l.unheed = l.store.Sendable().Subscribe(func(to int64, _ error) {
+		l.sparing.committed(to)
 		for _, s := range *l.senders.Load() {
 			poke(s.wake)
 		}
@@ -341,6 +344,7 @@ func (l *Leader) watch() {
 			return
 		case <-tick.C:
 		}
+		l.sparing.look(time.Now())
 		if len(*l.senders.Load()) == 0 {
 			continue
 		}

@@ -64,9 +64,21 @@ func (s *slave) send(start int64) error {
 		if err := t.heal(); err != nil {
 			return err
 		}
+		spared := t.spares()
+		if spared {
+			if wait := s.l.sparing.wait(time.Now()); wait > 0 {
+				if err := t.rest(false, wait, beat.C); err != nil {
+					return err
+				}
+				continue
+			}
+		}
 		n, err := t.next()
 		if err != nil {
 			return err
+		}
+		if spared {
+			s.l.sparing.count(n)
 		}
 		wait := t.paced.wait(n)
 		if n > 0 && wait == 0 {
@@ -77,6 +89,17 @@ func (s *slave) send(start int64) error {
 		}
 	}
 	return nil
+}
+
+// spares says that those who store come before the slave: it is far behind, nothing waits for it to acknowledge, and there are copies enough.
+func (t *sender) spares() bool {
+	l := t.s.l
+	if l.store.Sendable().Load()-t.at < spareFrom || !l.agreed.Load().Enough {
+		return false
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return !t.s.progress.inStep
 }
 
 // rest waits until there is something to do: idle, for something to send; otherwise for the pace.
