@@ -242,6 +242,7 @@ func TestSlowSlave(t *testing.T) {
 	follow(t, slave, l, FollowerOptions{})
 	end = put(t, master, 5, 10_000) // some 15 MB, more than sockets hold
 	arrive(t, slave, end)
+	arrive(t, master, end)
 	eventually(t, "the one that says nothing is ended", func() bool { return len(l.Slaves()) == 1 })
 	same(t, master, slave, 0)
 }

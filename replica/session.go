@@ -39,6 +39,7 @@ type session struct {
 	wants chan struct{} // one token: the master asked for bytes
 	heals healing
 	noted time.Time // when the read deadline was last set
+	late  bool      // the rest of a short piece does not come at once
 	goal  int64     // of catching up; what is appended before it comes as fast as the disk takes it
 	fresh int       // bytes that were appended in catching up and wait for others to be committed with
 }
@@ -46,8 +47,10 @@ type session struct {
 const (
 	// readBytes is how much is read at once, and appended at the latest.
 	readBytes = 1 << 20
-	// wholeBytes: up to so much the rest of a piece is waited for, since it is on its way and a sync of a part costs as much.
+	// wholeBytes: up to so much the rest of a piece is waited for, since it is on its way and a sync of a part costs as much; for
+	// restTime at a time, or a slow link would make acknowledgements late.
 	wholeBytes = 256 << 10
+	restTime   = 2 * time.Millisecond
 	// gatherBytes are committed together in catching up: a sync for each MiB would cost more than it.
 	gatherBytes  = 8 << 20
 	controlBytes = 1 << 10 // most of a frame that is none of the log's
@@ -133,7 +136,7 @@ func (s *session) goesOn() bool {
 	if len(s.buf) >= readBytes {
 		return false
 	}
-	if s.left > 0 && len(s.buf)+s.left <= wholeBytes {
+	if s.left > 0 && !s.late && len(s.buf)+s.left <= wholeBytes {
 		return true
 	}
 	need := 1
@@ -166,10 +169,19 @@ func (s *session) body() error {
 		s.buf = append(make([]byte, 0, 2*cap(s.buf)), s.buf...)
 	}
 	n := len(s.buf)
-	s.awaitBytes()
+	rest := n > 0 && !s.late
+	if rest {
+		s.noted = time.Time{}
+		_ = s.conn.SetReadDeadline(time.Now().Add(restTime))
+	} else {
+		s.awaitBytes()
+	}
 	k, err := s.r.Read(s.buf[n:min(cap(s.buf), n+s.left, n+readBytes)])
-	s.buf, s.left = s.buf[:n+k], s.left-k
+	s.buf, s.left, s.late = s.buf[:n+k], s.left-k, false
 	if k > 0 {
+		return nil
+	}
+	if s.late = rest && timedOut(err); s.late {
 		return nil
 	}
 	return s.lost(err)
@@ -181,9 +193,13 @@ func (s *session) full(b []byte) error {
 	return s.lost(err)
 }
 
-func (s *session) lost(err error) error {
+func timedOut(err error) bool {
 	var timeout net.Error
-	if errors.As(err, &timeout) && timeout.Timeout() {
+	return errors.As(err, &timeout) && timeout.Timeout()
+}
+
+func (s *session) lost(err error) error {
+	if timedOut(err) {
 		return errors.New("the master said nothing for too long")
 	}
 	if errors.Is(err, io.EOF) {

@@ -326,8 +326,7 @@ func (s *slave) listenStock() error {
 }
 
 func silence(err error) error {
-	var timeout net.Error
-	if errors.As(err, &timeout) && timeout.Timeout() {
+	if timedOut(err) {
 		return errSilence
 	}
 	return err
