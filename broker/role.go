@@ -71,7 +71,7 @@ func (b *Broker) startReplication() error {
 	l, err := b.o.lead(replica.LeaderOptions{
 		Addr: addr, Store: b.store, Copies: keys.Copies, MinCopies: keys.MinCopies, Auto: keys.Auto, SlaveTimeout: keys.SlaveTimeout,
 		MaxGapBytes: keys.MaxGapBytes, HeartbeatTime: keys.HeartbeatTime, HousekeepingTime: keys.HousekeepingTime,
-		MaxBytesPerSec: keys.MaxBytesPerSec, Changed: b.wakeParked, Logger: logger,
+		MaxBytesPerSec: keys.MaxBytesPerSec, PieceBytes: keys.PieceBytes, Changed: b.wakeParked, Logger: logger,
 	})
 	if err != nil {
 		return fmt.Errorf("haListenPort=%d: %w", b.c.HAPort(), err)

@@ -7,6 +7,7 @@ import (
 	"math"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"ringmq/store"
@@ -20,6 +21,7 @@ type FollowerOptions struct {
 	HeartbeatTime    time.Duration // 0: 5 s
 	HousekeepingTime time.Duration // a master that says nothing for so long is left; 0: 20 s
 	RetryTime        time.Duration // between attempts to connect; 0: 5 s with a stock master's manners, 1 s between ours
+	CatchUpBytes     int64         // a slave that is so far behind its master writes in the manner of Store.CatchUp; 0: 64 MiB
 	Logger           *slog.Logger
 }
 
@@ -29,6 +31,9 @@ func (o FollowerOptions) withDefaults() FollowerOptions {
 	}
 	if o.HousekeepingTime <= 0 {
 		o.HousekeepingTime = 20 * time.Second
+	}
+	if o.CatchUpBytes <= 0 {
+		o.CatchUpBytes = 64 << 20
 	}
 	if o.Logger == nil {
 		o.Logger = slog.Default()
@@ -46,6 +51,7 @@ type Follower struct {
 	done   chan struct{}
 	unheed func()        // of the subscription to Sendable
 	grown  chan struct{} // one token: Sendable has grown
+	here   atomic.Bool   // the session commits, and reports itself
 
 	cut   cutter // of the log as it was received, in whatever connection
 	keeps bool   // the log is never given up for a later beginning
@@ -66,7 +72,11 @@ func newFollower(o FollowerOptions, keeps bool) *Follower {
 	f.cut = cutter{segmentBytes: f.store.SegmentBytes(), maxRecord: min(n, f.store.MaxRecordBytes()), maxRun: min(n, readBytes)}
 	f.stop, f.end = context.WithCancel(context.Background())
 	f.store.Confirm(math.MaxInt64) // a master that this store was may have left a bound
-	f.unheed = f.store.Sendable().Subscribe(func(int64, error) { poke(f.grown) })
+	f.unheed = f.store.Sendable().Subscribe(func(int64, error) {
+		if !f.here.Load() {
+			poke(f.grown)
+		}
+	})
 	go f.run()
 	return f
 }

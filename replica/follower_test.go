@@ -313,3 +313,41 @@ func TestSilentMaster(t *testing.T) {
 		}
 	}
 }
+
+// TestPartOfAPiece: what came of a piece whose rest does not come is acknowledged as far as it is whole, and the rest joins it later.
+func TestPartOfAPiece(t *testing.T) {
+	master := open(t, options(disk.NewMemory(), true))
+	first := put(t, master, 0, 3)
+	end := put(t, master, 3, 3)
+	arrive(t, master, end)
+	want := content(t, master, 0)
+	acked := make(chan struct{})
+	addr := masterOf(t, func(c *net.TCPConn) {
+		if _, err := io.CopyN(io.Discard, c, helloBytes); err != nil {
+			return
+		}
+		got := make(chan int64, 4096)
+		go reports(c, got)
+		_, _ = c.Write(append(header{size: int32(len(want))}.append(nil), want[:first+100]...))
+		for v := range got {
+			switch {
+			case v == first && acked != nil:
+				close(acked)
+				acked = nil
+				_, _ = c.Write(want[first+100:])
+			case v == end:
+				return
+			case v != 0 && v != first:
+				t.Errorf("%d is reported", v)
+			}
+		}
+	})
+	slave := open(t, options(disk.NewMemory(), true))
+	wait := acked
+	follow(t, slave, nil, FollowerOptions{Master: func() string { return addr }, HeartbeatTime: time.Minute})
+	<-wait
+	arrive(t, slave, end)
+	if !bytes.Equal(content(t, slave, 0), want) {
+		t.Error("other bytes came")
+	}
+}

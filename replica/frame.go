@@ -12,12 +12,14 @@ import (
 const (
 	reportBytes = 8
 	headerBytes = 12
-	// stockPieceBytes is how much a master sends to a stock slave at once, haTransferBatchSize.
+	// stockPieceBytes is how much a master sends to a stock slave at once where nobody says otherwise, stock's haTransferBatchSize.
 	stockPieceBytes = 32 << 10
 	// pieceBytes is that between ours.
 	pieceBytes = 1 << 20
 	// maxPieceBytes is what a slave believes a header.
 	maxPieceBytes = 64 << 20
+	// maxStockPieceBytes: a stock slave waits for a whole piece in a buffer of 4 MiB, which may have other bytes in front.
+	maxStockPieceBytes = 1 << 20
 )
 
 // What ours say to each other. Each begins with a number that stock takes for an offset and that cannot be one: it is negative. docs,

@@ -1,6 +1,7 @@
 package replica
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"math"
@@ -12,48 +13,6 @@ import (
 
 	"ringmq/store"
 )
-
-// LeaderOptions of a master's side.
-type LeaderOptions struct {
-	Addr  string // host:port that slaves connect to
-	Store *store.Store
-
-	// Copies an acknowledged record must have, the master's own included; 1: no slave is waited for. With Auto it is as many as are
-	// in step, but MinCopies at least.
-	Copies    int
-	MinCopies int
-	Auto      bool
-
-	SlaveTimeout     time.Duration // a slave that acknowledged nothing for so long while something waited for it is out of step; 0: 3 s
-	MaxGapBytes      int64         // and one that is so far behind; 0: 256 MiB
-	HeartbeatTime    time.Duration // 0: 5 s
-	HousekeepingTime time.Duration // a slave that says nothing for so long is disconnected; 0: 20 s
-	MaxBytesPerSec   int64         // to one slave; 0: no bound
-
-	// Changed is called on any goroutine when Agreed has changed in another way than by growing: it must be short, and call no Slaves and
-	// no Close. nil: nobody asks.
-	Changed func()
-	Logger  *slog.Logger
-}
-
-func (o LeaderOptions) withDefaults() LeaderOptions {
-	if o.SlaveTimeout <= 0 {
-		o.SlaveTimeout = 3 * time.Second
-	}
-	if o.MaxGapBytes <= 0 {
-		o.MaxGapBytes = 256 << 20
-	}
-	if o.HeartbeatTime <= 0 {
-		o.HeartbeatTime = 5 * time.Second
-	}
-	if o.HousekeepingTime <= 0 {
-		o.HousekeepingTime = 20 * time.Second
-	}
-	if o.Logger == nil {
-		o.Logger = slog.Default()
-	}
-	return o
-}
 
 // Leader serves a master's log to its slaves, and keeps Store.Confirm at what enough copies have.
 type Leader struct {
@@ -71,6 +30,7 @@ type Leader struct {
 	unheed  func() // of the subscription to Sendable
 
 	examining sync.Mutex
+	sparing   sparing
 
 	// mu orders everything that makes Agreed what it is.
 	mu       sync.Mutex
@@ -99,7 +59,9 @@ func Lead(o LeaderOptions) (*Leader, error) {
 	l.mu.Lock()
 	l.judge()
 	l.mu.Unlock()
-	l.unheed = l.store.Sendable().Subscribe(func(int64, error) {
+	l.sparing.stored, l.sparing.safe = l.store.LogMax, l.store.Sendable().Load
+	l.unheed = l.store.Sendable().Subscribe(func(to int64, _ error) {
+		l.sparing.committed(to)
 		for _, s := range *l.senders.Load() {
 			poke(s.wake)
 		}
@@ -326,6 +288,7 @@ func (l *Leader) watch() {
 			return
 		case <-tick.C:
 		}
+		l.sparing.look(time.Now())
 		if len(*l.senders.Load()) == 0 {
 			continue
 		}
@@ -375,7 +338,11 @@ func (l *Leader) judge() (changed bool) {
 		l.agreed.Store(&a)
 	}
 	if a.Enough != old.Enough {
-		l.logger.Warn("copies", "enough", a.Enough, "inStep", a.InStep, "needed", v.needed, "confirmed", v.offset, "end", end)
+		level := slog.LevelInfo
+		if !a.Enough {
+			level = slog.LevelWarn
+		}
+		l.logger.Log(context.Background(), level, "copies", "enough", a.Enough, "inStep", a.InStep, "needed", v.needed, "confirmed", v.offset, "end", end)
 	}
 	l.store.Confirm(limit)
 	return changed

@@ -3,6 +3,7 @@ package replica
 import (
 	"bytes"
 	"encoding/binary"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -63,33 +64,73 @@ func (p *peer) ended() {
 	}
 }
 
-// TestStockSlave: a slave that reports 0 gets the last segment, in blocks as stock sends them, and heartbeats when there is nothing.
+// TestStockSlave: a slave that reports 0 gets the last segment, in blocks as stock sends them or as they were asked for, and heartbeats
+// when there is nothing.
 func TestStockSlave(t *testing.T) {
+	for asked, want := range map[int]int{0: stockPieceBytes, 1000: 1000} {
+		t.Run(fmt.Sprintf("PieceBytes=%d", asked), func(t *testing.T) { followAsStock(t, asked, want) })
+	}
+}
+
+func followAsStock(t *testing.T, asked, most int) {
 	master := open(t, options(disk.NewMemory(), true))
 	end := put(t, master, 0, 300)
 	arrive(t, master, end)
-	l := lead(t, master, LeaderOptions{Copies: 1})
+	l := lead(t, master, LeaderOptions{Copies: 1, PieceBytes: asked})
 	p := dial(t, l)
 	p.report(0)
 	at := end - end%testSegment
 	want := content(t, master, at)
 	var got []byte
-	beats := 0
+	beats, largest := 0, 0
 	for beats < 2 {
 		h, body := p.frame()
-		if h.offset != at || len(body) > stockPieceBytes {
+		if h.offset != at || len(body) > most {
 			t.Fatalf("%+v where the slave has everything to %d", h, at)
 		}
 		if len(body) == 0 {
 			beats++
 		}
+		largest = max(largest, len(body))
 		got, at = append(got, body...), at+int64(len(body))
+	}
+	if largest > most || largest < most/2 {
+		t.Errorf("blocks of up to %d bytes, want %d", largest, most)
 	}
 	if !bytes.Equal(got, want) || at != end {
 		t.Errorf("%d bytes to %d, want %d to %d", len(got), at, len(want), end)
 	}
 	p.report(at)
 	eventually(t, "acknowledged", func() bool { s := l.Slaves(); return len(s) == 1 && s[0].AckOffset == end && !s[0].Ours })
+}
+
+// TestPieceBytes: what is asked for counts, within what the peer can take.
+func TestPieceBytes(t *testing.T) {
+	for _, c := range []struct {
+		asked int
+		ours  bool
+		want  int
+	}{{0, true, 1 << 20}, {0, false, 32 << 10}, {5000, true, 5000}, {5000, false, 5000}, {1 << 30, true, 64 << 20}, {1 << 30, false, 1 << 20}} {
+		if got := (&LeaderOptions{PieceBytes: c.asked}).piece(c.ours); got != c.want {
+			t.Errorf("%+v: %d", c, got)
+		}
+	}
+}
+
+// TestSaysWhenThereAreEnoughCopies: that there are too few is a warning, that there are enough again is none.
+func TestSaysWhenThereAreEnoughCopies(t *testing.T) {
+	w := &warnings{}
+	master, slave := open(t, options(disk.NewMemory(), true)), open(t, options(disk.NewMemory(), true))
+	l := lead(t, master, LeaderOptions{Copies: 2, Logger: slog.New(w)})
+	for i := range 3 {
+		f := follow(t, slave, l, FollowerOptions{})
+		eventually(t, "enough", func() bool { return l.Agreed().Enough })
+		f.Close()
+		eventually(t, "not enough", func() bool { return !l.Agreed().Enough })
+		if n := w.count("copies"); n != i+2 {
+			t.Errorf("%d warnings, want %d", n, i+2)
+		}
+	}
 }
 
 // TestStockSlaveGoesOn: one that has a part gets the rest, over the ends of segments but no block across one.
@@ -201,6 +242,7 @@ func TestSlowSlave(t *testing.T) {
 	follow(t, slave, l, FollowerOptions{})
 	end = put(t, master, 5, 10_000) // some 15 MB, more than sockets hold
 	arrive(t, slave, end)
+	arrive(t, master, end)
 	eventually(t, "the one that says nothing is ended", func() bool { return len(l.Slaves()) == 1 })
 	same(t, master, slave, 0)
 }

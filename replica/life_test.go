@@ -64,7 +64,7 @@ func TestMasterLosesPower(t *testing.T) {
 	for round := range 12 {
 		master, slave := open(t, options(md, true)), open(t, options(sd, true))
 		l := lead(t, master, LeaderOptions{Copies: 1})
-		f := follow(t, slave, l, FollowerOptions{})
+		f := follow(t, slave, l, FollowerOptions{CatchUpBytes: int64(round % 3)}) // of none, of all, of nearly all
 		eventually(t, "connected", func() bool { return f.State().Connected })
 		n := 1 + rng.Intn(60)
 		md.CrashAt(md.Ops() + 1 + rng.Intn(40))
@@ -99,7 +99,7 @@ func TestMasterLosesPower(t *testing.T) {
 			t.Fatalf("round %d: the slave has %d bytes, the master kept %d", round, slave.LogMax(), master.LogMax())
 		}
 		l = lead(t, master, LeaderOptions{Copies: 1})
-		f = follow(t, slave, l, FollowerOptions{})
+		f = follow(t, slave, l, FollowerOptions{CatchUpBytes: int64(round % 2)})
 		arrive(t, slave, master.LogMax())
 		torn := int64(0) // what the power took of the master's log between records that it kept is copied as it is
 		for _, g := range master.Gaps() {

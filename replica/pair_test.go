@@ -240,8 +240,9 @@ func TestCopy(t *testing.T) {
 	for _, sync := range []bool{true, false} {
 		for _, kind := range []string{"memory", "files"} {
 			t.Run(fmt.Sprintf("sync=%v/%s", sync, kind), func(t *testing.T) {
-				mo, so := options(disk.NewMemory(), sync), options(disk.NewMemory(), sync)
+				mo, so, o := options(disk.NewMemory(), sync), options(disk.NewMemory(), sync), FollowerOptions{}
 				if kind == "files" {
+					o.CatchUpBytes = 1
 					mo.FS, so.FS = disk.OS(), disk.OS()
 					mo.Root, so.Root = t.TempDir(), t.TempDir()
 					mo.CommitLogDir, so.CommitLogDir = mo.Root+"/commitlog", so.Root+"/commitlog"
@@ -249,7 +250,7 @@ func TestCopy(t *testing.T) {
 				master, slave := open(t, mo), open(t, so)
 				put(t, master, 0, 200)
 				l := lead(t, master, LeaderOptions{Copies: 1})
-				f := follow(t, slave, l, FollowerOptions{})
+				f := follow(t, slave, l, o)
 				end := put(t, master, 200, 100)
 				arrive(t, slave, end)
 				end = put(t, master, 300, 3)

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// report tells the master how far the log is safe here: once a commit, and now and then.
-func (s *session) report(ctx context.Context, told int64) {
+// report tells the master how far the log is safe here: once a commit that was not reported yet, and now and then.
+func (s *session) report(ctx context.Context) {
 	beat := time.NewTicker(s.f.o.HeartbeatTime)
 	defer beat.Stop()
 	for {
@@ -19,21 +19,26 @@ func (s *session) report(ctx context.Context, told int64) {
 		case <-s.f.grown:
 		case <-beat.C:
 			due = true
+			s.f.store.CommitCopies(false) // what waits for more to come
 			if s.f.o.Master() != s.addr {
 				_ = s.conn.Close() // there is another master now
 				return
 			}
 		}
-		if to := s.f.store.Sendable().Load(); to > told || due {
-			if s.tell(binary.BigEndian.AppendUint64(nil, uint64(to))) != nil {
-				return
-			}
-			told = to
-		}
-		if !s.heal() {
+		if s.tellEnd(due) != nil || !s.heal() {
 			return
 		}
 	}
+}
+
+// tellEnd reports how far the log is safe, if that is news or due. Any goroutine: an older report behind a newer one is passed over.
+func (s *session) tellEnd(due bool) error {
+	to := s.f.store.Sendable().Load()
+	if s.told.Swap(to) >= to && !due {
+		return nil
+	}
+	var b [reportBytes]byte
+	return s.tell(binary.BigEndian.AppendUint64(b[:0], uint64(to)))
 }
 
 // talksOurs says whether the master has answered the hello.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"syscall"
 	"time"
 
@@ -43,16 +44,13 @@ type pinned struct {
 
 // send sends from start on until the connection ends. It returns why.
 func (s *slave) send(start int64) error {
-	t := &sender{s: s, at: start, piece: stockPieceBytes, wrote: time.Now(), paced: paced{perSecond: s.l.o.MaxBytesPerSec}}
-	if s.ours {
-		t.piece = pieceBytes
-	}
+	t := &sender{s: s, at: start, piece: s.l.o.piece(s.ours), wrote: time.Now(), paced: paced{perSecond: s.l.o.MaxBytesPerSec}}
 	t.buf = make([]byte, 0, headerBytes+min(t.piece, sendFrom))
 	var err error
 	if t.raw, err = s.conn.SyscallConn(); err != nil {
 		return err
 	}
-	defer t.unpin(1<<63 - 1)
+	defer t.unpin(math.MaxInt64)
 	beat := time.NewTicker(s.l.o.HeartbeatTime)
 	defer beat.Stop()
 	for !s.isLeaving() {
@@ -66,9 +64,21 @@ func (s *slave) send(start int64) error {
 		if err := t.heal(); err != nil {
 			return err
 		}
+		spared := t.spares()
+		if spared {
+			if wait := s.l.sparing.wait(time.Now()); wait > 0 {
+				if err := t.rest(false, wait, beat.C); err != nil {
+					return err
+				}
+				continue
+			}
+		}
 		n, err := t.next()
 		if err != nil {
 			return err
+		}
+		if spared {
+			s.l.sparing.count(n)
 		}
 		wait := t.paced.wait(n)
 		if n > 0 && wait == 0 {
@@ -79,6 +89,17 @@ func (s *slave) send(start int64) error {
 		}
 	}
 	return nil
+}
+
+// spares says that those who store come before the slave: it is far behind, nothing waits for it to acknowledge, and there are copies enough.
+func (t *sender) spares() bool {
+	l := t.s.l
+	if l.store.Sendable().Load()-t.at < spareFrom || !l.agreed.Load().Enough {
+		return false
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return !t.s.progress.inStep
 }
 
 // rest waits until there is something to do: idle, for something to send; otherwise for the pace.
@@ -187,6 +208,7 @@ func (t *sender) pin(r store.Region) {
 		return
 	}
 	t.pins = append(t.pins, pinned{r, to})
+	t.s.pinned.Store(t.pins[0].to)
 }
 
 func (t *sender) unpin(acked int64) {
@@ -194,6 +216,11 @@ func (t *sender) unpin(acked int64) {
 		t.pins[0].r.Release()
 		t.pins = append(t.pins[:0], t.pins[1:]...)
 	}
+	oldest := int64(math.MaxInt64)
+	if len(t.pins) > 0 {
+		oldest = t.pins[0].to
+	}
+	t.s.pinned.Store(oldest)
 }
 
 // ship sends a region with its header: a small one in one piece from memory, a large one from the file.

@@ -7,16 +7,23 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"sync/atomic"
+	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"ringmq/store"
 )
 
-// session is one connection to a master. One goroutine reads and appends, another one reports.
+// session is one connection to a master. One goroutine reads and appends; in step with its master it commits and reports too, since each
+// wake of another goroutine would come on top of what senders wait for. Another one reports what was not reported so: commits of the log's
+// own goroutine, while much is to be caught up with, and that this slave lives.
 type session struct {
 	f    *Follower
 	conn *net.TCPConn
 	addr string
+	raw  syscall.RawConn
 	r    *bufio.Reader
 	ours bool
 	// empty: this slave has no log yet, so the master's first bytes say where it begins.
@@ -28,14 +35,24 @@ type session struct {
 	left  int // bytes of the frame at hand that are still to come
 	idle  int // heartbeats since the last bytes
 	cut   *cutter
+	told  atomic.Int64  // reported last
 	wants chan struct{} // one token: the master asked for bytes
 	heals healing
 	noted time.Time // when the read deadline was last set
+	late  bool      // the rest of a short piece does not come at once
+	goal  int64     // of catching up; what is appended before it comes as fast as the disk takes it
+	fresh int       // bytes that were appended in catching up and wait for others to be committed with
 }
 
 const (
 	// readBytes is how much is read at once, and appended at the latest.
-	readBytes    = 1 << 20
+	readBytes = 1 << 20
+	// wholeBytes: up to so much the rest of a piece is waited for, since it is on its way and a sync of a part costs as much; for
+	// restTime at a time, or a slow link would make acknowledgements late.
+	wholeBytes = 256 << 10
+	restTime   = 2 * time.Millisecond
+	// gatherBytes are committed together in catching up: a sync for each MiB would cost more than it.
+	gatherBytes  = 8 << 20
 	controlBytes = 1 << 10 // most of a frame that is none of the log's
 	spaceRetry   = time.Second
 	rebaseRetry  = 20 * time.Millisecond
@@ -47,7 +64,10 @@ func (f *Follower) newSession(conn *net.TCPConn, addr string) *session {
 }
 
 // run follows the master until the connection ends, and returns why.
-func (s *session) run() error {
+func (s *session) run() (err error) {
+	if s.raw, err = s.conn.SyscallConn(); err != nil {
+		return err
+	}
 	ctx, cancel := context.WithCancel(s.f.stop)
 	closed := context.AfterFunc(ctx, func() { _ = s.conn.Close() })
 	defer closed()
@@ -55,12 +75,15 @@ func (s *session) run() error {
 	if err := s.hello(ctx); err != nil {
 		return err
 	}
-	reported, told := make(chan struct{}), s.at
+	defer s.f.store.CatchUp(0)
+	s.told.Store(s.at)
+	reported := make(chan struct{})
 	go func() {
 		defer close(reported)
-		s.report(ctx, told)
+		s.report(ctx)
 	}()
-	err := s.receive(ctx)
+	err = s.receive(ctx)
+	s.f.store.CommitCopies(false) // what an error left
 	_ = s.conn.Close()
 	cancel()
 	<-reported
@@ -93,23 +116,42 @@ func (s *session) hello(ctx context.Context) error {
 // receive reads frames and appends what they bring.
 func (s *session) receive(ctx context.Context) error {
 	for {
+		var err error
 		if s.left == 0 {
-			if err := s.frame(ctx); err != nil {
-				return err
-			}
-			continue
+			err = s.frame(ctx)
+		} else {
+			err = s.body()
 		}
-		if err := s.body(); err != nil {
-			return err
+		if err == nil && !s.goesOn() {
+			err = s.drain(ctx, false)
 		}
-		// What lies ready is taken along: fewer and larger appends.
-		if s.r.Buffered() > 0 && len(s.buf) < readBytes {
-			continue
-		}
-		if err := s.drain(ctx, false); err != nil {
+		if err != nil {
 			return err
 		}
 	}
+}
+
+// goesOn says that more is to be read before what came is appended: what lies ready is taken along, for fewer and larger commits.
+func (s *session) goesOn() bool {
+	if len(s.buf) >= readBytes {
+		return false
+	}
+	if s.left > 0 && !s.late && len(s.buf)+s.left <= wholeBytes {
+		return true
+	}
+	need := 1
+	if s.left == 0 {
+		need = headerBytes // a part of one would be waited for
+	}
+	ready := s.r.Buffered()
+	if ready < need && !s.catchesUp() {
+		_ = s.raw.Control(func(fd uintptr) {
+			if n, err := unix.IoctlGetInt(int(fd), unix.TIOCINQ); err == nil {
+				ready += n
+			}
+		})
+	}
+	return ready >= need
 }
 
 // awaitBytes gives the master time to say something.
@@ -127,10 +169,19 @@ func (s *session) body() error {
 		s.buf = append(make([]byte, 0, 2*cap(s.buf)), s.buf...)
 	}
 	n := len(s.buf)
-	s.awaitBytes()
+	rest := n > 0 && !s.late
+	if rest {
+		s.noted = time.Time{}
+		_ = s.conn.SetReadDeadline(time.Now().Add(restTime))
+	} else {
+		s.awaitBytes()
+	}
 	k, err := s.r.Read(s.buf[n:min(cap(s.buf), n+s.left, n+readBytes)])
-	s.buf, s.left = s.buf[:n+k], s.left-k
+	s.buf, s.left, s.late = s.buf[:n+k], s.left-k, false
 	if k > 0 {
+		return nil
+	}
+	if s.late = rest && timedOut(err); s.late {
 		return nil
 	}
 	return s.lost(err)
@@ -142,9 +193,13 @@ func (s *session) full(b []byte) error {
 	return s.lost(err)
 }
 
-func (s *session) lost(err error) error {
+func timedOut(err error) bool {
 	var timeout net.Error
-	if errors.As(err, &timeout) && timeout.Timeout() {
+	return errors.As(err, &timeout) && timeout.Timeout()
+}
+
+func (s *session) lost(err error) error {
+	if timedOut(err) {
 		return errors.New("the master said nothing for too long")
 	}
 	if errors.Is(err, io.EOF) {
@@ -237,6 +292,7 @@ func (s *session) control(ctx context.Context, h header) error {
 			return err
 		}
 		s.f.change(func(f *FollowerState) { f.MasterOffset = st.end })
+		s.catchUp(st.end)
 	}
 	return nil
 }
@@ -253,8 +309,11 @@ func (s *session) welcomed(ctx context.Context, w welcome) error {
 		return fmt.Errorf("%w: the master starts at %d", errFrame, w.start)
 	}
 	if w.start > s.at {
-		return s.rebase(ctx, w.start)
+		if err := s.rebase(ctx, w.start); err != nil {
+			return err
+		}
 	}
+	s.catchUp(w.end)
 	return nil
 }
 
@@ -283,78 +342,5 @@ func (s *session) rebase(ctx context.Context, start int64) error {
 		if err := pause(ctx, rebaseRetry); err != nil {
 			return err
 		}
-	}
-}
-
-// drain appends what was received, as far as it is whole.
-func (s *session) drain(ctx context.Context, final bool) error {
-	done := 0
-	for done < len(s.buf) {
-		n, opaque := s.cut.cut(s.buf[done:], s.at, final)
-		if n == 0 {
-			break
-		}
-		if opaque && !s.ours {
-			if end := foreignEnd(s.buf[done:], s.at); end > 0 {
-				return refusedError(fmt.Sprintf("a segment of the master's ends at %d, and none of this slave's: mappedFileSizeCommitLog must be the same", end))
-			}
-		}
-		if err := s.append(ctx, s.buf[done:done+n], opaque); err != nil {
-			return err
-		}
-		done, s.at = done+n, s.at+int64(n)
-	}
-	if done > 0 {
-		s.buf = s.buf[:copy(s.buf, s.buf[done:])]
-	}
-	return nil
-}
-
-// append gives bytes to the store, and waits for room.
-func (s *session) append(ctx context.Context, b []byte, opaque bool) error {
-	st := s.f.store
-	if opaque {
-		s.f.logger.Error("the master's log is damaged here, or has a record that is too large for this slave; copied as it is",
-			"from", s.at, "to", s.at+int64(len(b)))
-		s.f.change(func(f *FollowerState) { f.DamagedBytes += int64(len(b)) })
-	}
-	for {
-		var err error
-		if opaque {
-			err = st.AppendOpaque(s.at, b)
-		} else {
-			err = st.AppendCopy(s.at, b)
-		}
-		switch {
-		case err == nil:
-			return nil
-		case errors.Is(err, store.ErrFull):
-			room := make(chan struct{})
-			st.Room(func() { close(room) })
-			select {
-			case <-room:
-			case <-ctx.Done():
-				return ctx.Err()
-			}
-		case errors.Is(err, store.ErrNotWritable) && st.Sendable().Err() == nil:
-			s.f.report(s.addr, fmt.Errorf("replica: the slave's log: %w", err))
-			if err := pause(ctx, spaceRetry); err != nil {
-				return err
-			}
-		default:
-			return fmt.Errorf("replica: the slave's log: %w", err)
-		}
-	}
-}
-
-// pause waits; an error when ctx ends first.
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
 	}
 }

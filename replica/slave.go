@@ -8,6 +8,7 @@ import (
 	"hash/crc32"
 	"io"
 	"net"
+	"sync/atomic"
 	"time"
 )
 
@@ -19,7 +20,7 @@ type slave struct {
 	addr string
 	ours bool
 	came time.Duration
-	wake chan struct{} // one token: there is something to send, or an acknowledgement came
+	wake chan struct{} // one token: there is something to send, or all of a pinned segment was acknowledged
 
 	healing healing
 
@@ -30,6 +31,8 @@ type slave struct {
 	progress progress
 	why      error // it left
 	meter    meter
+
+	pinned atomic.Int64 // end of the oldest segment that the sender holds; math.MaxInt64: it holds none
 }
 
 // serve is the connection's life.
@@ -323,8 +326,7 @@ func (s *slave) listenStock() error {
 }
 
 func silence(err error) error {
-	var timeout net.Error
-	if errors.As(err, &timeout) && timeout.Timeout() {
+	if timedOut(err) {
 		return errSilence
 	}
 	return err
@@ -338,7 +340,9 @@ func (s *slave) takeReport(acked int64) error {
 	if !s.acknowledge(acked) {
 		return fmt.Errorf("%w: %d", errNeverSent, acked)
 	}
-	poke(s.wake)
+	if acked >= s.pinned.Load() {
+		poke(s.wake)
+	}
 	return nil
 }
 

@@ -1,8 +1,10 @@
 package store
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"ringmq/store/commitlog"
 	"ringmq/store/queue"
@@ -36,6 +38,7 @@ func (s *Store) CopyBytes() int { return s.log.CopyBytes() }
 // one of a segment, in pieces if need be, and all of one segment. They are not looked at beyond their sizes; they go through the same
 // buffer and the same commits as messages do. It does not wait: ErrFull, to be tried again after Room; ErrNotEnd; ErrMalformed where the
 // bytes are not whole; ErrTooLarge beyond CopyBytes; ErrNotWritable. One goroutine at a time, and no messages of one's own beside it.
+// CommitCopies has them written.
 func (s *Store) AppendCopy(offset int64, b []byte) error {
 	storedMs, blankTo, err := s.measureCopy(offset, b)
 	if err != nil {
@@ -46,6 +49,42 @@ func (s *Store) AppendCopy(offset int64, b []byte) error {
 	}
 	s.blankTo = blankTo
 	return nil
+}
+
+// CatchUp says that copies of everything before an offset are about to be appended, as fast as can be: they go past the page cache in
+// large pieces. 0: nothing is caught up with. Any goroutine.
+func (s *Store) CatchUp(to int64) { s.log.CatchUp(to) }
+
+// AwaitDispatch waits until the queues know of what an append that ends at an offset pushes out of memory, so that it need not be read
+// back from the disk; not for long where that does not come on. The goroutine that appends copies.
+func (s *Store) AwaitDispatch(ctx context.Context, end int64) {
+	d, want := s.dispatch, end-int64(s.o.TailBytes)
+	if d.at.Load() >= want {
+		return
+	}
+	timer := time.NewTimer(dispatchPatience)
+	defer timer.Stop()
+	for d.at.Load() < want {
+		select {
+		case <-d.moved:
+		case <-timer.C:
+			return
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+const dispatchPatience = 100 * time.Millisecond
+
+// CommitCopies has what was copied committed: by the caller, who waits for the disk and returns once Sendable has passed it, unless a
+// commit is under way already; or, not here, soon and by another goroutine. Any goroutine.
+func (s *Store) CommitCopies(here bool) {
+	if here {
+		s.log.CommitHere()
+	} else {
+		s.log.Commit()
+	}
 }
 
 // AppendOpaque is AppendCopy for bytes that are no whole, unharmed records, because they are damaged on the master: they are kept as

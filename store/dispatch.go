@@ -19,7 +19,8 @@ type dispatcher struct {
 	scan     scanner
 	at       atomic.Int64 // everything before has been dispatched
 	wake     chan struct{}
-	commands chan func() // run between two records; for work that must not meet a Put
+	moved    chan struct{} // one token: at has grown
+	commands chan func()   // run between two records; for work that must not meet a Put
 	quit     chan struct{}
 	done     chan struct{}
 	cancel   func() // of the subscription to Visible
@@ -47,7 +48,7 @@ type dispatcher struct {
 type place struct{ from, to, storeTime int64 }
 
 func newDispatcher(s *Store) *dispatcher {
-	return &dispatcher{s: s, wake: make(chan struct{}, 1), commands: make(chan func()), hurried: make(chan struct{}, 1), quit: make(chan struct{}),
+	return &dispatcher{s: s, wake: make(chan struct{}, 1), moved: make(chan struct{}, 1), commands: make(chan func()), hurried: make(chan struct{}, 1), quit: make(chan struct{}),
 		done: make(chan struct{}), sealed: make(map[int64]int64), scan: s.newScanner(), pause: time.NewTimer(time.Hour)}
 }
 
@@ -187,6 +188,10 @@ func (d *dispatcher) endRound() {
 		return
 	}
 	d.at.Store(d.next)
+	select {
+	case d.moved <- struct{}{}:
+	default:
+	}
 	if rounds := d.s.rounds.Load(); rounds != nil {
 		for _, fn := range *rounds {
 			fn()

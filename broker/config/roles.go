@@ -65,6 +65,7 @@ type Replication struct {
 	HeartbeatTime     time.Duration
 	HousekeepingTime  time.Duration
 	MaxBytesPerSec    int64 // to one slave; 0: no bound
+	PieceBytes        int   // of the log are sent to a slave at once; 0: nobody said, and what suits the slave is taken
 }
 
 // Replication returns what the keys of replication say.
@@ -80,6 +81,9 @@ func (c *Config) Replication() Replication {
 	}
 	if c.Bool("haFlowControlEnable") {
 		r.MaxBytesPerSec = c.Int64("maxHaTransferByteInSecond")
+	}
+	if _, ok := c.Found("haTransferBatchSize"); ok {
+		r.PieceBytes = max(c.Int("haTransferBatchSize"), 1)
 	}
 	return r
 }

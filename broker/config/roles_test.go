@@ -44,6 +44,9 @@ func TestReplicationKeys(t *testing.T) {
 	if r = must(t, "haFlowControlEnable=true\nslaveTimeout=100\nenableAutoInSyncReplicas=true").Replication(); r.MaxBytesPerSec != 100<<20 || r.SlaveTimeout != 100*time.Millisecond || !r.Auto {
 		t.Errorf("%+v", r)
 	}
+	if n := must(t, "haTransferBatchSize=65536").Replication().PieceBytes; r.PieceBytes != 0 || n != 65536 {
+		t.Errorf("pieces of %d and %d bytes", r.PieceBytes, n)
+	}
 	if master, slave := must(t, "").StoreOptions().Limits.MemoryRatio, must(t, "brokerRole=SLAVE\nbrokerId=1").StoreOptions().Limits.MemoryRatio; master != 40 || slave != 30 {
 		t.Error("memory ratios:", master, slave)
 	}

@@ -69,6 +69,14 @@ func newCommitter(l *Log) (*committer, error) {
 // Commit has what was published committed soon, by the committer's goroutine.
 func (l *Log) Commit() { poke(l.work) }
 
+// CommitHere has what was published committed by the caller, who waits for the disk, and needs nobody else to be woken for that. While a
+// batch is under way already it returns at once: that one's end begins the next. Any goroutine.
+func (l *Log) CommitHere() {
+	for l.committer.commit() {
+		continue
+	}
+}
+
 func (c *committer) run() {
 	l := c.l
 	defer l.done.Done()
@@ -170,6 +178,9 @@ func (l *Log) passed(b batch) {
 		poke(l.syncNow)
 	}
 	l.confirmed.follow(b.after)
+	if to := l.catchUp.Load(); b.from < to && to <= b.after {
+		poke(l.maker.wake) // which has waited for that
+	}
 	// Only after the advance: whoever found no room before it has left word by now, or sees it.
 	l.mu.Lock()
 	waiting := len(l.room) > 0
@@ -189,11 +200,10 @@ func (l *Log) boundUnsynced(to int64) bool {
 	return l.durable.Wait(l.ctx, to-l.o.UnsyncedBytes) == nil
 }
 
-// prepare makes the operations that bring a batch to its file. The last page is written whole: of a page that is written in part
+// prepare makes the operations that bring a batch to its segment's file; none for nothing that wants no sync. The last page is written whole: of a page that is written in part
 // the kernel would read the rest first, which is zeros, and have the batch wait for it.
-func (c *committer) prepare(b batch) {
+func (c *committer) prepare(s *segment, b batch) {
 	l := c.l
-	s := l.segmentAt(b.from)
 	c.sent, c.done = c.sent[:0], c.done[:0]
 	last := max(b.from, s.start+(b.to-s.start)/pageBytes*pageBytes)
 	l.tail.pieces(b.from, last, func(offset int64, buf []byte) { c.add(disk.OpWrite, s, buf, offset) })
@@ -209,7 +219,6 @@ func (c *committer) prepare(b batch) {
 	if l.o.SyncFlush {
 		c.add(disk.OpDatasync, s, nil, s.start)
 	}
-	c.sent[len(c.sent)-1].Link = false
 }
 
 // add makes the next operation, on a segment at an offset of the log.
@@ -223,8 +232,23 @@ func (c *committer) add(kind disk.OpKind, s *segment, buf []byte, offset int64) 
 func pageEnd(n int64) int64 { return (n + pageBytes - 1) / pageBytes * pageBytes }
 
 // write brings a batch to the file and waits for it.
-func (c *committer) write(b batch) error {
-	c.prepare(b)
+func (c *committer) write(b batch) (err error) {
+	s := c.l.segmentAt(b.from)
+	if b.to-b.from >= pastFrom && c.l.catchesUp() {
+		if b, err = c.writePast(s, b); err != nil {
+			return err
+		}
+	}
+	c.prepare(s, b)
+	return c.submit()
+}
+
+// submit gives the ring what was made ready, and waits for it.
+func (c *committer) submit() error {
+	if len(c.sent) == 0 {
+		return nil
+	}
+	c.sent[len(c.sent)-1].Link = false
 	if err := c.l.o.Ring.Submit(c.sent); err != nil {
 		return err
 	}

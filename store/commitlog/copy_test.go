@@ -52,6 +52,7 @@ func TestCopyFillsASegment(t *testing.T) {
 					for _, b := range recordsTo(segment*o.SegmentBytes, (segment+1)*o.SegmentBytes, int(segment)*100) {
 						for {
 							err := l.AppendCopy(at, b, 5)
+							l.Commit()
 							if err == nil {
 								break
 							}

@@ -51,6 +51,7 @@ type Log struct {
 
 	committer *committer
 
+	catchUp       atomic.Int64 // see CatchUp
 	unzeroedRolls atomic.Int64
 	syncNow       chan struct{}   // one token: much is unsynced
 	syncing       sync.Mutex      // held across the syncs of the syncer and of Close, and by nobody else

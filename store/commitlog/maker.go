@@ -36,7 +36,7 @@ type maker struct {
 type half struct {
 	name   string
 	file   disk.File
-	zeroed int64 // known zeros up to here
+	zeroed int64 // known zeros up to here, or to be overwritten soon
 	old    bool  // holds an expired segment's bytes behind zeroed: must not be used before they are gone
 	ready  bool
 }
@@ -159,7 +159,8 @@ func (m *maker) step() (again bool, err error) {
 	l.mu.Lock()
 	missing, start := l.next == nil && l.failed == nil, l.end
 	l.mu.Unlock()
-	if l.o.Spares > 0 && !(missing && m.urgent.Load()) {
+	catchesUp := l.catchesUp()
+	if l.o.Spares > 0 && !catchesUp && !(missing && m.urgent.Load()) {
 		reach := int64(nearBytes)
 		if !missing {
 			reach = l.o.SegmentBytes
@@ -172,20 +173,24 @@ func (m *maker) step() (again bool, err error) {
 			return true, nil
 		}
 	}
-	if !missing {
+	urgent := m.urgent.Load()
+	if !missing || catchesUp && !urgent && start >= l.catchUp.Load() {
 		return false, nil
 	}
 	h, err := m.begin()
 	if err != nil {
 		return false, err
 	}
-	urgent := m.urgent.Load()
-	if h.old && urgent {
+	if h.old && (urgent || catchesUp) {
 		// Zeroing a whole old segment now would hold appends up; a new one is there at once.
 		if err := m.drop(h); err != nil {
 			return false, err
 		}
 		return true, nil
+	}
+	if catchesUp {
+		h.zeroed = max(h.zeroed, min(l.o.SegmentBytes, (l.catchUp.Load()-start)/pageBytes*pageBytes))
+		urgent = true
 	}
 	if h.zeroed < l.o.SegmentBytes && (h.old || l.o.Spares > 0 && !urgent) {
 		n := min(zeroStep, l.o.SegmentBytes-h.zeroed)
@@ -312,7 +317,7 @@ func (m *maker) name(h *half, start int64) error {
 	if err != nil {
 		return err
 	}
-	if h.zeroed < l.o.SegmentBytes {
+	if h.zeroed < l.o.SegmentBytes && !l.catchesUp() {
 		l.unzeroedRolls.Add(1)
 	}
 	l.mu.Lock()

@@ -67,7 +67,7 @@ func (c *committer) ring() {
 		c.handOver(nil)
 		return
 	}
-	c.prepare(c.batch)
+	c.prepare(l.segmentAt(c.batch.from), c.batch)
 	switch err := l.o.Ring.SubmitRinging(c.sent, c.bell); {
 	case errors.Is(err, disk.ErrUndone):
 		c.handOver(nil)

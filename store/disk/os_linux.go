@@ -8,6 +8,7 @@ import (
 	"os"
 	"sync"
 	"sync/atomic"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -78,8 +79,8 @@ type osFile struct {
 	can abilities
 
 	mu     sync.Mutex
-	direct *os.File // a second descriptor that passes the page cache, for zeroing; opened at first use
-	zeros  *Buffer
+	direct atomic.Pointer[os.File] // a second descriptor that passes the page cache; opened at first use
+	zeros  *Buffer                 // for zeroing, whose turns mu gives
 	exact  atomic.Pointer[os.File] // a third one, for reads without reading ahead; opened at first use
 	closed bool
 }
@@ -129,20 +130,19 @@ func (f *osFile) ZeroRange(off, n int64) error {
 			return err
 		}
 		f.zeros = b
-		// By descriptor, since the file may have been renamed. Without direct I/O it is zeroed through the page cache.
-		f.direct, _ = os.OpenFile(fmt.Sprintf("/proc/self/fd/%d", f.fd), os.O_WRONLY|unix.O_DIRECT, 0)
 	}
+	direct := f.openDirect()
 	for n > 0 {
 		to, part := f.File, min(n, zeroChunk)
 		if ragged := off % directAlign; ragged != 0 {
 			part = min(part, directAlign-ragged)
-		} else if f.direct != nil && part >= directAlign {
-			to, part = f.direct, part-part%directAlign
+		} else if direct != nil && part >= directAlign {
+			to, part = direct, part-part%directAlign
 		}
 		if _, err := to.WriteAt(f.zeros.Bytes()[:part], off); err != nil {
-			if to == f.direct && errors.Is(err, unix.EINVAL) {
-				_ = f.direct.Close()
-				f.direct = nil
+			if to == direct && errors.Is(err, unix.EINVAL) {
+				f.can.noDirect.Store(true)
+				direct = nil
 				continue
 			}
 			return err
@@ -152,6 +152,53 @@ func (f *osFile) ZeroRange(off, n int64) error {
 	return nil
 }
 
+// directFile is a descriptor that passes the page cache, nil where there can be none.
+func (f *osFile) directFile() *os.File {
+	if f.can.noDirect.Load() {
+		return nil
+	}
+	if direct := f.direct.Load(); direct != nil {
+		return direct
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.openDirect()
+}
+
+// openDirect is directFile with mu held.
+func (f *osFile) openDirect() *os.File {
+	if direct := f.direct.Load(); direct != nil || f.closed || f.can.noDirect.Load() {
+		return direct
+	}
+	// By descriptor, since the file may have been renamed.
+	direct, err := os.OpenFile(fmt.Sprintf("/proc/self/fd/%d", f.fd), os.O_WRONLY|unix.O_DIRECT, 0)
+	if err != nil {
+		f.can.noDirect.Store(true)
+		return nil
+	}
+	f.direct.Store(direct)
+	return direct
+}
+
+// aligned says that a write can pass the page cache.
+func aligned(b []byte, off int64) bool {
+	return len(b) > 0 && (uintptr(unsafe.Pointer(&b[0]))|uintptr(len(b))|uintptr(off))%directAlign == 0
+}
+
+// writePast is WriteAt past the page cache where that can be, through it otherwise.
+func (f *osFile) writePast(b []byte, off int64) (n int, err error) {
+	direct := f.directFile()
+	if direct == nil || !aligned(b, off) {
+		return f.WriteAt(b, off)
+	}
+	if n, err = direct.WriteAt(b, off); errors.Is(err, unix.EINVAL) {
+		f.can.noDirect.Store(true)
+		k, err := f.WriteAt(b[n:], off+int64(n))
+		return n + k, err
+	}
+	return n, err
+}
+
 func (f *osFile) Close() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -159,11 +206,10 @@ func (f *osFile) Close() error {
 		f.zeros.Free()
 		f.zeros = nil
 	}
-	if f.direct != nil {
-		_ = f.direct.Close()
-		f.direct = nil
-	}
 	f.closed = true
+	if direct := f.direct.Swap(nil); direct != nil {
+		_ = direct.Close()
+	}
 	if exact := f.exact.Swap(nil); exact != nil {
 		_ = exact.Close()
 	}

@@ -24,6 +24,7 @@ type abilities struct {
 	noOnce   atomic.Bool // reads that leave nothing in the page cache
 	noStat   atomic.Bool // cachestat
 	noMapped atomic.Bool // mincore
+	noDirect atomic.Bool // writes past the page cache
 }
 
 // ReadNow implements File. Through the ordinary descriptor it may come upon the mark of a page that was read ahead, and have the

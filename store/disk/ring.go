@@ -20,9 +20,12 @@ type Op struct {
 	// Link: the next operation of the same Submit starts only after this one has succeeded in full; if it fails, the next
 	// one is not done and gets ErrLinked.
 	Link  bool
-	Exact bool   // of a read: as File.ReadExact
-	Once  bool   // of an exact one
-	Tag   uint64 // the caller's own
+	Exact bool // of a read: as File.ReadExact
+	Once  bool // of an exact one
+	// Past: of a write, past the page cache where the file can do that and Buf, its length and Offset begin and end blocks of 4 KiB; through
+	// it otherwise. It is no more durable for that.
+	Past bool
+	Tag  uint64 // the caller's own
 
 	N   int   // bytes moved
 	Err error // nil only if all of Buf was moved

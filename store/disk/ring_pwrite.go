@@ -38,8 +38,14 @@ func performAll(ops []*Op) {
 func (op *Op) perform() {
 	switch op.Kind {
 	case OpWrite:
+		write := op.File.WriteAt
+		if f, ok := op.File.(interface {
+			writePast([]byte, int64) (int, error)
+		}); ok && op.Past {
+			write = f.writePast
+		}
 		var n int
-		n, op.Err = op.File.WriteAt(op.Buf[op.N:], op.Offset+int64(op.N))
+		n, op.Err = write(op.Buf[op.N:], op.Offset+int64(op.N))
 		op.N += n
 	case OpDatasync:
 		op.Err = op.File.Datasync()

@@ -294,3 +294,47 @@ func TestABellRingsAfterFailures(t *testing.T) {
 		}
 	})
 }
+
+// TestPast: a write past the page cache is the same write, with or without what it takes, and leaves nothing there where it can.
+func TestPast(t *testing.T) {
+	eachRing(t, func(r Ring) {
+		for _, refuses := range []bool{false, true} {
+			f, _ := scratch(t)
+			const size = 64 << 10
+			buf, in := arena(t, size), make([]byte, size)
+			for i := range buf {
+				buf[i] = byte(i / 3)
+			}
+			if err := errors.Join(f.Allocate(0, size), f.Sync()); err != nil && !errors.Is(err, unix.EOPNOTSUPP) {
+				t.Fatal(err)
+			}
+			f.(*osFile).can.noDirect.Store(refuses)
+			ops := []*Op{ // aligned, and in each of three ways not
+				{Kind: OpWrite, File: f, Buf: buf[:16384], Past: true, Link: true},
+				{Kind: OpWrite, File: f, Buf: buf[16384:16484], Offset: 16384, Past: true, Link: true},
+				{Kind: OpWrite, File: f, Buf: buf[16484:20580], Offset: 16484, Past: true, Link: true},
+				{Kind: OpWrite, File: f, Buf: buf[20580:], Offset: 20580, Past: true, Link: true},
+				{Kind: OpDatasync, File: f},
+			}
+			runOps(t, r, ops...)
+			for i, op := range ops {
+				if op.Err != nil || op.N != len(op.Buf) {
+					t.Fatalf("%s %d: %d %v", r.Name(), i, op.N, op.Err)
+				}
+			}
+			if _, err := f.ReadAt(in, 0); err != nil || !bytes.Equal(in, buf) {
+				t.Fatalf("%s: other bytes came back: %v", r.Name(), err)
+			}
+		}
+		f, _ := scratch(t)
+		buf := arena(t, 1<<20)
+		op := &Op{Kind: OpWrite, File: f, Buf: buf, Past: true}
+		runOps(t, r, op, &Op{Kind: OpDatasync, File: f})
+		if can := &f.(*osFile).can; op.Err != nil || can.noDirect.Load() {
+			t.Skipf("%s: %v, the file system has no writes past the page cache: %v", r.Name(), op.Err, can.noDirect.Load())
+		}
+		if n, known := f.Resident(0, 1<<20); known && n > 0 {
+			t.Errorf("%s: %d bytes are in the page cache", r.Name(), n)
+		}
+	})
+}

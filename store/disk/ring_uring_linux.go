@@ -205,7 +205,13 @@ func (r *uringRing) prepare(sqe *giouring.SubmissionQueueEntry, op *Op) {
 	}
 	switch op.Kind {
 	case OpWrite:
-		sqe.PrepareWrite(f.fd, addr, uint32(len(op.Buf)), uint64(op.Offset))
+		fd := f.fd
+		if op.Past && aligned(op.Buf, op.Offset) {
+			if direct := f.directFile(); direct != nil {
+				fd = int(direct.Fd())
+			}
+		}
+		sqe.PrepareWrite(fd, addr, uint32(len(op.Buf)), uint64(op.Offset))
 	case OpRead:
 		fd := f.fd
 		if op.Exact {
@@ -277,7 +283,7 @@ func (s *uringSlot) finish(res int32) {
 	case res == -int32(syscall.EINTR) || res == -int32(syscall.EAGAIN) || res == -int32(syscall.ECANCELED):
 		// Cancelled without a failure before it: the kernel had no thread for it.
 		op.perform()
-	case res < 0 && op.Once && refused(syscall.Errno(-res)):
+	case res < 0 && (op.Once || op.Past) && refused(syscall.Errno(-res)):
 		op.perform() // which finds out for all later ones
 	case res < 0:
 		op.Err = syscall.Errno(-res)
