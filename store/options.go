@@ -43,7 +43,8 @@ type Options struct {
 	MemoryBytes      int64 // physical memory, for what counts as in memory; 0: asked of the host
 	DisableRetention bool  // nothing is ever deleted by itself
 
-	cut *tailCut // CutTail
+	cut         *tailCut // CutTail
+	syncAllFrom int      // queue.Options.SyncAllFrom
 
 	Clock    func() time.Time // time.Now
 	Location *time.Location   // of deleteWhen and of index file names; time.Local
