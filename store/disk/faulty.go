@@ -1,10 +1,12 @@
 package disk
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"math/rand"
+	"os"
 	"path/filepath"
 	"sort"
 	"strings"
@@ -215,6 +217,16 @@ func (d *Faulty) Open(name string, flag int, _ fs.FileMode) (File, error) {
 		return f, f.Truncate(0)
 	}
 	return &memFile{d: d, n: n, name: name}, nil
+}
+
+// WriteInto implements FS.
+func (d *Faulty) WriteInto(name string, b []byte, off int64) error {
+	f, err := d.Open(name, os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteAt(b, off)
+	return errors.Join(err, f.Close())
 }
 
 // Rename implements FS. Directories are renamed with all below them.

@@ -48,6 +48,9 @@ func (n *inode) page(i int64, write bool) *page {
 }
 
 func (n *inode) write(b []byte, off int64) {
+	if len(b) == 0 {
+		return
+	}
 	n.size = max(n.size, off+int64(len(b)))
 	for len(b) > 0 {
 		at := off % pageBytes

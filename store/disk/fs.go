@@ -11,6 +11,8 @@ import (
 type FS interface {
 	// Open opens a file; flag is made of os.O_RDONLY, os.O_RDWR, os.O_CREATE, os.O_EXCL and os.O_TRUNC.
 	Open(name string, flag int, perm fs.FileMode) (File, error)
+	// WriteInto writes b at off into a file that is there, in passing: nothing is opened for longer.
+	WriteInto(name string, b []byte, off int64) error
 	Rename(from, to string) error
 	Remove(name string) error
 	RemoveAll(name string) error

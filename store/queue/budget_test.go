@@ -15,7 +15,7 @@ func TestVeryManyBusyQueues(t *testing.T) {
 	s := open(t, disk.NewMemory(), func(o *queue.Options) { o.HotEntries, o.BufferBytes, o.FileBytes = 2048, limit, 1<<16 })
 	rng := rand.New(rand.NewSource(1))
 	next, flushes, most := [queues]int64{}, 0, int64(0)
-	for range queues * 200 {
+	for range queues * 1000 {
 		id := rng.Intn(queues)
 		put(t, s.Queue("t", int32(id)), next[id], next[id]+1)
 		next[id]++
@@ -32,10 +32,10 @@ func TestVeryManyBusyQueues(t *testing.T) {
 	if n := s.Stalls(); n != 0 {
 		t.Errorf("the writer wrote files %d times", n)
 	}
-	if most > limit*3/4 {
+	if most > limit*7/10 {
 		t.Errorf("%d bytes were held, the bound is %d", most, limit)
 	}
-	if least, high := 10, 40; flushes < least || flushes > high { // 200 entries each, at about 8 a time
+	if least, high := 50, 200; flushes < least || flushes > high { // 1,000 entries each, at about 8 a time
 		t.Errorf("%d flushes", flushes)
 	}
 	for id, n := range next {

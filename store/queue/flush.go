@@ -107,6 +107,7 @@ func (s *Set) Flush() error {
 			s.markGrown(q)
 		}
 	}
+	s.crowded.Store(len(dirty) > s.cache.max)
 	s.tidy(dirty)
 	var first error
 	for _, q := range dirty {

@@ -74,6 +74,7 @@ type Set struct {
 	unsynced map[fileKey]struct{} // files written since the last Sync
 	names    map[string]struct{}  // directories with names not yet durable
 
+	crowded atomic.Bool   // the last Flush had more queues than there may be descriptors: to keep those of files just written is no use
 	wake    chan struct{} // one token: WritePressing has something to do
 	stalls  atomic.Int64
 	puts    atomic.Int64 // entries put

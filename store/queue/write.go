@@ -54,6 +54,10 @@ func (q *Queue) writeAt(from int64, b []byte) error {
 	}
 	at := from * record.QueueUnitBytes
 	start := at - at%q.set.fileBytes
+	if key := (fileKey{q, start}); q.tailClean && q.set.crowded.Load() && !q.noFiles && start < q.endFile {
+		defer q.set.markUnsynced(key) // only then, as below
+		return q.set.fs.WriteInto(key.path(), b, at-start)
+	}
 	h, err := q.fileFor(start)
 	if err != nil {
 		return err
