@@ -6,7 +6,7 @@ import "time"
 const indexFlushInterval = 30 * time.Second
 
 // flush writes dirty queues once a second, where they are not very many, and makes them durable when enough has gathered, off the way of everyone else.
-// Only then the checkpoint moves, so a start after a crash reads at most about SyncBytes of log again.
+// Only then the checkpoint moves, so a start after a crash reads at most about SyncBytes of log again, or maxReplayBytes.
 func (s *Store) flush() {
 	tick := time.NewTicker(time.Duration(s.o.FlushIntervalMs) * time.Millisecond)
 	defer tick.Stop()

@@ -24,7 +24,7 @@ type Options struct {
 	FS           disk.FS
 	FileBytes    int // size of a file, rounded up to whole units; 6,000,000
 	FileWas      int // FileBytes of the last run, 0 if that is not known
-	MaxOpenFiles int // 4096
+	MaxOpenFiles int // 4096; of more queues entries are written without keeping their files open
 	BufferBytes  int // bound for entries in memory, all queues together; 64 MiB
 	HotEntries   int // entries of a queue kept in memory after they were written; 2048. More wait there if need be
 	// DurableTo is a physical offset: the entries of all records before it are known to be durable. Recover then looks
