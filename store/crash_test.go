@@ -168,6 +168,20 @@ func crashOptions(f disk.FS, syncFlush bool) Options {
 	return o
 }
 
+// manner is how a store under crashes makes things durable.
+type manner struct {
+	syncFlush bool
+	whole     bool // queues are synced with the file system as a whole
+}
+
+func (m manner) options(f disk.FS) Options {
+	o := crashOptions(f, m.syncFlush)
+	if m.whole {
+		o.syncAllFrom = 1
+	}
+	return o
+}
+
 // goesOn says whether every queue takes another message and serves it.
 func goesOn(t *testing.T, s *Store) {
 	t.Helper()
@@ -184,12 +198,12 @@ func goesOn(t *testing.T, s *Store) {
 
 // crashOnce runs the workload with a crash at an operation, crashes the start that follows it too, and verifies the
 // next one. It returns how many operations there were.
-func crashOnce(t *testing.T, syncFlush bool, op int) int {
+func crashOnce(t *testing.T, m manner, op int) int {
 	rng := rand.New(rand.NewSource(int64(op)))
 	f := disk.NewFaulty()
 	f.CrashAt(op)
 	w := workload{rng: rng}
-	if s, err := Open(crashOptions(f, syncFlush)); err == nil {
+	if s, err := Open(m.options(f)); err == nil {
 		w.run(s)
 		f.Stop()
 		_ = s.Close(context.Background())
@@ -202,12 +216,12 @@ func crashOnce(t *testing.T, syncFlush bool, op int) int {
 	ops := f.Ops()
 	f = f.Crash(rng)
 	f.CrashAt(1 + rng.Intn(40))
-	if s, err := Open(crashOptions(f, syncFlush)); err == nil {
+	if s, err := Open(m.options(f)); err == nil {
 		f.Stop()
 		_ = s.Close(context.Background())
 	}
 	f = f.Crash(rng)
-	s, err := Open(crashOptions(f, syncFlush))
+	s, err := Open(m.options(f))
 	if err != nil {
 		t.Fatalf("start after a crash at operation %d: %v", op, err)
 	}
@@ -216,18 +230,18 @@ func crashOnce(t *testing.T, syncFlush bool, op int) int {
 	goesOn(t, s)
 	closeStore(t, s)
 	if t.Failed() {
-		t.Fatalf("crash at operation %d, sync flush %v", op, syncFlush)
+		t.Fatalf("crash at operation %d, %+v", op, m)
 	}
 	return ops
 }
 
 func crashEvery(t *testing.T, step int) {
-	for _, syncFlush := range []bool{true, false} {
-		t.Run(fmt.Sprintf("sync=%v", syncFlush), func(t *testing.T) {
+	for _, m := range []manner{{syncFlush: true}, {syncFlush: false}, {syncFlush: true, whole: true}, {whole: true}} {
+		t.Run(fmt.Sprintf("sync=%v,whole=%v", m.syncFlush, m.whole), func(t *testing.T) {
 			t.Parallel()
-			all := crashOnce(t, syncFlush, 1<<30)
+			all := crashOnce(t, m, 1<<30)
 			for op := 1; op < all; op += step {
-				crashOnce(t, syncFlush, op)
+				crashOnce(t, m, op)
 			}
 			t.Logf("%d operations, a crash at every %d", all, step)
 		})

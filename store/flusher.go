@@ -5,8 +5,8 @@ import "time"
 // indexFlushInterval is how often the slots of the active index file are written; a crash rebuilds them from its entries.
 const indexFlushInterval = 30 * time.Second
 
-// flush writes dirty queues once a second and makes them durable when enough has gathered, off the way of everyone else.
-// Only then the checkpoint moves, so a start after a crash reads at most about SyncBytes of log again.
+// flush writes dirty queues once a second, where they are not very many, and makes them durable when enough has gathered, off the way of everyone else.
+// Only then the checkpoint moves, so a start after a crash reads at most about SyncBytes of log again, or maxReplayBytes.
 func (s *Store) flush() {
 	tick := time.NewTicker(time.Duration(s.o.FlushIntervalMs) * time.Millisecond)
 	defer tick.Stop()
@@ -43,20 +43,26 @@ type flusher struct {
 	syncedTo int64     // dispatched and durable in the queues
 	syncedAt time.Time // monotonic
 	syncTook time.Duration
+	puts     int64 // entries that the queues had got at syncedAt
 	indexAt  time.Time
 	// pending is the place up to which the queues are durable but perhaps not yet the log.
 	pending place
 	// ends are those of the queues at pending, nil when they were written lately; they belong to the same move.
 	ends   *ends
 	endsAt time.Time
-	queues int // that were there at endsAt
+	// endsTo and endsPuts are what syncedTo and puts were at endsAt.
+	endsTo, endsPuts int64
+	queues           int // that were there at endsAt
 }
 
 func (f *flusher) round() {
 	s := f.s
-	if err := s.queues.Flush(); err != nil {
-		f.fail("write queues", err)
-		return
+	// To write very many queues costs an open and a close for each: that waits until they become durable, or memory is short.
+	if s.queues.Dirty() <= s.o.MaxOpenFiles {
+		if err := s.queues.Flush(); err != nil {
+			f.fail("write queues", err)
+			return
+		}
 	}
 	last := s.dispatch.lastPlace()
 	if last.to > f.syncedTo && f.due(last.to-f.syncedTo, time.Since(f.syncedAt)) {
@@ -92,24 +98,34 @@ func (f *flusher) round() {
 const (
 	// syncShare of the time may go into syncs of the queues: with very many of them one takes seconds, and must not follow the other.
 	syncShare = 10
-	// maxReplayBytes is when they are synced all the same.
-	maxReplayBytes = 4 << 30
+	// maxReplayBytes is when they are synced all the same: a start has to read as much again. So it is when a start could not keep
+	// the entries in memory.
+	maxReplayBytes = 2 << 30
 )
 
 // due says whether the queues should become durable, so much log and time behind the last time.
 func (f *flusher) due(behind int64, since time.Duration) bool {
 	o := &f.s.o
-	return (behind >= o.SyncBytes || since >= time.Duration(o.SyncIntervalMs)*time.Millisecond) && (since >= syncShare*f.syncTook || behind >= maxReplayBytes)
+	if behind < o.SyncBytes && since < time.Duration(o.SyncIntervalMs)*time.Millisecond {
+		return false
+	}
+	return since >= syncShare*f.syncTook || behind >= maxReplayBytes || f.s.queues.Puts()-f.puts >= f.s.queues.Room()
+}
+
+// endsDue says whether the ends of the queues should be written with the next sync. A start that trusts them walks the log from there.
+func (f *flusher) endsDue(to, puts int64) bool {
+	return time.Since(f.endsAt) >= time.Duration(f.queues)*endsPerQueue || to-f.endsTo >= maxReplayBytes/2 || puts-f.endsPuts >= f.s.queues.Room()/2
 }
 
 // sync makes durable what the dispatcher had put into the queues when it was at last.
 func (f *flusher) sync(last place) error {
 	began := time.Now()
 	defer func() { f.syncTook = time.Since(began) }()
-	if due := time.Duration(f.queues) * endsPerQueue; time.Since(f.endsAt) >= due {
+	puts := f.s.queues.Puts()
+	if f.endsDue(last.to, puts) {
 		f.s.dispatch.do(func() { last, f.ends = f.s.dispatch.lastPlace(), f.s.queueEnds() })
 		if f.ends != nil {
-			f.endsAt, f.queues = time.Now(), f.ends.queues()
+			f.endsAt, f.endsTo, f.endsPuts, f.queues = time.Now(), last.to, puts, f.ends.queues()
 		}
 	}
 	err := f.s.queues.Flush()
@@ -123,7 +139,7 @@ func (f *flusher) sync(last place) error {
 		f.ends = nil // not durable
 		return err
 	}
-	f.syncedTo, f.syncedAt, f.pending = last.to, time.Now(), last
+	f.syncedTo, f.syncedAt, f.pending, f.puts = last.to, time.Now(), last, puts
 	return nil
 }
 

@@ -37,13 +37,14 @@ type Options struct {
 	Limits      Limits
 	Retention   Retention
 
-	FlushIntervalMs  int64 // flushIntervalConsumeQueue, 1,000: dirty queues are written this often
+	FlushIntervalMs  int64 // flushIntervalConsumeQueue, 1,000: dirty queues are written this often, unless there are more than MaxOpenFiles
 	SyncIntervalMs   int64 // queues and checkpoint become durable at least this often while there is traffic, 10,000
-	SyncBytes        int64 // and at the latest after this much log, 256 MiB; bounds what a start after a crash reads again
+	SyncBytes        int64 // and at the latest after this much log, 256 MiB; of very many queues after 2 GiB. Bounds what a start after a crash reads again
 	MemoryBytes      int64 // physical memory, for what counts as in memory; 0: asked of the host
 	DisableRetention bool  // nothing is ever deleted by itself
 
-	cut *tailCut // CutTail
+	cut         *tailCut // CutTail
+	syncAllFrom int      // queue.Options.SyncAllFrom
 
 	Clock    func() time.Time // time.Now
 	Location *time.Location   // of deleteWhen and of index file names; time.Local

@@ -1,10 +1,12 @@
 package disk
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"math/rand"
+	"os"
 	"path/filepath"
 	"sort"
 	"strings"
@@ -56,7 +58,8 @@ func NewFaulty() *Faulty {
 func NewMemory() FS { return NewFaulty() }
 
 // FailAt makes operation op (counted from 1) fail with err and change nothing. A failed Datasync marks the data clean all the
-// same, as Linux does: a later Datasync succeeds without making it durable.
+// same, as Linux does: a later Datasync succeeds without making it durable. So does a failed SyncAll with the data of all files, unless err is
+// ErrNoSyncAll.
 func (d *Faulty) FailAt(op int, err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -85,7 +88,7 @@ func (d *Faulty) Ops() int {
 }
 
 // OnOp calls fn before each changing operation, without any lock held: fn may block to stall the disk. Kinds are open, write,
-// truncate, allocate, zero, datasync, sync, rename, remove, mkdir, syncdir.
+// truncate, allocate, zero, datasync, sync, syncall, rename, remove, mkdir, syncdir.
 func (d *Faulty) OnOp(fn func(op int, kind, name string)) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -214,6 +217,16 @@ func (d *Faulty) Open(name string, flag int, _ fs.FileMode) (File, error) {
 		return f, f.Truncate(0)
 	}
 	return &memFile{d: d, n: n, name: name}, nil
+}
+
+// WriteInto implements FS.
+func (d *Faulty) WriteInto(name string, b []byte, off int64) error {
+	f, err := d.Open(name, os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteAt(b, off)
+	return errors.Join(err, f.Close())
 }
 
 // Rename implements FS. Directories are renamed with all below them.

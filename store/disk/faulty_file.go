@@ -1,6 +1,7 @@
 package disk
 
 import (
+	"errors"
 	"io"
 	"io/fs"
 	"math/rand"
@@ -47,6 +48,9 @@ func (n *inode) page(i int64, write bool) *page {
 }
 
 func (n *inode) write(b []byte, off int64) {
+	if len(b) == 0 {
+		return
+	}
 	n.size = max(n.size, off+int64(len(b)))
 	for len(b) > 0 {
 		at := off % pageBytes
@@ -256,6 +260,29 @@ func (f *memFile) SyncRange(int64, int64) error { return nil }
 
 func (f *memFile) Datasync() error { return f.sync("datasync") }
 func (f *memFile) Sync() error     { return f.sync("sync") }
+
+// SyncAll implements File.
+func (f *memFile) SyncAll() error {
+	if err := f.d.begin("syncall", f.name); err != nil {
+		f.d.mu.Lock()
+		defer f.d.mu.Unlock()
+		for _, n := range f.d.names {
+			if !f.d.crashed && !errors.Is(err, ErrNoSyncAll) {
+				clear(n.dirty)
+			}
+		}
+		return err
+	}
+	defer f.d.mu.Unlock()
+	for _, n := range f.d.names {
+		n.sync()
+	}
+	for _, c := range f.d.pending {
+		c.apply(f.d.stable)
+	}
+	f.d.pending = nil
+	return nil
+}
 
 func (f *memFile) sync(kind string) error {
 	if err := f.d.begin(kind, f.name); err != nil {

@@ -7,10 +7,12 @@ import (
 )
 
 // FS is a file system with explicit durability: data survives a power cut after Datasync or Sync of its file, a name
-// (created, renamed or removed) after SyncDir of its directory. All methods may be called by any goroutine.
+// (created, renamed or removed) after SyncDir of its directory, and either after SyncAll. All methods may be called by any goroutine.
 type FS interface {
 	// Open opens a file; flag is made of os.O_RDONLY, os.O_RDWR, os.O_CREATE, os.O_EXCL and os.O_TRUNC.
 	Open(name string, flag int, perm fs.FileMode) (File, error)
+	// WriteInto writes b at off into a file that is there, in passing: nothing is opened for longer.
+	WriteInto(name string, b []byte, off int64) error
 	Rename(from, to string) error
 	Remove(name string) error
 	RemoveAll(name string) error
@@ -49,6 +51,9 @@ type File interface {
 	SyncRange(off, n int64) error
 	Datasync() error
 	Sync() error
+	// SyncAll, of a directory, makes durable what was written to any file of the file system that it lies on, and all names there. It fails too when the system could not write something back since the file was opened, whoever wrote that.
+	// ErrNoSyncAll, and nothing promised, where the kernel or the file system promises less.
+	SyncAll() error
 	Close() error
 	Name() string
 }
@@ -67,6 +72,8 @@ var (
 	ErrNoUring = errors.New("disk: no io_uring")
 	ErrUndone  = errors.New("disk: the operation was not done in full, and may be done again")
 	ErrLinked  = errors.New("disk: the operation this one was linked to failed")
+	// ErrNoSyncAll: files and directories have to be synced one by one.
+	ErrNoSyncAll = errors.New("disk: no sync of a whole file system that can be relied upon")
 	// ErrWouldWait: not all of it is in memory.
 	ErrWouldWait = errors.New("disk: the read would have to wait for the disk")
 )

@@ -69,6 +69,22 @@ func TestFiles(t *testing.T) {
 	})
 }
 
+func TestWriteInto(t *testing.T) {
+	eachFS(t, func(t *testing.T, d FS, root string) {
+		name := filepath.Join(root, "x")
+		if err := d.WriteInto(name, []byte("no"), 0); !errors.Is(err, fs.ErrNotExist) {
+			t.Fatal(err)
+		}
+		f := create(t, d, name)
+		must(t, d.WriteInto(name, []byte("there"), 3))
+		must(t, d.WriteInto(name, nil, 100))
+		got := make([]byte, 9)
+		if n, err := f.ReadAt(got, 0); n != 8 || err != io.EOF || string(got[:n]) != "\x00\x00\x00there" {
+			t.Fatalf("%q %v", got[:n], err)
+		}
+	})
+}
+
 func TestNames(t *testing.T) {
 	eachFS(t, func(t *testing.T, d FS, root string) {
 		name := func(s string) string { return filepath.Join(root, s) }

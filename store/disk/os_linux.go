@@ -26,12 +26,41 @@ func (osFS) Open(name string, flag int, perm fs.FileMode) (File, error) {
 	return &osFile{File: f, fd: int(f.Fd())}, nil
 }
 
-func (osFS) Rename(from, to string) error                 { return os.Rename(from, to) }
-func (osFS) Remove(name string) error                     { return os.Remove(name) }
-func (osFS) RemoveAll(name string) error                  { return os.RemoveAll(name) }
-func (osFS) MkdirAll(name string, perm fs.FileMode) error { return os.MkdirAll(name, perm) }
-func (osFS) ReadDir(name string) ([]fs.DirEntry, error)   { return os.ReadDir(name) }
-func (osFS) Stat(name string) (fs.FileInfo, error)        { return os.Stat(name) }
+func (osFS) WriteInto(name string, b []byte, off int64) (err error) {
+	var fd int
+	if err := retry(func() (err error) {
+		fd, err = unix.Open(name, unix.O_WRONLY|unix.O_CLOEXEC, 0)
+		return err
+	}, "open", name); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, unix.Close(fd)) }()
+	for len(b) > 0 {
+		n := 0
+		if err := retry(func() (err error) {
+			n, err = unix.Pwrite(fd, b, off)
+			return err
+		}, "write", name); err != nil {
+			return err
+		}
+		b, off = b[n:], off+int64(n)
+	}
+	return nil
+}
+
+func (osFS) Rename(from, to string) error               { return os.Rename(from, to) }
+func (osFS) Remove(name string) error                   { return os.Remove(name) }
+func (osFS) RemoveAll(name string) error                { return os.RemoveAll(name) }
+func (osFS) ReadDir(name string) ([]fs.DirEntry, error) { return os.ReadDir(name) }
+func (osFS) Stat(name string) (fs.FileInfo, error)      { return os.Stat(name) }
+
+// MkdirAll tries first what is mostly enough: one call for a folder in one that is there.
+func (osFS) MkdirAll(name string, perm fs.FileMode) error {
+	if os.Mkdir(name, perm) == nil {
+		return nil
+	}
+	return os.MkdirAll(name, perm)
+}
 
 func (osFS) SyncDir(name string) error {
 	if dropSyncDir {

@@ -19,18 +19,21 @@ type budget struct {
 }
 
 // makeRoom sees to it that the next entry fits into the ring, by making it longer, by giving up its oldest entry, or by
-// writing its entries to the files. Up to HotEntries a ring grows for readers; beyond, because entries come faster than
-// they are written, and only into memory that nobody else uses. Writer only.
+// writing its entries to the files. Up to HotEntries a ring grows for readers, as long as half of the memory is free or others do not use
+// theirs; beyond, because entries come faster than they are written, and only into memory that nobody else uses. Writer only.
 func (q *Queue) makeRoom() error {
 	q.mu.Lock()
 	units := q.ring.units()
 	oldest := q.ring.from < q.written && units > 0
 	q.mu.Unlock()
-	if units >= q.set.hot && oldest || q.growRing() {
-		return nil
-	}
 	if oldest {
-		return nil // add drops it
+		if units < q.set.hot {
+			q.growForReaders()
+		}
+		return nil // add drops it, unless there is room now
+	}
+	if q.growRing() {
+		return nil
 	}
 	q.set.stalls.Add(1)
 	err := q.write()
@@ -46,6 +49,21 @@ func (q *Queue) makeRoom() error {
 	return err
 }
 
+// growForReaders doubles a ring that could do without, if that leaves half of the memory to those that cannot.
+func (q *Queue) growForReaders() {
+	q.mu.Lock()
+	had, n := q.ring.units(), q.ring.grownUnits()
+	q.mu.Unlock()
+	b, more := &q.set.budget, (n-had)*record.QueueUnitBytes
+	held := b.held.Load()
+	if held+more > b.limit/2 {
+		q.set.takeRings(more, q, true, idleTries)
+	}
+	if b.held.Load()+more <= max(held, b.limit/2) {
+		q.resize(n)
+	}
+}
+
 // growRing doubles the ring if the budget has room, or can be given some by queues that are not in use.
 func (q *Queue) growRing() bool {
 	q.mu.Lock()
@@ -55,14 +73,14 @@ func (q *Queue) growRing() bool {
 	if beyond && n*record.QueueUnitBytes > b.limit/2 {
 		return false
 	}
-	if b.held.Load()+more > b.limit/2 {
+	if q.set.short() {
 		q.set.poke() // what is written by the time it is needed can be given up
 	}
 	for tries := 0; b.held.Load()+more > b.limit; tries++ {
-		if tries == 0 && q.set.takeRings(more, q, true) {
+		if tries == 0 && q.set.takeRings(more, q, true, cleanTries) {
 			continue
 		}
-		if beyond || tries == 2 || !q.set.takeRings(more, q, false) {
+		if beyond || tries == 2 || !q.set.takeRings(more, q, false, 0) {
 			return false
 		}
 	}
@@ -93,18 +111,20 @@ const (
 	takeTries = 8
 	// cleanTries is how many queues are looked at for one that has nothing to write.
 	cleanTries = 256
+	// idleTries is the same for memory that only readers would have of.
+	idleTries = 16
 )
 
 // takeRings takes at least `bytes` from queues that had no entry and no reader since the hand last passed them; entries
-// not yet written are written first, or, with clean, left alone. False: nothing could be taken.
-func (s *Set) takeRings(bytes int64, but *Queue, clean bool) bool {
+// not yet written are written first, or, with clean, left alone, and so many queues looked at. False: nothing could be taken.
+func (s *Set) takeRings(bytes int64, but *Queue, clean bool, looks int) bool {
 	b := &s.budget
 	var taken int64
 	b.mu.Lock()
 	steps := 2 * len(b.rings)
 	b.mu.Unlock()
 	if clean {
-		steps = min(steps, cleanTries)
+		steps = min(steps, looks)
 	}
 	for ; steps > 0 && taken < bytes; steps-- {
 		b.mu.Lock()
@@ -174,6 +194,23 @@ func (q *Queue) shrinkRing() bool {
 	q.peak = end - q.written
 	return q.ring.units() > q.set.hot
 }
+
+// tighten gives back half of a ring whose entries are written, where half would have done since the last time. Any goroutine.
+func (q *Queue) tighten() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	units, end := q.ring.units(), q.max.Load()
+	// What waits is less than the half, or the next entry would have no room.
+	if n := units / 2; n >= firstRingUnits && q.peak < n && end-q.written < n {
+		q.ring.from = max(q.ring.from, end-n)
+		q.ring.grow(n, end)
+		q.set.budget.held.Add((n - units) * record.QueueUnitBytes)
+	}
+	q.peak = end - q.written
+}
+
+// tight says whether the rings take so much of the memory that the entries to come may find no room.
+func (b *budget) tight() bool { return b.held.Load() > b.limit/8*5 }
 
 // forgetRing takes a queue whose ring held `bytes` out of the budget.
 func (s *Set) forgetRing(q *Queue, bytes int64) {

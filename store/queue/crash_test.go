@@ -18,6 +18,8 @@ type life struct {
 	set   *queue.Set
 	log   []logged // what the log holds
 	first int      // the store's mark: entries of the records before are durable
+	whole bool     // the file system is synced as a whole
+	open  int      // descriptors, 0: as many as by default
 }
 
 type logged struct {
@@ -35,7 +37,11 @@ func (l *life) start() {
 	if l.first > 0 {
 		durable = l.log[l.first-1].unit.End()
 	}
-	set, err := queue.Open(queue.Options{Dir: "/s/consumequeue", FS: l.disk, FileBytes: 50 * 20, HotEntries: 8, BufferBytes: 2000, DurableTo: durable})
+	o := queue.Options{Dir: "/s/consumequeue", FS: l.disk, FileBytes: 50 * 20, HotEntries: 8, BufferBytes: 2000, DurableTo: durable, MaxOpenFiles: l.open}
+	if l.whole {
+		o.SyncAllFrom = 1
+	}
+	set, err := queue.Open(o)
 	if err != nil {
 		l.t.Fatal(err)
 	}
@@ -104,7 +110,7 @@ func TestPowerCuts(t *testing.T) {
 		rounds = 50
 	}
 	for seed := range int64(rounds) {
-		l := &life{t: t, rng: rand.New(rand.NewSource(seed)), disk: disk.NewFaulty()}
+		l := &life{t: t, rng: rand.New(rand.NewSource(seed)), disk: disk.NewFaulty(), whole: seed%2 == 1, open: int(seed / 2 % 3)}
 		for generation := range int64(4) {
 			l.start()
 			l.check()

@@ -2,8 +2,8 @@ package queue
 
 import (
 	"container/list"
-	"fmt"
 	"os"
+	"strconv"
 	"sync"
 
 	"ringmq/store/disk"
@@ -15,7 +15,11 @@ type fileKey struct {
 	start int64
 }
 
-func (k fileKey) path() string { return fmt.Sprintf("%s/%020d", k.q.dirOf(), k.start) }
+func (k fileKey) path() string {
+	const digits = "00000000000000000000"
+	start := strconv.FormatInt(k.start, 10)
+	return k.q.dirOf() + "/" + digits[len(start):] + start
+}
 
 // handle is an open file. refs and gone belong to the cache's lock.
 type handle struct {

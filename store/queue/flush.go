@@ -8,6 +8,8 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+
+	"ringmq/store/record"
 )
 
 const (
@@ -63,10 +65,17 @@ func (s *Set) WritePressing() error {
 			first = err
 		}
 	}
-	if first != nil || s.budget.held.Load() <= s.budget.limit/2 {
+	if first != nil || !s.short() {
 		return first
 	}
 	return s.Flush()
+}
+
+// short says whether the entries that are not in files take so much memory that they should be written: a quarter of it, since rings may
+// be half empty and entries go on coming meanwhile. Where each of very many queues has a few, it is their rings that fill it.
+func (s *Set) short() bool {
+	waiting, limit := (s.puts.Load()-s.flushed.Load())*record.QueueUnitBytes, s.budget.limit
+	return waiting > limit/4 || waiting > limit/8 && s.budget.held.Load() > limit/4*3
 }
 
 func (s *Set) markUnsynced(key fileKey) {
@@ -88,6 +97,7 @@ func (s *Set) markNames(dirs ...string) {
 func (s *Set) Flush() error {
 	s.flushMu.Lock()
 	defer s.flushMu.Unlock()
+	puts := s.puts.Load()
 	s.dirtyMu.Lock()
 	dirty, grown := s.dirty, s.grown
 	s.dirty, s.grown = nil, nil
@@ -97,6 +107,8 @@ func (s *Set) Flush() error {
 			s.markGrown(q)
 		}
 	}
+	s.crowded.Store(len(dirty) > s.cache.max)
+	s.tidy(dirty)
 	var first error
 	for _, q := range dirty {
 		q.mu.Lock()
@@ -104,6 +116,9 @@ func (s *Set) Flush() error {
 		q.mu.Unlock()
 		err := q.write()
 		if err == nil {
+			if s.budget.tight() {
+				q.tighten()
+			}
 			continue
 		}
 		if first == nil {
@@ -117,8 +132,24 @@ func (s *Set) Flush() error {
 			s.markDirty(q)
 		}
 	}
+	if first == nil {
+		s.flushed.Store(puts)
+	}
 	return first
 }
+
+// Dirty is how many queues have entries that are not in files.
+func (s *Set) Dirty() int {
+	s.dirtyMu.Lock()
+	defer s.dirtyMu.Unlock()
+	return len(s.dirty)
+}
+
+// Puts counts the entries put so far, blanks included.
+func (s *Set) Puts() int64 { return s.puts.Load() }
+
+// Room is how many entries, spread over many queues, find room in memory: their rings are half empty at worst.
+func (s *Set) Room() int64 { return s.budget.limit / 2 / record.QueueUnitBytes }
 
 // Sync makes durable what was written: after it, everything put before the last Flush survives a power cut. Once a sync
 // has failed nobody knows what was lost, and every later Sync returns that error; the queues are rebuilt from the log by
@@ -133,6 +164,12 @@ func (s *Set) Sync() error {
 	files, names := s.unsynced, s.names
 	s.unsynced, s.names = map[fileKey]struct{}{}, map[string]struct{}{}
 	s.dirtyMu.Unlock()
+	if done, err := s.whole.sync(s, len(files)+len(names)); err != nil {
+		s.lost = err
+		return err
+	} else if done {
+		return nil
+	}
 	keys := make([]fileKey, 0, len(files))
 	for k := range files {
 		keys = append(keys, k)

@@ -161,9 +161,14 @@ func (q *Queue) push(at int64, u record.QueueUnit) error {
 	return nil
 }
 
-// roomy says whether an entry fits into the ring as it is, perhaps in place of an old one. mu is held.
+// roomy says whether an entry fits into the ring as it is, perhaps in place of an old one. A ring that might be longer asks for
+// that once a turn only, since the answer is no for all of them where queues are very many. mu is held.
 func (q *Queue) roomy(at int64) bool {
-	return !q.ring.full(at) || q.ring.from < q.written && q.ring.units() >= q.set.hot
+	if !q.ring.full(at) {
+		return true
+	}
+	units := q.ring.units()
+	return units > 0 && q.ring.from < q.written && (units >= q.set.hot || at&(units-1) != 0)
 }
 
 // news is what others have to be told of a queue.
@@ -187,6 +192,7 @@ func (q *Queue) add(at int64, u record.QueueUnit) (n news) {
 		}
 	}
 	q.max.Store(at + 1)
+	q.set.puts.Add(1)
 	if !q.dirty {
 		q.dirty, n = true, newsDirty
 	}

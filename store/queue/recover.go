@@ -16,8 +16,9 @@ import (
 const (
 	// walkFiles is how many of the newest files are looked through where nothing is known to be durable.
 	walkFiles = 3
-	// aloneQueues is up to how many queues are recovered one after the other.
+	// aloneQueues is up to how many queues are looked at one after the other; beyond, so many lookers wait for a cold disk at a time.
 	aloneQueues = 64
+	lookers     = 32
 	sectorBytes = 512
 )
 
@@ -45,7 +46,7 @@ func (s *Set) Recover() (maxPhysical int64, err error) {
 func eachAtOnce(all []*Queue, fn func(*Queue) error) error {
 	workers := 1
 	if len(all) > aloneQueues {
-		workers = 2 * runtime.GOMAXPROCS(0)
+		workers = max(lookers, 2*runtime.GOMAXPROCS(0))
 	}
 	var next atomic.Int64
 	errs := make([]error, workers)

@@ -24,7 +24,7 @@ type Options struct {
 	FS           disk.FS
 	FileBytes    int // size of a file, rounded up to whole units; 6,000,000
 	FileWas      int // FileBytes of the last run, 0 if that is not known
-	MaxOpenFiles int // 4096
+	MaxOpenFiles int // 4096; of more queues entries are written without keeping their files open
 	BufferBytes  int // bound for entries in memory, all queues together; 64 MiB
 	HotEntries   int // entries of a queue kept in memory after they were written; 2048. More wait there if need be
 	// DurableTo is a physical offset: the entries of all records before it are known to be durable. Recover then looks
@@ -32,7 +32,9 @@ type Options struct {
 	DurableTo int64
 	LogEnd    int64 // where the log's last segment ends: no entry found by Recover can point beyond; 0: not known
 	MinRecord int32 // least size of a record
-	Logger    *slog.Logger
+	// SyncAllFrom is how many files and folders Sync leaves to the file system as a whole, where that can be relied upon; 256.
+	SyncAllFrom int
+	Logger      *slog.Logger
 }
 
 const (
@@ -40,6 +42,7 @@ const (
 	defaultMaxOpenFiles = 4096
 	defaultBufferBytes  = 64 << 20
 	defaultHotEntries   = 2048
+	defaultSyncAllFrom  = 256
 	shardCount          = 64
 )
 
@@ -71,12 +74,16 @@ type Set struct {
 	unsynced map[fileKey]struct{} // files written since the last Sync
 	names    map[string]struct{}  // directories with names not yet durable
 
-	wake   chan struct{} // one token: WritePressing has something to do
-	stalls atomic.Int64
+	crowded atomic.Bool   // the last Flush had more queues than there may be descriptors: to keep those of files just written is no use
+	wake    chan struct{} // one token: WritePressing has something to do
+	stalls  atomic.Int64
+	puts    atomic.Int64 // entries put
+	flushed atomic.Int64 // of which so many surely are in files
 
 	flushMu sync.Mutex // one Flush at a time
 	syncMu  sync.Mutex // one Sync at a time
 	lost    error      // a sync failed: what it covered may be gone, and no later one can vouch for it
+	whole   whole
 }
 
 // shard is a part of the table of topics.
@@ -98,6 +105,7 @@ func Open(o Options) (*Set, error) {
 	s.hot = int64(orDefault(o.HotEntries, defaultHotEntries))
 	s.budget.limit = int64(orDefault(o.BufferBytes, defaultBufferBytes))
 	s.cache.init(s.fs, orDefault(o.MaxOpenFiles, defaultMaxOpenFiles))
+	s.whole.from = orDefault(o.SyncAllFrom, defaultSyncAllFrom)
 	if s.logEnd <= 0 {
 		s.logEnd = math.MaxInt64
 	}
@@ -113,6 +121,9 @@ func Open(o Options) (*Set, error) {
 	}
 	if err != nil {
 		return nil, fmt.Errorf("open consume queues: %w", err)
+	}
+	if err := s.whole.watch(s); err != nil {
+		return nil, err
 	}
 	for _, t := range topics {
 		if !t.IsDir() {
@@ -239,7 +250,7 @@ func (s *Set) shardOf(topic string) *shard {
 }
 
 // Close closes the descriptors. It writes nothing: Flush and Sync come before it.
-func (s *Set) Close() error { return s.cache.close() }
+func (s *Set) Close() error { return errors.Join(s.whole.close(), s.cache.close()) }
 
 // dirOf is where a queue's files are.
 func (q *Queue) dirOf() string {

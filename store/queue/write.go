@@ -54,6 +54,10 @@ func (q *Queue) writeAt(from int64, b []byte) error {
 	}
 	at := from * record.QueueUnitBytes
 	start := at - at%q.set.fileBytes
+	if key := (fileKey{q, start}); q.tailClean && q.set.crowded.Load() && !q.noFiles && start < q.endFile {
+		defer q.set.markUnsynced(key) // only then, as below
+		return q.set.fs.WriteInto(key.path(), b, at-start)
+	}
 	h, err := q.fileFor(start)
 	if err != nil {
 		return err
@@ -75,11 +79,7 @@ func (q *Queue) writeAt(from int64, b []byte) error {
 // held.
 func (q *Queue) clearBehind(h *handle, at int64) error {
 	if at < q.set.fileBytes {
-		defer q.set.markUnsynced(h.key)
-		if err := h.file.Truncate(at); err != nil {
-			return err
-		}
-		if err := h.file.Truncate(q.set.fileBytes); err != nil {
+		if err := q.zeroBehind(h, at); err != nil {
 			return err
 		}
 		if q.set.durableTo != math.MaxInt64 {
@@ -90,6 +90,14 @@ func (q *Queue) clearBehind(h *handle, at int64) error {
 	}
 	q.tailClean = true
 	return nil
+}
+
+func (q *Queue) zeroBehind(h *handle, at int64) error {
+	defer q.set.markUnsynced(h.key)
+	if err := h.file.Truncate(at); err != nil {
+		return err
+	}
+	return h.file.Truncate(q.set.fileBytes)
 }
 
 // fileFor opens the file that begins at start and makes it if it is the next one. A stock broker accepts a file only at
@@ -105,6 +113,9 @@ func (q *Queue) fileFor(start int64) (*handle, error) {
 	}
 	if !q.dirMade {
 		if err := q.set.fs.MkdirAll(dir, 0o755); err != nil {
+			return nil, err
+		}
+		if err := q.set.whole.watch(q.set); err != nil {
 			return nil, err
 		}
 		q.dirMade = true
