@@ -100,6 +100,13 @@ func (f *Follower) State() FollowerState {
 	return s
 }
 
+// FollowsOurs says whether there is a connection to a master that speaks the extension. Any goroutine.
+func (f *Follower) FollowsOurs() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.state.Connected && f.state.Ours
+}
+
 // began notes that a master has accepted this slave.
 func (f *Follower) began(ours bool) {
 	f.mu.Lock()

@@ -172,6 +172,30 @@ func (l *Leader) Slaves() []SlaveState {
 	return list
 }
 
+// AllOurs says whether there are slaves and all of them speak the extension. Any goroutine; no lock, no allocation.
+func (l *Leader) AllOurs() bool {
+	list := *l.senders.Load()
+	for _, s := range list {
+		if !s.ours {
+			return false
+		}
+	}
+	return len(list) > 0
+}
+
+// AllHave says whether there are slaves and all of them have acknowledged what lies before an offset. Any goroutine.
+func (l *Leader) AllHave(offset int64) bool {
+	list := *l.senders.Load()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, s := range list {
+		if s.progress.acked < offset {
+			return false
+		}
+	}
+	return len(list) > 0
+}
+
 // Refusal is a slave that is given nothing until somebody decides.
 type Refusal struct {
 	Host   string // without the port, which changes with every attempt
