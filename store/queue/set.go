@@ -32,7 +32,10 @@ type Options struct {
 	DurableTo int64
 	LogEnd    int64 // where the log's last segment ends: no entry found by Recover can point beyond; 0: not known
 	MinRecord int32 // least size of a record
-	Logger    *slog.Logger
+	// BelongsElsewhere is asked of the first and the last entry of a queue that Recover looks at, on several goroutines: whether the log
+	// proves that the message it points at has another place in its queue. nil: nobody can tell.
+	BelongsElsewhere func(q *Queue, at int64, u record.QueueUnit) bool
+	Logger           *slog.Logger
 }
 
 const (
@@ -55,14 +58,16 @@ type Set struct {
 	fileUnits int64
 	hot       int64 // entries
 	durableTo int64
-	logEnd    int64
-	minRecord int32
-	damaged   func(q *Queue, at int64) bool // OnDamage
-	logger    *slog.Logger
-	seed      maphash.Seed
-	shards    [shardCount]shard
-	cache     cache
-	budget    budget
+
+	belongsElsewhere func(q *Queue, at int64, u record.QueueUnit) bool
+	logEnd           int64
+	minRecord        int32
+	damaged          func(q *Queue, at int64) bool // OnDamage
+	logger           *slog.Logger
+	seed             maphash.Seed
+	shards           [shardCount]shard
+	cache            cache
+	budget           budget
 
 	dirtyMu  sync.Mutex
 	dirty    []*Queue             // queues with entries that are not in files
@@ -89,7 +94,7 @@ type shard struct {
 
 // Open finds the queues under o.Dir. Nothing is read from their files: Recover does, and must come before anything else.
 func Open(o Options) (*Set, error) {
-	s := &Set{dir: o.Dir, fs: o.FS, logger: o.Logger, seed: maphash.MakeSeed(), durableTo: max(o.DurableTo, 0), logEnd: o.LogEnd, minRecord: o.MinRecord,
+	s := &Set{dir: o.Dir, fs: o.FS, logger: o.Logger, seed: maphash.MakeSeed(), durableTo: max(o.DurableTo, 0), logEnd: o.LogEnd, minRecord: o.MinRecord, belongsElsewhere: o.BelongsElsewhere,
 		unsynced: map[fileKey]struct{}{}, names: map[string]struct{}{}, wake: make(chan struct{}, 1)}
 	size := int64(orDefault(o.FileBytes, defaultFileBytes))
 	s.fileUnits = (size + record.QueueUnitBytes - 1) / record.QueueUnitBytes
