@@ -77,6 +77,7 @@ type Leader struct {
 	peers    map[*slave]struct{} // every connection
 	turned   map[string]Refusal  // by host: slaves that were refused
 	garbage  int64
+	fellOut  int64
 	closed   bool
 	standing []standing
 	offsets  []int64
@@ -223,6 +224,13 @@ func (l *Leader) Garbage() int64 {
 	return l.garbage
 }
 
+// FellOut counts how often a slave that was in step no longer was, or left. Any goroutine.
+func (l *Leader) FellOut() int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.fellOut
+}
+
 // accept lets connections in.
 func (l *Leader) accept() {
 	defer l.done.Done()
@@ -277,6 +285,9 @@ func (l *Leader) leave(s *slave) {
 	was := s.reported
 	if was {
 		l.listSenders()
+		if s.progress.inStep && !l.closed {
+			l.fellOut++
+		}
 		if !l.closed {
 			l.logger.Info("slave left", "slave", s.addr, "acknowledged", s.progress.acked, "why", s.why)
 		}
@@ -374,6 +385,9 @@ func (l *Leader) judge() (changed bool) {
 		}
 		was := s.progress.inStep
 		in := s.progress.look(end, now, pace{l.o.SlaveTimeout, l.o.MaxGapBytes})
+		if was && !in {
+			l.fellOut++
+		}
 		if was != in {
 			l.logger.Info("slave in step", "slave", s.addr, "inStep", in, "acknowledged", s.progress.acked, "behindBytes", end-s.progress.acked)
 		}
