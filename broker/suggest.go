@@ -27,6 +27,9 @@ func residencyModeOf(text string) residencyMode {
 // and all slaves are past that. The slave cannot know what is in the master's memory, but for the newest records, which both keep: there
 // it sends the group back, and not before, or each pull of a long backlog would be read from both disks in turns. On the loop.
 func (b *Broker) slaveNext(f *store.Found) bool {
+	if !b.slave && !f.NotResident && !f.SuggestSlave {
+		return false // by either
+	}
 	r := &b.replication
 	switch mode := b.inForce.get().residency; {
 	case mode == residencyOff:

@@ -45,6 +45,9 @@ func Adopt(ctx context.Context, o FollowerOptions) (from, to int64, err error) {
 	}
 }
 
+// ErrNotOurs: the other side does not speak the extension, so its log cannot be asked for.
+var ErrNotOurs = errors.New("it is no broker of ours, whose log can be compared")
+
 // Parting is where two logs part.
 type Parting struct {
 	Same        int64 // both are the same up to here: where a record begins, or the shorter one's end
@@ -129,6 +132,9 @@ func (c *comparison) hello() error {
 		return err
 	}
 	b, err := c.frame(welcomeMagic, welcomeBytes)
+	if errors.Is(err, errFrame) {
+		return ErrNotOurs
+	}
 	if err != nil {
 		return err
 	}

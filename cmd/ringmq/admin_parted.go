@@ -119,6 +119,9 @@ func (p *parted) compare(ctx context.Context) (replica.Parting, error) {
 		return replica.Parting{}, err
 	}
 	found, err := replica.Compare(ctx, p.st, addr)
+	if errors.Is(err, replica.ErrNotOurs) {
+		return found, fmt.Errorf("%s: %w; cutLog cuts at an offset with --at", addr, err)
+	}
 	if err != nil {
 		return found, fmt.Errorf("%s: %w", addr, err)
 	}

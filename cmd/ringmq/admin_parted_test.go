@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -352,6 +353,25 @@ func TestAdminPartedRefuses(t *testing.T) {
 	s.put("T", 1)
 	s.close()
 	if out, err := ringmq(t, append([]string{"admin", "adoptLog"}, s.sets()...)...); err == nil || !strings.Contains(err.Error(), "--peer") {
+		t.Error(out, err)
+	} // A stock master begins to send its log.
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			_, _ = c.Write(make([]byte, 24))
+			_, _ = io.Copy(io.Discard, c)
+			_ = c.Close()
+		}
+	}()
+	if out, err := ringmq(t, append([]string{"admin", "cutLog", "--peer", l.Addr().String()}, s.sets()...)...); !errors.Is(err, replica.ErrNotOurs) || !strings.Contains(err.Error(), "--at") {
 		t.Error(out, err)
 	}
 }
