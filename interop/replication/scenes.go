@@ -26,6 +26,7 @@ var scenes = []scene{
 	{name: "master-down", run: masterDown},
 	{name: "restarts", run: restarts},
 	{name: "metadata", run: metadata},
+	{name: "parted", run: partedWays, ours: true},
 	{name: "too-few", run: tooFew, ours: true},
 	{name: "which-broker", run: whichBroker, ours: true},
 	{name: "notices-loss", run: noticesLoss},
