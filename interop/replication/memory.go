@@ -63,9 +63,9 @@ func whichBroker(p *pair) (string, error) {
 		coldMiB     int64 // the master may read from its disk
 	}{
 		{"off", false, 0.5, 0.9, slowLog >> 20},
-		{"auto", false, 0.9, 1, slowLog >> 24},
+		{"auto", false, 0.6, 1, slowLog >> 24},
 		{"off", true, 0.5, 0.9, slowLog >> 24},
-		{"auto", true, 0, 0, slowLog >> 24},
+		{"auto", true, 0, 0.02, slowLog >> 24},
 	} {
 		if part.warm {
 			if err := bringIn(p.master.at.logDir()); err != nil {

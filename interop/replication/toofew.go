@@ -72,10 +72,7 @@ func (f *few) silence(later int32, kept int64) (took time.Duration, err error) {
 	if err := rig.CreateTopic(ctx, f.c, fewTopic, 1); err != nil {
 		return 0, err
 	}
-	if err := f.copied(ctx); err != nil {
-		return 0, err
-	}
-	before, err := rig.MaxOffset(ctx, f.c, fewTopic, 0)
+	before, err := f.copied(ctx)
 	if err != nil {
 		return 0, err
 	}
@@ -86,7 +83,7 @@ func (f *few) silence(later int32, kept int64) (took time.Duration, err error) {
 	codes := make([]int32, waiting)
 	var all sync.WaitGroup
 	for i := range codes {
-		all.Go(func() { codes[i] = f.send(ctx, "") })
+		all.Go(func() { codes[i], _ = f.send(ctx, "") })
 	}
 	all.Wait()
 	took = time.Since(began)
@@ -103,18 +100,19 @@ func (f *few) silence(later int32, kept int64) (took time.Duration, err error) {
 		return took, err
 	}
 	for range 3 {
-		if code := f.send(ctx, ""); code != later {
+		if code, _ := f.send(ctx, ""); code != later {
 			return took, fmt.Errorf("a later send is told %d", code)
 		}
 	}
-	if code := f.send(ctx, "WAIT\x01false\x02"); code != remoting.RespSuccess {
+	if code, _ := f.send(ctx, "WAIT\x01false\x02"); code != remoting.RespSuccess {
 		return took, fmt.Errorf("a send that waits for no copies is told %d", code)
 	}
 	if err := f.visible(ctx, before+waiting+3*kept+1); err != nil {
 		return took, err
 	}
 	f.p.link.set(linkState{})
-	return took, f.copied(ctx)
+	_, err = f.copied(ctx)
+	return took, err
 }
 
 // visible waits until consumers see exactly so many messages: an answer may come a moment before.
@@ -130,21 +128,21 @@ func (f *few) visible(ctx context.Context, want int64) error {
 	}
 }
 
-// copied waits until a send has its copies.
-func (f *few) copied(ctx context.Context) error {
+// copied waits until a send has its copies, and returns how many messages the queue has then.
+func (f *few) copied(ctx context.Context) (messages int64, err error) {
 	for end := time.Now().Add(f.p.patience()); ; time.Sleep(50 * time.Millisecond) {
-		code := f.send(ctx, "")
+		code, offset := f.send(ctx, "")
 		if code == remoting.RespSuccess {
-			return nil
+			return offset + 1, nil
 		}
 		if time.Now().After(end) {
-			return fmt.Errorf("with the slave there sends are told %d", code)
+			return 0, fmt.Errorf("with the slave there sends are told %d", code)
 		}
 	}
 }
 
-// send returns the code of an answer, -1 where there is none.
-func (f *few) send(ctx context.Context, properties string) int32 {
+// send returns the code of an answer, -1 where there is none, and the queue offset that it names.
+func (f *few) send(ctx context.Context, properties string) (code int32, offset int64) {
 	req := remoting.NewRequest(remoting.CodeSendMessageV2)
 	for k, v := range map[string]string{
 		"a": "FewProducer", "b": fewTopic, "c": "TBW102", "d": "4", "e": "0", "f": "0", "g": "1", "h": "0", "i": properties, "j": "0", "k": "false", "m": "false",
@@ -154,7 +152,8 @@ func (f *few) send(ctx context.Context, properties string) int32 {
 	req.Body = []byte("few")
 	resp, err := f.c.Call(ctx, req)
 	if err != nil {
-		return -1
+		return -1, 0
 	}
-	return resp.Code
+	offset, _, _ = resp.Int64("queueOffset") // an answer that refuses names none
+	return resp.Code, offset
 }
