@@ -46,7 +46,7 @@ powerloss: build ## power cuts on loop-mounted ext4 and xfs (needs root), POWER_
 	interop/powerloss/run.sh $(POWER_ROUNDS)
 
 replication: FAULTS ?= 500
-replication: PARTS ?= ours mixed migration clients
+replication: PARTS ?= ours mixed migration clients mixed-clients
 replication: build ## a pair of brokers, ours and stock's, FAULTS times broken; nothing acknowledged may be lost (disks need root)
 	interop/replication/run.sh $(FAULTS) $(PARTS)
 

@@ -66,11 +66,20 @@ func TestGroupsShareTheWorkers(t *testing.T) {
 // coldStore is a broker on a disk of which the commit log can be cold, with one loop. Before it a first broker has stored messages of a
 // kilobyte in Cold-0, so that none of them is in memory.
 func coldStore(t *testing.T, messages int, more ...string) (*rig, *disk.Faulty) {
+	return coldStoreWith(t, messages, Options{}, more...)
+}
+
+// coldStoreWith is coldStore with more options.
+func coldStoreWith(t *testing.T, messages int, o Options, more ...string) (*rig, *disk.Faulty) {
 	f := disk.NewFaulty()
+	o.Loops, o.alterStore = 1, func(o *store.Options) {
+		o.FS = f
+		o.MemoryBytes = 100 << 20 // the log is within 40 % of it
+	}
 	r := &rig{t: t, root: t.TempDir()}
 	r.startRoutes("127.0.0.1", 0)
 	start := func() {
-		r.startWith(Options{Loops: 1, alterStore: func(o *store.Options) { o.FS = f }}, func(*Broker) {}, more...)
+		r.startWith(o, func(*Broker) {}, more...)
 	}
 	start()
 	c := r.dial()

@@ -15,6 +15,8 @@ import (
 type fakeLeader struct {
 	agreed atomic.Pointer[replica.Agreement]
 	slaves []replica.SlaveState
+	ours   atomic.Bool  // they speak the extension
+	have   atomic.Int64 // they have everything before it
 	began  time.Time
 	o      replica.LeaderOptions
 }
@@ -45,6 +47,9 @@ func (f *fakeLeader) Close()                       { f.o.Store.Confirm(math.MaxI
 func (f *fakeLeader) Agreed() replica.Agreement    { return *f.agreed.Load() }
 func (f *fakeLeader) Uptime() time.Duration        { return time.Since(f.began) }
 func (f *fakeLeader) Slaves() []replica.SlaveState { return f.slaves }
+
+func (f *fakeLeader) AllOurs() bool             { return f.ours.Load() }
+func (f *fakeLeader) AllHave(offset int64) bool { return f.have.Load() >= offset }
 
 func newLedRig(t *testing.T, more ...string) (*rig, *fakeLeader) {
 	t.Helper()

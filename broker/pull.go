@@ -317,14 +317,14 @@ func (b *Broker) answerPull(c *netpoll.Conn, a *pullAnswer, records []byte, f *s
 
 // beginPull writes the fields of an answer.
 func (b *Broker) beginPull(dst []byte, a *pullAnswer, f *store.Found, code int32, remark string) remoting.Builder {
-	suggest := int64(0)
+	suggest, slowly := int64(0), b.slaveNext(f)
 	if b.inForce.get().slaveRead {
 		suggest = a.suggest
-		if f.SuggestSlave {
+		if slowly {
 			suggest = a.slowly
 		}
 	}
-	if b.slave && !f.SuggestSlave && b.replication.group.masterAlive() {
+	if b.slave && !slowly && b.replication.group.masterAlive() {
 		suggest = 0
 	}
 	r := remoting.BeginReply(dst, a.enc, a.opaque, code)

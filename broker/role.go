@@ -20,12 +20,15 @@ type leader interface {
 	Agreed() replica.Agreement
 	Uptime() time.Duration
 	Slaves() []replica.SlaveState
+	AllOurs() bool
+	AllHave(offset int64) bool
 }
 
 // follower is what a slave needs of its side, *replica.Follower.
 type follower interface {
 	Close()
 	State() replica.FollowerState
+	FollowsOurs() bool
 }
 
 // replication is how this broker takes part in copying the log. What is not set is not there: a slave has no leader.

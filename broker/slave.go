@@ -45,7 +45,7 @@ func (b *Broker) onSlave(h *remoting.PullHeader, f *store.Found, code int32) (_ 
 			code = remoting.RespPullRetryImmediately
 		}
 	}
-	if !f.SuggestSlave && b.replication.group.masterAlive() {
+	if !b.slaveNext(f) && b.replication.group.masterAlive() {
 		code = remoting.RespPullRetryImmediately
 	}
 	return code, code == remoting.RespPullRetryImmediately && f.Max <= h.QueueOffset

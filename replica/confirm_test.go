@@ -89,6 +89,11 @@ func TestSilentSlave(t *testing.T) {
 	eventually(t, "sent", func() bool { return l.Slaves()[0].SentOffset == end })
 	p.report(end)
 	eventually(t, "in step again", func() bool { a := l.Agreed(); return a.Enough && a.Offset == end && l.Slaves()[0].InStep })
+	if n := l.FellOut(); n != 1 {
+		t.Errorf("it fell out of step %d times", n)
+	}
+	p.conn.Close()
+	eventually(t, "counted when it goes", func() bool { return l.FellOut() == 2 })
 }
 
 func discard(p *peer) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 
+	"ringmq/store"
 	"ringmq/store/record"
 )
 
@@ -15,6 +16,11 @@ type cutter struct {
 	maxRun       int
 	blankTo      int64 // up to here the log has nothing but what follows a blank
 	rec          record.Record
+}
+
+// cutterFor makes one for logs like a store's.
+func cutterFor(st *store.Store) cutter {
+	return cutter{segmentBytes: st.SegmentBytes(), maxRecord: min(st.CopyBytes(), st.MaxRecordBytes())}
 }
 
 // recordHeadBytes of a record say how long it is and where it lies.

@@ -60,6 +60,8 @@ type Follower struct {
 	state   FollowerState
 	failing string // what was last logged
 	stock   bool   // the master spoken with last does not know the extension
+
+	followsOurs atomic.Bool // state.Connected and state.Ours
 }
 
 // Follow starts. Close ends it.
@@ -110,12 +112,16 @@ func (f *Follower) State() FollowerState {
 	return s
 }
 
+// FollowsOurs says whether there is a connection to a master that speaks the extension. Any goroutine; no lock, no allocation.
+func (f *Follower) FollowsOurs() bool { return f.followsOurs.Load() }
+
 // began notes that a master has accepted this slave.
 func (f *Follower) began(ours bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.stock, f.failing = !ours, ""
 	f.state.Connected, f.state.Ours, f.state.Refused = true, ours, ""
+	f.followsOurs.Store(ours)
 }
 
 func (f *Follower) change(fn func(s *FollowerState)) {
@@ -170,6 +176,7 @@ func (f *Follower) attempt() time.Duration {
 			retry = stockRetry
 		}
 		s.Connected = false
+		f.followsOurs.Store(false)
 		var no refusedError
 		if errors.As(err, &no) {
 			s.Refused = string(no)

@@ -37,6 +37,7 @@ type Leader struct {
 	peers    map[*slave]struct{} // every connection
 	turned   map[string]Refusal  // by host: slaves that were refused
 	garbage  int64
+	fellOut  int64
 	closed   bool
 	standing []standing
 	offsets  []int64
@@ -134,6 +135,30 @@ func (l *Leader) Slaves() []SlaveState {
 	return list
 }
 
+// AllOurs says whether there are slaves and all of them speak the extension. Any goroutine; no lock, no allocation.
+func (l *Leader) AllOurs() bool {
+	list := *l.senders.Load()
+	for _, s := range list {
+		if !s.ours {
+			return false
+		}
+	}
+	return len(list) > 0
+}
+
+// AllHave says whether there are slaves and all of them have acknowledged what lies before an offset. Any goroutine.
+func (l *Leader) AllHave(offset int64) bool {
+	list := *l.senders.Load()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, s := range list {
+		if s.progress.acked < offset {
+			return false
+		}
+	}
+	return len(list) > 0
+}
+
 // Refusal is a slave that is given nothing until somebody decides.
 type Refusal struct {
 	Host   string // without the port, which changes with every attempt
@@ -159,6 +184,13 @@ func (l *Leader) Garbage() int64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.garbage
+}
+
+// FellOut counts how often a slave that was in step no longer was, or left. Any goroutine.
+func (l *Leader) FellOut() int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.fellOut
 }
 
 // accept lets connections in.
@@ -215,6 +247,9 @@ func (l *Leader) leave(s *slave) {
 	was := s.reported
 	if was {
 		l.listSenders()
+		if s.progress.inStep && !l.closed {
+			l.fellOut++
+		}
 		if !l.closed {
 			l.logger.Info("slave left", "slave", s.addr, "acknowledged", s.progress.acked, "why", s.why)
 		}
@@ -313,6 +348,9 @@ func (l *Leader) judge() (changed bool) {
 		}
 		was := s.progress.inStep
 		in := s.progress.look(end, now, pace{l.o.SlaveTimeout, l.o.MaxGapBytes})
+		if was && !in {
+			l.fellOut++
+		}
 		if was != in {
 			l.logger.Info("slave in step", "slave", s.addr, "inStep", in, "acknowledged", s.progress.acked, "behindBytes", end-s.progress.acked)
 		}

@@ -45,25 +45,58 @@ func Adopt(ctx context.Context, o FollowerOptions) (from, to int64, err error) {
 	}
 }
 
-// Compare asks the master of ours at addr for its log and says up to where a store's is the same: where a record begins, or the shorter
-// one's end. Damage on one side is no difference. The store takes nothing meanwhile. It reads a few MiB of each log, however long they are: what lies
+// ErrNotOurs: the other side does not speak the extension, so its log cannot be asked for.
+var ErrNotOurs = errors.New("it is no broker of ours, whose log can be compared")
+
+// Parting is where two logs part.
+type Parting struct {
+	Same        int64 // both are the same up to here: where a record begins, or the shorter one's end
+	Mine, Other Tail  // what the store's log and the other one have behind that
+}
+
+// Compare asks the master of ours at addr for its log and says where a store's parts from it. Damage on one side is no difference. The
+// store takes nothing meanwhile. Before where they part it reads a few MiB of each log, however long they are: what lies
 // before the last place that is the same is taken to be so.
-func Compare(ctx context.Context, st *store.Store, addr string) (same int64, err error) {
+func Compare(ctx context.Context, st *store.Store, addr string) (p Parting, err error) {
 	dialer := net.Dialer{Timeout: dialTimeout}
 	conn, err := dialer.DialContext(ctx, "tcp", addr)
 	if err != nil {
-		return 0, err
+		return p, err
 	}
 	defer conn.Close()
 	defer context.AfterFunc(ctx, func() { _ = conn.Close() })()
-	c := &comparison{st: st, conn: conn, cut: cutter{segmentBytes: st.SegmentBytes(), maxRecord: min(st.CopyBytes(), st.MaxRecordBytes())}}
+	c := &comparison{st: st, conn: conn, cut: cutterFor(st)}
 	if err := c.hello(); err != nil {
-		return 0, fmt.Errorf("replica: compare: %w", err)
+		return p, fmt.Errorf("replica: compare: %w", err)
 	}
-	if same, err = c.search(); err != nil {
-		return 0, fmt.Errorf("replica: compare: %w", err)
+	if p.Same, err = c.search(); err != nil {
+		return p, fmt.Errorf("replica: compare: %w", err)
 	}
-	return same, nil
+	if p.Mine, err = tailOf(c.cut, p.Same, c.end, c.mine); err == nil {
+		p.Other, err = tailOf(c.cut, p.Same, c.theirEnd, c.theirs)
+	}
+	if err != nil {
+		return p, fmt.Errorf("replica: compare: %w", err)
+	}
+	return p, nil
+}
+
+func (c *comparison) mine(from, to int64) ([]byte, error) { return bytesOf(c.st, from, to) }
+
+// theirs asks for a range of the other log.
+func (c *comparison) theirs(from, to int64) ([]byte, error) {
+	if _, err := c.conn.Write(ask{from: from, n: int32(to - from)}.append(nil)); err != nil {
+		return nil, err
+	}
+	b, err := c.frame(bytesMagic, bytesBytes+int(to-from))
+	if err != nil {
+		return nil, err
+	}
+	a, err := parseAnswer(b)
+	if err == nil && (a.from != from || len(a.b) != int(to-from)) {
+		err = errFrame
+	}
+	return a.b, err
 }
 
 // comparison is one Compare.
@@ -99,6 +132,9 @@ func (c *comparison) hello() error {
 		return err
 	}
 	b, err := c.frame(welcomeMagic, welcomeBytes)
+	if errors.Is(err, errFrame) {
+		return ErrNotOurs
+	}
 	if err != nil {
 		return err
 	}
@@ -124,21 +160,11 @@ func (c *comparison) both(from, to int64) (mine, theirs []byte, err error) {
 		more := min(int64(c.cut.maxRecord), maxAskBytes-2*sumBytes)
 		mineTo, theirsTo = min(c.end, to+more), min(c.theirEnd, to+more)
 	}
-	if mine, err = bytesOf(c.st, from, mineTo); err != nil {
+	if mine, err = c.mine(from, mineTo); err != nil {
 		return nil, nil, err
 	}
-	if _, err := c.conn.Write(ask{from: from, n: int32(theirsTo - from)}.append(nil)); err != nil {
-		return nil, nil, err
-	}
-	b, err := c.frame(bytesMagic, bytesBytes+int(theirsTo-from))
-	if err != nil {
-		return nil, nil, err
-	}
-	a, err := parseAnswer(b)
-	if err == nil && (a.from != from || len(a.b) != int(theirsTo-from)) {
-		err = errFrame
-	}
-	return mine, a.b, err
+	theirs, err = c.theirs(from, theirsTo)
+	return mine, theirs, err
 }
 
 // search halves the range until the first piece of a MiB is found that differs, and looks for the record in it.

@@ -113,9 +113,22 @@ func TestCutAndFollow(t *testing.T) {
 			mo, so, at := parted(t, c[0], c[1], c[2])
 			master, slave := open(t, mo), open(t, so)
 			l := lead(t, master, LeaderOptions{Copies: 1})
-			where, err := Compare(t.Context(), slave, l.Addr().String())
+			p, err := Compare(t.Context(), slave, l.Addr().String())
+			where := p.Same
 			if err != nil || where != at {
 				t.Fatalf("they part at %d, found %d, %v", at, where, err)
+			}
+			for _, side := range []struct {
+				name     string
+				tail     Tail
+				end      int64
+				messages int
+			}{{"master", p.Other, master.LogMax(), c[1]}, {"slave", p.Mine, slave.LogMax(), c[2]}} {
+				tail := side.tail
+				if tail.From != at || tail.To != side.end || tail.Looked != side.end || tail.Messages != int64(side.messages) ||
+					side.messages > 0 && (tail.First <= 0 || tail.Last < tail.First) || sum(tail.Topics) != tail.Messages {
+					t.Errorf("the %s's: %+v, want %d messages up to %d", side.name, tail, side.messages, side.end)
+				}
 			}
 			lost := content(t, slave, where)
 			shut(t, slave)
@@ -140,6 +153,13 @@ func TestCutAndFollow(t *testing.T) {
 			same(t, master, slave, 0)
 		})
 	}
+}
+
+func sum(by map[string]int64) (n int64) {
+	for _, k := range by {
+		n += k
+	}
+	return n
 }
 
 // TestCompareDamage: damage on either side is no other history, and logs that are the same are so to the end of the shorter one.
@@ -167,8 +187,8 @@ func TestCompareDamage(t *testing.T) {
 	}
 	master, slave = open(t, mo), open(t, so)
 	l = lead(t, master, LeaderOptions{Copies: 1})
-	if where, err := Compare(t.Context(), slave, l.Addr().String()); err != nil || where != at {
-		t.Errorf("the same to %d, found %d, %v", at, where, err)
+	if p, err := Compare(t.Context(), slave, l.Addr().String()); err != nil || p.Same != at || p.Other.Messages != 30 || p.Mine.Messages != 0 {
+		t.Errorf("the same to %d, found %+v, %v", at, p, err)
 	}
 	if len(raw) < 1_200_000 {
 		t.Errorf("a log of %d bytes is no test", len(raw))

@@ -214,7 +214,7 @@ func (s *slave) serveAsks() {
 // examine has the slave send what it compared, since sums do not tell rot on one side from another history.
 func (s *slave) examine(h hello) (same bool, err error) {
 	st := s.l.store
-	c := cutter{segmentBytes: st.SegmentBytes(), maxRecord: min(st.CopyBytes(), st.MaxRecordBytes())}
+	c := cutterFor(st)
 	// One at a time: it takes memory, and anybody may connect.
 	s.l.examining.Lock()
 	defer s.l.examining.Unlock()

@@ -141,6 +141,10 @@ func (s *Store) shortfall(e *ends, no int64) (from int64, err error) {
 		if q.Cut() {
 			again(q.MaxPhysical(), q.Topic(), q.ID(), "damaged at its end")
 		}
+		if at, misplaced := q.Misplaced(); misplaced {
+			again(q.Bounds().MinPhysical, q.Topic(), q.ID(), fmt.Sprintf("entry %d is the one of another message", at))
+			err = errors.Join(err, q.Restart())
+		}
 	})
 	// A queue that was taken for one of batches has the rest of its entries there.
 	_ = s.batches.each(func(b *batchQueue) error {

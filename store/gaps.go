@@ -3,6 +3,7 @@ package store
 import (
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -18,12 +19,13 @@ type Gap struct {
 
 // gaps is the list of what was found lost, each place once.
 type gaps struct {
-	mu     sync.Mutex
-	list   []Gap
-	known  map[int64]bool
-	healed int64
-	logger *slog.Logger
-	clock  func() time.Time
+	mu      sync.Mutex
+	list    []Gap
+	known   map[int64]bool
+	healed  int64
+	records atomic.Int64 // healed
+	logger  *slog.Logger
+	clock   func() time.Time
 }
 
 func (g *gaps) add(from, to int64, kind string) {

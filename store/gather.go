@@ -223,6 +223,7 @@ func (r *reading) count(offset int64, n int) (there bool) {
 	r.s.reads.workers.Add(int64(n))
 	r.s.reads.cold.Add(cold)
 	r.f.ColdBytes += cold
+	r.absent, r.unsure = r.absent || known && cold > 0, r.unsure || !known
 	return known && cold == 0
 }
 

@@ -16,14 +16,14 @@ func (s *Store) Heal(from int64, b []byte) error {
 	if !s.gaps.covers(from, to) {
 		return fmt.Errorf("heal %d to %d: %w", from, to, ErrNotFound)
 	}
-	if err := s.checkWhole(from, b); err != nil {
+	records, err := s.checkWhole(from, b)
+	if err != nil {
 		return fmt.Errorf("heal %d to %d: %w", from, to, err)
 	}
 	if err := s.log.Mend(from, b); err != nil {
 		return fmt.Errorf("heal %d to %d: %w", from, to, err)
 	}
 	s.windows.drop(from, to)
-	var err error
 	if !s.dispatch.do(func() { err = s.enterAgain(b) }) {
 		return ErrClosed
 	}
@@ -31,6 +31,7 @@ func (s *Store) Heal(from int64, b []byte) error {
 		return fmt.Errorf("heal %d to %d: %w", from, to, err)
 	}
 	s.gaps.heal(from, to)
+	s.gaps.records.Add(records)
 	s.logger.Warn("damage healed from a copy", "from", from, "to", to)
 	return nil
 }
@@ -47,23 +48,23 @@ func (g *gaps) covers(from, to int64) bool {
 	return false
 }
 
-// checkWhole says whether b is whole, unharmed records that lie at an offset, up to a blank perhaps.
-func (s *Store) checkWhole(at int64, b []byte) error {
+// checkWhole says whether b is whole, unharmed records that lie at an offset, up to a blank perhaps, and how many.
+func (s *Store) checkWhole(at int64, b []byte) (records int64, err error) {
 	end := at - at%s.o.SegmentBytes + s.o.SegmentBytes
 	for len(b) > 0 {
 		if len(b) < blankBytes {
-			return ErrCorrupt
+			return 0, ErrCorrupt
 		}
 		size, magic := record.Header(b)
 		if magic == record.MagicBlank && int64(size) == end-at && int(size) == len(b) {
-			return nil
+			return records, nil
 		}
 		if size < record.MinRecordBytes || int(size) > len(b) || checkRecord(b[:size], at) != nil {
-			return ErrCorrupt
+			return 0, ErrCorrupt
 		}
-		at, b = at+int64(size), b[size:]
+		at, b, records = at+int64(size), b[size:], records+1
 	}
-	return nil
+	return records, nil
 }
 
 // enterAgain gives records that were lost their entries. On the dispatcher's goroutine.

@@ -129,6 +129,21 @@ func (s *Store) confirmed(q *queue.Queue, at int64, step int64) (entry, physical
 	return q.Max(), s.dispatch.at.Load()
 }
 
+// belongsElsewhere says whether the record of an entry is there, whole, of this queue, and says that it has another queue offset: then the
+// queue is numbered otherwise than its messages, as a stock slave's can be that has missed some of them. Reads would find everything
+// whole, at places where the master has something else.
+func (s *Store) belongsElsewhere(q *queue.Queue, at int64, u record.QueueUnit) bool {
+	if strings.HasPrefix(q.Topic(), lmqPrefix) || !s.plausible(u, s.log.Max()) {
+		return false
+	}
+	raw := make([]byte, u.Size)
+	var r record.Record
+	if s.log.ReadAt(u.Offset, raw) != nil || checkRecord(raw, u.Offset) != nil || r.Parse(raw) != nil {
+		return false
+	}
+	return string(r.Topic) == q.Topic() && r.QueueID == q.ID() && r.SysFlag&record.SysFlagInnerBatch == 0 && r.QueueOffset != at
+}
+
 func belongs(q *queue.Queue, r *record.Record, at int64) bool {
 	return r.QueueOffset == at && r.QueueID == q.ID() && string(r.Topic) == q.Topic()
 }

@@ -78,10 +78,16 @@ type Found struct {
 	Min, Max     int64 // of the queue at the time of the read
 	Messages     int
 	Bytes        int
+	Looked       bool  // at an entry with a record, wanted or not
 	LastPhysical int64 // physical offset of the last record looked at
 	ColdBytes    int64 // that were not in the page cache, and were read from the disk for this
 	Cold         bool  // ReadHot: what comes next is not in memory
-	SuggestSlave bool  // the records are so far behind the end of the log that a replica should serve the next ones
+	SuggestSlave bool  // the records are so far behind the end of the log that they are probably not in memory: stock's estimate
+
+	// NotResident: a part of what was asked for was in no memory when it was looked for; ReadHot may have left it out. Where the kernel
+	// does not tell it is SuggestSlave.
+	NotResident bool
+	Newest      bool // the last record looked at is among the newest, which a store keeps whatever the page cache does
 }
 
 // Arrival tells a listener about one visible queue entry.

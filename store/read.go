@@ -40,7 +40,8 @@ type reading struct {
 	alone  *alone
 	again  bool // the entry at hand was mended
 	cold   bool // what comes next is not in memory, and the disk would have to be waited for
-	looked bool // at an entry with a record, wanted or not: f.LastPhysical is the last one's
+	absent bool // something of what was read was in no memory
+	unsure bool // the kernel does not tell of something
 }
 
 // ReadHot reads without waiting for the disk and without allocating, for event loops: from memory and, as far as Want.Warm allows,
@@ -206,7 +207,7 @@ func (r *reading) wanted(u record.QueueUnit) (want bool, v verdict) {
 	if r.full(int(u.Size), r.logMax-u.Offset <= r.memory) {
 		return false, stop
 	}
-	r.looked, r.f.LastPhysical = true, u.Offset
+	r.f.Looked, r.f.LastPhysical = true, u.Offset
 	if r.w.Match != nil && u.TagsCode > extAddressMax && !r.w.Match(u.TagsCode) {
 		r.unmatched()
 		return false, taken
@@ -268,7 +269,7 @@ func (r *reading) accept(u record.QueueUnit, dst []byte, from int) []byte {
 	r.f.NextOffset += r.step
 	r.f.Status = StatusFound
 	r.f.Messages++
-	r.looked, r.f.LastPhysical = true, u.Offset
+	r.f.Looked, r.f.LastPhysical = true, u.Offset
 	r.f.Bytes += int(u.Size)
 	return dst
 }
@@ -315,9 +316,13 @@ func (r *reading) fullWith(messages, bytes, size int, inMemory bool) bool {
 }
 
 func (r *reading) finish() {
-	if r.looked {
-		r.f.SuggestSlave = r.logMax-r.f.LastPhysical > r.memory
+	if !r.f.Looked {
+		return
 	}
+	f := &r.f
+	f.SuggestSlave = r.logMax-f.LastPhysical > r.memory
+	f.NotResident = r.cold || r.absent || r.unsure && f.SuggestSlave
+	f.Newest = f.LastPhysical >= r.s.log.HotFrom()
 }
 
 // readFault tells a record that retention has taken meanwhile from a disk that cannot be read.

@@ -46,6 +46,7 @@ type Stats struct {
 	PutDistribution     [13]int64 // put times: <=0 ms, 0-10 ms, 10-50, 50-100, 100-200, 200-500, 500 ms-1 s, 1-2 s, 2-3, 3-4, 4-5, 5-10, over 10 s
 	Gaps                int
 	HealedGaps          int64 // taken off that list since a copy had what was lost
+	HealedRecords       int64 // that were written again so
 	IndexBehindBytes    int64
 	IndexLastTimestamp  int64
 	IndexLastPhysical   int64
@@ -70,7 +71,7 @@ func (s *Store) Stats() Stats {
 		CommitLogDiskRatio: s.logRatio(), ConsumeQueueRatio: s.queueRatio(),
 		DiskTotalBytes: s.space.total.Load(), DiskFreeBytes: s.space.free.Load(),
 		UnflushedBytes: max(0, s.log.Max()-s.log.Durable().Load()), Segments: len(s.log.Segments()),
-		PutMessages: s.puts.messages.Load() + queued.messages, PutBytes: s.puts.bytes.Load() + queued.bytes, PutFailures: s.puts.failures.Load(), HealedGaps: s.gaps.healings(),
+		PutMessages: s.puts.messages.Load() + queued.messages, PutBytes: s.puts.bytes.Load() + queued.bytes, PutFailures: s.puts.failures.Load(), HealedGaps: s.gaps.healings(), HealedRecords: s.gaps.records.Load(),
 		PutEntireTimeMaxMs: s.puts.longest.Load(), Gaps: s.gaps.count(),
 		DeletedSegments: s.deletedSegments.Load(), QueueFlushFailures: s.flushFailures.Load(),
 		QueueStalls: s.queues.Stalls(), WarmReadBytes: s.reads.warm.Load(), WorkerReadBytes: s.reads.workers.Load(), ColdReadBytes: s.reads.cold.Load(),

@@ -165,7 +165,7 @@ func (s *Store) openParts(crashed bool) (err error) {
 	s.queues, err = queue.Open(queue.Options{
 		Dir: o.Root + "/consumequeue", FS: s.fs, FileBytes: o.QueueFileBytes, MaxOpenFiles: o.MaxOpenFiles,
 		BufferBytes: o.QueueBufferBytes, HotEntries: o.HotEntries, Logger: s.logger, DurableTo: s.durableQueues(crashed),
-		FileWas: fileWas, LogEnd: s.log.Max(), MinRecord: record.MinRecordBytes, SyncAllFrom: o.syncAllFrom,
+		FileWas: fileWas, LogEnd: s.log.Max(), MinRecord: record.MinRecordBytes, SyncAllFrom: o.syncAllFrom, BelongsElsewhere: s.belongsElsewhere,
 	})
 	if err != nil {
 		return err

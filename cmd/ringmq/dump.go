@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"sort"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -86,6 +87,7 @@ type numbered struct {
 	path  string
 	first int64 // -1: the name is no number
 	size  int64
+	piece bool // of several files, as ringmq admin cutLog saves it: FROM-TO
 }
 
 // numberedFiles returns path if it is a file, and otherwise the files with numbers for names in it, in order.
@@ -95,11 +97,12 @@ func numberedFiles(path string) ([]numbered, error) {
 		return nil, err
 	}
 	if !info.IsDir() {
-		n, err := strconv.ParseInt(filepath.Base(path), 10, 64)
+		name, _, piece := strings.Cut(filepath.Base(path), "-")
+		n, err := strconv.ParseInt(name, 10, 64)
 		if err != nil {
-			n = -1
+			n, piece = -1, false
 		}
-		return []numbered{{path, n, info.Size()}}, nil
+		return []numbered{{path, n, info.Size(), piece}}, nil
 	}
 	entries, err := os.ReadDir(path)
 	if err != nil {
@@ -115,7 +118,7 @@ func numberedFiles(path string) ([]numbered, error) {
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, numbered{filepath.Join(path, e.Name()), n, info.Size()})
+		all = append(all, numbered{path: filepath.Join(path, e.Name()), first: n, size: info.Size()})
 	}
 	sort.Slice(all, func(i, j int) bool { return all[i].first < all[j].first })
 	return all, nil

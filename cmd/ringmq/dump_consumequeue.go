@@ -41,7 +41,7 @@ func (d *dumper) consumeQueues(path, logDir string) error {
 			return err
 		}
 		dir := filepath.Dir(name)
-		queues[dir] = append(queues[dir], numbered{name, n, info.Size()})
+		queues[dir] = append(queues[dir], numbered{path: name, first: n, size: info.Size()})
 		return nil
 	})
 	if err != nil {

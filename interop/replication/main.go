@@ -107,7 +107,7 @@ func (t *tally) pair(s *stage, name string, what program) {
 		fatal(fmt.Errorf("-pairs %s is not master+slave", name))
 	}
 	for _, sc := range scenes {
-		if what.scenes.MatchString(sc.name) {
+		if what.scenes.MatchString(sc.name) && (!sc.ours || master == ours && slave == ours) {
 			t.play(s, name+"/"+sc.name, master, slave, sc.run)
 		}
 	}
@@ -157,6 +157,11 @@ func (t *tally) play(s *stage, name, master, slave string, run func(*pair) (stri
 		}
 	}
 	took := time.Since(began).Seconds()
+	var why skipped
+	if errors.As(err, &why) {
+		fmt.Printf("SKIP %s: %s\n", name, why)
+		return
+	}
 	if err != nil {
 		t.failed++
 		fmt.Printf("FAIL %s: %s (%s; %.0f s)\n", name, strings.ReplaceAll(err.Error(), "\n", "; "), text, took)

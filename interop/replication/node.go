@@ -24,14 +24,15 @@ type setting struct{ key, value string }
 
 // node is one broker: what it is told, where its store lies, and the process while there is one.
 type node struct {
-	stage *stage
-	name  string // of its files: master, slave, other
-	maker string
-	port  int
-	id    int // brokerId
-	conf  []setting
-	at    *place
-	proc  *process
+	stage  *stage
+	name   string // of its files: master, slave, other
+	maker  string
+	port   int
+	id     int // brokerId
+	conf   []setting
+	at     *place
+	proc   *process
+	memory *rig.Memory // nil: all there is
 }
 
 func (n *node) addr() string   { return loopback(n.port) }
@@ -92,12 +93,20 @@ func (n *node) startWithin(limit time.Duration) error {
 	if err := os.WriteFile(file, []byte(text.String()), 0o644); err != nil {
 		return err
 	}
-	p, err := n.stage.serve(n.name, n.maker, "broker", file)
+	p, err := n.serve(file)
 	if err != nil {
 		return err
 	}
 	n.proc = p
 	return n.stage.waitFor(p, limit, func(ctx context.Context) bool { return rig.Answered(ctx, n.addr()) })
+}
+
+// serve runs the broker, in its control group if it has one.
+func (n *node) serve(conf string) (*process, error) {
+	if n.memory == nil {
+		return n.stage.serve(n.name, n.maker, "broker", conf)
+	}
+	return spawn(filepath.Join(n.stage.work, n.name+".log"), nil, n.memory.Within(n.stage.bin, "broker", "-c", conf)...)
 }
 
 // serve runs a name server or broker of a maker.

@@ -215,6 +215,9 @@ func (p *pair) end() error {
 		if n != nil && n.at != nil {
 			errs = append(errs, n.at.discard())
 		}
+		if n != nil && n.memory != nil {
+			errs = append(errs, n.memory.Remove())
+		}
 	}
 	return errors.Join(errs...)
 }

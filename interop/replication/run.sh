@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Shows that a master and its slave keep what they promise.
-#   interop/replication/run.sh FAULTS [ours] [mixed] [migration] [clients]     all parts by default
+#   interop/replication/run.sh FAULTS [ours] [mixed] [migration] [clients] [mixed-clients]     all parts by default
 # ours: every scene and FAULTS random faults on a pair of ours; mixed: ours beside stock, either way round, with a twentieth of the
 # faults and 12 at least; migration: docs/MIGRATION.md as it is written; clients: the Java client and client-go, whose brokers are killed
-# and restarted. The last three need Java 17 and Maven for the stock jars. SEED chooses the faults, PORT is the first of fifty ports.
+# and restarted; mixed-clients: the Java client on ours beside stock, either way round. All but the first need Java 17 and Maven for the stock jars. SEED chooses the faults, PORT is the first of fifty ports.
 # What failed is kept and named. Ends with "replication: N passed, M failed".
 set -uo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
@@ -12,7 +12,7 @@ rmq=$root/interop/stock/rmq
 jars=${RMQ_HOME:-$HOME/.cache/stock-rmq}
 faults=${1:-30}
 shift || true
-parts=${*:-ours mixed migration clients}
+parts=${*:-ours mixed migration clients mixed-clients}
 seed=${SEED:-$((RANDOM * 32768 + RANDOM))}
 work=$(mktemp -d "${TMPDIR:-/tmp}/ringmq-replication-tools-XXXXXX")
 trap 'rm -rf "$work"' EXIT
@@ -27,15 +27,18 @@ play() { # play FLAGS...: one part; its lines go through, its own sum gives way 
   tail -1 "$work/part" | grep -q '^replication: .* passed, ' || echo "FAIL $part: it ended early" | tee -a "$work/part"
   cat "$work/part" >>"$work/lines"
 }
-clients() {
+java_client() { # sets java, the command
   local classpath
   classpath=$(RMQ_HOME=$jars "$rmq" classpath)
+  java="exec java -Xmx256m -Dnamesrv=\$NAMESRV -Dbrokers=\$BROKERS -Dcontrol=\$CONTROL -Drocketmq.client.logRoot=\$PWD/clientlog -cp '$work/classes:$classpath' PairLife"
+  [ -d "$work/classes" ] && return
   mkdir "$work/classes"
   javac -nowarn -Xlint:-deprecation -d "$work/classes" -cp "$classpath" "$root"/interop/java/{PairLife,Env}.java 2>&1 | grep -v '^Note:'
+}
+clients() {
+  java_client
   (cd "$root/interop/goclient" && go build -o "$work/goclient" .) || die "goclient does not build"
-  play -scenes none \
-    -clients "exec java -Xmx256m -Dnamesrv=\$NAMESRV -Dbrokers=\$BROKERS -Dcontrol=\$CONTROL -Drocketmq.client.logRoot=\$PWD/clientlog -cp '$work/classes:$classpath' PairLife" \
-    -clients "exec '$work/goclient' -namesrv \$NAMESRV -pair \$BROKERS -control \$CONTROL"
+  play -scenes none -clients "$java" -clients "exec '$work/goclient' -namesrv \$NAMESRV -pair \$BROKERS -control \$CONTROL"
 }
 for part in $parts; do
   case $part in
@@ -43,6 +46,7 @@ for part in $parts; do
     mixed) play -pairs ours+stock,stock+ours -faults $((faults / 20 > 12 ? faults / 20 : 12)) -chapter 12 ;;
     migration) play -scenes none -migration "$root/docs/MIGRATION.md" ;;
     clients) clients ;;
+    mixed-clients) java_client; play -scenes none -pairs ours+stock,stock+ours -clients "$java" ;;
     *) die "no part named $part" ;;
   esac
 done

@@ -11,16 +11,25 @@ import (
 type scene struct {
 	name string
 	run  func(*pair) (string, error)
+	ours bool // only a pair of ours does that
 }
 
+// skipped is why a scene cannot be played here.
+type skipped string
+
+func (s skipped) Error() string { return string(s) }
+
 var scenes = []scene{
-	{"rolls", rolls},
-	{"without-slave", withoutSlave},
-	{"late-slave", lateSlave},
-	{"master-down", masterDown},
-	{"restarts", restarts},
-	{"metadata", metadata},
-	{"notices-loss", noticesLoss},
+	{name: "rolls", run: rolls},
+	{name: "without-slave", run: withoutSlave},
+	{name: "late-slave", run: lateSlave},
+	{name: "master-down", run: masterDown},
+	{name: "restarts", run: restarts},
+	{name: "metadata", run: metadata},
+	{name: "parted", run: partedWays, ours: true},
+	{name: "too-few", run: tooFew, ours: true},
+	{name: "which-broker", run: whichBroker, ours: true},
+	{name: "notices-loss", run: noticesLoss},
 }
 
 // rolls: a pair at work until its log has gone on to a new segment more than three times. Both logs are the same bytes.

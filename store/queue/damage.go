@@ -41,12 +41,15 @@ func (q *Queue) checkTail(first, end int64) (int64, error) {
 // Cut says whether Recover found damage near the end and gave up what lies behind it.
 func (q *Queue) Cut() bool { return q.cut }
 
+// Misplaced says which entry Recover found to be one of another message, false: none.
+func (q *Queue) Misplaced() (at int64, ok bool) { return q.misplaced - 1, q.misplaced > 0 }
+
 // Restart empties the queue, files and all, so that all its entries can be put again. Writer only, before readers.
 func (q *Queue) Restart() error {
 	if err := q.beginAt(0); err != nil {
 		return err
 	}
-	q.suspect = -1
+	q.suspect, q.misplaced = -1, 0
 	q.maxPhysical.Store(0)
 	return nil
 }

@@ -41,6 +41,8 @@ type Queue struct {
 	cut     bool        // by Recover, which found damage
 	found   []foundFile // by listFiles, until takeFiles
 
+	misplaced int64 // one more than an entry that Recover found to be another message's, 0: none
+
 	trusted   bool        // Trust gave its numbers
 	unsettled atomic.Bool // and nobody has looked at its files since
 	settling  sync.Mutex  // of who does; taken last

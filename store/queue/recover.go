@@ -107,11 +107,11 @@ func (q *Queue) learnPhysical(first, end int64) error {
 	if first == end {
 		return nil
 	}
-	last, ok, err := q.lastRecord(first, end)
+	lastAt, last, err := q.lastRecord(first, end)
 	if err != nil {
 		return fmt.Errorf("recover consume queue: %w", err)
 	}
-	if ok {
+	if lastAt >= 0 {
 		q.maxPhysical.Store(last.End())
 	}
 	at, u, err := q.nextRecord(first, end)
@@ -121,6 +121,13 @@ func (q *Queue) learnPhysical(first, end int64) error {
 	q.min.Store(at)
 	if at < end {
 		q.minPhysical.Store(u.Offset + 1)
+	}
+	if other := q.set.belongsElsewhere; other != nil && lastAt >= 0 {
+		if other(q, at, u) {
+			q.misplaced = at + 1
+		} else if lastAt > at && other(q, lastAt, last) {
+			q.misplaced = lastAt + 1
+		}
 	}
 	return nil
 }

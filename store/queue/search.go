@@ -54,12 +54,14 @@ func (q *Queue) nextRecord(from, to int64) (int64, record.QueueUnit, error) {
 	return to, one[0], nil
 }
 
-// lastRecord returns the last entry in [from, to) that is not a blank; false if there is none.
-func (q *Queue) lastRecord(from, to int64) (record.QueueUnit, bool, error) {
+// lastRecord returns the last entry in [from, to) that is not a blank, and which that is: -1 if there is none.
+func (q *Queue) lastRecord(from, to int64) (int64, record.QueueUnit, error) {
 	var one [1]record.QueueUnit
 	if from < to {
-		if n, err := q.Read(to-1, one[:]); err != nil || n == 1 && !one[0].IsBlank() {
-			return one[0], err == nil, err
+		if n, err := q.Read(to-1, one[:]); err != nil {
+			return -1, one[0], err
+		} else if n == 1 && !one[0].IsBlank() {
+			return to - 1, one[0], nil
 		}
 	}
 	units := make([]record.QueueUnit, pageUnits)
@@ -67,14 +69,14 @@ func (q *Queue) lastRecord(from, to int64) (record.QueueUnit, bool, error) {
 		begin := max(from, to-pageUnits)
 		n, err := q.Read(begin, units[:to-begin])
 		if err != nil {
-			return one[0], false, err
+			return -1, one[0], err
 		}
 		for i := n - 1; i >= 0; i-- {
 			if !units[i].IsBlank() {
-				return units[i], true, nil
+				return begin + int64(i), units[i], nil
 			}
 		}
 		to = begin
 	}
-	return one[0], false, nil
+	return -1, one[0], nil
 }

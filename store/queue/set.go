@@ -34,7 +34,10 @@ type Options struct {
 	MinRecord int32 // least size of a record
 	// SyncAllFrom is how many files and folders Sync leaves to the file system as a whole, where that can be relied upon; 256.
 	SyncAllFrom int
-	Logger      *slog.Logger
+	// BelongsElsewhere is asked of the first and the last entry of a queue that Recover looks at, on several goroutines: whether the log
+	// proves that the message it points at has another place in its queue. nil: nobody can tell.
+	BelongsElsewhere func(q *Queue, at int64, u record.QueueUnit) bool
+	Logger           *slog.Logger
 }
 
 const (
@@ -58,14 +61,16 @@ type Set struct {
 	fileUnits int64
 	hot       int64 // entries
 	durableTo int64
-	logEnd    int64
-	minRecord int32
-	damaged   func(q *Queue, at int64) bool // OnDamage
-	logger    *slog.Logger
-	seed      maphash.Seed
-	shards    [shardCount]shard
-	cache     cache
-	budget    budget
+
+	belongsElsewhere func(q *Queue, at int64, u record.QueueUnit) bool
+	logEnd           int64
+	minRecord        int32
+	damaged          func(q *Queue, at int64) bool // OnDamage
+	logger           *slog.Logger
+	seed             maphash.Seed
+	shards           [shardCount]shard
+	cache            cache
+	budget           budget
 
 	dirtyMu  sync.Mutex
 	dirty    []*Queue             // queues with entries that are not in files
@@ -96,7 +101,7 @@ type shard struct {
 
 // Open finds the queues under o.Dir. Nothing is read from their files: Recover does, and must come before anything else.
 func Open(o Options) (*Set, error) {
-	s := &Set{dir: o.Dir, fs: o.FS, logger: o.Logger, seed: maphash.MakeSeed(), durableTo: max(o.DurableTo, 0), logEnd: o.LogEnd, minRecord: o.MinRecord,
+	s := &Set{dir: o.Dir, fs: o.FS, logger: o.Logger, seed: maphash.MakeSeed(), durableTo: max(o.DurableTo, 0), logEnd: o.LogEnd, minRecord: o.MinRecord, belongsElsewhere: o.BelongsElsewhere,
 		unsynced: map[fileKey]struct{}{}, names: map[string]struct{}{}, wake: make(chan struct{}, 1)}
 	size := int64(orDefault(o.FileBytes, defaultFileBytes))
 	s.fileUnits = (size + record.QueueUnitBytes - 1) / record.QueueUnitBytes

@@ -23,7 +23,7 @@ func (q *Queue) Truncate(physical int64) error {
 	if keep == high {
 		return nil
 	}
-	last, ok, err := q.lastRecord(low, keep)
+	lastAt, last, err := q.lastRecord(low, keep)
 	if err != nil {
 		return fmt.Errorf("cut consume queue: %w", err)
 	}
@@ -42,7 +42,7 @@ func (q *Queue) Truncate(physical int64) error {
 		q.minPhysical.Store(0)
 	}
 	q.maxPhysical.Store(0)
-	if ok {
+	if lastAt >= 0 {
 		q.maxPhysical.Store(last.End())
 	}
 	q.mu.Unlock()
@@ -135,8 +135,8 @@ func (q *Queue) DeleteBefore(logMin int64) (files int, err error) {
 	defer q.io.Unlock()
 	for !q.isDeleted() && !q.noFiles && q.firstFile+q.set.fileBytes < q.endFile {
 		from := q.firstFile / record.QueueUnitBytes
-		last, ok, err := q.lastRecord(from, from+q.set.fileUnits)
-		if err == nil && (!ok || last.Offset < logMin) {
+		lastAt, last, err := q.lastRecord(from, from+q.set.fileUnits)
+		if err == nil && (lastAt < 0 || last.Offset < logMin) {
 			err = q.removeFile(q.firstFile)
 		} else if err == nil {
 			break

@@ -1,0 +1,274 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"ringmq/interop/rig"
+	"ringmq/netpoll"
+	"ringmq/netpoll/remoting"
+)
+
+// The log of the scene is twice as large as the memory of either broker.
+const (
+	slowTopic    = "FarBehind"
+	slowQueues   = 4
+	slowBody     = 32 << 10
+	slowMessages = 2048 // in each queue
+	slowLog      = slowQueues * slowMessages * slowBody
+	groupMemory  = slowLog / 2
+)
+
+// whichBroker: consumers read from the beginning a log that is larger than each broker's memory, and go where the brokers send them.
+// By stock's estimate they are at the slave while they are further behind than 40 % of memory. By what is in memory they are at the
+// slave from the first message on that the master would have to read from its disk, and as soon as something else has brought the
+// log back into memory they stay at the master, which the estimate does not know.
+func whichBroker(p *pair) (string, error) {
+	for _, n := range []*node{p.master, p.slave} {
+		m, err := rig.NewMemory(fmt.Sprintf("ringmq-%s-%d", n.name, os.Getpid()), groupMemory)
+		if err != nil {
+			return "", skipped(fmt.Sprintf("no control group can be made: %v", err))
+		}
+		n.memory = m
+		n.set("mappedFileSizeCommitLog", strconv.Itoa(16<<20))
+		n.set("tailCacheBytes", strconv.Itoa(4<<20))
+	}
+	// Only with this control do brokers say what they have read from the disk; it allows everything.
+	for _, key := range []string{"coldDataFlowControlEnable", "coldDataScanEnable"} {
+		p.master.set(key, "true")
+	}
+	for _, key := range []string{"cgColdReadThreshold", "globalColdReadThreshold"} {
+		p.master.set(key, strconv.Itoa(math.MaxInt32))
+	}
+	p.master.set("timerColdDataCheckIntervalMs", "1000")
+	if err := p.fillLog(); err != nil {
+		return "", err
+	}
+	var text []string
+	for _, part := range []struct {
+		mode string
+		warm bool
+		// bySlave says how many of the messages a slave may have served.
+		least, most float64
+		coldMiB     int64 // the master may read from its disk
+	}{
+		{"off", false, 0.5, 0.9, slowLog >> 20},
+		{"auto", false, 0.6, 1, slowLog >> 24},
+		{"off", true, 0.5, 0.9, slowLog >> 24},
+		{"auto", true, 0, 0.02, slowLog >> 24},
+	} {
+		if part.warm {
+			if err := bringIn(p.master.at.logDir()); err != nil {
+				return "", err
+			}
+		}
+		for _, n := range []*node{p.master, p.slave} {
+			if err := n.change("suggestByResidency=" + part.mode); err != nil {
+				return "", err
+			}
+		}
+		before, err := p.master.figure("pullColdReadBytes")
+		if err != nil {
+			return "", err
+		}
+		d, err := p.drainFar("Far-" + part.mode + "-" + strconv.FormatBool(part.warm))
+		if err != nil {
+			return "", err
+		}
+		after, err := p.master.figure("pullColdReadBytes")
+		if err != nil {
+			return "", err
+		}
+		cold := (after - before) >> 20
+		line := fmt.Sprintf("%s%s: the slave served %d of %d messages, the master read %d MiB from its disk, queue 0 was served by %s", part.mode,
+			map[bool]string{true: " with the log brought into the master's page cache"}[part.warm], d.bySlave, d.messages, cold, d.runs[0])
+		text = append(text, line)
+		if share := float64(d.bySlave) / float64(d.messages); share < part.least || share > part.most || cold > part.coldMiB {
+			return strings.Join(text, "; "), fmt.Errorf("with suggestByResidency=%s the slave was to serve %g to %g of the messages, and the master to read %d MiB at most", part.mode, part.least, part.most, part.coldMiB)
+		}
+	}
+	return fmt.Sprintf("%d MiB of log, %d MiB of memory for each broker; %s", slowLog>>20, groupMemory>>20, strings.Join(text, "; ")), nil
+}
+
+// fillLog starts both brokers and has them store the messages.
+func (p *pair) fillLog() error {
+	for _, n := range []*node{p.master, p.slave} {
+		if err := n.start(); err != nil {
+			return err
+		}
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
+	defer cancel()
+	c, err := rig.Dial(ctx, p.master.addr())
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	if err := rig.CreateTopic(ctx, c, slowTopic, slowQueues); err != nil {
+		return err
+	}
+	const lanes = 4 // of a queue
+	errs := make([]error, slowQueues*lanes)
+	var all sync.WaitGroup
+	for i := range errs {
+		all.Go(func() {
+			c, err := rig.Dial(ctx, p.master.addr())
+			if err != nil {
+				errs[i] = err
+				return
+			}
+			defer c.Close()
+			body := slices.Repeat([]byte{byte('a' + i)}, slowBody)
+			for n := 0; n < slowMessages/lanes && ctx.Err() == nil; {
+				switch _, _, err := rig.Send(ctx, c, "FarProducer", slowTopic, i%slowQueues, body); {
+				case err == nil:
+					n++
+				case ctx.Err() != nil:
+					errs[i] = err
+				default:
+					if _, answered := rig.Refused(err); !answered {
+						errs[i] = err
+						return
+					}
+					n++ // stored, but not on both: the slave has only just come
+				}
+			}
+		})
+	}
+	all.Wait()
+	return errors.Join(errs...)
+}
+
+// bringIn reads the files of a log, so that they are in the page cache.
+func bringIn(dir string) error {
+	files, err := filepath.Glob(filepath.Join(dir, "*"))
+	if err != nil {
+		return err
+	}
+	for _, name := range files {
+		f, err := os.Open(name)
+		if err != nil {
+			return err
+		}
+		_, err = io.Copy(io.Discard, struct{ io.Reader }{f})
+		_ = f.Close()
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// drained is who served a group.
+type drained struct {
+	messages, bySlave int
+	runs              [slowQueues]string // in order, how many messages by whom
+}
+
+// drainFar reads all of the topic with a new group, a queue at a time for each goroutine, asking the broker that the last answer named.
+func (p *pair) drainFar(group string) (d drained, err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
+	defer cancel()
+	var mu sync.Mutex
+	var all sync.WaitGroup
+	errs := make([]error, slowQueues)
+	for q := range slowQueues {
+		all.Go(func() {
+			served, runs, err := p.drainQueue(ctx, group, q)
+			mu.Lock()
+			defer mu.Unlock()
+			d.messages, d.bySlave = d.messages+served[0]+served[1], d.bySlave+served[1]
+			d.runs[q], errs[q] = runs, err
+		})
+	}
+	all.Wait()
+	return d, errors.Join(errs...)
+}
+
+func (p *pair) drainQueue(ctx context.Context, group string, queue int) (served [2]int, runs string, err error) {
+	nodes := [2]*node{p.master, p.slave}
+	var conns [2]*netpoll.Client
+	for i, n := range nodes {
+		if conns[i], err = rig.Dial(ctx, n.addr()); err != nil {
+			return served, "", err
+		}
+		defer conns[i].Close()
+	}
+	var order []string
+	ask, last, run := int64(0), int64(-1), 0
+	note := func() {
+		if run > 0 {
+			order = append(order, fmt.Sprintf("%s %d", nodes[last].name, run))
+		}
+		run = 0
+	}
+	for from := int64(0); from < slowMessages; {
+		if ask < 0 || ask > 1 {
+			return served, "", fmt.Errorf("%s names broker %d", nodes[last].name, ask)
+		}
+		r, err := rig.Pull(ctx, conns[ask], rig.PullRequest{Group: group, Topic: slowTopic, Queue: queue, From: from})
+		if err != nil {
+			if _, answered := rig.Refused(err); !answered {
+				return served, "", err
+			}
+			ask = 0 // as clients do: the slave does not know the group yet
+			continue
+		}
+		if ask != last {
+			note()
+			last = ask
+		}
+		served[ask], run, from, ask = served[ask]+len(r.Messages), run+len(r.Messages), r.Next, r.Suggest
+	}
+	note()
+	const shown = 6
+	if len(order) > shown {
+		order = append(order[:shown], fmt.Sprintf("and %d more turns", len(order)-shown))
+	}
+	return served, strings.Join(order, ", "), nil
+}
+
+// change sets lines of the broker's configuration while it runs.
+func (n *node) change(lines string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	c, err := rig.Dial(ctx, n.addr())
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	req := remoting.NewRequest(remoting.CodeUpdateBrokerConfig)
+	req.Body = []byte(lines)
+	_, err = rig.Expect(c.Call(ctx, req))
+	return err
+}
+
+// figure is one of the broker's runtime figures.
+func (n *node) figure(name string) (int64, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	c, err := rig.Dial(ctx, n.addr())
+	if err != nil {
+		return 0, err
+	}
+	defer c.Close()
+	resp, err := rig.Expect(rig.Call(ctx, c, remoting.CodeGetBrokerRuntimeInfo, nil))
+	if err != nil {
+		return 0, err
+	}
+	var table remoting.KVTable
+	if err := remoting.Unmarshal(resp.Body, &table); err != nil {
+		return 0, err
+	}
+	return strconv.ParseInt(table.Table[name], 10, 64)
+}
