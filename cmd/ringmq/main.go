@@ -2,7 +2,7 @@
 // or each in its own, and a look into store files.
 //
 // Reading order: main.go; settings.go (where values come from), serve.go (start, stop, what is printed); then a file for every
-// subcommand: standalone.go, namesrv.go, broker.go, doctor.go, dump*.go, bench*.go (bench.go has the table of workloads), tune*.go, version.go.
+// subcommand: standalone.go, namesrv.go, broker.go, admin*.go, doctor.go, dump*.go, bench*.go (bench.go has the table of workloads), tune*.go, version.go.
 package main
 
 import (
@@ -47,7 +47,7 @@ func newRoot() *cobra.Command {
 		Version:           version,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
 	}
-	root.AddCommand(newStandalone(), newNamesrv(), newBroker(), newDoctor(), newDump(), newBench(), newTune(), newVersion())
+	root.AddCommand(newStandalone(), newNamesrv(), newBroker(), newAdmin(), newDoctor(), newDump(), newBench(), newTune(), newVersion())
 	root.SetVersionTemplate(versionText())
 	root.Flags().BoolP("version", "v", false, "print version, Go version and platform")
 	refuseUnknown(root)
