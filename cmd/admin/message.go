@@ -135,8 +135,13 @@ func (m *message) text(minOffset, maxOffset int64) string {
 		m.PhysicalOffset, m.BodyCRC, m.ReconsumeTimes, m.PreparedTransactionOffset, m.Topic, m.Flag, mapText(properties, javaProperties), bytes.String(), m.transactionID())
 }
 
-// transactionID is what clients find in a message: the id of its producer.
-func (m *message) transactionID() string { return null(m.property(record.PropertyUniqKey)) }
+// transactionID is the id of its producer, in a message of a transaction.
+func (m *message) transactionID() string {
+	if !strings.EqualFold(m.property(record.PropertyTransaction), "true") {
+		return "null"
+	}
+	return null(m.property(record.PropertyUniqKey))
+}
 
 // messageCols are the columns of messages outside of tables for people. CSV and JSON have all of them.
 func messageCols() []Col {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -92,7 +93,7 @@ func runTopicRoute(ctx context.Context, s *Session, a Args, out *Out) error {
 	if !a.Has("list") && out.format != CSV {
 		var pretty strings.Builder
 		prettyJSON(&pretty, r.AppendJSON(nil))
-		out.Textf("%s\n", pretty.String())
+		out.Textf("%s\n", addrsPattern.ReplaceAllStringFunc(pretty.String(), bareKeys))
 		out.Set("brokerDatas", r.BrokerDatas)
 		out.Set("filterServerTable", orEmpty(r.FilterServerTable))
 		if r.OrderTopicConf != "" {
@@ -117,6 +118,13 @@ func runTopicRoute(ctx context.Context, s *Session, a Args, out *Out) error {
 	out.Textf("%s\n"+row, strings.Repeat("-", 158), "Total:", len(queues), "", read, write, "")
 	return nil
 }
+
+// addrsPattern finds the addresses of a broker in a route. Stock's library writes the numbers before them bare, and on one line.
+var addrsPattern = regexp.MustCompile(`"brokerAddrs":\{\n[^}]*\n`)
+
+var addrPattern = regexp.MustCompile(`\n\t*"(\d+)":`)
+
+func bareKeys(addrs string) string { return addrPattern.ReplaceAllString(addrs, "$1:") }
 
 func orEmpty[M ~map[K]V, K comparable, V any](m M) M {
 	if m == nil {
