@@ -98,7 +98,9 @@ part_admin() {
 # Stock's mqadmin and "ringmq admin" with the same words against one broker of ours.
 part_cli() {
   need_ours cli
-  (cd "$work" && exec timeout 300 java -Xmx512m -Drocketmq.client.logRoot="$work/clientlog" -cp "$work/classes:$classpath" AdminCli 127.0.0.1:$ns_port 127.0.0.1:$broker_port "$bin") >"$1" 2>"$work/cli.err"
+  (cd "$work" && exec timeout 600 java -Xmx512m -Drocketmq.client.logRoot="$work/clientlog" -cp "$work/classes:$classpath" AdminCli 127.0.0.1:$ns_port 127.0.0.1:$broker_port "$bin") >"$1" 2>"$work/cli.err"
+  whole "$1" cli >"$1.early"
+  cat "$1.early" >>"$1"
   ours_stop
 }
 export here work classpath ns_port broker_port

@@ -114,6 +114,8 @@ var script = []struct {
 	{"consumerProgress -g G -t T -s true", nil},
 	{"consumerProgress -g G --output json", nil},
 	{"consumerProgress -g G --output csv", nil},
+	{"lag -g G -w 1", first},
+	{"lag -w 1 -l 100 --output json", nil},
 	{"brokerConsumeStats -b {broker}", nil},
 	{"brokerConsumeStats -b {broker} -l 2 --output json", nil},
 	{"consumerConnection -g G", nil},

@@ -1,11 +1,11 @@
 package admin
 
-// All are the commands, in the order of their help.
+// All are the commands: stock's, and lag, which is ours.
 func All() []*Command {
 	return []*Command{
 		updateTopic(), updateTopicList(), deleteTopic(), updateTopicPerm(), topicList(), topicRoute(), topicStatus(), topicClusterList(), updateOrderConf(), allocateMQ(),
 		updateSubGroup(), updateSubGroupList(), deleteSubGroup(), getConsumerConfig(),
-		consumerProgress(), brokerConsumeStats(), consumerConnection(), consumerStatus(), producerConnection(), producer(),
+		lag(), consumerProgress(), brokerConsumeStats(), consumerConnection(), consumerStatus(), producerConnection(), producer(),
 		resetOffsetByTime(), skipAccumulatedMessage(), cloneGroupOffset(),
 		queryMsgByID(), queryMsgByKey(), queryMsgByUniqueKey(), queryMsgByOffset(), queryMsgTraceByID(), printMsg(), printMsgByQueue(), queryCq(),
 		sendMessage(), consumeMessage(), sendMsgStatus(), checkMsgSendRT(), clusterRT(),

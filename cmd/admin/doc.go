@@ -5,7 +5,10 @@
 // terminal: package main makes its commands from All, and hands what was given on the line to Run.
 //
 // Reading order: command.go (what a command is), all.go (the table of them), run.go (one run of one command), session.go (who is
-// asked), out.go (the three forms of an answer), javatext.go and version.go (how stock writes things); then the commands, a file for
-// each noun: topic*.go, group.go, progress.go, clients.go, running.go, broker.go, config.go, cold.go, cluster.go, ha.go, names.go,
-// order.go, offset.go, message*.go, track.go, send.go, consume.go, queue.go, stats.go, export.go, trace.go.
+// asked), out.go (the three forms of an answer), javatext.go, pretty.go and version.go (how stock writes things); then the commands:
+//
+//   - topics and groups: topic.go, topiclook.go, order.go, group.go;
+//   - consumers: progress.go, clients.go, running.go, offset.go; lag.go, which is ours (laglook.go asks, lagcause.go judges);
+//   - messages: message.go, messagefind.go, track.go, pull.go, print.go, consume.go, send.go, trace.go, queue.go;
+//   - servers: cluster.go, config.go, names.go, stats.go, export.go; complete.go (names, for a shell).
 package admin

@@ -157,14 +157,25 @@ func (m *member) must(code int32, body string, fields ...string) *remoting.Comma
 	return resp
 }
 
+// send returns when consumers can see the message.
 func (m *member) send(topic string, queue int, body string, properties ...string) {
 	m.t.Helper()
 	var p []byte
 	for i := 0; i < len(properties); i += 2 {
 		p = record.AppendProperty(p, properties[i], properties[i+1])
 	}
-	m.must(remoting.CodeSendMessageV2, body, "a", "P", "b", topic, "c", "TBW102", "d", "4", "e", strconv.Itoa(queue), "f", "0", "g", strconv.FormatInt(time.Now().UnixMilli(), 10), "h", "0",
+	sent := m.must(remoting.CodeSendMessageV2, body, "a", "P", "b", topic, "c", "TBW102", "d", "4", "e", strconv.Itoa(queue), "f", "0", "g", strconv.FormatInt(time.Now().UnixMilli(), 10), "h", "0",
 		"i", string(p), "j", "0", "k", "false", "l", "0", "m", "false")
+	offset, _, _ := sent.Int64("queueOffset")
+	for began := time.Now(); ; {
+		end, _, _ := m.must(remoting.CodeGetMaxOffset, "", "topic", topic, "queueId", sent.Text("queueId")).Int64("offset")
+		if end > offset {
+			return
+		}
+		if time.Since(began) > 15*time.Second {
+			m.t.Fatalf("%s: message %d cannot be seen, the queue ends at %d", topic, offset, end)
+		}
+	}
 }
 
 // commit says how far a group is.

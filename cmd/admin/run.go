@@ -20,6 +20,8 @@ type Options struct {
 	Format      Format
 	// Now, nil: time.Now.
 	Now func() time.Time
+	// Wait waits between two looks of one command; nil: for so long, or until ctx ends.
+	Wait func(ctx context.Context, d time.Duration) error
 	// BodyDir is where bodies of messages are put that are looked up one by one; "": where stock puts them.
 	BodyDir string
 	// Progress is told how far a long command is; nil: nobody wants to know. total is 0 when it is not known.
@@ -73,9 +75,19 @@ func Watch(ctx context.Context, o Options, c *Command, a Args, every time.Durati
 }
 
 func newSession(o Options) *Session {
-	s := &Session{ask: ask.New(o.Timeout), names: o.NameServers, now: o.Now, bodyDir: o.BodyDir, progress: o.Progress}
+	s := &Session{ask: ask.New(o.Timeout), names: o.NameServers, now: o.Now, wait: o.Wait, bodyDir: o.BodyDir, progress: o.Progress}
 	if s.now == nil {
 		s.now = time.Now
+	}
+	if s.wait == nil {
+		s.wait = func(ctx context.Context, d time.Duration) error {
+			select {
+			case <-time.After(d):
+				return nil
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
 	}
 	if s.bodyDir == "" {
 		s.bodyDir = filepath.Join(os.TempDir(), "rocketmq", "msgbodys")

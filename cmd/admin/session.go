@@ -19,6 +19,7 @@ type Session struct {
 	ask      *ask.Asker
 	names    []string
 	now      func() time.Time
+	wait     func(ctx context.Context, d time.Duration) error
 	bodyDir  string
 	progress func(what string, done, total int64)
 }

@@ -100,7 +100,9 @@ public final class AdminCli {
         return all;
     }
 
-    /** Stock's tools that keep a client in a variable of their class work once in a process. */
+    /** Tools of stock that keep a client in a variable of their class work once in a process. */
+    private static final List<String> FRESH = List.of("consumeMessage", "queryMsgByUniqueKey");
+
     private static String fresh(List<String> words) throws Exception {
         List<String> line = new ArrayList<>(List.of("java", "-Xmx256m", "-Drocketmq.client.logRoot=" + System.getProperty("rocketmq.client.logRoot"), "-cp",
             System.getProperty("java.class.path"), "org.apache.rocketmq.tools.command.MQAdminStartup"));
@@ -150,7 +152,7 @@ public final class AdminCli {
                 String stock = "";
                 String ours = "";
                 for (int i = 0; i < 3; i++) {
-                    stock = view.apply(c.name().equals("consumeMessage") ? fresh(words) : AdminDiff.run(words.toArray(new String[0])));
+                    stock = view.apply(FRESH.contains(c.name()) ? fresh(words) : AdminDiff.run(words.toArray(new String[0])));
                     ours = view.apply(ours(Path.of(args[2]), words));
                     if (stock.equals(ours)) {
                         break;
