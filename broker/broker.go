@@ -100,6 +100,7 @@ type Broker struct {
 	configuredAt atomic.Int64 // ms of the last one
 
 	replication replication
+	lags        *lagWatch
 
 	mu    sync.Mutex
 	conns map[uint64]*netpoll.Conn
@@ -155,6 +156,7 @@ func New(o Options) (*Broker, error) {
 		return nil, errors.Join(err, b.store.Close(context.Background()))
 	}
 	b.handlers = b.table()
+	b.lags = newLagWatch(b)
 	return b, nil
 }
 
@@ -201,9 +203,14 @@ func (b *Broker) Start() error {
 	if !b.slave {
 		b.delay.Start()
 	}
-	b.done.Add(2)
+	b.done.Add(3)
 	go b.everySecond()
 	go b.persistOffsets()
+	go b.until(b.lags.run)
+	if b.lags.hook != nil {
+		b.done.Add(1)
+		go b.until(b.lags.hook.run)
+	}
 	b.registrar.start()
 	if r := &b.replication; b.slave {
 		b.done.Add(2)

@@ -5,7 +5,7 @@ func All() []*Command {
 	return []*Command{
 		updateTopic(), updateTopicList(), deleteTopic(), updateTopicPerm(), topicList(), topicRoute(), topicStatus(), topicClusterList(), updateOrderConf(), allocateMQ(),
 		updateSubGroup(), updateSubGroupList(), deleteSubGroup(), getConsumerConfig(),
-		lag(), consumerProgress(), brokerConsumeStats(), consumerConnection(), consumerStatus(), producerConnection(), producer(),
+		lagOfGroups(), consumerProgress(), brokerConsumeStats(), consumerConnection(), consumerStatus(), producerConnection(), producer(),
 		resetOffsetByTime(), skipAccumulatedMessage(), cloneGroupOffset(),
 		queryMsgByID(), queryMsgByKey(), queryMsgByUniqueKey(), queryMsgByOffset(), queryMsgTraceByID(), printMsg(), printMsgByQueue(), queryCq(),
 		sendMessage(), consumeMessage(), sendMsgStatus(), checkMsgSendRT(), clusterRT(),

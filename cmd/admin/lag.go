@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-func lag() *Command {
+func lagOfGroups() *Command {
 	return &Command{
 		Name: "lag", Short: "Show how far consumer groups are behind, for how long they will be, and why", Reads: true, Run: runLag,
 		Flags: []Flag{

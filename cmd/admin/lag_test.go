@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"ringmq/broker/lag"
 	"ringmq/cmd/ask"
 	"ringmq/netpoll/remoting"
 )
@@ -105,7 +106,7 @@ func TestLagSurge(t *testing.T) {
 		m.commit("G", "T", 0, 60)
 		m.commit("G", "T", 1, 60)
 	})
-	s.want(t, CauseSurge, "0.5 messages a second come in, 0.1 are consumed", "0.1 and")
+	s.want(t, lag.Surge, "0.5 messages a second come in, 0.1 are consumed", "0.1 and")
 	if s.Diff != 240 || s.DrainMs != nil || s.BehindMs == nil {
 		t.Errorf("%+v", s)
 	}
@@ -127,7 +128,7 @@ func TestLagSlow(t *testing.T) {
 		m.commit("G", "T", 0, 70)
 		m.commit("G", "T", 1, 70)
 	})
-	s.want(t, CauseSlow, "0.2 messages a second come in, 0.0 are consumed", "member", "30000.0 ms for each", "its 1 threads could do 0")
+	s.want(t, lag.Slow, "0.2 messages a second come in, 0.0 are consumed", "member", "30000.0 ms for each", "its 1 threads could do 0")
 }
 
 // TestLagStuck: one member of two has messages of one queue in hand and does not finish them.
@@ -153,7 +154,7 @@ func TestLagStuck(t *testing.T) {
 	m.commit("G", "T", 0, 5)
 	m.commit("G", "T", 1, 3)
 	s := r.lag("", func() { m.commit("G", "T", 0, 9) })
-	s.want(t, CauseStuck, "queue 1 of broker-a: 7 behind at offset 3", "ill (127.0.0.1:", "has 7 messages in hand", "15 min 0 s ago")
+	s.want(t, lag.Stuck, "queue 1 of broker-a: 7 behind at offset 3", "ill (127.0.0.1:", "has 7 messages in hand", "15 min 0 s ago")
 	if len(s.Evidence) != 1 {
 		t.Error("the healthy member is blamed:", s.Evidence)
 	}
@@ -171,7 +172,7 @@ func TestLagPullsSlow(t *testing.T) {
 	m := r.dial(nil)
 	m.sendMany("T", 20)
 	m.commit("G", "T", 0, 1)
-	r.lag("-g G", func() {}).want(t, CauseBrokerSlow, "member waits 4000 ms for a pull")
+	r.lag("-g G", func() {}).want(t, lag.BrokerSlow, "member waits 4000 ms for a pull")
 }
 
 // TestLagWithoutMembers: nobody consumes; retries and dead letters are counted beside it.
@@ -192,13 +193,13 @@ func TestLagWithoutMembers(t *testing.T) {
 	m.commit("G", "T", 0, 2)
 	m.commit("G", "%RETRY%G", 0, 1)
 	s := r.lag("-g G -t T", func() {})
-	s.want(t, CauseNoConsumer, "no client of the group is connected")
+	s.want(t, lag.NoConsumer, "no client of the group is connected")
 	if s.Diff != 8 || s.Retry != 2 || s.Dead != 1 || s.DrainMs != nil {
 		t.Errorf("%+v", s)
 	}
 	m.commit("G", "T", 0, 5)
 	m.commit("G", "T", 1, 5)
-	if s := r.lag("-g G -t T", func() {}); s.Cause != CauseNone || s.Diff != 0 || len(s.Evidence) != 0 {
+	if s := r.lag("-g G -t T", func() {}); s.Cause != lag.None || s.Diff != 0 || len(s.Evidence) != 0 {
 		t.Errorf("%+v", s)
 	}
 }
@@ -222,38 +223,38 @@ func TestLagCauses(t *testing.T) {
 		cause string
 		r     *lagRow
 	}{
-		{CauseCatchingUp, row(func(r *lagRow) { r.Out = 4 })},
-		{CauseSlow, row(func(r *lagRow) { r.Out = 1 })},
-		{CauseSlow, row(func(r *lagRow) { r.usualIn = 2 })},
-		{CauseSurge, row(func(r *lagRow) { r.usualIn, r.Out = 1, 1 })},
-		{CauseSlow, row(func(r *lagRow) { r.usualIn, r.usualOut, r.Out = 1, 1, 0.1 })},
-		{CauseNoOwner, row(func(r *lagRow) { r.members[0].info.Queues = nil })},
-		{CauseNotPulling, row(func(r *lagRow) {
+		{lag.CatchingUp, row(func(r *lagRow) { r.Out = 4 })},
+		{lag.Slow, row(func(r *lagRow) { r.Out = 1 })},
+		{lag.Slow, row(func(r *lagRow) { r.usualIn = 2 })},
+		{lag.Surge, row(func(r *lagRow) { r.usualIn, r.Out = 1, 1 })},
+		{lag.Slow, row(func(r *lagRow) { r.usualIn, r.usualOut, r.Out = 1, 1, 0.1 })},
+		{lag.NoOwner, row(func(r *lagRow) { r.members[0].info.Queues = nil })},
+		{lag.NotPulling, row(func(r *lagRow) {
 			r.members = []lagMember{member(queueInfo{LastPullTimestamp: now.UnixMilli() - 61_000})}
 		})},
-		{CauseStuck, row(func(r *lagRow) {
+		{lag.Stuck, row(func(r *lagRow) {
 			r.members = []lagMember{member(queueInfo{CachedMsgCount: 1, LastConsumeTimestamp: now.UnixMilli() - 61_000})}
 		})},
-		{CauseSlow, row(func(r *lagRow) {
+		{lag.Slow, row(func(r *lagRow) {
 			r.members = []lagMember{member(queueInfo{CachedMsgCount: 1, LastConsumeTimestamp: now.UnixMilli() - 59_000})}
 		})},
-		{CauseStuck, row(func(r *lagRow) { r.members = []lagMember{{err: context.DeadlineExceeded}} })},
-		{CauseReplicationSlow, row(func(r *lagRow) {
+		{lag.Stuck, row(func(r *lagRow) { r.members = []lagMember{{err: context.DeadlineExceeded}} })},
+		{lag.ReplicationSlow, row(func(r *lagRow) {
 			r.brokers = []*brokerLook{{name: "b", ha: &remoting.HARuntimeInfo{Master: true, HAConnectionInfo: []remoting.HAConnectionInfo{{Addr: "s", Diff: 100 << 20}}}}}
 		})},
-		{CauseBrokerSlow, row(func(r *lagRow) {
+		{lag.BrokerSlow, row(func(r *lagRow) {
 			r.brokers = []*brokerLook{{name: "b", runtime: map[string]string{"putLatency99": "1500"}}}
 		})},
-		{CauseBrokerSlow, row(func(r *lagRow) {
+		{lag.BrokerSlow, row(func(r *lagRow) {
 			r.brokers = []*brokerLook{{name: "b", runtime: map[string]string{"dispatchBehindBytes": "100000000"}}}
 		})},
-		{CauseColdLimit, row(func(r *lagRow) {
+		{lag.ColdLimit, row(func(r *lagRow) {
 			r.brokers = []*brokerLook{{name: "b", cold: map[string]any{"G": map[string]any{"coldAcc": 100.0}}, limits: coldLimits{group: 50}}}
 		})},
-		{CauseNone, row(func(r *lagRow) { r.Diff = 0 })},
+		{lag.None, row(func(r *lagRow) { r.Diff = 0 })},
 	} {
 		one.r.judge()
-		if one.r.Cause != one.cause || one.cause != CauseNone && len(one.r.Evidence) == 0 {
+		if one.r.Cause != one.cause || one.cause != lag.None && len(one.r.Evidence) == 0 {
 			t.Errorf("%s %q, want %s", one.r.Cause, one.r.Evidence, one.cause)
 		}
 	}

@@ -7,29 +7,13 @@ import (
 	"strings"
 	"time"
 
+	"ringmq/broker/lag"
 	"ringmq/netpoll/remoting"
-)
-
-// Causes of lag. They are names that do not change between releases; programs may go by them.
-const (
-	CauseNone            = "none"
-	CauseNoConsumer      = "no-consumer"    // no member is connected
-	CauseStuck           = "consumer-stuck" // a member has messages and does not finish them
-	CauseNotPulling      = "consumer-not-pulling"
-	CauseNoOwner         = "queue-without-member"
-	CauseSlow            = "consumers-slow"   // they consume less than comes in
-	CauseSurge           = "producers-surged" // more comes in than usual
-	CauseReplicationSlow = "replication-slow" // slaves are far behind
-	CauseBrokerSlow      = "broker-slow"      // pulls or the disk take long
-	CauseColdLimit       = "cold-read-limit"  // the broker holds the group's old reads back
-	CauseCatchingUp      = "catching-up"      // more is consumed than comes in
-	CauseUnknown         = "unknown"
 )
 
 // Limits of what is taken to be a cause.
 const (
 	stuckAfter       = time.Minute // without anything consumed, or pulled, while messages wait
-	surgeFactor      = 1.5         // in-rate over the last hour's
 	slowPullMs       = 1000.0      // of a pull while messages wait
 	slowPutMs        = 1000.0      // 99 % of puts
 	farDispatchBytes = 64 << 20    // of the log that no consumer can see yet
@@ -47,7 +31,7 @@ func (r *lagRow) drain() (time.Duration, bool) {
 
 // judge names the cause, most certain first, and says what shows it. It asks nobody.
 func (r *lagRow) judge() {
-	r.Cause = CauseNone
+	r.Cause = lag.None
 	if r.Diff <= 0 {
 		return
 	}
@@ -57,7 +41,6 @@ func (r *lagRow) judge() {
 			return
 		}
 	}
-	r.Cause = CauseUnknown
 }
 
 func (r *lagRow) ago(ms int64) string {
@@ -79,7 +62,7 @@ func (r *lagRow) judgeMembers() (string, []string) {
 	if len(r.members) > 0 || r.memberErr != nil {
 		return "", nil
 	}
-	return CauseNoConsumer, []string{fmt.Sprintf("no client of the group is connected; the newest message that it consumed was stored %s", r.ago(r.lastConsumed()))}
+	return lag.NoConsumer, []string{fmt.Sprintf("no client of the group is connected; the newest message that it consumed was stored %s", r.ago(r.lastConsumed()))}
 }
 
 // owner finds the member that has a queue.
@@ -114,21 +97,21 @@ func (r *lagRow) judgeQueues() (string, []string) {
 		m, info := r.owner(q.Queue)
 		switch {
 		case m == nil && r.told():
-			found[CauseNoOwner] = append(found[CauseNoOwner], name+", no member has it")
+			found[lag.NoOwner] = append(found[lag.NoOwner], name+", no member has it")
 		case m == nil:
 		case info.CachedMsgCount > 0 && r.since(info.LastConsumeTimestamp) > stuckAfter:
-			found[CauseStuck] = append(found[CauseStuck], fmt.Sprintf("%s, %s (%s) has %d messages in hand and last finished one %s", name, m.conn.ClientID, m.conn.ClientAddr, info.CachedMsgCount,
+			found[lag.Stuck] = append(found[lag.Stuck], fmt.Sprintf("%s, %s (%s) has %d messages in hand and last finished one %s", name, m.conn.ClientID, m.conn.ClientAddr, info.CachedMsgCount,
 				r.ago(info.LastConsumeTimestamp)))
 		case info.CachedMsgCount == 0 && r.since(info.LastPullTimestamp) > stuckAfter:
-			found[CauseNotPulling] = append(found[CauseNotPulling], fmt.Sprintf("%s, %s (%s) last pulled %s", name, m.conn.ClientID, m.conn.ClientAddr, r.ago(info.LastPullTimestamp)))
+			found[lag.NotPulling] = append(found[lag.NotPulling], fmt.Sprintf("%s, %s (%s) last pulled %s", name, m.conn.ClientID, m.conn.ClientAddr, r.ago(info.LastPullTimestamp)))
 		}
 	}
 	for _, m := range r.members {
 		if m.info == nil && r.Out == 0 {
-			found[CauseStuck] = append(found[CauseStuck], fmt.Sprintf("%s (%s) does not answer: %v; no message was finished while this looked", m.conn.ClientID, m.conn.ClientAddr, m.err))
+			found[lag.Stuck] = append(found[lag.Stuck], fmt.Sprintf("%s (%s) does not answer: %v; no message was finished while this looked", m.conn.ClientID, m.conn.ClientAddr, m.err))
 		}
 	}
-	for _, cause := range []string{CauseStuck, CauseNotPulling, CauseNoOwner} {
+	for _, cause := range []string{lag.Stuck, lag.NotPulling, lag.NoOwner} {
 		if len(found[cause]) > 0 {
 			return cause, found[cause]
 		}
@@ -150,7 +133,7 @@ func (r *lagRow) judgeCold() (string, []string) {
 		g, _ := b.cold[r.Group].(map[string]any)
 		acc, _ := g["coldAcc"].(float64)
 		if limit := b.limits.group; g != nil && limit > 0 && acc >= limit && r.Out <= r.In {
-			return CauseColdLimit, []string{fmt.Sprintf("%s lets the group read %.0f bytes a second that are not in memory, and it has read %.0f (updateColdDataFlowCtrGroupConfig raises it)", b.name, limit, acc)}
+			return lag.ColdLimit, []string{fmt.Sprintf("%s lets the group read %.0f bytes a second that are not in memory, and it has read %.0f (updateColdDataFlowCtrGroupConfig raises it)", b.name, limit, acc)}
 		}
 	}
 	return "", nil
@@ -185,9 +168,9 @@ func (r *lagRow) judgeBrokers() (string, []string) {
 	}
 	switch {
 	case len(replicas) > 0 && r.Out <= r.In:
-		return CauseReplicationSlow, append(replicas, slow...)
+		return lag.ReplicationSlow, append(replicas, slow...)
 	case len(slow) > 0 && r.Out <= r.In:
-		return CauseBrokerSlow, slow
+		return lag.BrokerSlow, slow
 	}
 	return "", nil
 }
@@ -215,12 +198,13 @@ func (r *lagRow) waits(m *lagMember) bool {
 // judgeRates compares what comes in with what goes out.
 func (r *lagRow) judgeRates() (string, []string) {
 	rates := fmt.Sprintf("%.1f messages a second come in, %.1f are consumed", r.In, r.Out)
-	if r.Out > r.In {
+	cause := lag.Rates{In: r.In, Out: r.Out, UsualIn: r.usualIn, UsualOut: r.usualOut}.Cause()
+	switch cause {
+	case lag.CatchingUp:
 		d, _ := r.drain()
-		return CauseCatchingUp, []string{fmt.Sprintf("%s: drained in %s", rates, spanText(d))}
-	}
-	if r.usualIn > 0 && r.In > surgeFactor*r.usualIn && r.Out >= r.usualOut/surgeFactor {
-		return CauseSurge, []string{fmt.Sprintf("%s; in the last hour it were %.1f and %.1f", rates, r.usualIn, r.usualOut)}
+		return cause, []string{fmt.Sprintf("%s: drained in %s", rates, spanText(d))}
+	case lag.Surge:
+		return cause, []string{fmt.Sprintf("%s; in the last hour it were %.1f and %.1f", rates, r.usualIn, r.usualOut)}
 	}
 	evidence := []string{rates}
 	for _, m := range r.members {
@@ -242,7 +226,7 @@ func (r *lagRow) judgeRates() (string, []string) {
 	if worst := r.worst(); worst != "" {
 		evidence = append(evidence, worst)
 	}
-	return CauseSlow, evidence
+	return cause, evidence
 }
 
 // worst tells of the queue that is furthest behind, where one is much worse than the others: one key takes all.
