@@ -44,8 +44,11 @@ var rooms = []room{
 	{"tuning", []string{"store/disk"}, nil},
 	{"bench/ceiling", []string{"netpoll", "netpoll/remoting"}, nil},
 	{"bench", []string{"netpoll", "netpoll/remoting", "store/record"}, nil},
-	{"cmd/doctor", []string{"netpoll", "netpoll/remoting", "netpoll/remoting/settings", "store/disk", "store/record", "broker/config", "bench"}, nil},
-	{"cmd", []string{"cmd/doctor", "netpoll/", "store/", "store", "netpoll", "replica", "namesrv", "broker", "broker/", "tuning", "bench"}, nil},
+	{"cmd/ask", []string{"netpoll", "netpoll/remoting", "netpoll/remoting/settings"}, nil},
+	{"broker/lag", nil, nil},
+	{"cmd/admin", []string{"cmd/ask", "broker/lag", "netpoll/remoting", "netpoll/remoting/settings", "store/record"}, nil},
+	{"cmd/doctor", []string{"cmd/ask", "netpoll", "netpoll/remoting", "netpoll/remoting/settings", "store/disk", "store/record", "broker/config", "bench"}, nil},
+	{"cmd", []string{"cmd/admin", "cmd/doctor", "netpoll/", "store/", "store", "netpoll", "replica", "namesrv", "broker", "broker/", "tuning", "bench"}, nil},
 	{"interop", []string{"netpoll", "netpoll/remoting", "store/record", "interop/"}, []string{xsys}},
 }
 

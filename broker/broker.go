@@ -104,6 +104,7 @@ type Broker struct {
 	configuredAt atomic.Int64 // ms of the last one
 
 	replication replication
+	lags        *lagWatch
 
 	mu    sync.Mutex
 	conns map[uint64]*netpoll.Conn
@@ -161,6 +162,7 @@ func New(o Options) (*Broker, error) {
 	b.handlers = b.table()
 	b.gate = netpoll.NewGate(b.c.Administrators(), b.logger)
 	b.admits = b.gate.Admits
+	b.lags = newLagWatch(b)
 	return b, nil
 }
 
@@ -207,9 +209,14 @@ func (b *Broker) Start() error {
 	if !b.slave {
 		b.delay.Start()
 	}
-	b.done.Add(2)
+	b.done.Add(3)
 	go b.everySecond()
 	go b.persistOffsets()
+	go b.until(b.lags.run)
+	if b.lags.hook != nil {
+		b.done.Add(1)
+		go b.until(b.lags.hook.run)
+	}
 	b.registrar.start()
 	if r := &b.replication; b.slave {
 		b.done.Add(2)

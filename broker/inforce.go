@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"ringmq/broker/config"
+	"ringmq/broker/lag"
 )
 
 // inForce are the values that requests ask for all the time and that a request may change: a look at them must not cost a search by
@@ -24,6 +25,8 @@ type inForce struct {
 	coldAdapts     bool          // coldCtrStrategyEnable
 	coldGroupLimit int64         // cgColdReadThreshold, in bytes a period
 	coldTotalLimit int64         // globalColdReadThreshold
+
+	lagLimits lag.Limits // lagAlarmMessages and the keys beside it
 }
 
 // configuration keeps the values in force. Any goroutine.
@@ -45,5 +48,9 @@ func (f *configuration) read(c *config.Config) {
 		coldControl: c.Bool("coldDataFlowControlEnable"), coldScan: c.Bool("coldDataScanEnable"), coldAdapts: c.Bool("coldCtrStrategyEnable"),
 		coldScanEvery:  time.Duration(c.Int("timerColdDataCheckIntervalMs")) * time.Millisecond,
 		coldGroupLimit: c.Int64("cgColdReadThreshold"), coldTotalLimit: c.Int64("globalColdReadThreshold"),
+		lagLimits: lag.Limits{
+			Messages: c.Int64("lagAlarmMessages"), BehindMs: c.Int64("lagAlarmBehindMs"), ClearPercent: c.Int("lagAlarmClearPercent"),
+			Hold: time.Duration(c.Int64("lagAlarmHoldMs")) * time.Millisecond,
+		},
 	})
 }

@@ -15,6 +15,7 @@ var neverRemote = [...]string{
 	"brokerConfigPath", "rocketmqHome", "configBlackList", "kvConfigPath", "configStorePath", "authConfigPath", "adminAllowedCidrs",
 	"listenPort", "bindAddress", "namesrvListenPort", "haListenPort", "haServicePort", "fastListenPort",
 	"storeType", "readOnlyCommitLogStorePaths", "mappedFileSizeCommitLog", "mappedFileSizeConsumeQueue", "mapperFileSizeBatchConsumeQueue",
+	"lagAlarmWebhook", // nobody but who starts the broker says where it sends requests to
 }
 
 // BlackListed says whether a configuration request must be refused because it names key.

@@ -4,6 +4,7 @@ import (
 	_ "embed"
 	"fmt"
 	"net/netip"
+	"net/url"
 	"strconv"
 	"strings"
 
@@ -60,6 +61,7 @@ func (c *Config) check() error {
 		{"brokerPermission", 0, 15}, {"inSyncReplicas", 0, 128}, {"minInSyncReplicas", 0, 128}, {"slaveTimeout", 1, 1 << 31}, {"haMaxGapNotInSync", 1, 1 << 40},
 		{"haSendHeartbeatInterval", 1, 1 << 31}, {"haHousekeepingInterval", 1, 1 << 31}, {"syncFlushTimeout", 1, 1 << 31}, {"tailCacheBytes", 1 << 20, 1 << 30}, {"fileReservedTime", 0, 1 << 31},
 		{"diskMaxUsedSpaceRatio", 1, 100}, {"diskSpaceCleanForciblyRatio", 1, 100}, {"diskSpaceWarningLevelRatio", 1, 100},
+		{"lagAlarmMessages", 0, 1 << 62}, {"lagAlarmBehindMs", 0, 1 << 50}, {"lagAlarmClearPercent", 1, 100}, {"lagAlarmHoldMs", 0, 1 << 31},
 	} {
 		if n := v.Int64(check.key); n < check.from || n > check.to {
 			return fmt.Errorf("%s: %s=%d is not between %d and %d", v.Where(check.key), check.key, n, check.from, check.to)
@@ -86,6 +88,11 @@ func (c *Config) check() error {
 	for _, a := range c.NameServers() {
 		if !isHostPort(a) {
 			return fmt.Errorf("%s: namesrvAddr=%s: %q is not of the form host:port", v.Where("namesrvAddr"), v.Text("namesrvAddr"), a)
+		}
+	}
+	if hook := v.Text("lagAlarmWebhook"); hook != "" {
+		if u, err := url.Parse(hook); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+			return fmt.Errorf("%s: lagAlarmWebhook=%s is no URL of the form http://host/path", v.Where("lagAlarmWebhook"), hook)
 		}
 	}
 	for _, hour := range strings.Split(v.Text("deleteWhen"), ";") {

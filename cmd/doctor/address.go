@@ -8,18 +8,19 @@ import (
 	"strings"
 	"time"
 
+	"ringmq/cmd/ask"
 	"ringmq/netpoll/remoting"
 )
 
 // askBroker dials a broker at the address that clients are told, and asks it about itself.
 func (v *visit) askBroker(ctx context.Context, b *brokerSeen) {
 	began := time.Now()
-	if _, b.Err = v.ask.dial(ctx, b.Addr); b.Err != nil {
+	if _, b.Err = v.ask.Dial(ctx, b.Addr); b.Err != nil {
 		return
 	}
 	b.Took = time.Since(began)
 	before := v.now()
-	runtime, resp, err := v.ask.runtimeInfo(ctx, b.Addr)
+	runtime, resp, err := v.ask.RuntimeInfo(ctx, b.Addr)
 	b.Asked = before.Add(v.now().Sub(before) / 2)
 	if b.Runtime, b.AnswerErr = runtime, err; err != nil {
 		return
@@ -28,14 +29,14 @@ func (v *visit) askBroker(ctx context.Context, b *brokerSeen) {
 		b.Runtime = map[string]string{}
 	}
 	b.Version = resp.Version
-	if b.Config, b.ConfigErr = v.ask.brokerConfig(ctx, b.Addr); b.Name == "" {
+	if b.Config, b.ConfigErr = v.ask.BrokerConfig(ctx, b.Addr); b.Name == "" {
 		b.Name, b.Cluster = b.Config["brokerName"], b.Config["brokerClusterName"]
 		if id, ok := number(b.Config["brokerId"]); ok {
 			b.ID = id
 		}
 	}
 	if fast := fastAddr(b.Addr); fast != "" {
-		_, b.FastErr = v.ask.dial(ctx, fast)
+		_, b.FastErr = v.ask.Dial(ctx, fast)
 	}
 }
 
@@ -73,7 +74,7 @@ func judgeAddress(b *brokerSeen, local bool) (all []Finding) {
 			because(whyAddress, "set brokerIP1 to the broker's own address in broker.conf and start it again"))
 	case b.Err != nil:
 		return append(all, judgeUnreachable(b, ip, local))
-	case b.AnswerErr != nil && codeOf(b.AnswerErr) == -1 && b.Listed && ip.Is4() && containers.Contains(ip):
+	case b.AnswerErr != nil && ask.CodeOf(b.AnswerErr) == -1 && b.Listed && ip.Is4() && containers.Contains(ip):
 		return append(all, judgeContainer(b, strangeText(b.AnswerErr)))
 	case b.AnswerErr != nil:
 		return append(all, judgeStrange(b))
@@ -148,7 +149,7 @@ func judgeStrange(b *brokerSeen) Finding {
 	if !b.Listed {
 		why = "nobody reaches a broker there"
 	}
-	switch codeOf(b.AnswerErr) {
+	switch ask.CodeOf(b.AnswerErr) {
 	case -1:
 		return broken("address", "not-a-broker", b.label(), "it takes connections and does not answer as a broker: %s", strangeText(b.AnswerErr)).
 			because(why, "see which process listens on %s; a broker that hangs shows in its log", b.Addr)
@@ -164,7 +165,7 @@ func judgeStrange(b *brokerSeen) Finding {
 }
 
 // refused says that an error is access control's.
-func refused(err error) bool { return codeOf(err) == remoting.RespNoPermission }
+func refused(err error) bool { return ask.CodeOf(err) == remoting.RespNoPermission }
 
 // judgePermission looks at what clients may do with the broker as a whole.
 func judgePermission(b *brokerSeen) (all []Finding) {

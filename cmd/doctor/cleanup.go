@@ -3,6 +3,7 @@ package doctor
 import (
 	"context"
 
+	"ringmq/cmd/ask"
 	"ringmq/netpoll/remoting"
 )
 
@@ -11,7 +12,7 @@ func (t *tour) clean(ctx context.Context) {
 	if !t.p.Created {
 		return
 	}
-	if _, err := t.v.ask.call(ctx, t.b.Addr, request(remoting.CodeDeleteTopicInBroker, "topic", TestTopic)); err != nil {
+	if _, err := t.v.ask.Call(ctx, t.b.Addr, ask.Request(remoting.CodeDeleteTopicInBroker, "topic", TestTopic)); err != nil {
 		t.p.Left = err
 		return
 	}
@@ -20,7 +21,7 @@ func (t *tour) clean(ctx context.Context) {
 			continue
 		}
 		// With several brokers the topic's entry at the name server goes with the last of them.
-		if _, err := t.v.ask.call(ctx, n.Addr, request(remoting.CodeDeleteTopicInNamesrv, "topic", TestTopic, "clusterName", t.b.Cluster)); err != nil {
+		if _, err := t.v.ask.Call(ctx, n.Addr, ask.Request(remoting.CodeDeleteTopicInNamesrv, "topic", TestTopic, "clusterName", t.b.Cluster)); err != nil {
 			t.p.Left = err
 		}
 	}

@@ -6,12 +6,14 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"ringmq/cmd/ask"
 )
 
 // visit is one run: what was seen so far, for those who look later.
 type visit struct {
 	o        Options
-	ask      *asker
+	ask      *ask.Asker
 	findings []Finding
 
 	lookedAt int
@@ -25,8 +27,8 @@ type visit struct {
 // nothing answers. It does not fail: what could not be looked at is a finding.
 func Run(ctx context.Context, o Options) *Report {
 	v := &visit{o: o.withDefaults()}
-	v.ask = newAsker(v.o.Timeout)
-	defer v.ask.close()
+	v.ask = ask.New(v.o.Timeout)
+	defer v.ask.Close()
 	v.readFile()
 	v.findNameServers(ctx)
 	v.lookAtNames(ctx)
@@ -46,13 +48,13 @@ func Run(ctx context.Context, o Options) *Report {
 	r := &Report{Findings: sorted(v.findings), LookedAt: v.lookedAt}
 	for i := range v.names {
 		r.NameServers = append(r.NameServers, v.names[i].Addr)
-		if codeOf(v.names[i].Err) >= 0 {
+		if ask.CodeOf(v.names[i].Err) >= 0 {
 			r.LookedAt++
 		}
 	}
 	for i := range v.brokers {
 		r.Brokers = append(r.Brokers, v.brokers[i].label())
-		if v.brokers[i].Err == nil && codeOf(v.brokers[i].AnswerErr) >= 0 {
+		if v.brokers[i].Err == nil && ask.CodeOf(v.brokers[i].AnswerErr) >= 0 {
 			r.LookedAt++
 		}
 	}
@@ -68,7 +70,7 @@ func (v *visit) findNameServers(ctx context.Context) {
 	if len(v.o.NameServers) > 0 || v.o.Broker == "" {
 		return
 	}
-	if c, err := v.ask.brokerConfig(ctx, v.o.Broker); err == nil {
+	if c, err := v.ask.BrokerConfig(ctx, v.o.Broker); err == nil {
 		v.o.NameServers = addresses(c["namesrvAddr"])
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"os"
 	"testing"
 
+	"ringmq/cmd/ask"
 	"ringmq/netpoll/remoting"
 )
 
@@ -32,7 +33,7 @@ func FuzzRunning(f *testing.F) {
 	f.Add([]byte(telling{topic: "T", expression: "*", queues: []int{0, 1}}.text("a:9876")))
 	f.Add([]byte(`{"mqTable":{{"topic":"T","queueId":-1}:null},"statusTable":{"T":{"consumeFailedTPS":1e308}},"subscriptionSet":[{}],"properties":{"PROP_CONSUMEORDERLY":"true"}}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
-		var r runningInfo
+		var r ask.RunningInfo
 		if remoting.Unmarshal(body, &r) != nil {
 			return
 		}

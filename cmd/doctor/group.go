@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"ringmq/cmd/ask"
 	"ringmq/netpoll/remoting"
 )
 
@@ -43,7 +44,7 @@ type memberSeen struct {
 	Addr     string
 	Language string
 	At       []string // brokers it is connected to
-	Info     *runningInfo
+	Info     *ask.RunningInfo
 	Err      error
 }
 
@@ -76,7 +77,7 @@ func (v *visit) readGroup(ctx context.Context, masters []*brokerSeen) *groupSeen
 	each(len(g.Members), func(i int) {
 		m := &g.Members[i]
 		addr := g.addrOf(m.At[0])
-		m.Info, m.Err = v.ask.running(ctx, addr, g.Name, m.ID)
+		m.Info, m.Err = v.ask.Running(ctx, addr, g.Name, m.ID)
 	})
 	for _, topic := range g.topics() {
 		g.Topics[topic] = v.readTopic(ctx, topic)
@@ -84,7 +85,7 @@ func (v *visit) readGroup(ctx context.Context, masters []*brokerSeen) *groupSeen
 	for i := range g.Brokers {
 		at := &g.Brokers[i]
 		at.Min = g.firstOffsets(at.Broker)
-		if dead, err := v.ask.topicStats(ctx, at.Addr, deadPrefix+g.Name); err == nil {
+		if dead, err := v.ask.TopicStats(ctx, at.Addr, deadPrefix+g.Name); err == nil {
 			for _, e := range dead.OffsetTable {
 				at.Dead += e.Value.MaxOffset - e.Value.MinOffset
 			}
@@ -98,9 +99,9 @@ func (v *visit) readGroup(ctx context.Context, masters []*brokerSeen) *groupSeen
 
 func (v *visit) readGroupAt(ctx context.Context, b *brokerSeen) groupAt {
 	at := groupAt{Broker: b.Name, Addr: b.Addr, AutoMake: b.Config["autoCreateSubscriptionGroup"] == "true"}
-	at.Config, at.ConfigErr = v.ask.groupConfig(ctx, b.Addr, v.o.Group)
-	at.Consumers, at.ConnErr = v.ask.consumers(ctx, b.Addr, v.o.Group)
-	at.Stats, at.StatsErr = v.ask.consumeStats(ctx, b.Addr, v.o.Group, v.o.Topic)
+	at.Config, at.ConfigErr = v.ask.GroupConfig(ctx, b.Addr, v.o.Group)
+	at.Consumers, at.ConnErr = v.ask.Consumers(ctx, b.Addr, v.o.Group)
+	at.Stats, at.StatsErr = v.ask.ConsumeStats(ctx, b.Addr, v.o.Group, v.o.Topic)
 	return at
 }
 
@@ -232,7 +233,7 @@ func (g *groupSeen) judgeKnown() (all []Finding) {
 		auto = auto || b.AutoMake
 		all = append(all, g.judgeSilence(b)...)
 		switch {
-		case codeOf(b.ConfigErr) == remoting.RespSubscriptionGroupNotExist:
+		case ask.CodeOf(b.ConfigErr) == remoting.RespSubscriptionGroupNotExist:
 			strangers = append(strangers, b.Broker)
 		case b.ConfigErr == nil && !b.Config.ConsumeEnable:
 			all = append(all, broken("group", "group-may-not-consume", g.Name+" on "+b.Broker, "consumeEnable=false").
@@ -270,7 +271,7 @@ func (g *groupSeen) judgeSilence(b *groupAt) (all []Finding) {
 		{"how it is configured", b.ConfigErr, remoting.RespSubscriptionGroupNotExist}, {"who its members are", b.ConnErr, remoting.RespConsumerNotOnline}, {"how far it is", b.StatsErr, remoting.RespSuccess},
 	} {
 		switch {
-		case q.err == nil || codeOf(q.err) == q.fine:
+		case q.err == nil || ask.CodeOf(q.err) == q.fine:
 		case refused(q.err):
 			all = append(all, unknown("group", "access-refused", g.Name+" on "+b.Broker, "%s: %v", q.what, q.err).
 				because("the group cannot be looked at", "ask from an account or address that may"))

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"ringmq/cmd/ask"
 	"ringmq/netpoll/remoting"
 )
 
@@ -67,10 +68,10 @@ var groupSetUps = []struct {
 		r.member("c1", telling{topic: "T", expression: "*", queues: []int{0, 1, 2, 3}})
 	}},
 	{"a listener that does not return", nil, Broken, "listener-does-not-return", []string{"T broker-a/0: 3 behind at offset 0", "32 messages in hand", "c1"}, func(r *rig, m *member) {
-		r.late(m, func(q *processQueue) { q.CachedMessages, q.LastConsume = 32, q.LastConsume-300_000 })
+		r.late(m, func(q *ask.ProcessQueue) { q.CachedMessages, q.LastConsume = 32, q.LastConsume-300_000 })
 	}},
 	{"a member that does not pull", nil, Broken, "member-does-not-pull", []string{"T broker-a/0", "last pulled 5 min"}, func(r *rig, m *member) {
-		r.late(m, func(q *processQueue) { q.LastPull -= 301_000 })
+		r.late(m, func(q *ask.ProcessQueue) { q.LastPull -= 301_000 })
 	}},
 	{"a lock that a client has that is gone", nil, Broken, "queue-lock-held", []string{"T broker-a/0 of c1"}, func(r *rig, m *member) {
 		body, _ := json.Marshal(remoting.LockBatch{ConsumerGroup: "G", ClientID: "ghost", MqSet: []remoting.MessageQueue{{Topic: "T", BrokerName: "broker-a", QueueID: 0}}})
@@ -112,7 +113,7 @@ func (m *member) group(change func(*remoting.SubscriptionGroupConfig)) {
 }
 
 // late has a member that is three messages behind in queue 0.
-func (r *rig) late(m *member, change func(*processQueue)) {
+func (r *rig) late(m *member, change func(*ask.ProcessQueue)) {
 	for range 3 {
 		m.send("T", 0)
 	}
@@ -123,7 +124,7 @@ func (r *rig) late(m *member, change func(*processQueue)) {
 // ordered has a member that consumes in order and has no lock.
 func (r *rig) ordered() {
 	r.member("c1", telling{topic: "T", expression: "*", queues: []int{0, 1, 2, 3}, properties: map[string]string{"PROP_CONSUMEORDERLY": "true"},
-		change: func(q *processQueue) { q.LastLock -= 90_000 }})
+		change: func(q *ask.ProcessQueue) { q.LastLock -= 90_000 }})
 }
 
 func TestGroupSetUps(t *testing.T) {

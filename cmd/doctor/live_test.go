@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"ringmq/cmd/ask"
 	"ringmq/netpoll/remoting"
 	"ringmq/store/record"
 )
@@ -174,7 +175,7 @@ func TestLiveSetUps(t *testing.T) {
 
 // TestContainer: an address of a container's network, which nobody answers at here, or somebody else.
 func TestContainer(t *testing.T) {
-	b := brokerSeen{Name: "broker-a", Addr: "172.17.0.2:10911", Listed: true, Err: &unreachableError{"172.17.0.2:10911", os.ErrDeadlineExceeded}}
+	b := brokerSeen{Name: "broker-a", Addr: "172.17.0.2:10911", Listed: true, Err: &ask.UnreachableError{Addr: "172.17.0.2:10911", Err: os.ErrDeadlineExceeded}}
 	for _, local := range []bool{true, false} {
 		all := judgeAddress(&b, local)
 		diagnosed(t, all, Broken, "advertised-address-of-a-container")
@@ -237,7 +238,7 @@ func TestNoMessage(t *testing.T) {
 	r.o.NoMessage = true
 	report := Run(t.Context(), r.o)
 	nothingBroken(t, report.Findings)
-	stats, err := (&visit{ask: newAsker(time.Second)}).ask.topicStats(t.Context(), r.addr(), TestTopic)
+	stats, err := (&visit{ask: ask.New(time.Second)}).ask.TopicStats(t.Context(), r.addr(), TestTopic)
 	if err != nil || len(stats.OffsetTable) != 1 || stats.OffsetTable[0].Value.MaxOffset != 0 {
 		t.Error("a message was sent:", err, stats)
 	}

@@ -51,13 +51,13 @@ func (v *visit) tryLocks(ctx context.Context, g *groupSeen) {
 		req := remoting.NewRequest(remoting.CodeLockBatchMq)
 		req.Body = body
 		var got remoting.LockBatchOK
-		if _, err := v.ask.body(ctx, b.Addr, req, &got); err != nil {
+		if _, err := v.ask.Body(ctx, b.Addr, req, &got); err != nil {
 			continue
 		}
 		if len(got.LockOKMQSet) > 0 {
 			back := remoting.NewRequest(remoting.CodeUnlockBatchMq)
 			back.Body = body
-			_, _ = v.ask.call(ctx, b.Addr, back) // a lock that is not given back runs out after a minute
+			_, _ = v.ask.Call(ctx, b.Addr, back) // a lock that is not given back runs out after a minute
 		}
 		for _, q := range queues {
 			b.Locks = append(b.Locks, lockSeen{q, slices.Contains(got.LockOKMQSet, q)})

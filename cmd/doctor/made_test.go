@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"ringmq/cmd/ask"
 	"ringmq/netpoll/remoting"
 	"ringmq/store/disk"
 )
@@ -71,7 +72,7 @@ var madeSetUps = []struct {
 	}},
 	{"access control refuses", Unknown, "access-refused", func() []Finding {
 		b := brokerWith(nil, nil)
-		b.AnswerErr = &codeError{remoting.RespNoPermission, "no account"}
+		b.AnswerErr = &ask.CodeError{Code: remoting.RespNoPermission, Remark: "no account"}
 		return judgeAddress(b, false)
 	}},
 	{"a broker that is stopping", Broken, "broker-not-active", func() []Finding { return judgePermission(brokerWith(m("brokerActive", "false"), m())) }},
@@ -131,7 +132,7 @@ var madeSetUps = []struct {
 	}},
 	{"the broker has lost the topic", Broken, "topic-route-stale", func() []Finding {
 		route := &remoting.TopicRouteData{QueueDatas: []remoting.QueueData{{BrokerName: "b", Perm: 6, ReadQueueNums: 1, WriteQueueNums: 1}}, BrokerDatas: []remoting.BrokerData{{BrokerName: "b", BrokerAddrs: map[int64]string{0: "x:1"}}}}
-		return judgeTopic(&topicSeen{Name: "T", Routes: []routeSeen{{"a:9876", route, nil}}, Brokers: []topicAt{{Broker: "b", Err: &codeError{code: remoting.RespTopicNotExist}}}})
+		return judgeTopic(&topicSeen{Name: "T", Routes: []routeSeen{{"a:9876", route, nil}}, Brokers: []topicAt{{Broker: "b", Err: &ask.CodeError{Code: remoting.RespTopicNotExist}}}})
 	}},
 	{"one of two brokers is missing in the route", Broken, "topic-not-in-route", func() []Finding {
 		route := &remoting.TopicRouteData{QueueDatas: []remoting.QueueData{{BrokerName: "b", Perm: 6, ReadQueueNums: 1, WriteQueueNums: 1}}, BrokerDatas: []remoting.BrokerData{{BrokerName: "b", BrokerAddrs: map[int64]string{0: "x:1"}}}}
@@ -146,7 +147,7 @@ var madeSetUps = []struct {
 		return judgeGroup(g)
 	}},
 	{"a group is made on one of two brokers only", Warning, "group-not-at-every-broker", func() []Finding {
-		return judgeGroup(&groupSeen{Name: "G", Brokers: []groupAt{{Broker: "a", Config: &remoting.SubscriptionGroupConfig{ConsumeEnable: true}}, {Broker: "b", ConfigErr: &codeError{code: remoting.RespSubscriptionGroupNotExist}}}})
+		return judgeGroup(&groupSeen{Name: "G", Brokers: []groupAt{{Broker: "a", Config: &remoting.SubscriptionGroupConfig{ConsumeEnable: true}}, {Broker: "b", ConfigErr: &ask.CodeError{Code: remoting.RespSubscriptionGroupNotExist}}}})
 	}},
 	{"a group that broadcasts and may not", Broken, "group-may-not-broadcast", func() []Finding {
 		return judgeGroup(&groupSeen{Name: "G", Brokers: []groupAt{{Broker: "a", Config: &remoting.SubscriptionGroupConfig{ConsumeEnable: true}, Consumers: &remoting.ConsumerConnection{MessageModel: "BROADCASTING"}}}})
@@ -157,7 +158,7 @@ var madeSetUps = []struct {
 		return judgeGroup(g)
 	}},
 	{"a group that one may not look at", Unknown, "access-refused", func() []Finding {
-		refusal := &codeError{remoting.RespNoPermission, "no"}
+		refusal := &ask.CodeError{Code: remoting.RespNoPermission, Remark: "no"}
 		return judgeGroup(&groupSeen{Name: "G", Brokers: []groupAt{{Broker: "a", ConfigErr: refusal, ConnErr: refusal, StatsErr: refusal}}})
 	}},
 	{"a group that is far behind", Warning, "group-lags", func() []Finding { return judgeGroup(behind(10_000_000, 9_000_000, 0)) }},
@@ -189,7 +190,7 @@ func behind(end, consumed, first int64) *groupSeen {
 		Min:   map[remoting.MessageQueue]int64{q: first}}
 	g := &groupSeen{Name: "G", Now: noon, Brokers: []groupAt{at}}
 	g.findMembers()
-	g.Members[0].Info = &runningInfo{Queues: remoting.QueueTable[processQueue]{{Queue: q, Value: processQueue{CachedMessages: 5, LastConsume: now, LastPull: now}}}}
+	g.Members[0].Info = &ask.RunningInfo{Queues: remoting.QueueTable[ask.ProcessQueue]{{Queue: q, Value: ask.ProcessQueue{CachedMessages: 5, LastConsume: now, LastPull: now}}}}
 	return g
 }
 

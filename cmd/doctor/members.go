@@ -6,13 +6,16 @@ import (
 	"slices"
 	"strings"
 
+	"ringmq/cmd/ask"
 	"ringmq/netpoll/remoting"
 )
 
 // judgeMembers looks at who is there.
 func (g *groupSeen) judgeMembers() (all []Finding) {
 	known := slices.ContainsFunc(g.Brokers, func(b groupAt) bool { return b.ConfigErr == nil })
-	told := slices.ContainsFunc(g.Brokers, func(b groupAt) bool { return b.ConnErr == nil || codeOf(b.ConnErr) == remoting.RespConsumerNotOnline })
+	told := slices.ContainsFunc(g.Brokers, func(b groupAt) bool {
+		return b.ConnErr == nil || ask.CodeOf(b.ConnErr) == remoting.RespConsumerNotOnline
+	})
 	if len(g.Members) == 0 && known && told {
 		seen, why := "no client of it is connected", "nothing is consumed"
 		if n := g.behind(); n > 0 {
@@ -49,7 +52,7 @@ func overlap(a, b []string) bool {
 
 func (g *groupSeen) notAt(m memberSeen) (missing []string) {
 	for i := range g.Brokers {
-		if b := &g.Brokers[i]; b.ConnErr == nil && !slices.Contains(m.At, b.Broker) || codeOf(b.ConnErr) == remoting.RespConsumerNotOnline && g.hasQueues(b.Broker) {
+		if b := &g.Brokers[i]; b.ConnErr == nil && !slices.Contains(m.At, b.Broker) || ask.CodeOf(b.ConnErr) == remoting.RespConsumerNotOnline && g.hasQueues(b.Broker) {
 			missing = append(missing, b.Broker)
 		}
 	}

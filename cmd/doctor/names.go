@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"ringmq/cmd/ask"
 	"ringmq/netpoll/remoting"
 )
 
@@ -59,11 +60,11 @@ func addresses(text string) []string {
 
 func (v *visit) askNameServer(ctx context.Context, addr string) nameServerSeen {
 	n := nameServerSeen{Addr: addr}
-	if _, n.Err = v.ask.dial(ctx, addr); n.Err != nil {
+	if _, n.Err = v.ask.Dial(ctx, addr); n.Err != nil {
 		return n
 	}
 	began := time.Now()
-	resp, err := v.ask.body(ctx, addr, request(remoting.CodeGetBrokerClusterInfo), &n.Cluster)
+	resp, err := v.ask.Body(ctx, addr, ask.Request(remoting.CodeGetBrokerClusterInfo), &n.Cluster)
 	if n.Took, n.Err = time.Since(began), err; resp != nil {
 		n.Version = resp.Version
 	}
@@ -112,7 +113,7 @@ func judgeNames(names []nameServerSeen) (all []Finding) {
 		switch {
 		case n.Err == nil:
 			good = append(good, n)
-		case codeOf(n.Err) == remoting.RespRequestCodeNotSupported:
+		case ask.CodeOf(n.Err) == remoting.RespRequestCodeNotSupported:
 			all = append(all, broken("names", "not-a-name-server", n.Addr, "it answers, but not as a name server: %v", n.Err).
 				because(whyNames, "this is probably a broker's port: a name server listens on 9876, a broker on 10911"))
 		default:

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"ringmq/cmd/ask"
 	"ringmq/netpoll/remoting"
 )
 
@@ -107,7 +108,7 @@ func judgePath(p *pathSeen) (all []Finding) {
 
 func judgeStep(p *pathSeen, s *step) Finding {
 	const why = "a message does not get through this broker"
-	code := codeOf(s.Err)
+	code := ask.CodeOf(s.Err)
 	seen := fmt.Sprintf("at the step %q after %s: %v", s.Name, spanText(s.Took), s.Err)
 	switch {
 	case code == remoting.RespNoPermission && s.Name == "create topic":

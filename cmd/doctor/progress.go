@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"ringmq/cmd/ask"
 	"ringmq/netpoll/remoting"
 )
 
@@ -57,7 +58,7 @@ func (g *groupSeen) lastProgress() string {
 }
 
 // owner finds the member that has a queue.
-func (g *groupSeen) owner(q remoting.MessageQueue) (*memberSeen, processQueue, bool) {
+func (g *groupSeen) owner(q remoting.MessageQueue) (*memberSeen, ask.ProcessQueue, bool) {
 	for i := range g.Members {
 		if g.Members[i].Info == nil {
 			continue
@@ -68,7 +69,7 @@ func (g *groupSeen) owner(q remoting.MessageQueue) (*memberSeen, processQueue, b
 			}
 		}
 	}
-	return nil, processQueue{}, false
+	return nil, ask.ProcessQueue{}, false
 }
 
 // judgeProgress compares what was consumed with what is there.

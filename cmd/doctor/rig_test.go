@@ -18,6 +18,7 @@ import (
 
 	"ringmq/broker"
 	"ringmq/broker/config"
+	"ringmq/cmd/ask"
 	"ringmq/namesrv"
 	"ringmq/netpoll"
 	"ringmq/netpoll/remoting"
@@ -171,7 +172,7 @@ func dial(t *testing.T, addr string, told func() string) *member {
 
 func (m *member) ask(code int32, body string, fields ...string) *remoting.Command {
 	m.t.Helper()
-	req := request(code, fields...)
+	req := ask.Request(code, fields...)
 	req.Body = []byte(body)
 	ctx, cancel := context.WithTimeout(context.Background(), 15*time.Second)
 	defer cancel()
@@ -227,7 +228,7 @@ func (m *member) beat(client, group, topic, expression string) {
 type telling struct {
 	topic, expression string
 	queues            []int
-	change            func(q *processQueue)
+	change            func(q *ask.ProcessQueue)
 	properties        map[string]string
 	status            string
 }
@@ -239,14 +240,14 @@ func (a telling) text(namesrv string) string {
 		properties[k] = v
 	}
 	p, _ := json.Marshal(properties)
-	var queues remoting.QueueTable[processQueue]
+	var queues remoting.QueueTable[ask.ProcessQueue]
 	for _, id := range a.queues {
 		now := time.Now().UnixMilli()
-		q := processQueue{LastConsume: now, LastPull: now, LastLock: now}
+		q := ask.ProcessQueue{LastConsume: now, LastPull: now, LastLock: now}
 		if a.change != nil {
 			a.change(&q)
 		}
-		queues = append(queues, remoting.QueueEntry[processQueue]{Queue: remoting.MessageQueue{Topic: a.topic, BrokerName: "broker-a", QueueID: int32(id)}, Value: q})
+		queues = append(queues, remoting.QueueEntry[ask.ProcessQueue]{Queue: remoting.MessageQueue{Topic: a.topic, BrokerName: "broker-a", QueueID: int32(id)}, Value: q})
 	}
 	status := a.status
 	if status == "" {

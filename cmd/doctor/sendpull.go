@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"time"
 
+	"ringmq/cmd/ask"
 	"ringmq/netpoll/remoting"
 	"ringmq/store/record"
 )
@@ -31,15 +32,15 @@ const testBodyBytes = 1024
 
 // create makes the topic, unless it is there.
 func (t *tour) create(ctx context.Context) error {
-	_, err := t.v.ask.topicConfig(ctx, t.b.Addr, TestTopic)
+	_, err := t.v.ask.TopicConfig(ctx, t.b.Addr, TestTopic)
 	if err == nil {
 		t.p.Existed = true
 		return nil
 	}
-	if c := codeOf(err); c == -1 {
+	if c := ask.CodeOf(err); c == -1 {
 		return err
 	}
-	_, err = t.v.ask.call(ctx, t.b.Addr, request(remoting.CodeUpdateAndCreateTopic, "topic", TestTopic, "defaultTopic", "TBW102", "readQueueNums", "1",
+	_, err = t.v.ask.Call(ctx, t.b.Addr, ask.Request(remoting.CodeUpdateAndCreateTopic, "topic", TestTopic, "defaultTopic", "TBW102", "readQueueNums", "1",
 		"writeQueueNums", "1", "perm", "6", "topicFilterType", "SINGLE_TAG", "topicSysFlag", "0", "order", "false"))
 	t.p.Created = err == nil
 	return err
@@ -62,14 +63,14 @@ func (t *tour) listed(ctx context.Context, namesrv string) bool {
 	ctx, cancel := context.WithTimeout(ctx, min(routeWait, t.v.o.Timeout))
 	defer cancel()
 	for {
-		r, err := t.v.ask.route(ctx, namesrv, TestTopic)
+		r, err := t.v.ask.Route(ctx, namesrv, TestTopic)
 		if err == nil {
 			for _, q := range r.QueueDatas {
 				if q.BrokerName == t.b.Name {
 					return true
 				}
 			}
-		} else if codeOf(err) == -1 {
+		} else if ask.CodeOf(err) == -1 {
 			return false
 		}
 		select {
@@ -89,13 +90,13 @@ func (t *tour) send(ctx context.Context) error {
 	properties = record.AppendProperty(properties, record.PropertyTags, "doctor")
 	properties = record.AppendProperty(properties, record.PropertyWait, "true")
 	before := t.v.now()
-	req := request(remoting.CodeSendMessageV2, "a", "RINGMQ_DOCTOR", "b", TestTopic, "c", "TBW102", "d", "1", "e", "0", "f", "0",
+	req := ask.Request(remoting.CodeSendMessageV2, "a", "RINGMQ_DOCTOR", "b", TestTopic, "c", "TBW102", "d", "1", "e", "0", "f", "0",
 		"g", strconv.FormatInt(before.UnixMilli(), 10), "h", "0", "i", string(properties), "j", "0", "k", "false", "l", "0", "m", "false", "n", t.b.Name)
 	req.Body = t.body
-	resp, err := t.v.ask.call(ctx, t.b.Addr, req)
+	resp, err := t.v.ask.Call(ctx, t.b.Addr, req)
 	after := t.v.now()
 	t.sent, t.within = before.Add(after.Sub(before)/2), after.Sub(before)/2
-	switch c := codeOf(err); c {
+	switch c := ask.CodeOf(err); c {
 	case remoting.RespSuccess:
 	case remoting.RespFlushDiskTimeout, remoting.RespFlushSlaveTimeout, remoting.RespSlaveNotAvailable:
 		t.p.Code = c
@@ -116,11 +117,11 @@ func (t *tour) pull(ctx context.Context) error {
 	enough := time.After(3 * t.v.o.Timeout) // looked at between two pulls: one that is under way has its own limit
 	hold := max(t.v.o.Timeout/2, time.Millisecond)
 	for {
-		resp, err := t.v.ask.call(ctx, t.b.Addr, request(remoting.CodePullMessage, "consumerGroup", testGroup, "topic", TestTopic,
+		resp, err := t.v.ask.Call(ctx, t.b.Addr, ask.Request(remoting.CodePullMessage, "consumerGroup", testGroup, "topic", TestTopic,
 			"queueId", strconv.Itoa(int(t.queue)), "queueOffset", strconv.FormatInt(t.offset, 10), "maxMsgNums", "1",
 			"sysFlag", strconv.Itoa(int(remoting.PullSuspend|remoting.PullSubscription)), "commitOffset", "0",
 			"suspendTimeoutMillis", strconv.FormatInt(hold.Milliseconds(), 10), "subscription", "*", "expressionType", "TAG", "subVersion", "0"))
-		switch codeOf(err) {
+		switch ask.CodeOf(err) {
 		case remoting.RespSuccess:
 			t.compare(resp.Body)
 			return nil

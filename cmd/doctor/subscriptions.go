@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"ringmq/cmd/ask"
 )
 
 // judgeSubscriptions compares what the members of a group subscribe to. All members of a group must subscribe to the same.
@@ -53,7 +55,7 @@ func (g *groupSeen) models() map[string][]string {
 }
 
 // subscriptionText is what a member subscribes to, without the retries that every member has.
-func subscriptionText(r *runningInfo, group string) string {
+func subscriptionText(r *ask.RunningInfo, group string) string {
 	var texts []string
 	for _, s := range r.SubscriptionSet {
 		if s.Topic == retryPrefix+group {

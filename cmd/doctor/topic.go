@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"ringmq/cmd/ask"
 	"ringmq/netpoll/remoting"
 )
 
@@ -44,15 +45,15 @@ func (v *visit) readTopic(ctx context.Context, name string) *topicSeen {
 	t := &topicSeen{Name: name, Now: v.now()}
 	for _, n := range v.names {
 		if n.Err == nil {
-			r, err := v.ask.route(ctx, n.Addr, name)
+			r, err := v.ask.Route(ctx, n.Addr, name)
 			t.Routes = append(t.Routes, routeSeen{n.Addr, r, err})
 		}
 	}
 	for _, b := range v.masters() {
 		t.Auto = t.Auto || b.Config["autoCreateTopicEnable"] == "true"
 		at := topicAt{Broker: b.Name, Addr: b.Addr}
-		if at.Config, at.Err = v.ask.topicConfig(ctx, b.Addr, name); at.Err == nil {
-			at.Stats, _ = v.ask.topicStats(ctx, b.Addr, name)
+		if at.Config, at.Err = v.ask.TopicConfig(ctx, b.Addr, name); at.Err == nil {
+			at.Stats, _ = v.ask.TopicStats(ctx, b.Addr, name)
 		}
 		t.Brokers = append(t.Brokers, at)
 	}
@@ -75,7 +76,7 @@ func judgeTopic(t *topicSeen) (all []Finding) {
 	there := t.there()
 	routed := 0
 	for _, r := range t.Routes {
-		switch codeOf(r.Err) {
+		switch ask.CodeOf(r.Err) {
 		case remoting.RespSuccess:
 			routed++
 			all = append(all, t.judgeRoute(r, there)...)
@@ -150,7 +151,7 @@ func (t *topicSeen) judgeRoute(r routeSeen, there map[string]*topicAt) (all []Fi
 }
 
 func (t *topicSeen) asked(broker string) bool {
-	return slices.ContainsFunc(t.Brokers, func(b topicAt) bool { return b.Broker == broker && codeOf(b.Err) == remoting.RespTopicNotExist })
+	return slices.ContainsFunc(t.Brokers, func(b topicAt) bool { return b.Broker == broker && ask.CodeOf(b.Err) == remoting.RespTopicNotExist })
 }
 
 // judgeAt looks at the topic as one broker has it.

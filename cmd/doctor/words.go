@@ -7,19 +7,6 @@ import (
 	"time"
 )
 
-// brief is a remark for a line: its first line without the link that stock adds.
-func brief(s string) string {
-	s, _, _ = strings.Cut(s, "\n")
-	s, _, _ = strings.Cut(s, "See https://")
-	if s = strings.TrimSpace(s); len(s) > 200 {
-		s = s[:200] + "..."
-	}
-	if s == "" {
-		return "no remark"
-	}
-	return s
-}
-
 // sizeText writes bytes with a binary unit.
 func sizeText(bytes int64) string {
 	const units = "KMGTPE"

@@ -1,10 +1,172 @@
 package main
 
-import "github.com/spf13/cobra"
+import (
+	"fmt"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
 
-// newAdmin is the parent of what operators do to brokers.
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+	"golang.org/x/term"
+
+	"ringmq/cmd/admin"
+)
+
 func newAdmin() *cobra.Command {
-	admin := &cobra.Command{Use: "admin", Short: "Commands of an operator"}
-	admin.AddCommand(newCutLog(), newAdoptLog(), newLendLog())
-	return admin
+	cmd := &cobra.Command{
+		Use: "admin", Short: "Look at and change topics, groups, brokers and name servers",
+		Long: "The commands of stock's mqadmin for everything that name server and broker support, with its names, its flags and its tables.\n" +
+			"They work with stock's servers too. Names of commands may be written in small letters.\n\n" +
+			"Every command can answer in JSON or CSV: --output json, or -o json where the command has no -o of its own. A broker may be\n" +
+			"given by its address or by its name. Commands that change nothing can be repeated with --watch.",
+		Example: "  ringmq admin topicList -n 10.0.0.1:9876\n" +
+			"  ringmq admin updateTopic -c DefaultCluster -t Orders -r 8 -w 8\n" +
+			"  ringmq admin consumerProgress -g billing --watch\n" +
+			"  ringmq admin topicStatus -t Orders -o csv",
+		Args: cobra.ArbitraryArgs, FParseErrWhitelist: cobra.FParseErrWhitelist{UnknownFlags: true}, SuggestionsMinimumDistance: 2,
+		RunE: refuseAdmin,
+	}
+	for _, c := range admin.All() {
+		cmd.AddCommand(newAdminCommand(c))
+	}
+	cmd.AddCommand(newCutLog(), newAdoptLog(), newLendLog())
+	return cmd
+}
+
+// refuseAdmin says what is wrong with a name that no command has.
+func refuseAdmin(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return cmd.Help()
+	}
+	if why := admin.NotHere(args[0]); why != "" {
+		return fmt.Errorf("admin: %s is a command of stock's that is not here: %s", args[0], why)
+	}
+	hint := "\"ringmq admin --help\" lists them"
+	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+		hint = "did you mean " + strings.Join(near, ", ") + "?"
+	}
+	return fmt.Errorf("%q is no command of ringmq admin; %s", args[0], hint)
+}
+
+// adminFlags are those that all commands have.
+type adminFlags struct {
+	namesrv string
+	output  string
+	timeout time.Duration
+	watch   time.Duration
+}
+
+// add gives a command these flags, -o only if it has no other one.
+func (f *adminFlags) add(fl *pflag.FlagSet) {
+	fl.StringVarP(&f.namesrv, "namesrvAddr", "n", "", "name servers, `'host:port;host:port'`; without it NAMESRV_ADDR, else 127.0.0.1:9876")
+	fl.DurationVar(&f.timeout, "timeout", 5*time.Second, "how long to wait for a connection, and for an answer")
+	short := "o"
+	if fl.ShorthandLookup(short) != nil {
+		short = ""
+	}
+	fl.StringVarP(&f.output, "output", short, "table", "`form` of the answer: "+strings.Join(admin.FormatNames(), ", "))
+}
+
+func (f *adminFlags) options() (o admin.Options, err error) {
+	o.NameServers, o.Timeout = f.nameServers(), f.timeout
+	if f.timeout <= 0 {
+		return o, fmt.Errorf("--timeout: %s is no time to wait", f.timeout)
+	}
+	o.Format, err = admin.ParseFormat(f.output)
+	return o, err
+}
+
+func (f *adminFlags) nameServers() []string {
+	text := f.namesrv
+	if text == "" {
+		text = os.Getenv("NAMESRV_ADDR")
+	}
+	if text == "" {
+		text = "127.0.0.1:9876"
+	}
+	return strings.FieldsFunc(text, func(ch rune) bool { return ch == ';' || ch == ',' || ch == ' ' })
+}
+
+func newAdminCommand(c *admin.Command) *cobra.Command {
+	f := &adminFlags{}
+	cmd := &cobra.Command{Use: c.Name, Short: c.Short, Args: cobra.NoArgs}
+	if lower := strings.ToLower(c.Name); lower != c.Name {
+		cmd.Aliases = []string{lower}
+	}
+	fl := cmd.Flags()
+	fl.SortFlags = false
+	for _, one := range c.Flags {
+		usage := one.Usage
+		if one.Required {
+			usage += " (required)"
+		}
+		if one.Kind == admin.Switch {
+			fl.BoolP(one.Long, one.Short, false, usage)
+		} else {
+			fl.StringP(one.Long, one.Short, "", usage)
+		}
+	}
+	f.add(fl)
+	if c.Reads {
+		fl.DurationVar(&f.watch, "watch", 0, "repeat, every two seconds or every so often: --watch=10s")
+		fl.Lookup("watch").NoOptDefVal = "2s"
+	}
+	addCompletion(cmd, c, f)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return f.run(cmd, c) }
+	return cmd
+}
+
+func (f *adminFlags) run(cmd *cobra.Command, c *admin.Command) error {
+	o, err := f.options()
+	if err != nil {
+		return err
+	}
+	a := admin.Args{}
+	for _, one := range c.Flags {
+		if given := cmd.Flags().Lookup(one.Long); given.Changed {
+			a[one.Long] = strings.TrimSpace(given.Value.String())
+		}
+	}
+	every := f.watch
+	if seconds := a.Number("interval", 0); seconds > 0 && every == 0 {
+		every = time.Duration(seconds) * time.Second
+	}
+	ctx, cancel := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
+	defer cancel()
+	w := cmd.OutOrStdout()
+	if every > 0 {
+		return admin.Watch(ctx, o, c, a, every, w, w == os.Stdout && term.IsTerminal(int(os.Stdout.Fd())))
+	}
+	if term.IsTerminal(int(os.Stderr.Fd())) {
+		bar := &adminProgress{w: os.Stderr}
+		defer bar.clear()
+		o.Progress = bar.show
+	}
+	if err := admin.Run(ctx, o, c, a, w); err != nil {
+		return fmt.Errorf("admin %s: %w", c.Name, err)
+	}
+	return nil
+}
+
+// addCompletion has a shell complete names that the name server knows.
+func addCompletion(cmd *cobra.Command, c *admin.Command, f *adminFlags) {
+	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(admin.FormatNames(), cobra.ShellCompDirectiveNoFileComp))
+	for _, one := range c.Flags {
+		if one.Names == admin.Anything {
+			continue
+		}
+		_ = cmd.RegisterFlagCompletionFunc(one.Long, func(cmd *cobra.Command, _ []string, begun string) ([]string, cobra.ShellCompDirective) {
+			const patience = 500 * time.Millisecond // a shell waits for it
+			var all []string
+			for _, name := range admin.Known(cmd.Context(), admin.Options{NameServers: f.nameServers(), Timeout: patience}, one.Names) {
+				if strings.HasPrefix(name, begun) {
+					all = append(all, name)
+				}
+			}
+			return all, cobra.ShellCompDirectiveNoFileComp
+		})
+	}
 }

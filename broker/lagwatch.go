@@ -1,0 +1,272 @@
+package broker
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"ringmq/broker/lag"
+	"ringmq/broker/stats"
+	"ringmq/netpoll/remoting"
+	"ringmq/store"
+)
+
+// lagWatch looks at the progress of all groups while an alarm of lag has a limit, and tells of alarms. It runs on a goroutine of its
+// own: a look may read from the disk.
+type lagWatch struct {
+	b         *Broker
+	histories map[lag.Key]*lag.History
+	ages      map[lagQueue]lagAge
+	alarms    lag.Alarms
+	last      atomic.Pointer[[]lag.State]
+	hook      *lagHook // nil: nobody is to be told
+}
+
+// lagQueue names a queue of a group's.
+type lagQueue struct {
+	lag.Key
+	id int32
+}
+
+// lagAge is the store time of the message at an offset, which does not change: a queue that stands still is read once.
+type lagAge struct {
+	offset, storeMs int64
+}
+
+const (
+	lagLookEvery    = 10 * time.Second
+	lagStuckAfter   = time.Minute // without progress, while messages wait
+	lagFarBytes     = 64 << 20    // of the log that consumers cannot see yet, or that a slave lacks
+	maxAgesPerTopic = 64          // queues whose oldest message is read in one look at a group and topic
+)
+
+func newLagWatch(b *Broker) *lagWatch {
+	w := &lagWatch{b: b, histories: map[lag.Key]*lag.History{}, ages: map[lagQueue]lagAge{}}
+	if url := b.c.Text("lagAlarmWebhook"); url != "" {
+		w.hook = newLagHook(url, b.logger)
+	}
+	return w
+}
+
+// Lags are the groups and topics as the newest look found them; nil while no alarm of lag has a limit. Any goroutine; the caller must
+// not change it.
+func (b *Broker) Lags() []lag.State {
+	if all := b.lags.last.Load(); all != nil {
+		return *all
+	}
+	return nil
+}
+
+// LagAlarms are the alarms of lag that stand, by group and topic. Any goroutine.
+func (b *Broker) LagAlarms() []lag.Alarm { return b.lags.alarms.Standing() }
+
+func (w *lagWatch) run(stop <-chan struct{}) {
+	tick := time.NewTicker(lagLookEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-stop:
+			return
+		case now := <-tick.C:
+			w.tell(w.turn(now))
+		}
+	}
+}
+
+// turn is one look, if anybody wants one, and the alarms that it raises and clears. A slave's groups are its master's to watch.
+func (w *lagWatch) turn(now time.Time) []lag.Alarm {
+	limits := w.b.inForce.get().lagLimits
+	var states []lag.State
+	if limits.On() && !w.b.slave {
+		states = w.look(now)
+		w.last.Store(&states)
+	} else {
+		w.last.Store(nil)
+		clear(w.histories)
+		clear(w.ages)
+	}
+	return w.alarms.Observe(now, limits, states)
+}
+
+// look finds out about every group and every topic that it has progress in.
+func (w *lagWatch) look(now time.Time) (states []lag.State) {
+	b := w.b
+	slow := w.slowBroker()
+	seen, seenAges := map[lag.Key]bool{}, map[lagQueue]bool{}
+	for group := range b.groups.All() {
+		subscribed := map[string]*remoting.SubscriptionData(nil)
+		if g := b.members.Group([]byte(group)); g != nil {
+			subscribed = g.Subscriptions()
+		}
+		members := b.members.Consumers(group)
+		for _, topic := range b.offsets.TopicsOf(group) {
+			t, ok := b.topics.Lookup(topic)
+			if !ok || len(subscribed) > 0 && subscribed[topic] == nil {
+				continue // as 208 leaves out
+			}
+			k := lag.Key{Group: group, Topic: topic}
+			seen[k] = true
+			l := w.queues(k, now, t.ReadQueueNums)
+			h := w.histories[k]
+			if h == nil {
+				h = &lag.History{}
+				w.histories[k] = h
+			}
+			f := h.Add(l)
+			s := lag.State{Group: group, Topic: topic, Diff: f.Diff, In: f.In, Out: f.Out, Members: len(members), Cause: lag.None}
+			if f.Diff > 0 {
+				if oldest := w.oldest(l, seenAges); oldest > 0 {
+					s.BehindMs = max(now.UnixMilli()-oldest, 0)
+				}
+				w.judge(&s, &f, now, slow)
+			}
+			states = append(states, s)
+		}
+	}
+	for k := range w.histories {
+		if !seen[k] {
+			delete(w.histories, k)
+		}
+	}
+	for k := range w.ages {
+		if !seenAges[k] {
+			delete(w.ages, k)
+		}
+	}
+	slices.SortFunc(states, func(x, y lag.State) int { return cmp.Or(cmp.Compare(x.Group, y.Group), cmp.Compare(x.Topic, y.Topic)) })
+	return states
+}
+
+// queues is how far the group is in every queue. A queue that it has no progress in it has not begun with: what a new group does not
+// want to see is no lag.
+func (w *lagWatch) queues(k lag.Key, now time.Time, count int32) *lag.Look {
+	l := &lag.Look{Key: k, At: now}
+	for id := range count {
+		end := max(w.b.store.MaxOffset([]byte(k.Topic), id), 0)
+		committed, ok := w.b.offsets.Query([]byte(k.Group), []byte(k.Topic), id)
+		if !ok {
+			committed = end
+		}
+		l.Queues = append(l.Queues, lag.Queue{ID: id, Max: end, Committed: min(max(committed, 0), end)})
+	}
+	return l
+}
+
+// oldest is the store time of the oldest message that is not consumed, in ms; 0 when it is not known.
+func (w *lagWatch) oldest(l *lag.Look, seen map[lagQueue]bool) (oldest int64) {
+	read := 0
+	for _, q := range l.Queues {
+		if q.Committed >= q.Max {
+			continue
+		}
+		k := lagQueue{l.Key, q.ID}
+		age, known := w.ages[k]
+		if !known || age.offset != q.Committed {
+			if read++; read > maxAgesPerTopic {
+				continue
+			}
+			at := max(q.Committed, w.b.store.MinOffset([]byte(l.Topic), q.ID))
+			age = lagAge{q.Committed, max(w.b.store.StoreTimeAt([]byte(l.Topic), q.ID, at), 0)}
+			w.ages[k] = age
+		}
+		seen[k] = true
+		if age.storeMs > 0 && (oldest == 0 || age.storeMs < oldest) {
+			oldest = age.storeMs
+		}
+	}
+	return oldest
+}
+
+// judge names the cause as far as the broker knows it, and what shows it.
+func (w *lagWatch) judge(s *lag.State, f *lag.Figures, now time.Time, slow slowness) {
+	still := now.Sub(f.StillSince)
+	queue := fmt.Sprintf("queue %d: %d behind at offset %d, no progress for %s", f.Still.ID, f.Still.Max-f.Still.Committed, f.Still.Committed, still.Round(time.Second))
+	switch {
+	case s.Members == 0:
+		s.Cause, s.Evidence = lag.NoConsumer, []string{"no client of the group is connected", queue}
+	case slow.cause != "":
+		s.Cause, s.Evidence = slow.cause, slow.evidence
+	case still >= lagStuckAfter:
+		s.Cause, s.Evidence = w.stuck(s, f), []string{queue, w.whoHas(s, f.Still.ID)}
+	default:
+		r := lag.Rates{In: f.In, Out: f.Out, UsualIn: w.usual(stats.TopicPutNums, s.Topic), UsualOut: w.usual(stats.GroupGetNums, s.Topic+"@"+s.Group)}
+		s.Cause = r.Cause()
+		s.Evidence = []string{fmt.Sprintf("%.1f messages a second come in, %.1f are consumed; in the last hour %.1f came in and %.1f were handed out", r.In, r.Out, r.UsualIn, r.UsualOut)}
+	}
+}
+
+// stuck tells a member that has messages and does not finish them from one that asks for none.
+func (w *lagWatch) stuck(s *lag.State, f *lag.Figures) string {
+	pulled, ok := w.b.offsets.PullOffset([]byte(s.Group), []byte(s.Topic), f.Still.ID)
+	if ok && pulled > f.Still.Committed {
+		return lag.Stuck
+	}
+	return lag.NotPulling
+}
+
+// whoHas names the member that holds the lock of a queue, or all members where queues are not locked.
+func (w *lagWatch) whoHas(s *lag.State, id int32) string {
+	if holder := w.b.locks.Holder(s.Group, w.b.queueNamed(s.Topic, id)); holder != "" {
+		return "member " + holder + " has it"
+	}
+	var names []string
+	for _, c := range w.b.members.Consumers(s.Group) {
+		names = append(names, fmt.Sprintf("%s (%s)", c.ID, c.Addr))
+	}
+	slices.Sort(names)
+	const most = 8
+	if len(names) > most {
+		names = append(names[:most], fmt.Sprintf("and %d more", len(names)-most))
+	}
+	return "members: " + strings.Join(names, ", ")
+}
+
+func (w *lagWatch) usual(name, key string) float64 {
+	d, _ := w.b.stats.Find(name, key)
+	return float64(d.StatsHour.Tps)
+}
+
+// slowness is why all groups may be behind: the broker itself, or its slaves.
+type slowness struct {
+	cause    string
+	evidence []string
+}
+
+func (w *lagWatch) slowBroker() slowness {
+	b := w.b
+	if err := b.failed(); err != nil {
+		return slowness{lag.BrokerSlow, []string{"the log takes no more messages: " + err.Error()}}
+	}
+	return slowStore(b.store.Stats(), b.lackingSlave())
+}
+
+// lackingSlave tells of the slave that is furthest behind; "": none is far.
+func (b *Broker) lackingSlave() string {
+	if b.replication.leader == nil {
+		return ""
+	}
+	worst, far := "", int64(lagFarBytes)-1
+	for _, s := range b.replication.leader.Slaves() {
+		if lacks := b.store.LogMax() - s.AckOffset; lacks > far {
+			worst, far = fmt.Sprintf("the slave at %s lacks %d bytes and gets %d a second", s.Addr, lacks, s.BytesPerSecond), lacks
+		}
+	}
+	return worst
+}
+
+// slowStore judges a store's figures; slave: what lackingSlave says.
+func slowStore(s store.Stats, slave string) slowness {
+	unseen := s.CommitLogMax - s.Visible
+	switch {
+	case slave != "" && unseen >= lagFarBytes:
+		return slowness{lag.ReplicationSlow, []string{slave, fmt.Sprintf("%d bytes of the log wait for slaves before consumers may see them", unseen)}}
+	case unseen >= lagFarBytes:
+		return slowness{lag.BrokerSlow, []string{fmt.Sprintf("%d bytes of the log are not on disk yet (engine %s)", unseen, s.Engine)}}
+	case s.DispatchBehindBytes >= lagFarBytes:
+		return slowness{lag.BrokerSlow, []string{fmt.Sprintf("%d bytes of the log are not in their queues yet", s.DispatchBehindBytes)}}
+	}
+	return slowness{}
+}

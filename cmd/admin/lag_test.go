@@ -1,0 +1,292 @@
+package admin
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"ringmq/broker/lag"
+	"ringmq/cmd/ask"
+	"ringmq/netpoll/remoting"
+)
+
+// lagSeen is a row of what lag answers in JSON.
+type lagSeen struct {
+	Group, Topic, Cause string
+	Diff, Retry, Dead   int64
+	BehindMs, DrainMs   *int64
+	InTps, OutTps       float64
+	Evidence            []string
+}
+
+// lag looks twice, ten minutes apart by the rig's clock; between happens between the looks.
+func (r *rig) lag(words string, between func()) lagSeen {
+	r.t.Helper()
+	shift := time.Duration(0)
+	r.o.Now = func() time.Time { return time.Now().Add(shift) }
+	r.o.Wait = func(_ context.Context, d time.Duration) error {
+		between()
+		shift += d
+		return nil
+	}
+	text, err := r.run("lag -w 600000 " + words + " --output json")
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	var all struct{ Groups []lagSeen }
+	if err := json.Unmarshal([]byte(text), &all); err != nil || len(all.Groups) != 1 {
+		r.t.Fatalf("%v: %s", err, text)
+	}
+	return all.Groups[0]
+}
+
+// usual has so many messages in queues 0 and 1 of T counted in the broker's first sample, as an hour's rate of a tenth of a message a
+// second for each 60.
+func usualRig(t *testing.T, messages int) (*rig, *member) {
+	t.Helper()
+	for range 10 {
+		r := newRig(t)
+		m := r.dial(nil)
+		if _, err := r.run("updateTopic -b {broker} -t T -r 2 -w 2"); err != nil {
+			t.Fatal(err)
+		}
+		for i := range messages {
+			m.send("T", i%2, "x")
+		}
+		for began := time.Now(); time.Since(began) < 5*time.Second; time.Sleep(5 * time.Millisecond) {
+			resp, err := m.Call(t.Context(), ask.Request(remoting.CodeViewBrokerStatsData, "statsName", "TOPIC_PUT_NUMS", "statsKey", "T"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			var d remoting.BrokerStatsData
+			if resp.Code == 0 && remoting.Unmarshal(resp.Body, &d) == nil && d.StatsHour.Sum > 0 {
+				if d.StatsHour.Sum == int64(messages) {
+					return r, m
+				}
+				break // the sample was taken in the middle
+			}
+		}
+	}
+	t.Fatal("no broker sampled its figures when it had all messages")
+	return nil, nil
+}
+
+func (m *member) sendMany(topic string, n int) {
+	for i := range n {
+		m.send(topic, i%2, "x")
+	}
+}
+
+func (s lagSeen) want(t *testing.T, cause string, words ...string) {
+	t.Helper()
+	if s.Cause != cause {
+		t.Errorf("cause %s, want %s: %+v", s.Cause, cause, s)
+	}
+	for _, w := range words {
+		if !strings.Contains(strings.Join(s.Evidence, "\n"), w) {
+			t.Errorf("the evidence lacks %q: %q", w, s.Evidence)
+		}
+	}
+}
+
+// TestLagSurge: producers send five times as much as in the hour before, and consumers do what they did.
+func TestLagSurge(t *testing.T) {
+	t.Parallel()
+	r, m := usualRig(t, 60)
+	c := r.dial(telling("T", 2, nil))
+	c.beat("member", "G", "T")
+	m.commit("G", "T", 0, 30)
+	m.commit("G", "T", 1, 30)
+	s := r.lag("-g G", func() {
+		m.sendMany("T", 300)
+		m.commit("G", "T", 0, 60)
+		m.commit("G", "T", 1, 60)
+	})
+	s.want(t, lag.Surge, "0.5 messages a second come in, 0.1 are consumed", "0.1 and")
+	if s.Diff != 240 || s.DrainMs != nil || s.BehindMs == nil {
+		t.Errorf("%+v", s)
+	}
+}
+
+// TestLagSlow: as much comes in as before, and members need longer for each message than that leaves them.
+func TestLagSlow(t *testing.T) {
+	t.Parallel()
+	r, m := usualRig(t, 120)
+	tell := telling("T", 2, nil)
+	c := r.dial(func(code int32) string {
+		return strings.Replace(strings.Replace(tell(code), `"consumeOKTPS":1.5`, `"consumeOKTPS":0.03,"consumeRT":30000`, 1), `"PROP_CONSUME_TYPE"`, `"PROP_THREADPOOL_CORE_SIZE":"1","PROP_CONSUME_TYPE"`, 1)
+	})
+	c.beat("member", "G", "T")
+	m.commit("G", "T", 0, 60)
+	m.commit("G", "T", 1, 60)
+	s := r.lag("-g G", func() {
+		m.sendMany("T", 120)
+		m.commit("G", "T", 0, 70)
+		m.commit("G", "T", 1, 70)
+	})
+	s.want(t, lag.Slow, "0.2 messages a second come in, 0.0 are consumed", "member", "30000.0 ms for each", "its 1 threads could do 0")
+}
+
+// TestLagStuck: one member of two has messages of one queue in hand and does not finish them.
+func TestLagStuck(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	if _, err := r.run("updateTopic -b {broker} -t T -r 2 -w 2"); err != nil {
+		t.Fatal(err)
+	}
+	long := time.Now().Add(-5 * time.Minute).UnixMilli()
+	queueOf := func(id int32, change func(q *queueInfo)) func(int32) string {
+		return func(int32) string {
+			q := queueInfo{LastPullTimestamp: time.Now().UnixMilli(), LastConsumeTimestamp: time.Now().Add(10 * time.Minute).UnixMilli()}
+			change(&q)
+			table := remoting.QueueTable[queueInfo]{{Queue: remoting.MessageQueue{Topic: "T", BrokerName: "broker-a", QueueID: id}, Value: q}}
+			return `{"mqTable":` + string(remoting.AppendQueueTable(nil, table)) + `}`
+		}
+	}
+	r.dial(queueOf(0, func(*queueInfo) {})).beat("well", "G", "T")
+	r.dial(queueOf(1, func(q *queueInfo) { q.CachedMsgCount, q.LastConsumeTimestamp = 7, long })).beat("ill", "G", "T")
+	m := r.dial(nil)
+	m.sendMany("T", 20)
+	m.commit("G", "T", 0, 5)
+	m.commit("G", "T", 1, 3)
+	s := r.lag("", func() { m.commit("G", "T", 0, 9) })
+	s.want(t, lag.Stuck, "queue 1 of broker-a: 7 behind at offset 3", "ill (127.0.0.1:", "has 7 messages in hand", "15 min 0 s ago")
+	if len(s.Evidence) != 1 {
+		t.Error("the healthy member is blamed:", s.Evidence)
+	}
+}
+
+// TestLagPullsSlow: members wait for pulls although messages are there.
+func TestLagPullsSlow(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	if _, err := r.run("updateTopic -b {broker} -t T -r 2 -w 2"); err != nil {
+		t.Fatal(err)
+	}
+	tell := telling("T", 2, func(q *queueInfo) { q.LastPullTimestamp = time.Now().Add(10 * time.Minute).UnixMilli() })
+	r.dial(func(code int32) string { return strings.Replace(tell(code), `"consumeOKTPS":1.5`, `"pullRT":4000`, 1) }).beat("member", "G", "T")
+	m := r.dial(nil)
+	m.sendMany("T", 20)
+	m.commit("G", "T", 0, 1)
+	r.lag("-g G", func() {}).want(t, lag.BrokerSlow, "member waits 4000 ms for a pull")
+}
+
+// TestLagWithoutMembers: nobody consumes; retries and dead letters are counted beside it.
+func TestLagWithoutMembers(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	for _, words := range []string{"updateTopic -b {broker} -t T -r 2 -w 2", "updateTopic -b {broker} -t %RETRY%G -r 1 -w 1", "updateTopic -b {broker} -t %DLQ%G -r 1 -w 1"} {
+		if _, err := r.run(words); err != nil {
+			t.Fatal(err)
+		}
+	}
+	m := r.dial(nil)
+	m.sendMany("T", 10)
+	for range 3 {
+		m.send("%RETRY%G", 0, "x")
+	}
+	m.send("%DLQ%G", 0, "x")
+	m.commit("G", "T", 0, 2)
+	m.commit("G", "%RETRY%G", 0, 1)
+	s := r.lag("-g G -t T", func() {})
+	s.want(t, lag.NoConsumer, "no client of the group is connected")
+	if s.Diff != 8 || s.Retry != 2 || s.Dead != 1 || s.DrainMs != nil {
+		t.Errorf("%+v", s)
+	}
+	m.commit("G", "T", 0, 5)
+	m.commit("G", "T", 1, 5)
+	if s := r.lag("-g G -t T", func() {}); s.Cause != lag.None || s.Diff != 0 || len(s.Evidence) != 0 {
+		t.Errorf("%+v", s)
+	}
+}
+
+// TestLagCauses judges data.
+func TestLagCauses(t *testing.T) {
+	t.Parallel()
+	now := time.UnixMilli(1_700_000_000_000)
+	queue := remoting.MessageQueue{Topic: "T", BrokerName: "b", QueueID: 0}
+	member := func(q queueInfo) lagMember {
+		return lagMember{conn: remoting.Connection{ClientID: "m"}, info: &running{Queues: remoting.QueueTable[queueInfo]{{Queue: queue, Value: q}}}}
+	}
+	recent := queueInfo{LastPullTimestamp: now.UnixMilli(), LastConsumeTimestamp: now.UnixMilli()}
+	row := func(change func(r *lagRow)) *lagRow {
+		r := &lagRow{Group: "G", Topic: "T", At: now, Diff: 10, members: []lagMember{member(recent)}, In: 2,
+			Queues: []lagQueue{{Queue: queue, Offset: remoting.ConsumeOffset{BrokerOffset: 10}}}}
+		change(r)
+		return r
+	}
+	for _, one := range []struct {
+		cause string
+		r     *lagRow
+	}{
+		{lag.CatchingUp, row(func(r *lagRow) { r.Out = 4 })},
+		{lag.Slow, row(func(r *lagRow) { r.Out = 1 })},
+		{lag.Slow, row(func(r *lagRow) { r.usualIn = 2 })},
+		{lag.Surge, row(func(r *lagRow) { r.usualIn, r.Out = 1, 1 })},
+		{lag.Slow, row(func(r *lagRow) { r.usualIn, r.usualOut, r.Out = 1, 1, 0.1 })},
+		{lag.NoOwner, row(func(r *lagRow) { r.members[0].info.Queues = nil })},
+		{lag.NotPulling, row(func(r *lagRow) {
+			r.members = []lagMember{member(queueInfo{LastPullTimestamp: now.UnixMilli() - 61_000})}
+		})},
+		{lag.Stuck, row(func(r *lagRow) {
+			r.members = []lagMember{member(queueInfo{CachedMsgCount: 1, LastConsumeTimestamp: now.UnixMilli() - 61_000})}
+		})},
+		{lag.Slow, row(func(r *lagRow) {
+			r.members = []lagMember{member(queueInfo{CachedMsgCount: 1, LastConsumeTimestamp: now.UnixMilli() - 59_000})}
+		})},
+		{lag.Stuck, row(func(r *lagRow) { r.members = []lagMember{{err: context.DeadlineExceeded}} })},
+		{lag.ReplicationSlow, row(func(r *lagRow) {
+			r.brokers = []*brokerLook{{name: "b", ha: &remoting.HARuntimeInfo{Master: true, HAConnectionInfo: []remoting.HAConnectionInfo{{Addr: "s", Diff: 100 << 20}}}}}
+		})},
+		{lag.BrokerSlow, row(func(r *lagRow) {
+			r.brokers = []*brokerLook{{name: "b", runtime: map[string]string{"putLatency99": "1500"}}}
+		})},
+		{lag.BrokerSlow, row(func(r *lagRow) {
+			r.brokers = []*brokerLook{{name: "b", runtime: map[string]string{"dispatchBehindBytes": "100000000"}}}
+		})},
+		{lag.ColdLimit, row(func(r *lagRow) {
+			r.brokers = []*brokerLook{{name: "b", cold: map[string]any{"G": map[string]any{"coldAcc": 100.0}}, limits: coldLimits{group: 50}}}
+		})},
+		{lag.None, row(func(r *lagRow) { r.Diff = 0 })},
+	} {
+		one.r.judge()
+		if one.r.Cause != one.cause || one.cause != lag.None && len(one.r.Evidence) == 0 {
+			t.Errorf("%s %q, want %s", one.r.Cause, one.r.Evidence, one.cause)
+		}
+	}
+	if d, ever := row(func(r *lagRow) { r.Out = 4 }).drain(); !ever || d != 5*time.Second {
+		t.Error(d, ever)
+	}
+}
+
+// TestLagOrder: who is furthest behind comes first, and -l leaves out the others.
+func TestLagOrder(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	m := r.dial(nil)
+	for i, topic := range []string{"A", "B", "C"} {
+		if _, err := r.run("updateTopic -b {broker} -t " + topic + " -r 2 -w 2"); err != nil {
+			t.Fatal(err)
+		}
+		m.sendMany(topic, 2+4*i)
+		r.dial(nil).beat("x", "G"+strconv.Itoa(i), topic) // makes the group
+		m.commit("G"+strconv.Itoa(i), topic, 0, 1)
+	}
+	r.o.Wait = func(context.Context, time.Duration) error { return nil }
+	text, err := r.run("lag -l 5 --output csv")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var order []string
+	for _, line := range strings.Split(text, "\n")[1:] {
+		group, _, _ := strings.Cut(line, ",")
+		order = append(order, group)
+	}
+	if !slices.Equal(order, []string{"G2", "G1", ""}) {
+		t.Error(text)
+	}
+}

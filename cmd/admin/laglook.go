@@ -1,0 +1,243 @@
+package admin
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"ringmq/cmd/ask"
+	"ringmq/netpoll/remoting"
+)
+
+// groupTopic names what lags.
+type groupTopic struct{ group, topic string }
+
+// lagLook is one look at what groups have consumed.
+type lagLook struct {
+	at     time.Time
+	queues map[groupTopic]remoting.QueueTable[remoting.ConsumeOffset]
+	addrs  map[string]string // brokers by name
+}
+
+// lookAtLag asks for the progress of one group (208), or of all groups of every broker (317).
+func (s *Session) lookAtLag(ctx context.Context, a Args) (*lagLook, error) {
+	c, err := s.cluster(ctx)
+	if err != nil {
+		return nil, err
+	}
+	l := &lagLook{at: s.now(), queues: map[groupTopic]remoting.QueueTable[remoting.ConsumeOffset]{}, addrs: map[string]string{}}
+	for _, name := range slices.Sorted(maps.Keys(c.BrokerAddrTable)) {
+		addr := c.BrokerAddrTable[name].BrokerAddrs[masterID]
+		if addr == "" {
+			continue // a slave's progress is its master's
+		}
+		l.addrs[name] = addr
+		if group := a["groupName"]; group != "" {
+			stats, err := s.ask.ConsumeStats(ctx, addr, group, "")
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", addr, err)
+			}
+			l.add(group, stats.OffsetTable)
+			continue
+		}
+		var all remoting.BrokerConsumeStats
+		if err := s.body(ctx, addr, ask.Request(remoting.CodeGetBrokerConsumeStats, "isOrder", "false"), &all); err != nil {
+			return nil, err
+		}
+		for _, g := range all.Groups {
+			for _, one := range g.Stats {
+				l.add(g.Group, one.OffsetTable)
+			}
+		}
+	}
+	if topic := a["topic"]; topic != "" {
+		maps.DeleteFunc(l.queues, func(k groupTopic, _ remoting.QueueTable[remoting.ConsumeOffset]) bool {
+			return k.topic != topic && k.topic != retryPrefix+k.group
+		})
+	}
+	if len(l.queues) == 0 && a["groupName"] != "" {
+		return nil, fmt.Errorf("the consumer group %s has consumed nothing from these brokers", a["groupName"])
+	}
+	return l, nil
+}
+
+func (l *lagLook) add(group string, t remoting.QueueTable[remoting.ConsumeOffset]) {
+	for _, e := range t {
+		k := groupTopic{group, e.Queue.Topic}
+		l.queues[k] = append(l.queues[k], e)
+	}
+}
+
+// lagQueue is one queue of a group's, as the second look found it.
+type lagQueue struct {
+	Queue  remoting.MessageQueue
+	Offset remoting.ConsumeOffset
+	Moved  bool // progress was made between the looks
+}
+
+func (q *lagQueue) behind() int64 { return max(q.Offset.BrokerOffset-q.Offset.ConsumerOffset, 0) }
+
+// lagRow is a group and a topic, and all that was found out about it.
+type lagRow struct {
+	Group, Topic string
+	At           time.Time
+	Queues       []lagQueue
+	Diff         int64 // messages not consumed
+	OldestMs     int64 // store time of the oldest of them; 0: not known
+	In, Out      float64
+	Retry, Dead  int64 // messages that wait to be tried again, and that nobody tries any more
+
+	usualIn, usualOut float64 // messages a second over the last hour; 0: not known
+	members           []lagMember
+	memberErr         error // they could not be asked for
+	brokers           []*brokerLook
+	addrs             map[string]string
+
+	Cause    string
+	Evidence []string
+}
+
+// lagMember is a client of the group. info is nil when it does not tell.
+type lagMember struct {
+	conn remoting.Connection
+	info *running
+	err  error
+}
+
+// brokerLook is what a broker says about how it is.
+type brokerLook struct {
+	name    string
+	runtime map[string]string
+	ha      *remoting.HARuntimeInfo
+	cold    map[string]any // groups whose reads of what is not in memory are counted
+	limits  coldLimits
+}
+
+type coldLimits struct{ group, total float64 }
+
+// compareLooks makes rows of what the second look found; rates are what changed since the first.
+func compareLooks(before, after *lagLook) (rows []*lagRow) {
+	seconds := after.at.Sub(before.at).Seconds()
+	for k, table := range after.queues {
+		if k.topic == retryPrefix+k.group {
+			continue // shown with the group's topics
+		}
+		r := &lagRow{Group: k.group, Topic: k.topic, At: after.at, addrs: after.addrs}
+		old := map[remoting.MessageQueue]remoting.ConsumeOffset{}
+		for _, e := range before.queues[k] {
+			old[e.Queue] = e.Value
+		}
+		sortQueues(table)
+		for _, e := range table {
+			q := lagQueue{Queue: e.Queue, Offset: e.Value}
+			if was, known := old[e.Queue]; known && seconds > 0 {
+				q.Moved = e.Value.ConsumerOffset != was.ConsumerOffset
+				r.In += max(float64(e.Value.BrokerOffset-was.BrokerOffset), 0) / seconds
+				r.Out += max(float64(e.Value.ConsumerOffset-was.ConsumerOffset), 0) / seconds
+			}
+			r.Diff += q.behind()
+			r.Queues = append(r.Queues, q)
+		}
+		for _, e := range after.queues[groupTopic{k.group, retryPrefix + k.group}] {
+			r.Retry += max(e.Value.BrokerOffset-e.Value.ConsumerOffset, 0)
+		}
+		rows = append(rows, r)
+	}
+	return rows
+}
+
+// maxOldest is how many queues are asked for their oldest message, those that are furthest behind.
+const maxOldest = 64
+
+// gather asks everybody who may know why a group is behind. Who does not answer is left out.
+func (s *Session) gather(ctx context.Context, r *lagRow, brokers map[string]*brokerLook) {
+	behind := slices.Clone(r.Queues)
+	slices.SortStableFunc(behind, func(x, y lagQueue) int { return cmp.Compare(y.behind(), x.behind()) })
+	for _, q := range behind[:min(len(behind), maxOldest)] {
+		if q.behind() == 0 {
+			break
+		}
+		got, err := s.pull(ctx, queueAt{q.Queue, r.addrs[q.Queue.BrokerName]}, q.Offset.ConsumerOffset, 1, "*")
+		if err == nil && len(got.messages) > 0 && (r.OldestMs == 0 || got.messages[0].StoreTimestamp < r.OldestMs) {
+			r.OldestMs = got.messages[0].StoreTimestamp
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(r.addrs)) {
+		addr := r.addrs[name]
+		r.usualIn += s.usual(ctx, addr, "TOPIC_PUT_NUMS", r.Topic)
+		r.usualOut += s.usual(ctx, addr, "GROUP_GET_NUMS", r.Topic+"@"+r.Group)
+		if dead, err := s.ask.TopicStats(ctx, addr, deadPrefix+r.Group); err == nil {
+			for _, e := range dead.OffsetTable {
+				r.Dead += e.Value.MaxOffset - e.Value.MinOffset
+			}
+		}
+		if !slices.ContainsFunc(r.Queues, func(q lagQueue) bool { return q.Queue.BrokerName == name }) {
+			continue
+		}
+		if brokers[name] == nil {
+			brokers[name] = s.lookAtBroker(ctx, name, addr)
+		}
+		r.brokers = append(r.brokers, brokers[name])
+		s.addMembers(ctx, r, addr)
+	}
+}
+
+// usual is a figure's rate over the last hour.
+func (s *Session) usual(ctx context.Context, addr, name, key string) float64 {
+	var d remoting.BrokerStatsData
+	if s.body(ctx, addr, ask.Request(remoting.CodeViewBrokerStatsData, "statsName", name, "statsKey", key), &d) != nil {
+		return 0
+	}
+	return float64(d.StatsHour.Tps)
+}
+
+// addMembers asks a broker who its members are, and those that were not asked yet about themselves.
+func (s *Session) addMembers(ctx context.Context, r *lagRow, addr string) {
+	c, err := s.ask.Consumers(ctx, addr, r.Group)
+	if err != nil {
+		if ask.CodeOf(err) != remoting.RespConsumerNotOnline {
+			r.memberErr = fmt.Errorf("%s: %w", addr, err)
+		}
+		return
+	}
+	sortConnections(c.ConnectionSet)
+	for _, one := range c.ConnectionSet {
+		if slices.ContainsFunc(r.members, func(m lagMember) bool { return m.conn.ClientID == one.ClientID }) {
+			continue
+		}
+		m := lagMember{conn: one}
+		m.info, m.err = s.member(ctx, []string{addr}, r.Group, one.ClientID, false)
+		r.members = append(r.members, m)
+	}
+}
+
+func (s *Session) lookAtBroker(ctx context.Context, name, addr string) *brokerLook {
+	b := &brokerLook{name: name}
+	b.runtime, _, _ = s.ask.RuntimeInfo(ctx, addr)
+	var ha remoting.HARuntimeInfo
+	if s.body(ctx, addr, ask.Request(remoting.CodeGetBrokerHaStatus), &ha) == nil {
+		b.ha = &ha
+	}
+	var cold struct {
+		Groups map[string]any     `json:"runtimeTable"`
+		Limits map[string]float64 `json:"configTable"`
+		Group  float64            `json:"cgColdReadThreshold"`
+		Total  float64            `json:"globalColdReadThreshold"`
+	}
+	if s.body(ctx, addr, ask.Request(remoting.CodeGetColdDataFlowCtrInfo), &cold) == nil {
+		b.cold, b.limits = cold.Groups, coldLimits{cold.Group, cold.Total}
+	}
+	return b
+}
+
+// number is a figure of the broker's; 0 when it does not tell.
+func (b *brokerLook) number(key string) float64 {
+	word, _, _ := strings.Cut(strings.TrimSpace(b.runtime[key]), " ")
+	v, _ := strconv.ParseFloat(word, 64)
+	return v
+}

@@ -1,0 +1,243 @@
+package admin
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+
+	"ringmq/cmd/ask"
+	"ringmq/netpoll/remoting"
+)
+
+func consumerProgress() *Command {
+	return &Command{
+		Name: "consumerProgress", Short: "Show how far consumer groups are", Reads: true, Run: runConsumerProgress,
+		Flags: []Flag{
+			{Short: "g", Long: "groupName", Usage: "one group, by queue; without it all groups", Names: Groups},
+			{Short: "t", Long: "topicName", Usage: "one topic of the group", Names: Topics},
+			{Short: "s", Long: "showClientIP", Usage: "with the member that has each queue: true or false", Kind: TrueFalse},
+			routeCluster(),
+		},
+	}
+}
+
+func runConsumerProgress(ctx context.Context, s *Session, a Args, out *Out) error {
+	if a["groupName"] == "" {
+		return s.progressOfAll(ctx, out)
+	}
+	group := a["groupName"]
+	stats, err := s.consumeStats(ctx, group, a["topicName"])
+	if err != nil {
+		return err
+	}
+	sortQueues(stats.OffsetTable)
+	cols := []Col{{"#Topic", "topic"}, {"#Broker Name", "brokerName"}, {"#QID", "queueId"}, {"#Broker Offset", "brokerOffset"}, {"#Consumer Offset", "consumerOffset"},
+		{"#Diff", "diff"}, {"#Inflight", "inflight"}, {"#LastTime", "lastTimestamp"}}
+	clients := map[remoting.MessageQueue]string(nil)
+	if a.True("showClientIP", false) {
+		clients = s.clientsOfQueues(ctx, group)
+		cols = append(cols[:5:5], append([]Col{{"#Client IP", "clientIP"}}, cols[5:]...)...)
+		const row = "%-64v  %-32v  %-4v  %-20v  %-20v  %-20v %-20v %-20v"
+		out.TableHeaded("queues", row+"%v\n", row+" %v\n", cols...)
+	} else {
+		const row = "%-64v  %-32v  %-4v  %-20v  %-20v  %-20v %-20v"
+		out.TableHeaded("queues", row+"%v\n", row+" %v\n", cols...)
+	}
+	diff, inflight := int64(0), int64(0)
+	for _, e := range stats.OffsetTable {
+		v := e.Value
+		d, f := v.BrokerOffset-v.ConsumerOffset, v.PullOffset-v.ConsumerOffset
+		diff, inflight = diff+d, inflight+f
+		row := []any{front(e.Queue.Topic, 64), front(e.Queue.BrokerName, 32), e.Queue.QueueID, v.BrokerOffset, v.ConsumerOffset}
+		if clients != nil {
+			row = append(row, cmp.Or(clients[e.Queue], "N/A"))
+		}
+		out.Row(append(row, d, f, lastTime(v.LastTimestamp, "N/A"))...)
+	}
+	out.Textf("\nConsume TPS: %.2f\nConsume Diff Total: %d\nConsume Inflight Total: %d\n", stats.ConsumeTps, diff, inflight)
+	out.Set("consumeTps", stats.ConsumeTps)
+	out.Set("diffTotal", diff)
+	out.Set("inflightTotal", inflight)
+	return nil
+}
+
+// consumeStats is request 208 at every broker of the group.
+func (s *Session) consumeStats(ctx context.Context, group, topic string) (*remoting.ConsumeStats, error) {
+	r, err := s.route(ctx, retryPrefix+group)
+	if ask.CodeOf(err) == remoting.RespTopicNotExist && topic != "" {
+		r, err = s.route(ctx, topic)
+	}
+	if ask.CodeOf(err) == remoting.RespTopicNotExist {
+		return nil, fmt.Errorf("no broker knows the consumer group %s: %w", group, err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	all := &remoting.ConsumeStats{}
+	for _, addr := range addrsOf(r, "") {
+		one, err := s.ask.ConsumeStats(ctx, addr, group, topic)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", addr, err)
+		}
+		all.OffsetTable = append(all.OffsetTable, one.OffsetTable...)
+		all.ConsumeTps += one.ConsumeTps
+	}
+	if len(all.OffsetTable) > 0 {
+		return all, nil
+	}
+	switch c, err := s.connection(ctx, group, ""); {
+	case err != nil:
+		return nil, fmt.Errorf("the consumer group %s has consumed nothing yet, and no member of it is connected", group)
+	case c.MessageModel == "BROADCASTING":
+		return nil, fmt.Errorf("the consumer group %s broadcasts: its members keep their progress themselves", group)
+	}
+	return all, nil
+}
+
+// clientsOfQueues asks every member which queues it has; those that do not tell have none here.
+func (s *Session) clientsOfQueues(ctx context.Context, group string) map[remoting.MessageQueue]string {
+	all := map[remoting.MessageQueue]string{}
+	_ = s.eachMember(ctx, group, "", false, func(c remoting.Connection, info *ask.RunningInfo, err error) {
+		if err != nil {
+			return
+		}
+		host, _, _ := net.SplitHostPort(c.ClientAddr)
+		for _, e := range info.Queues {
+			all[e.Queue] = cmp.Or(host, c.ClientAddr)
+		}
+	})
+	return all
+}
+
+func (s *Session) progressOfAll(ctx context.Context, out *Out) error {
+	topics, err := s.topics(ctx)
+	if err != nil {
+		return err
+	}
+	out.Table("groups", "%-64v  %-6v  %-24v %-5v  %-14v  %-7v  %v\n", Col{"#Group", "group"}, Col{"#Count", "count"}, Col{"#Version", "version"}, Col{"#Type", "type"},
+		Col{"#Model", "model"}, Col{"#TPS", "tps"}, Col{"#Diff Total", "diffTotal"})
+	for i, t := range topics {
+		s.progress("groups", int64(i), int64(len(topics)))
+		group, retry := strings.CutPrefix(t, retryPrefix)
+		if !retry {
+			continue
+		}
+		tps, diff := 0.0, int64(0)
+		if stats, err := s.consumeStats(ctx, group, ""); err == nil {
+			tps = stats.ConsumeTps
+			for _, e := range stats.OffsetTable {
+				diff += e.Value.BrokerOffset - e.Value.ConsumerOffset
+			}
+		}
+		count, version, kind, model := 0, "OFFLINE", "", ""
+		if c, err := s.connection(ctx, group, ""); err == nil && len(c.ConnectionSet) > 0 {
+			count, version = len(c.ConnectionSet), versionName(oldest(c))
+			if kind = "PUSH"; c.ConsumeType == "CONSUME_ACTIVELY" {
+				kind = "PULL"
+			}
+			if c.ConsumeType == "CONSUME_PASSIVELY" {
+				model = c.MessageModel
+			}
+		}
+		out.Row(front(group, 64), count, version, kind, model, Cell{tps, fmt.Sprint(int64(tps))}, diff)
+	}
+	return nil
+}
+
+func oldest(c *remoting.ConsumerConnection) int32 {
+	v := c.ConnectionSet[0].Version
+	for _, one := range c.ConnectionSet {
+		v = min(v, one.Version)
+	}
+	return v
+}
+
+// connection is request 203 at a broker, or, where none is named, at the brokers of the group's retry topic until one has members of it.
+func (s *Session) connection(ctx context.Context, group, broker string) (*remoting.ConsumerConnection, error) {
+	addrs := []string{broker}
+	if broker == "" {
+		r, err := s.route(ctx, retryPrefix+group)
+		if ask.CodeOf(err) == remoting.RespTopicNotExist {
+			return nil, fmt.Errorf("no broker knows the consumer group %s: %w", group, err)
+		}
+		if err != nil {
+			return nil, err
+		}
+		addrs = addrsOf(r, "")
+	}
+	var errs []error
+	for _, addr := range addrs {
+		c, err := s.ask.Consumers(ctx, addr, group)
+		if err == nil && len(c.ConnectionSet) > 0 {
+			return c, nil
+		}
+		if ask.CodeOf(err) == remoting.RespConsumerNotOnline {
+			err = &offlineError{group, err}
+		}
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", addr, err))
+		}
+	}
+	if len(errs) == 0 {
+		return nil, &offlineError{group, nil}
+	}
+	return nil, errors.Join(errs...)
+}
+
+// offlineError says that a group has no members.
+type offlineError struct {
+	group string
+	err   error
+}
+
+func (e *offlineError) Unwrap() error { return e.err }
+
+func (e *offlineError) Error() string {
+	return fmt.Sprintf("no client of the consumer group %s is connected", e.group)
+}
+
+func brokerConsumeStats() *Command {
+	b := brokerFlag()
+	b.Required = true
+	return &Command{
+		Name: "brokerConsumeStats", Short: "Show how far all groups are that consume from a broker", Reads: true, Run: runBrokerConsumeStats,
+		Flags: []Flag{
+			b, {Short: "o", Long: "order", Usage: "only ordered topics: true or false", Kind: TrueFalse},
+			{Short: "t", Long: "timeoutMillis", Usage: "how long to wait for the answer; see --timeout", Kind: Number},
+			{Short: "l", Long: "level", Usage: "only queues with so many messages to go, or more", Kind: Number},
+		},
+	}
+}
+
+func runBrokerConsumeStats(ctx context.Context, s *Session, a Args, out *Out) error {
+	addrs, err := s.targets(ctx, a, masters)
+	if err != nil {
+		return err
+	}
+	var all remoting.BrokerConsumeStats
+	if err := s.body(ctx, addrs[0], ask.Request(remoting.CodeGetBrokerConsumeStats, "isOrder", a.Or("order", "false")), &all); err != nil {
+		return err
+	}
+	out.Table("queues", "%-64v  %-64v  %-32v  %-4v  %-20v  %-20v  %-20v  %v\n", Col{"#Topic", "topic"}, Col{"#Group", "group"}, Col{"#Broker Name", "brokerName"}, Col{"#QID", "queueId"},
+		Col{"#Broker Offset", "brokerOffset"}, Col{"#Consumer Offset", "consumerOffset"}, Col{"#Diff", "diff"}, Col{"#LastTime", "lastTimestamp"})
+	for _, g := range all.Groups {
+		for i := range g.Stats {
+			sortQueues(g.Stats[i].OffsetTable)
+			for _, e := range g.Stats[i].OffsetTable {
+				v := e.Value
+				diff := v.BrokerOffset - v.ConsumerOffset
+				if diff < a.Number("level", 0) || v.LastTimestamp <= 0 {
+					continue // of queues that nothing was consumed of stock says nothing either
+				}
+				out.Row(front(e.Queue.Topic, 64), g.Group, front(e.Queue.BrokerName, 32), e.Queue.QueueID, v.BrokerOffset, v.ConsumerOffset, diff, lastTime(v.LastTimestamp, "-"))
+			}
+		}
+	}
+	out.Textf("\nDiff Total: %d\n", all.TotalDiff)
+	out.Set("totalDiff", all.TotalDiff)
+	out.Set("totalInflightDiff", all.InflightDiff)
+	return nil
+}

@@ -1,0 +1,255 @@
+package admin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"time"
+
+	"ringmq/cmd/ask"
+	"ringmq/netpoll/remoting"
+)
+
+// Session is who is asked in one run of a command.
+type Session struct {
+	ask      *ask.Asker
+	names    []string
+	now      func() time.Time
+	wait     func(ctx context.Context, d time.Duration) error
+	bodyDir  string
+	progress func(what string, done, total int64)
+}
+
+// call asks one server; an error says which.
+func (s *Session) call(ctx context.Context, addr string, req *remoting.Command) (*remoting.Command, error) {
+	resp, err := s.ask.Call(ctx, addr, req)
+	if err != nil {
+		return resp, fmt.Errorf("%s: %w", addr, err)
+	}
+	return resp, nil
+}
+
+// body is call for an answer whose body is JSON.
+func (s *Session) body(ctx context.Context, addr string, req *remoting.Command, v any) error {
+	_, err := s.ask.Body(ctx, addr, req, v)
+	if err != nil {
+		return fmt.Errorf("%s: %w", addr, err)
+	}
+	return nil
+}
+
+// fromNames asks one name server after the other until one answers, whatever it answers.
+func (s *Session) fromNames(ctx context.Context, req *remoting.Command, v any) error {
+	var errs []error
+	for _, addr := range s.names {
+		err := s.body(ctx, addr, req, v)
+		if err == nil || ask.CodeOf(err) != -1 {
+			return err
+		}
+		errs = append(errs, fmt.Errorf("name server %w", err))
+	}
+	if len(errs) == 0 {
+		return errors.New("no name server: give one with -n, or in NAMESRV_ADDR")
+	}
+	return errors.Join(errs...)
+}
+
+// atNames asks every name server, and goes on after one that fails.
+func (s *Session) atNames(fn func(addr string) error) error {
+	if len(s.names) == 0 {
+		return errors.New("no name server: give one with -n, or in NAMESRV_ADDR")
+	}
+	return each(s.names, fn)
+}
+
+// each goes on after one that fails.
+func each(addrs []string, fn func(addr string) error) error {
+	var errs []error
+	for _, addr := range addrs {
+		if err := fn(addr); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// cluster is request 106.
+func (s *Session) cluster(ctx context.Context) (*remoting.ClusterInfo, error) {
+	var c remoting.ClusterInfo
+	if err := s.fromNames(ctx, ask.Request(remoting.CodeGetBrokerClusterInfo), &c); err != nil {
+		return nil, err
+	}
+	return &c, nil
+}
+
+// route is request 105; brokers and queues come in the order of their names.
+func (s *Session) route(ctx context.Context, topic string) (*remoting.TopicRouteData, error) {
+	var r remoting.TopicRouteData
+	err := s.fromNames(ctx, ask.Request(remoting.CodeGetRouteinfoByTopic, "topic", topic, "acceptStandardJsonOnly", "true"), &r)
+	if err != nil {
+		return nil, err
+	}
+	slices.SortStableFunc(r.BrokerDatas, func(a, b remoting.BrokerData) int { return strings.Compare(a.BrokerName, b.BrokerName) })
+	slices.SortStableFunc(r.QueueDatas, func(a, b remoting.QueueData) int { return strings.Compare(a.BrokerName, b.BrokerName) })
+	return &r, nil
+}
+
+// topics is request 206.
+func (s *Session) topics(ctx context.Context) ([]string, error) {
+	var t remoting.TopicList
+	if err := s.fromNames(ctx, ask.Request(remoting.CodeGetAllTopicListFromNameserver), &t); err != nil {
+		return nil, err
+	}
+	slices.Sort(t.TopicList)
+	return t.TopicList, nil
+}
+
+const masterID = 0
+
+// addrOf is where a broker is asked: its master, or any slave while there is none. "": nowhere.
+func addrOf(b *remoting.BrokerData) string {
+	if addr := b.BrokerAddrs[masterID]; addr != "" {
+		return addr
+	}
+	if ids := slices.Sorted(maps.Keys(b.BrokerAddrs)); len(ids) > 0 {
+		return b.BrokerAddrs[ids[rand.IntN(len(ids))]]
+	}
+	return ""
+}
+
+// addrsOf are the brokers of a route, each asked once; cluster "": of all clusters.
+func addrsOf(r *remoting.TopicRouteData, cluster string) (addrs []string) {
+	for i := range r.BrokerDatas {
+		b := &r.BrokerDatas[i]
+		if addr := addrOf(b); addr != "" && (cluster == "" || cluster == b.Cluster) {
+			addrs = append(addrs, addr)
+		}
+	}
+	return addrs
+}
+
+// brokersIn are the brokers of a cluster by name.
+func brokersIn(c *remoting.ClusterInfo, cluster string) ([]*remoting.BrokerData, error) {
+	names, ok := c.ClusterAddrTable[cluster]
+	if !ok {
+		return nil, fmt.Errorf("there is no cluster %s; the name server knows %s", cluster, strings.Join(slices.Sorted(maps.Keys(c.ClusterAddrTable)), ", "))
+	}
+	var all []*remoting.BrokerData
+	for _, name := range slices.Sorted(slices.Values(names)) {
+		if b := c.BrokerAddrTable[name]; b != nil {
+			all = append(all, b)
+		}
+	}
+	return all, nil
+}
+
+// Which brokers of a cluster are meant.
+type which int
+
+const (
+	masters which = iota
+	mastersAndSlaves
+)
+
+// targets are the brokers that -b or -c name. A broker may be given by its name too, which means its master.
+func (s *Session) targets(ctx context.Context, a Args, w which) ([]string, error) {
+	broker, cluster := a["brokerAddr"], a["clusterName"]
+	switch {
+	case broker != "" && strings.Contains(broker, ":"):
+		return []string{broker}, nil
+	case broker != "":
+		addr, err := s.brokerNamed(ctx, broker)
+		return []string{addr}, err
+	case cluster == "":
+		return nil, errors.New("which broker? Give one with -b host:port, or all of a cluster with -c CLUSTER")
+	}
+	c, err := s.cluster(ctx)
+	if err != nil {
+		return nil, err
+	}
+	brokers, err := brokersIn(c, cluster)
+	if err != nil {
+		return nil, err
+	}
+	var addrs []string
+	for _, b := range brokers {
+		for _, id := range slices.Sorted(maps.Keys(b.BrokerAddrs)) {
+			if id == masterID || w == mastersAndSlaves {
+				addrs = append(addrs, b.BrokerAddrs[id])
+			}
+		}
+	}
+	if len(addrs) == 0 {
+		return nil, fmt.Errorf("no broker of cluster %s is registered", cluster)
+	}
+	return addrs, nil
+}
+
+// brokerNamed is the address of the master with a name.
+func (s *Session) brokerNamed(ctx context.Context, name string) (string, error) {
+	c, err := s.cluster(ctx)
+	if err != nil {
+		return "", err
+	}
+	b := c.BrokerAddrTable[name]
+	if b == nil {
+		return "", fmt.Errorf("there is no broker %s; the name server knows %s", name, strings.Join(slices.Sorted(maps.Keys(c.BrokerAddrTable)), ", "))
+	}
+	if addr := b.BrokerAddrs[masterID]; addr != "" {
+		return addr, nil
+	}
+	return "", fmt.Errorf("broker %s has no master", name)
+}
+
+// replica is a broker that belongs to a master, for commands that list both.
+type replica struct {
+	addr, master string // master "": it is one itself
+}
+
+// title is how stock heads what one broker answered.
+func (r replica) title() string {
+	if r.master == "" {
+		return fmt.Sprintf("============Master: %s============\n", r.addr)
+	}
+	return fmt.Sprintf("============My Master: %s=====Slave: %s============\n", r.master, r.addr)
+}
+
+// replicas are the brokers that -b or -c name, masters before their slaves, and how each is headed.
+func (s *Session) replicas(ctx context.Context, a Args) (all []replica, titles []string, err error) {
+	if a["brokerAddr"] != "" {
+		addrs, err := s.targets(ctx, a, masters)
+		if err != nil {
+			return nil, nil, err
+		}
+		return []replica{{addr: addrs[0]}}, []string{fmt.Sprintf("============%s============\n", addrs[0])}, nil
+	}
+	if a["clusterName"] == "" {
+		_, err := s.targets(ctx, a, masters)
+		return nil, nil, err
+	}
+	c, err := s.cluster(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	brokers, err := brokersIn(c, a["clusterName"])
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, b := range brokers {
+		master := b.BrokerAddrs[masterID]
+		for _, id := range slices.Sorted(maps.Keys(b.BrokerAddrs)) {
+			r := replica{addr: b.BrokerAddrs[id]}
+			if id != masterID {
+				if r.master = master; master == "" {
+					r.master = "NO_MASTER"
+				}
+			}
+			all, titles = append(all, r), append(titles, r.title())
+		}
+	}
+	return all, titles, nil
+}

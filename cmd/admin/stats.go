@@ -1,0 +1,103 @@
+package admin
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"ringmq/cmd/ask"
+	"ringmq/netpoll/remoting"
+)
+
+func statsAll() *Command {
+	return &Command{
+		Name: "statsAll", Short: "Show rates and totals of topics and of the groups that consume them", Reads: true, Run: runStatsAll,
+		Flags: []Flag{{Short: "a", Long: "activeTopic", Usage: "only those with messages in the last day", Kind: Switch}, {Short: "t", Long: "topic", Usage: "one topic", Names: Topics}},
+	}
+}
+
+func runStatsAll(ctx context.Context, s *Session, a Args, out *Out) error {
+	topics, err := s.topics(ctx)
+	if err != nil {
+		return err
+	}
+	out.Table("topics", "%-64v  %-64v %12v %11v %11v %14v %14v\n", Col{"#Topic", "topic"}, Col{"#Consumer Group", "consumerGroup"}, Col{"#Accumulation", "accumulation"}, Col{"#InTPS", "inTps"},
+		Col{"#OutTPS", "outTps"}, Col{"#InMsg24Hour", "inMessages24h"}, Col{"#OutMsg24Hour", "outMessages24h"})
+	for i, t := range topics {
+		if s.progress("topics", int64(i), int64(len(topics))); strings.HasPrefix(t, retryPrefix) || strings.HasPrefix(t, deadPrefix) || a["topic"] != "" && t != a["topic"] {
+			continue
+		}
+		if err := s.topicTotals(ctx, t, a.Has("activeTopic"), out); err != nil && a["topic"] != "" {
+			return err
+		}
+	}
+	return nil
+}
+
+// topicTotals writes a row for every group of a topic.
+func (s *Session) topicTotals(ctx context.Context, topic string, active bool, out *Out) error {
+	r, err := s.route(ctx, topic)
+	if err != nil {
+		return err
+	}
+	groups, err := s.groupsOf(ctx, r, topic)
+	if err != nil {
+		return err
+	}
+	inTps, in := s.totals(ctx, r, "TOPIC_PUT_NUMS", topic)
+	if len(groups) == 0 && (!active || in > 0) {
+		out.Row(front(topic, 64), "", 0, fixed(inTps, 2), Cell{nil, ""}, in, Cell{nil, "NO_CONSUMER"})
+	}
+	for _, g := range groups {
+		outTps, n := s.totals(ctx, r, "GROUP_GET_NUMS", topic+"@"+g)
+		if active && in == 0 && n == 0 {
+			continue
+		}
+		behind := int64(0)
+		if stats, err := s.consumeStats(ctx, g, topic); err == nil {
+			for _, e := range stats.OffsetTable {
+				behind += e.Value.BrokerOffset - e.Value.ConsumerOffset
+			}
+		}
+		out.Row(front(topic, 64), front(g, 64), max(behind, 0), fixed(inTps, 2), fixed(outTps, 2), in, n)
+	}
+	return nil
+}
+
+// totals is request 315 at the masters of a route. Brokers without the figure count nothing.
+func (s *Session) totals(ctx context.Context, r *remoting.TopicRouteData, name, key string) (tps float64, day int64) {
+	for i := range r.BrokerDatas {
+		var d remoting.BrokerStatsData
+		addr := r.BrokerDatas[i].BrokerAddrs[masterID]
+		if addr == "" || s.body(ctx, addr, ask.Request(remoting.CodeViewBrokerStatsData, "statsName", name, "statsKey", key), &d) != nil {
+			continue
+		}
+		tps += float64(d.StatsMinute.Tps)
+		switch {
+		case d.StatsDay.Sum != 0:
+			day += d.StatsDay.Sum
+		case d.StatsHour.Sum != 0:
+			day += d.StatsHour.Sum
+		default:
+			day += d.StatsMinute.Sum
+		}
+	}
+	return tps, day
+}
+
+func exportMetadata() *Command {
+	return &Command{
+		Name: "exportMetadata", Short: "Write topics and groups to a JSON file", Reads: true, Run: runExportMetadata,
+		Flags: []Flag{
+			clusterFlag(), brokerFlag(), exportFlag(), {Short: "t", Long: "topic", Usage: "only topics", Kind: Switch}, {Short: "g", Long: "subscriptionGroup", Usage: "only groups", Kind: Switch},
+			{Short: "s", Long: "specialTopic", Usage: "with retry topics and dead letters", Kind: Switch},
+		},
+	}
+}
+
+func exportFlag() Flag {
+	return Flag{Short: "f", Long: "filePath", Usage: fmt.Sprintf("folder to write the file into; %s if it is not given", exportFolder)}
+}
+
+// exportFolder is where stock's exports go.
+const exportFolder = "/tmp/rocketmq/export"
