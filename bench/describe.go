@@ -84,7 +84,7 @@ func (w *Workload) content() []string {
 func differences(a, b *Workload) (out []string) {
 	members := func(w Workload) (m map[string]any) {
 		w = w.withDefaults()
-		w.Addr, w.PID = "", 0
+		w.Addr, w.PID, w.Namesrv = "", 0, ""
 		text, _ := json.Marshal(w)
 		_ = json.Unmarshal(text, &m)
 		return m
@@ -92,11 +92,22 @@ func differences(a, b *Workload) (out []string) {
 	x, y := members(*a), members(*b)
 	for name := range x {
 		if !reflect.DeepEqual(x[name], y[name]) {
-			out = append(out, fmt.Sprintf("%s (%s and %s)", name, setting(name, x[name]), setting(name, y[name])))
+			out = append(out, fmt.Sprintf("%s (%s and %s)", flagOf(name), setting(name, x[name]), setting(name, y[name])))
 		}
 	}
 	sort.Strings(out)
 	return out
+}
+
+// flagOf is the flag that sets a member of a workload.
+func flagOf(member string) string {
+	if flag, ok := map[string]string{
+		"Conns": "connections", "Sizes": "size", "WarmUp": "warm-up", "BacklogBytes": "backlog", "GrowthMiBHour": "growth", "PullMessages": "pull-messages",
+		"DropCache": "drop-cache", "PeakShare": "peak-share", "FillMessages": "fill-messages",
+	}[member]; ok {
+		return "--" + flag
+	}
+	return "--" + strings.ToLower(member)
 }
 
 // setting writes one setting's value; durations are numbers in JSON.
@@ -107,7 +118,7 @@ func setting(name string, v any) string {
 		}
 		return Count(f)
 	}
-	if v == "" {
+	if v == "" || v == nil {
 		return "none"
 	}
 	return fmt.Sprint(v)

@@ -2,6 +2,7 @@ package bench
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -13,6 +14,7 @@ func (r *Result) Words() (out []string) {
 		return append(r.A.Reports[0].words(), r.doubts()...)
 	}
 	a, b := r.A.Reports[0], r.B.Reports[0]
+	out = append(out, Unlike(r.A.Name, a.About, r.B.Name, b.About)...)
 	if a.Kind != b.Kind {
 		out = append(out, fmt.Sprintf("These are different workloads, %s and %s: the figures say nothing about each other.", a.Kind, b.Kind))
 	}
@@ -20,7 +22,7 @@ func (r *Result) Words() (out []string) {
 		out = append(out, "The workloads differ in "+joined(d)+": part of the difference is theirs.")
 	}
 	rows := r.rows()
-	for _, name := range []string{"messages a second", "broker CPU a message", "broker memory", "latency p50", "latency p99", "latency p99.9", "latency p99.99"} {
+	for _, name := range []string{"messages a second", cpuMetric, anonymousMetric, "latency p50", "latency p99", "latency p99.9", "latency p99.99"} {
 		if i := slices.IndexFunc(rows, func(row Row) bool { return row.Name == name }); i >= 0 && rows[i].A.N > 0 && rows[i].B.N > 0 {
 			out = append(out, r.sentence(&rows[i])...)
 		}
@@ -66,7 +68,7 @@ func (r *Result) sentence(row *Row) []string {
 	case "CPU":
 		s = fmt.Sprintf("A message cost %s %s as much processor time as %s: %s.", more, times, less, values)
 	case "memory":
-		s = fmt.Sprintf("%s held %s as much memory as %s: %s.", more, times, less, values)
+		s = fmt.Sprintf("%s held %s as much memory that is no file's as %s: %s.", more, times, less, values)
 	default:
 		s = fmt.Sprintf("%s of %s was %s that of %s: %s.", capital(row.m.short), more, times, less, values)
 	}
@@ -122,12 +124,14 @@ func (r *Result) doubts() (out []string) {
 	for _, set := range r.sets() {
 		failed, requests := int64(0), int64(0)
 		limited := 0
-		why := map[string]int64{}
+		why := map[string]string{}
 		for _, report := range set.Reports {
 			failed += report.ErrorCount()
 			requests += report.Requests
-			for code, n := range report.Errors {
-				why[code] += n
+			for code := range report.Errors {
+				if why[code] == "" {
+					why[code] = report.remark(code)
+				}
 			}
 			if report.limited() {
 				limited++
@@ -143,14 +147,31 @@ func (r *Result) doubts() (out []string) {
 				limited, plural(len(set.Reports), "run"), set.Name, 100*saturated))
 		}
 		if failed > 0 {
+			var codes []string
+			for _, code := range slices.Sorted(maps.Keys(why)) {
+				codes = append(codes, code+why[code])
+			}
 			add(fmt.Sprintf("%s failed %s (%.2g %% of all; %s): figures of a broker that refuses work are no figures.",
-				set.Name, plural(int(failed), "request"), 100*float64(failed)/math.Max(float64(failed+requests), 1), joined(sortedKeys(why))))
+				set.Name, plural(int(failed), "request"), 100*float64(failed)/math.Max(float64(failed+requests), 1), joined(codes)))
 		}
+	}
+	for _, s := range r.each(func(report *Report) string { return report.Stopped }) { // the result's own is its note
+		add(capital(s) + ".")
+	}
+	for _, name := range r.Empty() {
+		add(fmt.Sprintf("Nothing was acknowledged or delivered by %s.", name))
 	}
 	for _, f := range r.Failures() {
 		add("Failed: " + f + ".")
 	}
-	if r.judged() && len(r.Failures()) == 0 {
+	for _, why := range r.Unjudged() {
+		add(capital(strings.ToLower(r.A.Reports[0].noVerdict())) + ": " + why + ".")
+	}
+	switch {
+	case !r.judged() || len(r.Failures()) > 0:
+	case len(r.Stops()) > 0:
+		add("Passed, as far as it came: nothing was found that must not be.")
+	default:
 		add("Passed: nothing was found that must not be.")
 	}
 	return out

@@ -4,11 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"sync"
-	"syscall"
 	"time"
 
+	"ringmq/bench"
 	"ringmq/netpoll"
 	"ringmq/netpoll/remoting"
 )
@@ -71,23 +70,7 @@ func (e *unreachableError) Unwrap() error { return e.err }
 
 // Error is short: the address stands beside it.
 func (e *unreachableError) Error() string {
-	var name *net.DNSError
-	switch {
-	case errors.Is(e.err, syscall.ECONNREFUSED):
-		return "nothing listens there (connection refused)"
-	case errors.As(e.err, &name):
-		return fmt.Sprintf("the name %s is not known", name.Name)
-	case errors.Is(e.err, syscall.EHOSTUNREACH), errors.Is(e.err, syscall.ENETUNREACH):
-		return "there is no way to that host from here"
-	case errors.Is(e.err, context.DeadlineExceeded), isTimeout(e.err):
-		return "no answer to the connection in time (a firewall, or no such host)"
-	}
-	return e.err.Error()
-}
-
-func isTimeout(err error) bool {
-	var t net.Error
-	return errors.As(err, &t) && t.Timeout()
+	return bench.Unreachable(e.err)
 }
 
 // codeError is an answer with another code than success.

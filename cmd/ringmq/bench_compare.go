@@ -30,8 +30,19 @@ func newBenchCompare() *cobra.Command {
 			if inTurns {
 				result.Rounds = true
 			}
+			out, err := o.open()
+			if err != nil {
+				return err
+			}
+			defer out.close()
 			o.call(result)
-			return o.deliver(cmd.OutOrStdout(), result, result)
+			if err := o.deliver(cmd.OutOrStdout(), out, result, result); err != nil {
+				return err
+			}
+			if n := result.ErrorCount(); o.failOnErrors && n > 0 {
+				return fmt.Errorf("%d requests failed", n)
+			}
+			return nil
 		},
 	}
 	o.addGroups(cmd, []string{"output", "naming"})
@@ -60,10 +71,13 @@ func compared(files []string) (*bench.Result, error) {
 	if a.B != nil || b.B != nil {
 		return nil, errors.New("a file that holds a comparison cannot be compared with another: give files of reports")
 	}
+	if x, y := a.A.Reports[0].Kind, b.A.Reports[0].Kind; x != y {
+		return nil, fmt.Errorf("%s is of %s, %s of %s: they measure different things, and no ratio of them means anything", files[0], x, files[1], y)
+	}
 	if a.A.Name == b.A.Name {
 		a.A.Name, b.A.Name = fileLabel(files[0]), fileLabel(files[1])
 	}
-	return &bench.Result{Title: fmt.Sprintf("%s: %s and %s", a.A.Reports[0].Kind, a.A.Name, b.A.Name), A: a.A, B: &b.A}, nil
+	return &bench.Result{Title: fmt.Sprintf("%s: %s and %s", a.A.Reports[0].Kind, a.A.Name, b.A.Name), Ringmq: version, A: a.A, B: &b.A}, nil
 }
 
 func fileLabel(name string) string {
