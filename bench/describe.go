@@ -65,7 +65,10 @@ func (w *Workload) loop(kind string, sends bool) string {
 
 // content says what is sent.
 func (w *Workload) content() []string {
-	parts := []string{"bodies of " + w.Sizes.String() + " bytes"}
+	parts := []string{"bodies of " + w.Sizes.String()}
+	if !strings.ContainsAny(parts[0][len("bodies of "):], sizeUnits) {
+		parts[0] += " bytes"
+	}
 	if w.Batch > 1 {
 		parts = append(parts, fmt.Sprintf("%d messages a request", w.Batch))
 	}

@@ -88,7 +88,7 @@ func queuesOf(ctx context.Context, c *netpoll.Client, w *Workload, topic string,
 	switch resp.Code {
 	case remoting.RespSuccess:
 		if err := remoting.Unmarshal(resp.Body, &t); err != nil {
-			return 0, fmt.Errorf("topic %s: %w", topic, err)
+			return 0, &untoldError{err.Error()}
 		}
 		return queues(t.ReadQueueNums, t.WriteQueueNums, reads), nil
 	case remoting.RespTopicNotExist:

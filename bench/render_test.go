@@ -142,7 +142,7 @@ func TestGolden(t *testing.T) {
 		{"stopped.html", (&Page{Title: "t", Results: []*Result{brokenOff, Single(unfinished)}}).Write},
 		{"details.txt", failed.Text}, {"details-pair.txt", catchups.Text}, {"details.html", (&Page{Title: "t", Results: []*Result{failed}}).Write},
 		{"report.json", func(w io.Writer) error { return WriteJSON(w, single.A.Reports[0]) }},
-		{"page.md", func(w io.Writer) error { return Markdown(w, "Title", "Some *intro*.\n", all) }},
+		{"page.md", (&Document{Title: "Title", Intro: "Some *intro*.\n", Machine: "A disk.", Missing: []string{"a row: not as root"}, Results: all}).Write},
 		{"versus.html", (&Page{Title: sampleVersus().Title, Results: all[:1]}).Write},
 		{"trouble.html", (&Page{Title: "t", Results: []*Result{trouble}}).Write},
 		{"page.html", (&Page{Title: `Title <i>&"`, Results: all}).Write},

@@ -44,24 +44,37 @@ func eachNameServer(ctx context.Context, list string, ask func(context.Context, 
 			return nil
 		}
 		var unreached *unreachedError
-		if !errors.As(err, &unreached) {
+		var none notNames
+		switch {
+		case errors.As(err, &none):
+			err = &unreachedError{"name server", addr, string(none), nil}
+		case !errors.As(err, &unreached):
 			err = fmt.Errorf("name server %s: %w", addr, err)
 		}
 		failed = append(failed, err)
 	}
-	return errors.Join(failed...)
+	err := failed[0]
+	for _, more := range failed[1:] {
+		err = fmt.Errorf("%w; %w", err, more)
+	}
+	return err
 }
+
+// notNames says why something that answers is no name server.
+type notNames string
+
+func (e notNames) Error() string { return string(e) }
 
 // askName asks a name server and says so where it is none.
 func askName(ctx context.Context, c *netpoll.Client, req *remoting.Command) (*remoting.Command, error) {
 	resp, err := c.Call(ctx, req)
 	switch {
 	case err != nil && ctx.Err() == nil:
-		return nil, errors.New("it takes connections and does not answer as a name server: " + Strange(err))
+		return nil, notNames("it takes connections and does not answer as a name server: " + Strange(err))
 	case err != nil:
 		return nil, err
 	case resp.Code == remoting.RespRequestCodeNotSupported:
-		return nil, errors.New("it answers, but not as a name server: this is probably a broker's port: a name server listens on 9876, a broker on 10911")
+		return nil, notNames("it answers, but not as a name server: this is probably a broker's port: a name server listens on 9876, a broker on 10911")
 	}
 	return resp, nil
 }

@@ -14,7 +14,9 @@ func (r *Result) Words() (out []string) {
 		return append(r.A.Reports[0].words(), r.doubts()...)
 	}
 	a, b := r.A.Reports[0], r.B.Reports[0]
-	out = append(out, Unlike(r.A.Name, a.About, r.B.Name, b.About)...)
+	for _, s := range Unlike(r.A.Name, a.About, r.B.Name, b.About) {
+		out = append(out, "Warning: "+s)
+	}
 	if a.Kind != b.Kind {
 		out = append(out, fmt.Sprintf("These are different workloads, %s and %s: the figures say nothing about each other.", a.Kind, b.Kind))
 	}
@@ -96,15 +98,17 @@ func (row *Row) trust() string {
 	return fmt.Sprintf(" %d of %d rounds agree and the spreads overlap: likely, not certain.", row.Agree, row.Of)
 }
 
+// keptShare of its rate is what an open loop that kept it has reached.
+const keptShare = 0.99
+
 // kept says who kept up with an open loop. There the rate is given, so that only falling short tells anything.
 func (r *Result) kept(row *Row, rate float64) (out []string) {
-	const share = 0.99
 	short := []string{}
 	for _, t := range []struct {
 		name string
 		s    Spread
 	}{{r.A.Name, row.A}, {r.B.Name, row.B}} {
-		if t.s.Median < share*rate {
+		if t.s.Median < keptShare*rate {
 			short = append(short, fmt.Sprintf("%s reached %s", t.name, Count(t.s.Median)))
 		}
 	}
@@ -204,7 +208,7 @@ func (r *Report) words() (out []string) {
 
 // shortfall says that an open loop fell behind its rate; "" if not.
 func (r *Report) shortfall() string {
-	if rate := r.rate(); rate > 0 && r.PerSecond < 0.99*rate {
+	if rate := r.rate(); rate > 0 && r.PerSecond < keptShare*rate {
 		return fmt.Sprintf("the rate of %s messages a second was not kept, %s were reached: latency grows for as long as the run lasts", Count(rate), Count(math.Round(r.PerSecond)))
 	}
 	return ""

@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -98,10 +97,12 @@ func readResult(name string) (*bench.Result, error) {
 }
 
 func newBenchPage() *cobra.Command {
-	title, intro, html, markdown := "Benchmarks", "", "", ""
+	title, html, markdown := "Benchmarks", "", ""
+	var intro, machine string
+	var missing []string
 	cmd := &cobra.Command{
 		Use: "page FILE.json...", Short: "Gather saved results in one document", Args: cobra.MinimumNArgs(1),
-		Long:    "Writes one document of what versus, compare and the workloads saved with --json: a table with a line for each comparison,\nthen each by itself.",
+		Long:    "Writes one document of what versus, compare and the workloads saved with --json: a table with a line for each comparison,\nthen each by itself. Markdown begins with what is better, equal, worse and not measured.",
 		Example: examples("page --html all.html versus1.json versus2.json\npage --markdown benchmarks.md --title 'Ours and stock' rows/*.json"),
 		RunE: func(_ *cobra.Command, args []string) error {
 			if html == "" && markdown == "" {
@@ -120,15 +121,21 @@ func newBenchPage() *cobra.Command {
 				err = writeFile(html, (&bench.Page{Title: title, Results: results}).Write)
 			}
 			if markdown != "" {
-				text := []byte{}
-				if intro != "" {
-					b, readErr := os.ReadFile(intro)
+				d := bench.Document{Title: title, Missing: missing, Results: results}
+				for _, part := range []struct {
+					file string
+					to   *string
+				}{{intro, &d.Intro}, {machine, &d.Machine}} {
+					if part.file == "" {
+						continue
+					}
+					text, readErr := os.ReadFile(part.file)
 					if readErr != nil {
 						return readErr
 					}
-					text = b
+					*part.to = string(text)
 				}
-				err = errors.Join(err, writeFile(markdown, func(w io.Writer) error { return bench.Markdown(w, title, string(text), results) }))
+				err = errors.Join(err, writeFile(markdown, d.Write))
 			}
 			return err
 		},
@@ -138,5 +145,7 @@ func newBenchPage() *cobra.Command {
 	f.StringVar(&html, "html", "", "`file` of HTML to write")
 	f.StringVar(&markdown, "markdown", "", "`file` of Markdown to write")
 	f.StringVar(&intro, "intro", "", "`file` with Markdown to stand in front of the table")
+	f.StringVar(&machine, "machine", "", "`file` with Markdown about the machine")
+	f.StringArrayVar(&missing, "missing", nil, "`text` about something that was not measured, and why; may be repeated")
 	return cmd
 }
