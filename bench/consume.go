@@ -46,11 +46,14 @@ func Consume(ctx context.Context, w Workload, onTick func(Second)) (*Report, err
 		return nil, err
 	}
 	defer p.ls.Close()
-	if err := m.beside(ctx, p.run); err != nil {
+	err = m.beside(ctx, p.run)
+	if err != nil && !m.lost(err) {
 		return nil, err
 	}
 	r := m.report("consume")
 	switch r.Stopped = m.stopped(ctx); {
+	case err != nil:
+		r.Stopped = after("ended", m.ended.Sub(m.began), m.length) + ": " + err.Error()
 	case w.Drain && p.open == 0:
 		r.Stopped = ""
 	case w.Drain && r.Stopped != "":

@@ -72,12 +72,14 @@ func EndToEnd(ctx context.Context, w Workload, onTick func(Second)) (*EndToEndRe
 	if failed := <-ended; err == nil {
 		err = failed
 	}
-	if err != nil {
+	if err != nil && !delivered.lost(err) {
 		return nil, err
 	}
 	r, s := delivered.report("endtoend"), sent.report("produce")
 	out := &EndToEndReport{Report: *r, SendLatency: s.Latency, SendErrors: s.Errors, Sent: s.Messages, Undelivered: t.missing()}
-	out.Stopped = delivered.stopped(asked)
+	if out.Stopped = delivered.stopped(asked); err != nil {
+		out.Stopped = after("ended", delivered.ended.Sub(delivered.began), delivered.length) + ": " + err.Error()
+	}
 	out.mergeErrors("send", s)
 	out.tell("sent", float64(out.Sent), "", "")
 	out.tell("undelivered", float64(out.Undelivered), "", lower)

@@ -239,3 +239,30 @@ func TestVerifyStopped(t *testing.T) {
 		t.Errorf("%v, %+v", err, r)
 	}
 }
+
+// TestLostConnections: what was counted until the broker went away is reported, and how far the run came.
+func TestLostConnections(t *testing.T) {
+	t.Parallel()
+	b := startFake(t, fakeWrong{})
+	w := brief(b, func(w *Workload) {
+		w.Fill, w.FillMessages, w.PullMessages, w.Again, w.Duration = true, 500, 1, true, time.Minute
+	})
+	ctx := b.when(t, func() bool { return b.pulls > 200 })
+	go func() {
+		<-ctx.Done()
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		for _, c := range b.conns {
+			_ = c.Close()
+		}
+	}()
+	r, err := Consume(t.Context(), w, nil)
+	if err != nil || r.Messages == 0 || !strings.HasPrefix(r.Stopped, "ended after ") || !strings.Contains(r.Stopped, " of 1m0s: connection ") {
+		t.Errorf("%v, %+v", err, r)
+	}
+	b = startFake(t, fakeWrong{hangUp: from(100)})
+	e, err := EndToEnd(t.Context(), brief(b, func(w *Workload) { w.Rate, w.Window, w.Duration = 1000, 128, time.Minute }), nil)
+	if err != nil || e.Sent == 0 || !strings.Contains(e.Stopped, " of 1m0s: no connection of 2 is left") {
+		t.Errorf("%v, %+v", err, e)
+	}
+}

@@ -2,7 +2,6 @@ package bench
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"runtime"
@@ -26,7 +25,7 @@ func Produce(ctx context.Context, w Workload, onTick func(Second)) (*Report, err
 	}
 	defer p.ls.Close()
 	err = m.beside(ctx, p.run)
-	if err != nil && (!errors.Is(err, netpoll.ErrClosed) || m.began.IsZero()) {
+	if err != nil && !m.lost(err) {
 		return nil, err
 	}
 	r := m.report("produce")

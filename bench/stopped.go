@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"ringmq/netpoll"
 )
 
 // ErrStopped is in errors of a run that its context ended before there was anything to report.
@@ -26,6 +28,9 @@ func (m *meter) stopped(ctx context.Context) string {
 	}
 	return after("stopped", took, m.length)
 }
+
+// lost says that a run ended with its connections when there was something to report: that is no reason to throw it away.
+func (m *meter) lost(err error) bool { return errors.Is(err, netpoll.ErrClosed) && !m.began.IsZero() }
 
 // after is "stopped after 3.2 s of 10s", without its end where none was set.
 func after(what string, took, whole time.Duration) string {

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"time"
-
-	"ringmq/netpoll"
 )
 
 // VerifyReport is what one run of Verify found. The Report inside is of the sending, or with Check of the reading.
@@ -56,7 +54,7 @@ func Verify(ctx context.Context, w Workload, onTick func(Second)) (*VerifyReport
 			return nil, errors.Join(err, saveErr)
 		}
 	}
-	if err != nil && (!errors.Is(err, netpoll.ErrClosed) || m.began.IsZero()) {
+	if err != nil && !m.lost(err) {
 		return nil, err
 	}
 	r := &VerifyReport{Report: *m.report("verify"), Verdict: Verdict{Acknowledged: l.entries()}}
@@ -115,6 +113,9 @@ func (w *Workload) checkNumbered() error {
 	var err error
 	if w.Oneway {
 		err = errors.New("verify needs answers")
+	}
+	if w.Ledger != "" {
+		err = errors.Join(err, mayWrite(w.Ledger))
 	}
 	if n := w.Sizes.smallest(); n < numberedBytes {
 		err = errors.Join(err, fmt.Errorf("the smallest body is %d bytes, it must be at least %d for the number in it", n, numberedBytes))

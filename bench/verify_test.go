@@ -152,6 +152,7 @@ func TestVerifyRefuses(t *testing.T) {
 	for name, change := range map[string]func(*Workload){
 		"small bodies": func(w *Workload) { w.Sizes = FixedSize(numberedBytes - 1) },
 		"one-way":      func(w *Workload) { w.Oneway = true },
+		"no folder":    func(w *Workload) { w.Ledger = filepath.Join(t.TempDir(), "none", "ledger") },
 		"pairs":        func(w *Workload) { w.Conns, w.Window, w.Queues = 1000, 1, 10_000 },
 	} {
 		w := Workload{Addr: "127.0.0.1:1"}
