@@ -31,20 +31,22 @@ func Catchup(ctx context.Context, w Workload, onTick func(Second)) (*CatchupRepo
 }
 
 func catchup(ctx context.Context, w Workload, onTick func(Second), pages string) (*CatchupReport, error) {
-	w = w.withDefaults()
 	if w.BacklogBytes == 0 && !w.Existing {
 		w.BacklogBytes = 1 << 30
 	}
-	err := w.check()
-	if w.Rate <= 0 || w.Oneway {
-		err = errors.Join(err, errors.New("a rate is needed for the sends beside the consumers, and answers"))
-	}
-	if w.DropCache {
-		err = errors.Join(err, mayDropPages(pages))
-	}
+	opened, err := w.open(ctx, madeTopics, func(w *Workload) (err error) {
+		if w.Rate <= 0 || w.Oneway {
+			err = errors.New("a rate is needed for the sends beside the consumers, and answers")
+		}
+		if w.DropCache {
+			err = errors.Join(err, mayDropPages(pages))
+		}
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
+	w = *opened
 	out := &CatchupReport{CacheDropped: w.DropCache}
 	backlog, err := out.prepare(ctx, &w)
 	if err != nil {
@@ -71,27 +73,47 @@ func catchup(ctx context.Context, w Workload, onTick func(Second), pages string)
 		ended <- err
 	}()
 	err = before.run(sending)
-	if err == nil && sending.Err() == nil {
+	if err == nil && !before.began.IsZero() {
 		out.Before = *before.report("produce")
-		err = out.drain(sending, &own, backlog, during, pages)
+		if sending.Err() == nil {
+			err = out.drain(sending, &own, backlog, during, pages)
+		}
 	}
 	stop()
 	if failed := <-ended; failed != nil {
 		err = failed // the cause, where reading failed too
 	}
-	if err == nil && out.Kind == "" {
-		err = ctx.Err() // ended before there was anything to tell
-	}
-	if err != nil {
+	if err != nil && ctx.Err() == nil {
 		return nil, err
+	}
+	if ctx.Err() != nil {
+		return out, out.brokenOff(ctx, &w)
 	}
 	return out, nil
 }
 
+// brokenOff completes what was ended by ctx: of the drain what there is of it, or else of the sends before it.
+func (out *CatchupReport) brokenOff(ctx context.Context, w *Workload) error {
+	switch {
+	case out.Kind != "" && out.DrainedInFull:
+	case out.Kind != "":
+		out.Stopped = fmt.Sprintf("stopped after %s of %s messages of the backlog", Count(float64(out.Messages)), Count(float64(out.Backlog)))
+	case out.Before.Kind == "":
+		return fmt.Errorf("%w before the sends beside nothing were counted", ErrStopped)
+	default:
+		b := &out.Before
+		out.Report = Report{Kind: "catchup", Started: b.Started, Workload: *w, About: w.about, Generator: b.Generator, Broker: b.Broker}
+		out.Stopped = after("stopped", time.Duration(b.Seconds*float64(time.Second)), w.Duration) + " of the sends beside nothing: none of the backlog was read"
+		out.mergeErrors("send", b)
+		out.tellLatency("sends before the drain,", &b.Latency)
+	}
+	return nil
+}
+
 // describeSends fills the details.
 func (out *CatchupReport) describeSends() {
-	out.mergeErrors("send", out.Before.Errors)
-	out.mergeErrors("send", out.During.Errors)
+	out.mergeErrors("send", &out.Before)
+	out.mergeErrors("send", &out.During)
 	out.tell("backlog", float64(out.Backlog), "", "")
 	if out.BacklogSeconds > 0 {
 		out.tell("backlog sent in", out.BacklogSeconds, "s", "")
@@ -104,11 +126,6 @@ func (out *CatchupReport) describeSends() {
 
 // prepare has the backlog there, and says where.
 func (out *CatchupReport) prepare(ctx context.Context, w *Workload) ([]span, error) {
-	if !w.Existing {
-		if err := createTopics(ctx, w); err != nil {
-			return nil, err
-		}
-	}
 	if w.BacklogBytes == 0 {
 		from, err := spans(ctx, w)
 		if err == nil && held(from) == 0 {

@@ -49,7 +49,7 @@ func TestCatchupRefuses(t *testing.T) {
 	for want, change := range map[string]func(*Workload){
 		"page cache": func(w *Workload) { w.Rate, w.DropCache = 1, true },
 		"rate":       func(*Workload) {},
-		"code 17":    func(w *Workload) { w.Rate, w.Existing = 1, true },
+		"no topic":   func(w *Workload) { w.Rate, w.Existing = 1, true },
 	} {
 		if _, err := catchup(t.Context(), brief(b, change), nil, none); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", want, err)

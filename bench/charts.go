@@ -18,6 +18,7 @@ func (r *Result) charts() (out []*chart) {
 // drawn is one report as it is drawn: of several rounds the median one stands out.
 type drawn struct {
 	report *Report
+	target string // the set's name
 	name   string // in the legend; "" for the other rounds
 	class  string
 	faint  bool
@@ -31,14 +32,14 @@ func (r *Result) drawn() (out []drawn) {
 		middle := s.middle()
 		for _, report := range s.Reports {
 			if report != middle {
-				out = append(out, drawn{report, "", class, true})
+				out = append(out, drawn{report, s.Name, "", class, true})
 			}
 		}
 		name := s.Name
 		if len(s.Reports) > 1 {
 			name += ", round of the median"
 		}
-		top = append(top, drawn{middle, name, class, false})
+		top = append(top, drawn{middle, s.Name, name, class, false})
 	}
 	return append(out, top...)
 }
@@ -114,7 +115,7 @@ func (r *Result) secondsChart() *chart {
 				if p.name != "p50" && p.name != "p99" {
 					continue
 				}
-				l.name, l.class, l.dash = d.report.Name+" "+p.name, d.class, map[string]int{"p50": 1}[p.name]
+				l.name, l.class, l.dash = d.target+" "+p.name, d.class, map[string]int{"p50": 1}[p.name]
 			} else if p.name == "p99.99" {
 				continue // of one second it is the slowest request or nearly
 			}

@@ -1,6 +1,8 @@
 package bench
 
 import (
+	"fmt"
+
 	"ringmq/store/record"
 )
 
@@ -190,14 +192,21 @@ func (c *checker) verdict(to []span) Verdict {
 	return c.v
 }
 
-// faults are what a broker must not do; none: passed.
-func (v *Verdict) faults() (out []string) {
+// faults are what a broker must not do; none: passed. w is the run that made the ledger, or that checks it.
+func (v *Verdict) faults(w *Workload) (out []string) {
+	order := "out of order"
+	switch {
+	case w.Check:
+		order += " (if they were sent with --window above 1, to a stock broker: it keeps the order only with --window 1)"
+	case w.Window > 1:
+		order += fmt.Sprintf(" (with --window %d; a broker that hands the requests of a connection to several threads, as stock does, keeps the order only with --window 1)", w.Window)
+	}
 	for _, f := range []struct {
 		n          int64
 		noun, what string
 	}{
 		{v.Lost, "acknowledged message", "lost"}, {v.Moved, "message", "not at the acknowledged offset"}, {v.Duplicated, "message", "more than once"},
-		{v.OutOfOrder, "message", "out of order"}, {v.Corrupt, "message", "corrupt"}, {v.Gaps, "offset", "without a message"},
+		{v.OutOfOrder, "message", order}, {v.Corrupt, "message", "corrupt"}, {v.Gaps, "offset", "without a message"},
 	} {
 		if f.n > 0 {
 			out = append(out, plural(int(f.n), f.noun)+" "+f.what)

@@ -33,7 +33,11 @@ type metric struct {
 	of              func(*Report) (float64, bool)
 }
 
-const cpuMetric = "broker CPU a message"
+const (
+	cpuMetric = "broker CPU a message"
+	// What is resident of a process counts the pages of files that it has mapped, which the kernel takes back when it likes.
+	anonymousMetric = "broker memory, anonymous"
+)
 
 // metrics in the order in which they are told.
 var metrics = append([]metric{
@@ -41,7 +45,10 @@ var metrics = append([]metric{
 	{name: cpuMetric, short: "CPU", text: Micros, of: func(r *Report) (float64, bool) {
 		return broker(r, func(u *Used) float64 { return u.CPUPerMessageUs })
 	}},
-	{name: "broker memory", short: "memory", text: Bytes, of: func(r *Report) (float64, bool) {
+	{name: anonymousMetric, short: "memory", text: Bytes, of: func(r *Report) (float64, bool) {
+		return broker(r, func(u *Used) float64 { return float64(u.AnonymousBytes) })
+	}},
+	{name: "broker memory, resident", short: "resident memory", text: Bytes, of: func(r *Report) (float64, bool) {
 		return broker(r, func(u *Used) float64 { return float64(u.ResidentBytes) })
 	}},
 	{name: "latency mean", short: "mean latency", text: Millis, of: func(r *Report) (float64, bool) {

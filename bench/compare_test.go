@@ -123,14 +123,17 @@ func TestDifferences(t *testing.T) {
 		t.Errorf("%v", d)
 	}
 	b.Window, b.Duration, b.Tag, b.Sizes = 1, 5e9, "t", FixedSize(10)
-	if got := joined(differences(&a, &b)); got != "Duration (10s and 5s), Sizes (1024 and 10), Tag (none and t) and Window (64 and 1)" {
+	if got := joined(differences(&a, &b)); got != "--duration (10s and 5s), --size (1024 and 10), --tag (none and t) and --window (64 and 1)" {
 		t.Error(got)
 	}
 }
 
 // TestVersus: the targets take turns, and what is broken off counts only whole rounds.
 func TestVersus(t *testing.T) {
-	a, b := Target{"a", "x:1", 7}, Target{"b", "y:2", 0}
+	t.Parallel()
+	x, y := startFake(t, fakeWrong{}).addr(), startFake(t, fakeWrong{}).addr()
+	names := strings.NewReplacer(x, "x", y, "y")
+	a, b := Target{Name: "a", Addr: x, PID: 7, Doubt: "doubtful"}, Target{Name: "b", Addr: y}
 	var order []string
 	ctx, cancel := context.WithCancel(t.Context())
 	stopAt := 100
@@ -148,14 +151,14 @@ func TestVersus(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := strings.Join(order, " "); got != "x:1 y:2 x:1 y:2 x:1 y:2" || pids != 21 {
+	if got := names.Replace(strings.Join(order, " ")); got != "x y x y x y" || pids != 21 {
 		t.Errorf("%s, %d", got, pids)
 	}
 	if len(r.A.Reports) != 3 || len(r.B.Reports) != 3 || r.Title != "produce: a and b, 3 rounds" || r.A.Reports[2].PerSecond != 5 || r.B.Reports[2].Name != "b" || r.A.Reports[0].Workload.Topic != "T" {
 		t.Errorf("%+v", r)
 	}
 	order, stopAt = nil, 3
-	if r, err = Versus(ctx, a, b, Workload{}, 3, run, before); err != nil || len(r.A.Reports) != 1 || len(r.B.Reports) != 1 || r.Note != "Stopped after 1 of 3 rounds." {
+	if r, err = Versus(ctx, a, b, Workload{}, 3, run, before); err != nil || len(r.A.Reports) != 1 || len(r.B.Reports) != 1 || r.Note != "Stopped after 1 of 3 rounds." || r.Stopped != "stopped after 1 of 3 rounds" {
 		t.Errorf("broken off: %v %+v", err, r)
 	}
 	order = nil
@@ -167,8 +170,35 @@ func TestVersus(t *testing.T) {
 	if !errors.Is(err, broken) || !strings.HasPrefix(err.Error(), "round 1, a: ") {
 		t.Errorf("%v", err)
 	}
+	for _, rounds := range []int{0, -1} {
+		if _, err = Versus(t.Context(), a, b, Workload{}, rounds, run, before); err == nil || !strings.Contains(err.Error(), "at least 1") {
+			t.Errorf("%d rounds: %v", rounds, err)
+		}
+	}
 	if _, err = Versus(t.Context(), a, a, Workload{}, 3, run, before); err == nil {
 		t.Error("two targets of one name")
+	}
+	order, stopAt = nil, 100
+	if _, err = Versus(t.Context(), a, Target{Name: "c", Addr: "127.0.0.1:1"}, Workload{}, 3, run, before); err == nil || !strings.HasPrefix(err.Error(), "c: broker 127.0.0.1:1: nothing listens there") || len(order) > 0 {
+		t.Errorf("a second target that is not there: %v after %d runs", err, len(order))
+	}
+	// A broker that goes away ends the rounds, and those before are kept; so does one whose run ended early.
+	for _, early := range []string{"", "ended after 1.0 s of 10s"} {
+		order = nil
+		r, err = Versus(t.Context(), a, b, Workload{}, 3, func(ctx context.Context, w Workload, onTick func(Second)) (*Report, error) {
+			r, _ := run(ctx, w, onTick)
+			switch {
+			case len(order) < 4:
+			case early != "":
+				r.Stopped = early
+			default:
+				return nil, broken
+			}
+			return r, nil
+		}, before)
+		if err != nil || len(r.A.Reports) != 1 || len(r.B.Reports) != 1 || !strings.HasPrefix(r.Stopped, "stopped after 1 of 3 rounds: round 2, b: ") || len(r.Stops()) != 1 {
+			t.Errorf("a broker that goes away: %v %+v", err, r)
+		}
 	}
 }
 
@@ -178,8 +208,8 @@ func TestParseTarget(t *testing.T) {
 		want Target
 		err  string
 	}{
-		{"ours=127.0.0.1:10911", Target{"ours", "127.0.0.1:10911", 0}, ""},
-		{"x=[::1]:1,pid=12", Target{"x", "[::1]:1", 12}, ""},
+		{"ours=127.0.0.1:10911", Target{Name: "ours", Addr: "127.0.0.1:10911"}, ""},
+		{"x=[::1]:1,pid=999999999", Target{}, "no such process"},
 		{"127.0.0.1:10911", Target{}, "it has no name"}, {"=a:1", Target{}, "it has no name"}, {"a=b", Target{}, "not host:port"}, {"a=b:", Target{}, "not host:port"},
 		{"a=b:1,foo=2", Target{}, `"foo=2" is unknown`}, {"a=b:1,pid=x", Target{}, "a number or auto"}, {"a=b:1,pid=-4", Target{}, "a number or auto"},
 	} {

@@ -15,20 +15,17 @@ const longest = 7 * 24 * time.Hour
 // or, with Drain, when it has read what was there when it began; with Again it reads the same messages until Duration is over.
 // Latency is that of pulls that found messages at once. onTick, if not nil, is called once a counted second.
 //
-// The topics have to be there unless Fill is set.
+// The topics have to be there unless Fill is set; where Queues is 0, as many are read as they have.
 func Consume(ctx context.Context, w Workload, onTick func(Second)) (*Report, error) {
-	w = w.withDefaults()
-	if err := w.check(); err != nil {
+	topics := readTopics
+	if w.Fill {
+		topics = madeTopics
+	}
+	opened, err := w.open(ctx, topics, (*Workload).checkDrain)
+	if err != nil {
 		return nil, err
 	}
-	if w.Drain && (w.WarmUp > 0 || w.Again) {
-		return nil, errors.New("drain counts from the first message to the last, once: it has no warm-up, and reads nothing again")
-	}
-	if w.Fill && !w.Existing {
-		if err := createTopics(ctx, &w); err != nil {
-			return nil, err
-		}
-	}
+	w = *opened
 	from, err := toRead(ctx, &w)
 	if err != nil {
 		return nil, err
@@ -49,15 +46,32 @@ func Consume(ctx context.Context, w Workload, onTick func(Second)) (*Report, err
 		return nil, err
 	}
 	defer p.ls.Close()
-	if err := m.beside(ctx, p.run); err != nil {
+	err = m.beside(ctx, p.run)
+	if err != nil && !m.lost(err) {
 		return nil, err
 	}
 	r := m.report("consume")
+	switch r.Stopped = m.stopped(ctx); {
+	case err != nil:
+		r.Stopped = after("ended", m.ended.Sub(m.began), m.length) + ": " + err.Error()
+	case w.Drain && p.open == 0:
+		r.Stopped = ""
+	case w.Drain && r.Stopped != "":
+		r.Stopped = fmt.Sprintf("stopped after %s of %s messages", Count(float64(r.Messages)), Count(float64(held(from))))
+	}
 	p.warn(r)
 	if end == follow && p.caughtUp {
 		r.Warnings = append(r.Warnings, "the consumers came to the end of a queue and had to wait: there were too few messages for the time")
 	}
 	return r, nil
+}
+
+// checkDrain is check for one that may read to the end.
+func (w *Workload) checkDrain() error {
+	if w.Drain && (w.WarmUp > 0 || w.Again) {
+		return errors.New("drain counts from the first message to the last, once: it has no warm-up, and reads nothing again")
+	}
+	return nil
 }
 
 // toRead is what there is to consume, with Fill after filling.

@@ -65,7 +65,10 @@ func (w *Workload) loop(kind string, sends bool) string {
 
 // content says what is sent.
 func (w *Workload) content() []string {
-	parts := []string{"bodies of " + w.Sizes.String() + " bytes"}
+	parts := []string{"bodies of " + w.Sizes.String()}
+	if !strings.ContainsAny(parts[0][len("bodies of "):], sizeUnits) {
+		parts[0] += " bytes"
+	}
 	if w.Batch > 1 {
 		parts = append(parts, fmt.Sprintf("%d messages a request", w.Batch))
 	}
@@ -84,7 +87,7 @@ func (w *Workload) content() []string {
 func differences(a, b *Workload) (out []string) {
 	members := func(w Workload) (m map[string]any) {
 		w = w.withDefaults()
-		w.Addr, w.PID = "", 0
+		w.Addr, w.PID, w.Namesrv = "", 0, ""
 		text, _ := json.Marshal(w)
 		_ = json.Unmarshal(text, &m)
 		return m
@@ -92,11 +95,22 @@ func differences(a, b *Workload) (out []string) {
 	x, y := members(*a), members(*b)
 	for name := range x {
 		if !reflect.DeepEqual(x[name], y[name]) {
-			out = append(out, fmt.Sprintf("%s (%s and %s)", name, setting(name, x[name]), setting(name, y[name])))
+			out = append(out, fmt.Sprintf("%s (%s and %s)", flagOf(name), setting(name, x[name]), setting(name, y[name])))
 		}
 	}
 	sort.Strings(out)
 	return out
+}
+
+// flagOf is the flag that sets a member of a workload.
+func flagOf(member string) string {
+	if flag, ok := map[string]string{
+		"Conns": "connections", "Sizes": "size", "WarmUp": "warm-up", "BacklogBytes": "backlog", "GrowthMiBHour": "growth", "PullMessages": "pull-messages",
+		"DropCache": "drop-cache", "PeakShare": "peak-share", "FillMessages": "fill-messages",
+	}[member]; ok {
+		return "--" + flag
+	}
+	return "--" + strings.ToLower(member)
 }
 
 // setting writes one setting's value; durations are numbers in JSON.
@@ -107,7 +121,7 @@ func setting(name string, v any) string {
 		}
 		return Count(f)
 	}
-	if v == "" {
+	if v == "" || v == nil {
 		return "none"
 	}
 	return fmt.Sprint(v)

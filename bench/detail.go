@@ -41,8 +41,14 @@ func (r *Report) detail(name string) (float64, bool) {
 }
 
 // mergeErrors adds errors of other requests under names that say which.
-func (r *Report) mergeErrors(of string, errors map[string]int64) {
-	for why, n := range errors {
+func (r *Report) mergeErrors(of string, other *Report) {
+	for why, remark := range other.Remarks {
+		if r.Remarks == nil {
+			r.Remarks = map[string]string{}
+		}
+		r.Remarks[of+": "+why] = remark
+	}
+	for why, n := range other.Errors {
 		if r.Errors == nil {
 			r.Errors = map[string]int64{}
 		}

@@ -28,15 +28,11 @@ const undeliveredAfter = 5 * time.Second
 // both. onTick, if not nil, is called once a counted second with what was delivered. Window bounds the sends in flight and the
 // pulls that are not held.
 func EndToEnd(ctx context.Context, w Workload, onTick func(Second)) (*EndToEndReport, error) {
-	w = w.withDefaults()
-	if err := w.checkTimed(); err != nil {
+	opened, err := w.open(ctx, madeTopics, (*Workload).checkTimed)
+	if err != nil {
 		return nil, err
 	}
-	if !w.Existing {
-		if err := createTopics(ctx, &w); err != nil {
-			return nil, err
-		}
-	}
+	w = *opened
 	from, err := spans(ctx, &w)
 	if err != nil {
 		return nil, err
@@ -60,6 +56,7 @@ func EndToEnd(ctx context.Context, w Workload, onTick func(Second)) (*EndToEndRe
 	ended := make(chan error, 1)
 	reading, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
+	asked := ctx
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	go func() {
@@ -75,12 +72,15 @@ func EndToEnd(ctx context.Context, w Workload, onTick func(Second)) (*EndToEndRe
 	if failed := <-ended; err == nil {
 		err = failed
 	}
-	if err != nil {
+	if err != nil && !delivered.lost(err) {
 		return nil, err
 	}
 	r, s := delivered.report("endtoend"), sent.report("produce")
 	out := &EndToEndReport{Report: *r, SendLatency: s.Latency, SendErrors: s.Errors, Sent: s.Messages, Undelivered: t.missing()}
-	out.mergeErrors("send", s.Errors)
+	if out.Stopped = delivered.stopped(asked); err != nil {
+		out.Stopped = after("ended", delivered.ended.Sub(delivered.began), delivered.length) + ": " + err.Error()
+	}
+	out.mergeErrors("send", s)
 	out.tell("sent", float64(out.Sent), "", "")
 	out.tell("undelivered", float64(out.Undelivered), "", lower)
 	out.tellLatency("sends,", &out.SendLatency)
@@ -91,11 +91,11 @@ func EndToEnd(ctx context.Context, w Workload, onTick func(Second)) (*EndToEndRe
 	return out, nil
 }
 
-// checkTimed is check for a workload whose messages carry their time.
+// checkTimed is what must hold besides of a workload whose messages carry their time.
 func (w *Workload) checkTimed() error {
-	err := w.check()
+	var err error
 	if w.Rate <= 0 || w.Oneway {
-		err = errors.Join(err, errors.New("a rate is needed, and answers: without them there is no intended time, or no knowing what got lost"))
+		err = errors.New("a rate is needed, and answers: without them there is no intended time, or no knowing what got lost")
 	}
 	if n := w.Sizes.smallest(); n < timedBytes {
 		err = errors.Join(err, fmt.Errorf("the smallest body is %d bytes, it must be at least %d for the time in it", n, timedBytes))

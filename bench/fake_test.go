@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/binary"
+	"encoding/json"
 	"io"
 	"net"
 	"net/netip"
@@ -52,6 +53,10 @@ type fakeWrong struct {
 	pull      func(n int) int32 // code of a pull
 	blind     int               // so many questions for offsets are answered as if nothing was there
 	groupless bool              // consumer groups have to be made
+	greets    bool              // says greet to every request and hangs up
+	greet     string
+	remark    string // of a refused send
+	secret    int32  // code of questions about itself and its topics, and of making topics
 }
 
 func is(f func(int) bool, n int) bool { return f != nil && f(n) }
@@ -182,6 +187,10 @@ func (c *fakeConn) serve() {
 		if err := req.Decode(frame); err != nil {
 			return
 		}
+		if c.b.wrong.greets {
+			_, _ = io.WriteString(c.conn, c.b.wrong.greet)
+			return
+		}
 		c.handle(&req)
 	}
 }
@@ -197,12 +206,31 @@ func (c *fakeConn) handle(req *remoting.Command) {
 	}()
 	switch req.Code {
 	case remoting.CodeUpdateAndCreateTopic:
+		if b.wrong.secret != 0 {
+			c.answer(req, b.wrong.secret, nil)
+			return
+		}
 		n, _, _ := req.Int32("writeQueueNums")
 		name := req.Text("topic")
 		for len(b.topics[name]) < int(n) {
 			b.topics[name] = append(b.topics[name], &fakeQueue{})
 		}
 		c.answer(req, 0, nil)
+	case remoting.CodeGetTopicConfig:
+		name := req.Text("topic")
+		switch n := len(b.topics[name]); {
+		case b.wrong.secret != 0:
+			c.answer(req, b.wrong.secret, nil)
+		case n == 0:
+			c.answer(req, remoting.RespTopicNotExist, nil)
+		default:
+			body, _ := json.Marshal(remoting.NewTopicConfig(name, int32(n), 6))
+			c.answer(req, 0, body)
+		}
+	case remoting.CodeGetBrokerConfig:
+		c.answer(req, b.wrong.secret, []byte("brokerName=a\nflushDiskType=SYNC_FLUSH\nbrokerRole=ASYNC_MASTER\n"))
+	case remoting.CodeGetBrokerRuntimeInfo:
+		c.answer(req, b.wrong.secret, []byte(`{"table":{"brokerVersionDesc":"V5_3_3","diskEngine":"pwrite"}}`))
 	case remoting.CodeUpdateAndCreateSubscriptiongroup:
 		var g remoting.SubscriptionGroupConfig
 		if err := remoting.Unmarshal(req.Body, &g); err != nil {
@@ -256,6 +284,15 @@ func (c *fakeConn) answer(req *remoting.Command, code int32, body []byte, fields
 	_, _ = c.conn.Write(frame)
 }
 
+func (c *fakeConn) refuse(req *remoting.Command, code int32, remark string) {
+	if req.IsOneway() {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	_, _ = c.conn.Write(remoting.AppendReply(nil, req.Encoding, req.Opaque, code, remark))
+}
+
 // send stores and acknowledges.
 func (c *fakeConn) send(req *remoting.Command) {
 	b, w := c.b, &c.b.wrong
@@ -279,7 +316,7 @@ func (c *fakeConn) send(req *remoting.Command) {
 	}
 	if w.refuse != nil {
 		if code := w.refuse(n); code != 0 {
-			c.answer(req, code, nil)
+			c.refuse(req, code, w.remark)
 			return
 		}
 	}

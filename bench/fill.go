@@ -35,10 +35,10 @@ func fill(ctx context.Context, w *Workload, messages int) ([]span, error) {
 	if err := p.run(ctx); err != nil {
 		return nil, fmt.Errorf("fill: %w", err)
 	}
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
 	sent := m.drain(nil, nil).messages
+	if err := ctx.Err(); err != nil {
+		return nil, stoppedBefore(ctx, err, "while messages were sent that are to be read, after %s of %s", Count(float64(sent)), Count(float64(messages)))
+	}
 	now, err := spansWith(ctx, w, func(now []span) bool { return ends(now) >= ends(before)+sent })
 	for q := range now {
 		now[q].low = max(now[q].low, min(before[q].high, now[q].high))

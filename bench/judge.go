@@ -23,9 +23,18 @@ func (s *soak) judge() {
 	if behind := float64(last.Lag) / s.out.Rate; behind > lagSeconds {
 		fail("the consumers were %d messages behind at the end, %.0f s of sends", last.Lag, behind)
 	}
-	if s.out.Messages == 0 {
+	switch missing := s.out.Rate*s.out.Seconds - float64(s.out.Messages); {
+	case s.out.Messages == 0:
 		fail("nothing was acknowledged")
+	case s.out.PerSecond < soakKept*s.out.Rate && missing > soakUnderWay*s.out.Rate:
+		fail("the rate was not kept: %s of %s messages a second, %.1f %% of it and not the %.0f %% that are asked for",
+			Count(math.Round(s.out.PerSecond)), Count(math.Round(s.out.Rate)), 100*s.out.PerSecond/s.out.Rate, 100*soakKept)
 	}
+	defer func() {
+		if s.out.Stopped != "" && len(s.out.Failures) == 0 {
+			s.out.Judged, s.out.Unjudged = false, "a soak that is not whole has not passed"
+		}
+	}()
 	if s.w.PID == 0 {
 		s.out.Warnings = append(s.out.Warnings, "memory was not judged: the broker's process is not known")
 		return

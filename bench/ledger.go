@@ -134,6 +134,15 @@ func (l *ledger) save(name string) error {
 	return nil
 }
 
+// mayWrite says early whether save will find a folder that it may write to.
+func mayWrite(name string) error {
+	f, err := os.CreateTemp(filepath.Dir(name), filepath.Base(name)+".*")
+	if err != nil {
+		return fmt.Errorf("ledger: %w", err)
+	}
+	return errors.Join(f.Close(), os.Remove(f.Name()))
+}
+
 // ledgerSink writes and sums; a buffered writer keeps its first error until Flush.
 type ledgerSink struct {
 	out io.Writer

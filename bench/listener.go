@@ -16,48 +16,39 @@ import (
 // FindPID finds the process of this machine that listens on host:port. It needs to be allowed to look into the process's
 // descriptors: the same user, or root.
 func FindPID(ctx context.Context, addr string) (int, error) {
-	host, port, err := net.SplitHostPort(addr)
+	at, err := localListener(ctx, addr)
 	if err != nil {
 		return 0, err
+	}
+	return findListener("/proc", at)
+}
+
+// localListener is host:port as an address of this machine.
+func localListener(ctx context.Context, addr string) (netip.AddrPort, error) {
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return netip.AddrPort{}, err
 	}
 	n, err := strconv.ParseUint(port, 10, 16)
 	if err != nil {
-		return 0, fmt.Errorf("address %q: the port is no number", addr)
+		return netip.AddrPort{}, fmt.Errorf("address %q: the port is no number", addr)
 	}
 	ips, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
 	if err != nil {
-		return 0, err
+		return netip.AddrPort{}, err
 	}
-	local := localAddrs()
+	local := HostAddrs()
 	for _, ip := range ips {
 		if ip = ip.Unmap(); ip.IsLoopback() || slices.Contains(local, ip) {
-			return findListener("/proc", netip.AddrPortFrom(ip, uint16(n)))
+			return netip.AddrPortFrom(ip, uint16(n)), nil
 		}
 	}
-	return 0, fmt.Errorf("%s is no address of this machine: the broker's process can only be looked at where it runs", host)
-}
-
-func localAddrs() (out []netip.Addr) {
-	all, _ := net.InterfaceAddrs()
-	for _, a := range all {
-		if p, err := netip.ParsePrefix(a.String()); err == nil {
-			out = append(out, p.Addr().Unmap())
-		}
-	}
-	return out
+	return netip.AddrPort{}, fmt.Errorf("%s is no address of this machine: the broker's process can only be looked at where it runs", host)
 }
 
 // findListener looks for the socket in proc/net/tcp*, then for its inode among all processes' descriptors.
 func findListener(proc string, addr netip.AddrPort) (int, error) {
-	sockets := map[string]bool{}
-	for _, name := range []string{"tcp", "tcp6"} {
-		b, _ := os.ReadFile(filepath.Join(proc, "net", name))
-		for line := range strings.SplitSeq(string(b), "\n") {
-			if inode, ok := listening(line, addr); ok {
-				sockets["socket:["+inode+"]"] = true
-			}
-		}
-	}
+	sockets := listeners(proc, addr)
 	if len(sockets) == 0 {
 		return 0, fmt.Errorf("nothing on this machine listens on %s", addr)
 	}
@@ -68,6 +59,34 @@ func findListener(proc string, addr netip.AddrPort) (int, error) {
 		}
 	}
 	return 0, fmt.Errorf("whose process listens on %s is not to be seen by this user: give its pid", addr)
+}
+
+// listensOn says whether a process listens there; known is false where its descriptors may not be seen.
+func listensOn(proc string, pid int, addr netip.AddrPort) (listens, known bool) {
+	sockets := listeners(proc, addr)
+	links, _ := filepath.Glob(filepath.Join(proc, strconv.Itoa(pid), "fd", "*"))
+	for _, link := range links {
+		target, err := os.Readlink(link)
+		if sockets[target] {
+			return true, true
+		}
+		known = known || err == nil
+	}
+	return false, known
+}
+
+// listeners are the sockets that take connections to addr, as descriptors name them.
+func listeners(proc string, addr netip.AddrPort) map[string]bool {
+	sockets := map[string]bool{}
+	for _, name := range []string{"tcp", "tcp6"} {
+		b, _ := os.ReadFile(filepath.Join(proc, "net", name))
+		for line := range strings.SplitSeq(string(b), "\n") {
+			if inode, ok := listening(line, addr); ok {
+				sockets["socket:["+inode+"]"] = true
+			}
+		}
+	}
+	return sockets
 }
 
 // listening reads a line of /proc/net/tcp; ok when it is a socket that takes connections to addr.

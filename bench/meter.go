@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
+
+	"ringmq/netpoll/remoting"
 )
 
 // meter counts what one run's generators see. Each generator has a gauge of its own, which it alone writes; once a second the
@@ -24,6 +26,7 @@ type meter struct {
 	total   *hdrhistogram.Histogram
 	sum     tally
 	errors  map[string]int64
+	remarks map[string]string // of each of errors, what came with the first
 	series  []Second
 	began   time.Time // of the counted time
 	ended   time.Time
@@ -50,15 +53,18 @@ type gauge struct {
 	hist   *hdrhistogram.Histogram
 	sum    tally
 	errors map[string]int64
+
+	codes   map[int32]string // how an answer with this code is called in errors
+	remarks map[string]string
 }
 
 func newMeter(w *Workload, onTick func(Second)) *meter {
-	return &meter{w: w, length: w.Duration, onTick: onTick, total: newHistogram(), errors: map[string]int64{}}
+	return &meter{w: w, length: w.Duration, onTick: onTick, total: newHistogram(), errors: map[string]int64{}, remarks: map[string]string{}}
 }
 
 // gauge makes one more.
 func (m *meter) gauge() *gauge {
-	g := &gauge{hist: newHistogram(), errors: map[string]int64{}}
+	g := &gauge{hist: newHistogram(), errors: map[string]int64{}, codes: map[int32]string{}, remarks: map[string]string{}}
 	m.watch(g)
 	return g
 }
@@ -88,6 +94,20 @@ func (g *gauge) count(messages, bytes int) {
 func (g *gauge) failed(why string) {
 	g.sum.errors++
 	g.errors[why]++
+}
+
+// refused counts an answer that is no success; what says of what kind of request. Of the first with a code the remark is kept.
+func (g *gauge) refused(what string, code int32, frame []byte) {
+	why, known := g.codes[code]
+	if !known {
+		why = what + codeText(code)
+		g.codes[code] = why
+		var cmd remoting.Command
+		if err := cmd.Decode(frame); err == nil && len(cmd.Remark) > 0 {
+			g.remarks[why] = oneLine(cmd.Remark)
+		}
+	}
+	g.failed(why)
 }
 
 // beside runs generators until the counted time is over, ctx has ended or one of them has. It returns after all of them have.
@@ -194,6 +214,9 @@ func (m *meter) drain(hist *hdrhistogram.Histogram, errors map[string]int64) (su
 		for why, n := range g.errors {
 			if errors != nil {
 				errors[why] += n
+				if remark := g.remarks[why]; remark != "" {
+					m.remarks[why] = remark
+				}
 			}
 		}
 		clear(g.errors)
@@ -218,6 +241,11 @@ func (m *meter) report(kind string) *Report {
 	if len(m.errors) > 0 {
 		r.Errors = m.errors
 	}
+	if len(m.remarks) > 0 {
+		r.Remarks = m.remarks
+	}
+	r.About = m.w.about
+	r.Warnings = append(r.Warnings, m.w.doubts...)
 	if m.w.PID != 0 {
 		if m.gone {
 			r.Warnings = append(r.Warnings, "the broker's process ended during the run")

@@ -82,13 +82,26 @@ func (r *Result) facts() (out [][2]string) {
 	}
 	first := r.A.Reports[0]
 	add("workload", first.Kind+", "+first.describe())
+	if r.B != nil {
+		if other := r.B.Reports[0]; other.describe() != first.describe() {
+			out = nil
+			add("workload of "+r.A.Name, first.Kind+", "+first.describe())
+			add("workload of "+r.B.Name, other.Kind+", "+other.describe())
+		}
+	}
 	add("time", first.counted())
 	for _, s := range r.sets() {
-		name := s.Name
+		name, value := s.Name, s.Reports[0].Workload.Addr
 		if name == "" {
 			name = "broker"
 		}
-		add(name, s.Reports[0].Workload.Addr)
+		if about := s.Reports[0].About; about != nil {
+			value += ": " + about.String()
+		}
+		add(name, value)
+	}
+	if r.Ringmq != "" {
+		add("made by", "ringmq "+r.Ringmq)
 	}
 	if first.Host != nil {
 		add("generator on", first.Host.String())
@@ -98,12 +111,12 @@ func (r *Result) facts() (out [][2]string) {
 
 // runs is a table of every run, in the order of the rounds.
 func (r *Result) runs() [][]string {
-	out := [][]string{{"run", "messages", "a second", "CPU a message", "cores", "memory", "generator", "p50", "p99", "p99.9", "max", "errors"}}
+	out := [][]string{{"run", "messages", "a second", "CPU a message", "cores", "memory, anonymous", "generator", "p50", "p99", "p99.9", "max", "errors"}}
 	for _, s := range r.sets() {
 		for i, report := range s.Reports {
 			line := []string{fmt.Sprintf("%s %d", s.Name, i+1), Count(float64(report.Messages)), metrics[0].text(spreadOf(valuesOf(&Set{Reports: s.Reports[i : i+1]}, &metrics[0])).Median)}
 			if b := report.Broker; b != nil {
-				line = append(line, Micros(b.CPUPerMessageUs), fmt.Sprintf("%.2f", b.Cores), Bytes(float64(b.ResidentBytes)))
+				line = append(line, Micros(b.CPUPerMessageUs), fmt.Sprintf("%.2f", b.Cores), Bytes(float64(b.AnonymousBytes)))
 			} else {
 				line = append(line, "-", "-", "-")
 			}

@@ -2,11 +2,9 @@ package bench
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"runtime"
-	"strconv"
 	"time"
 
 	"ringmq/netpoll"
@@ -16,26 +14,24 @@ import (
 // Produce sends messages to a broker and reports how it went. onTick, if not nil, is called once a counted second. A connection
 // that is lost is an error in the report; when all are, the run ends early, and what was counted until then is reported.
 func Produce(ctx context.Context, w Workload, onTick func(Second)) (*Report, error) {
-	w = w.withDefaults()
-	if err := w.check(); err != nil {
+	opened, err := w.open(ctx, madeTopics, nil)
+	if err != nil {
 		return nil, err
 	}
-	if !w.Existing {
-		if err := createTopics(ctx, &w); err != nil {
-			return nil, err
-		}
-	}
-	m := newMeter(&w, onTick)
-	p, err := newProducer(ctx, &w, m.gauge())
+	m := newMeter(opened, onTick)
+	p, err := newProducer(ctx, opened, m.gauge())
 	if err != nil {
 		return nil, err
 	}
 	defer p.ls.Close()
 	err = m.beside(ctx, p.run)
-	if err != nil && (!errors.Is(err, netpoll.ErrClosed) || m.began.IsZero()) {
+	if err != nil && !m.lost(err) {
 		return nil, err
 	}
 	r := m.report("produce")
+	if r.Stopped = m.stopped(ctx); err != nil && r.Stopped == "" {
+		r.Stopped = after("ended", m.ended.Sub(m.began), m.length) + ": no connection was left"
+	}
 	p.warn(r)
 	return r, nil
 }
@@ -167,24 +163,7 @@ func (p *producer) run(ctx context.Context) error {
 
 // poll takes answers, and in a closed loop sends on.
 func (p *producer) poll(timeout time.Duration) error {
-	locked := false
-	var failed error
-	err := p.ls.Poll(timeout, func(l *netpoll.Line, frame []byte) {
-		if !locked {
-			locked = true
-			p.g.mu.Lock()
-			p.bornMs = time.Now().UnixMilli()
-		}
-		if err := p.answered(p.lines[l.Index()], frame); err != nil {
-			failed = err
-		}
-	})
-	if locked {
-		p.g.mu.Unlock()
-	}
-	if err == nil {
-		err = failed
-	}
+	err := take(p.ls, p.g, timeout, p.setBorn, p.answered)
 	for _, l := range p.lines {
 		if !l.lost && l.line.Err() != nil {
 			p.lose(l)
@@ -195,6 +174,8 @@ func (p *producer) poll(timeout time.Duration) error {
 	}
 	return err
 }
+
+func (p *producer) setBorn() { p.bornMs = time.Now().UnixMilli() }
 
 // lose goes on without a connection that has ended. Of a fixed number of messages, those in flight on it are sent again.
 func (p *producer) lose(l *sendLine) {
@@ -222,12 +203,10 @@ func (p *producer) warn(r *Report) {
 	if p.lost > 0 {
 		r.Warnings = append(r.Warnings, fmt.Sprintf("%d of %s lost, with %s in flight; of the last one: %v", p.lost, plural(len(p.lines), "connection"), plural(p.unanswered, "request"), p.lastLoss))
 	}
-	if p.lost == len(p.lines) {
-		r.Warnings = append(r.Warnings, "no connection was left: the run ended early")
-	}
 }
 
-func (p *producer) answered(l *sendLine, frame []byte) error {
+func (p *producer) answered(line *netpoll.Line, frame []byte) error {
+	l := p.lines[line.Index()]
 	code, opaque, err := peek(frame)
 	if err != nil {
 		return err
@@ -239,7 +218,7 @@ func (p *producer) answered(l *sendLine, frame []byte) error {
 	now := p.ls.ReadAt()
 	if code == remoting.RespSuccess {
 		p.g.done(now-l.sent[slot], p.w.Batch, l.size[slot])
-	} else if err := p.rejected(code); err != nil {
+	} else if err := p.rejected(code, frame); err != nil {
 		return err
 	}
 	if p.follow != nil {
@@ -257,14 +236,14 @@ func (p *producer) answered(l *sendLine, frame []byte) error {
 }
 
 // rejected counts a request that failed; of a fixed number of messages it has to be sent again.
-func (p *producer) rejected(code int32) error {
-	p.g.failed("code " + strconv.Itoa(int(code)))
+func (p *producer) rejected(code int32, frame []byte) error {
+	p.g.refused("", code, frame)
 	if p.left < 0 {
 		return nil
 	}
 	p.left += p.w.Batch
 	if p.refused++; p.refused > maxRefused {
-		return fmt.Errorf("bench: %d sends were refused, the last one with code %d", p.refused, code)
+		return fmt.Errorf("bench: %d sends were refused, the last one with %s", p.refused, codeText(code))
 	}
 	return nil
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"runtime"
-	"strconv"
 	"time"
 
 	"ringmq/netpoll"
@@ -136,23 +135,7 @@ func (p *puller) run(ctx context.Context) error {
 
 // poll takes answers; the gauge is locked meanwhile.
 func (p *puller) poll(timeout time.Duration) error {
-	locked := false
-	var failed error
-	err := p.ls.Poll(timeout, func(_ *netpoll.Line, frame []byte) {
-		if !locked {
-			locked = true
-			p.g.mu.Lock()
-		}
-		if err := p.answered(frame); err != nil {
-			failed = err
-		}
-	})
-	if locked {
-		p.g.mu.Unlock()
-	}
-	if err == nil {
-		err = failed
-	}
+	err := take(p.ls, p.g, timeout, nil, p.answered)
 	for _, l := range p.lines {
 		if err == nil && l.line.Err() != nil {
 			err = fmt.Errorf("connection %d of %d: %w", l.line.Index()+1, len(p.lines), l.line.Err())
@@ -194,7 +177,7 @@ func (p *puller) send(q int) {
 	pq.line.line.PutOut(s.append(pq.line.line.Out(), int32(q), id, pq.next))
 }
 
-func (p *puller) answered(frame []byte) error {
+func (p *puller) answered(_ *netpoll.Line, frame []byte) error {
 	if err := p.cmd.Decode(frame); err != nil {
 		return err
 	}
@@ -222,7 +205,8 @@ func (p *puller) answered(frame []byte) error {
 		}
 	case (code == remoting.RespPullNotFound || code == remoting.RespPullRetryImmediately || code == remoting.RespPullOffsetMoved) && ok:
 	default:
-		p.failed(q, "pull: code "+strconv.Itoa(int(code)))
+		p.g.refused("pull: ", code, frame)
+		p.stalled(q)
 		return nil
 	}
 	p.moved(q, next, end, next != pq.next)

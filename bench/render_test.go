@@ -27,7 +27,7 @@ func sampleReport(name string, perSecond, p50 float64, round int) *Report {
 		Host:      &Host{Name: "host", System: "Linux 6.1", Processor: "Some <CPU> & more", Processors: 2, MemoryBytes: 8 << 30},
 		Workload:  Workload{Addr: "127.0.0.1:10911", Conns: 4, Window: 64, WarmUp: time.Second, Duration: 3500 * time.Millisecond, Sizes: FixedSize(1024)}.withDefaults(),
 		Latency:   Latency{Mean: p50 * 1.1, P50: p50, P90: p50 * 1.5, P99: p50 * 3, P999: p50 * 8, P9999: p50 * 20, Max: p50 * 50},
-		Broker:    &Used{CPUSeconds: 3.5, Cores: 1, CPUPerMessageUs: 1e6 / perSecond, ResidentBytes: int64(1e12 / perSecond), AnonymousBytes: 40 << 20, PeakBytes: 70 << 20, DiskWriteBytes: 3 << 30, Threads: 12},
+		Broker:    &Used{CPUSeconds: 3.5, Cores: 1, CPUPerMessageUs: 1e6 / perSecond, ResidentBytes: int64(1e12 / perSecond), AnonymousBytes: int64(4e11 / perSecond), PeakBytes: 70 << 20, DiskWriteBytes: 3 << 30, Threads: 12},
 		Generator: Used{CPUSeconds: 1.75, Cores: 0.5, CPUPerMessageUs: 0.5e6 / perSecond, ResidentBytes: 14 << 20, AnonymousBytes: 6 << 20, PeakBytes: 15 << 20, Threads: 8},
 	}
 	for i := range 4 {
@@ -47,8 +47,11 @@ func sampleVersus() *Result {
 	b := Set{Name: "stock"}
 	r := &Result{Title: "produce: ours and stock, 3 rounds", Command: "ringmq bench versus ours=127.0.0.1:1 stock=127.0.0.1:2 --note 'a <b> & c'", Rounds: true, A: Set{Name: "ours"}, B: &b}
 	for round := range 3 {
-		r.A.Reports = append(r.A.Reports, sampleReport("ours", 400_000, 0.15, round))
-		b.Reports = append(b.Reports, sampleReport("stock", 125_000, 0.5, round))
+		x, y := sampleReport("ours", 400_000, 0.15, round), sampleReport("stock", 125_000, 0.5, round)
+		x.About = &About{Version: "5.3.3", FlushDiskType: "SYNC_FLUSH", BrokerRole: "ASYNC_MASTER", DiskEngine: "io_uring"}
+		y.About = &About{FlushDiskType: "ASYNC_FLUSH", BrokerRole: "ASYNC_MASTER", Untold: []string{"its runtime figures: code 16 NO_PERMISSION"}}
+		r.A.Reports = append(r.A.Reports, x)
+		b.Reports = append(b.Reports, y)
 	}
 	return r
 }
@@ -58,7 +61,8 @@ func sampleTrouble() *Report {
 	r := sampleReport(`odd <name> & "more"`, 900, 12, 0)
 	r.Workload.Rate, r.Workload.Poisson, r.Workload.Batch, r.Workload.Tag, r.Workload.Keys, r.Workload.Property = 2000, true, 16, "a<b", true, 100
 	r.Requests = 196
-	r.Errors = map[string]int64{"code 2": 30, "code 14": 1}
+	r.Errors = map[string]int64{"code 2 SYSTEM_BUSY": 30, "code 14 SERVICE_NOT_AVAILABLE": 1}
+	r.Remarks = map[string]string{"code 2 SYSTEM_BUSY": "[TIMEOUT_CLEAN_QUEUE]broker busy"}
 	r.Warnings = []string{"the broker's process ended during the run"}
 	r.Broker, r.Generator.Cores = nil, 0.97
 	return r
@@ -120,14 +124,25 @@ func TestGolden(t *testing.T) {
 	all := []*Result{sampleVersus(), single, &pair}
 	catchups := Result{Title: "catchup", A: Set{"before", []*Report{sampleDetails("before", 1)}}, B: &Set{"after", []*Report{sampleDetails("after", 0)}}}
 	failed := Single(sampleDetails("ours", 1))
+	stopped, unchecked, unfinished := sampleDetails("ours", 0), sampleDetails("ours", 0), sampleDetails("ours", 0)
+	stopped.Stopped = "stopped after 3.5 s of 10s"
+	unchecked.Judged, unchecked.Unjudged = false, "no connection of 4 is left"
+	unfinished.Kind, unfinished.Judged, unfinished.Stopped, unfinished.Unjudged = "soak", false, stopped.Stopped, "a soak that is not whole has not passed"
+	brokenOff := sampleVersus()
+	brokenOff.A.Reports, brokenOff.B.Reports = brokenOff.A.Reports[:2], brokenOff.B.Reports[:2]
+	if _, err := brokenOff.ended(5, errors.New("round 3, stock: gone")); err != nil {
+		t.Fatal(err)
+	}
 	for _, c := range []struct {
 		name  string
 		write func(io.Writer) error
 	}{
 		{"report.txt", single.Text}, {"trouble.txt", trouble.Text}, {"oneway.txt", Single(oneway).Text}, {"versus.txt", sampleVersus().Text}, {"pair.txt", pair.Text},
+		{"stopped.txt", Single(stopped).Text}, {"unchecked.txt", Single(unchecked).Text}, {"unfinished.txt", Single(unfinished).Text}, {"broken-off.txt", brokenOff.Text},
+		{"stopped.html", (&Page{Title: "t", Results: []*Result{brokenOff, Single(unfinished)}}).Write},
 		{"details.txt", failed.Text}, {"details-pair.txt", catchups.Text}, {"details.html", (&Page{Title: "t", Results: []*Result{failed}}).Write},
 		{"report.json", func(w io.Writer) error { return WriteJSON(w, single.A.Reports[0]) }},
-		{"page.md", func(w io.Writer) error { return Markdown(w, "Title", "Some *intro*.\n", all) }},
+		{"page.md", (&Document{Title: "Title", Intro: "Some *intro*.\n", Machine: "A disk.", Missing: []string{"a row: not as root"}, Results: all}).Write},
 		{"versus.html", (&Page{Title: sampleVersus().Title, Results: all[:1]}).Write},
 		{"trouble.html", (&Page{Title: "t", Results: []*Result{trouble}}).Write},
 		{"page.html", (&Page{Title: `Title <i>&"`, Results: all}).Write},

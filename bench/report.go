@@ -9,8 +9,12 @@ import (
 // Report is what one run measured. Times are milliseconds, sizes bytes, unless a name says otherwise; the durations of the
 // workload are nanoseconds. As JSON its members have the names of the fields, and these stay.
 type Report struct {
+	FormatVersion int    `json:",omitempty"` // set by WriteJSON
+	Ringmq        string `json:",omitempty"` // version of what made it
+
 	Kind      string // produce, consume, ...
 	Name      string // of the target, as the user calls it
+	About     *About `json:",omitempty"` // what the broker says of itself
 	Host      *Host  `json:",omitempty"` // where the generator ran
 	Started   time.Time
 	Workload  Workload
@@ -20,7 +24,8 @@ type Report struct {
 	Bytes     int64 // of bodies
 	PerSecond float64
 	Latency   Latency
-	Errors    map[string]int64 `json:",omitempty"` // answers that were no success, by code; lost connections
+	Errors    map[string]int64  `json:",omitempty"` // answers that were no success, by code and its name; lost connections
+	Remarks   map[string]string `json:",omitempty"` // what the broker said with the first of each of them
 	Series    []Second
 	Broker    *Used `json:",omitempty"`
 	Generator Used
@@ -28,7 +33,9 @@ type Report struct {
 	Curve     []Point  // latency by percentile
 
 	Details  []Detail `json:",omitempty"` // what only this workload measures
+	Stopped  string   `json:",omitempty"` // "stopped after X of Y": the run did not come to its end, and how far it came
 	Judged   bool     `json:",omitempty"` // the workload has a verdict: Failures, or it is passed
+	Unjudged string   `json:",omitempty"` // why it has none, where it should have one
 	Failures []string `json:",omitempty"` // what the broker must not do and did
 }
 

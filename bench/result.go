@@ -18,9 +18,13 @@ type Set struct {
 
 // Result is a workload run against one target or two, as often as there are reports. It is what is rendered.
 type Result struct {
+	FormatVersion int `json:",omitempty"` // set by WriteJSON
+
 	Title   string
 	Command string `json:",omitempty"` // that made it
 	Note    string `json:",omitempty"` // what a reader must know
+	Stopped string `json:",omitempty"` // "stopped after X of Y rounds", and why where a broker was the cause
+	Ringmq  string `json:",omitempty"` // version of what made it
 	Rounds  bool   // the reports of both sets were made in turns, so that those of one round belong together
 	A       Set
 	B       *Set `json:",omitempty"` // nil: one target
@@ -28,11 +32,25 @@ type Result struct {
 
 // Single is a result of one report.
 func Single(r *Report) *Result {
-	return &Result{Title: r.Kind + " " + r.Name, A: Set{r.Name, []*Report{r}}}
+	return &Result{Title: r.Kind + " " + r.Name, Ringmq: r.Ringmq, A: Set{r.Name, []*Report{r}}}
 }
 
-// WriteJSON writes a *Report or a *Result as ReadSets reads it.
+// formatVersion is that of the JSON, which docs/BENCH.md describes. Members may be added within one; a reader passes over those it
+// does not know.
+const formatVersion = 1
+
+// WriteJSON writes a *Report or a *Result as ReadResult reads it.
 func WriteJSON(w io.Writer, v any) error {
+	switch it := v.(type) {
+	case *Report:
+		own := *it
+		own.FormatVersion = formatVersion
+		v = &own
+	case *Result:
+		own := *it
+		own.FormatVersion = formatVersion
+		v = &own
+	}
 	b, err := json.MarshalIndent(v, "", " ")
 	if err != nil {
 		return err
@@ -80,18 +98,22 @@ func readOne(raw json.RawMessage, out *Result) (*Result, error) {
 		return nil, nil
 	}
 	var probe struct {
-		Kind string
-		A    *struct{ Reports []struct{ Kind string } }
+		FormatVersion int
+		Kind          string
+		A             *struct{ Reports []struct{ Kind string } }
 	}
 	if err := json.Unmarshal(raw, &probe); err != nil {
 		return nil, err
 	}
 	switch {
+	case probe.FormatVersion > formatVersion:
+		return nil, fmt.Errorf("its FormatVersion is %d, of a later ringmq: this one reads up to %d", probe.FormatVersion, formatVersion)
 	case probe.Kind != "":
 		r := &Report{}
 		if err := json.Unmarshal(raw, r); err != nil {
 			return nil, err
 		}
+		r.FormatVersion = 0
 		out.A.Reports = append(out.A.Reports, r)
 		return nil, nil
 	case probe.A != nil && len(out.A.Reports) == 0:
@@ -99,6 +121,7 @@ func readOne(raw json.RawMessage, out *Result) (*Result, error) {
 		if err := json.Unmarshal(raw, result); err != nil {
 			return nil, err
 		}
+		result.FormatVersion = 0
 		return result, result.check()
 	}
 	return nil, errors.New("it holds neither a report nor a result")
@@ -139,6 +162,49 @@ func (r *Result) Failures() (out []string) {
 				if !slices.Contains(out, f) {
 					out = append(out, f)
 				}
+			}
+		}
+	}
+	return out
+}
+
+// Stops say which runs did not come to their end, and how far they came; none: all did.
+func (r *Result) Stops() []string {
+	out := r.each(func(report *Report) string { return report.Stopped })
+	if r.Stopped != "" {
+		out = append([]string{r.Stopped}, out...)
+	}
+	return out
+}
+
+// Unjudged are the reasons why there is no verdict where there should be one.
+func (r *Result) Unjudged() []string {
+	return r.each(func(report *Report) string { return report.Unjudged })
+}
+
+// Empty are the targets none of whose runs has a message: nothing was acknowledged or delivered.
+func (r *Result) Empty() (out []string) {
+	for _, s := range r.sets() {
+		if !slices.ContainsFunc(s.Reports, func(report *Report) bool { return report.Messages > 0 }) {
+			out = append(out, s.Name)
+		}
+	}
+	return out
+}
+
+// each collects what the reports say, each thing once, with the target's name where there are two.
+func (r *Result) each(says func(*Report) string) (out []string) {
+	for _, s := range r.sets() {
+		for _, report := range s.Reports {
+			text := says(report)
+			if text == "" {
+				continue
+			}
+			if r.B != nil {
+				text = s.Name + ": " + text
+			}
+			if !slices.Contains(out, text) {
+				out = append(out, text)
 			}
 		}
 	}

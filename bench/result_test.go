@@ -61,7 +61,7 @@ func FuzzReadResult(f *testing.F) {
 		if err := r.Text(io.Discard); err != nil {
 			t.Error(err)
 		}
-		if err := Markdown(io.Discard, "t", "", []*Result{r, r}); err != nil {
+		if err := (&Document{Title: "t", Results: []*Result{r, r}}).Write(io.Discard); err != nil {
 			t.Error(err)
 		}
 		var page bytes.Buffer

@@ -12,7 +12,9 @@ func (r *Result) Text(w io.Writer) error {
 		return r.A.Reports[0].Text(w)
 	}
 	fmt.Fprintf(w, "%s\n", r.Title)
-	fmt.Fprintf(w, "  %s\n", r.A.Reports[0].describe())
+	for _, line := range r.header() {
+		fmt.Fprintf(w, "  %s\n", line)
+	}
 	if r.Note != "" {
 		fmt.Fprintf(w, "  %s\n", r.Note)
 	}
@@ -31,6 +33,23 @@ func (r *Result) Text(w io.Writer) error {
 		}
 	}
 	return nil
+}
+
+// header says what was run, once where both targets had the same, and against what.
+func (r *Result) header() (out []string) {
+	loads := []string{r.A.Reports[0].describe()}
+	if r.B != nil {
+		if other := r.B.Reports[0].describe(); other != loads[0] {
+			loads = []string{r.A.Name + ": " + loads[0], r.B.Name + ": " + other}
+		}
+	}
+	out = append(out, loads...)
+	for _, s := range r.sets() {
+		if about := s.Reports[0].About; about != nil {
+			out = append(out, s.Name+": "+about.String())
+		}
+	}
+	return out
 }
 
 // cells are the rows of the result's table, the heading first.

@@ -24,7 +24,7 @@ func FixedSize(n int) Sizes {
 }
 
 // ParseSizes reads parts separated by commas, each SIZE or LOW-HIGH, with :WEIGHT behind it where parts differ:
-// "1024", "100-2000", "256:70,4096:25,65536:5".
+// "1024", "100-2000", "256:70,4K:25,64KiB:5". A size is what ParseBytes reads.
 func ParseSizes(s string) (Sizes, error) {
 	out := Sizes{text: s}
 	sum := 0.0
@@ -38,16 +38,16 @@ func ParseSizes(s string) (Sizes, error) {
 			}
 		}
 		first, last, isRange := strings.Cut(span, "-")
-		low, err := strconv.Atoi(first)
+		low, err := ParseBytes(first)
 		high := low
 		if err == nil && isRange {
-			high, err = strconv.Atoi(last)
+			high, err = ParseBytes(last)
 		}
 		if err != nil || low < 1 || high < low || high > maxBody {
-			return Sizes{}, fmt.Errorf("size %q: from 1 to %d bytes, as SIZE or LOW-HIGH", part, maxBody)
+			return Sizes{}, fmt.Errorf("size %q: SIZE or LOW-HIGH, from 1 to %d bytes, each as %s", part, maxBody, sizeHelp)
 		}
 		sum += w
-		out.parts = append(out.parts, sizePart{low, high, sum})
+		out.parts = append(out.parts, sizePart{int(low), int(high), sum})
 	}
 	for i := range out.parts {
 		out.parts[i].until /= sum

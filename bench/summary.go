@@ -2,7 +2,6 @@ package bench
 
 import (
 	"fmt"
-	"io"
 	"math"
 	"strings"
 )
@@ -13,6 +12,8 @@ type summaryRow struct {
 	Rate, RateRatio        string
 	CPU, CPURatio          string
 	P99, P99Ratio          string
+	Memory, MemoryRatio    string
+	Counted                string
 	RateSpread, P99Spread  string
 	Agree, Command, Detail string
 }
@@ -24,7 +25,7 @@ func summary(results []*Result) (out []summaryRow) {
 			continue
 		}
 		s := summaryRow{ID: fmt.Sprintf("r%d", i+1), Title: r.Title, A: r.A.Name, B: r.B.Name, Command: r.Command, Agree: "-", Detail: r.A.Reports[0].describe(),
-			Rate: "-", RateRatio: "-", CPU: "-", CPURatio: "-", P99: "-", P99Ratio: "-", RateSpread: "-", P99Spread: "-"}
+			Rate: "-", RateRatio: "-", CPU: "-", CPURatio: "-", P99: "-", P99Ratio: "-", RateSpread: "-", P99Spread: "-", Memory: "-", MemoryRatio: "-", Counted: r.countedTime()}
 		for _, row := range r.rows() {
 			both, ratio := pair(&row), Ratio(row.Ratio)
 			switch row.Name {
@@ -32,6 +33,8 @@ func summary(results []*Result) (out []summaryRow) {
 				s.Rate, s.RateRatio, s.RateSpread, s.Agree = both, ratio, spreads(&row), row.agreement()
 			case cpuMetric:
 				s.CPU, s.CPURatio = both, ratio
+			case anonymousMetric:
+				s.Memory, s.MemoryRatio = both, ratio
 			case "latency p99":
 				s.P99, s.P99Ratio, s.P99Spread = both, ratio, spreads(&row)
 			}
@@ -60,40 +63,6 @@ func spreads(row *Row) string {
 		return a
 	}
 	return a + " / " + b
-}
-
-// Markdown writes a table of several results, a line each, their interpretation and the machine.
-func Markdown(w io.Writer, title, intro string, results []*Result) error {
-	var b strings.Builder
-	fmt.Fprintf(&b, "# %s\n\n", title)
-	if intro != "" {
-		fmt.Fprintf(&b, "%s\n\n", strings.TrimSpace(intro))
-	}
-	fmt.Fprintf(&b, "Every cell holds the median of the first target, then that of the second; a ratio is the first divided by the second.\n"+
-		"Spread is how far the farthest round lies from the median. Agree is how many rounds have the same winner as the medians.\n\n")
-	b.WriteString("| row | messages/s | ratio | spread | agree | broker CPU a message | ratio | p99 | ratio | spread |\n")
-	b.WriteString("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n")
-	for _, s := range summary(results) {
-		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s | %s | %s | %s | %s |\n", cell(s.Title), s.Rate, bold(s.RateRatio), s.RateSpread, s.Agree, s.CPU, bold(s.CPURatio), s.P99, bold(s.P99Ratio), s.P99Spread)
-	}
-	b.WriteString("\n## What each row is\n")
-	for _, r := range results {
-		fmt.Fprintf(&b, "\n### %s\n\n", r.Title)
-		if r.Note != "" {
-			fmt.Fprintf(&b, "%s\n\n", r.Note)
-		}
-		if r.Command != "" {
-			fmt.Fprintf(&b, "    %s\n\n", r.Command)
-		}
-		for _, s := range r.Words() {
-			fmt.Fprintf(&b, "- %s\n", s)
-		}
-	}
-	if h := hostOf(results); h != "" {
-		fmt.Fprintf(&b, "\n## The machine\n\nEverything, generator included, ran on one: %s.\n", h)
-	}
-	_, err := io.WriteString(w, b.String())
-	return err
 }
 
 func hostOf(results []*Result) string {

@@ -48,6 +48,9 @@ func (r *Report) Text(w io.Writer) error {
 	for i, line := range wrap(r.describe(), 128) {
 		fmt.Fprintf(w, "  %s%s\n", []string{"", "  "}[min(i, 1)], line)
 	}
+	if r.About != nil {
+		fmt.Fprintf(w, "  broker: %s\n", r.About)
+	}
 	if r.Host != nil {
 		fmt.Fprintf(w, "  on %s\n", r.Host)
 	}
@@ -62,7 +65,7 @@ func (r *Report) Text(w io.Writer) error {
 		fmt.Fprintln(w)
 	}
 	for _, why := range sortedKeys(r.Errors) {
-		fmt.Fprintf(w, "  error: %s: %s\n", why, plural(int(r.Errors[why]), "time"))
+		fmt.Fprintf(w, "  error: %s: %s%s\n", why, plural(int(r.Errors[why]), "time"), r.remark(why))
 	}
 	if s := r.shortfall(); s != "" && r.Requests > 0 {
 		fmt.Fprintf(w, "  warning: %s\n", s)
@@ -70,13 +73,37 @@ func (r *Report) Text(w io.Writer) error {
 	for _, warning := range r.Warnings {
 		fmt.Fprintf(w, "  warning: %s\n", warning)
 	}
+	if r.Stopped != "" {
+		fmt.Fprintf(w, "  %s: the figures are of what was done until then\n", r.Stopped)
+	}
 	for _, failure := range r.Failures {
 		fmt.Fprintf(w, "  FAILED: %s\n", failure)
 	}
-	if r.Judged && len(r.Failures) == 0 {
+	switch {
+	case r.Unjudged != "":
+		fmt.Fprintf(w, "  %s: %s\n", r.noVerdict(), r.Unjudged)
+	case r.Judged && len(r.Failures) == 0 && r.Stopped != "":
+		fmt.Fprintln(w, "  passed, as far as it came")
+	case r.Judged && len(r.Failures) == 0:
 		fmt.Fprintln(w, "  passed")
 	}
 	return nil
+}
+
+// noVerdict is what stands where a verdict should.
+func (r *Report) noVerdict() string {
+	if r.Kind == "soak" {
+		return "NOT PASSED"
+	}
+	return "NOT CHECKED"
+}
+
+// remark is what came with the first error of a kind, ready to stand behind it.
+func (r *Report) remark(why string) string {
+	if remark := r.Remarks[why]; remark != "" {
+		return ", the first with: " + remark
+	}
+	return ""
 }
 
 // counted says which time the figures are of.

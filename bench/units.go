@@ -85,17 +85,24 @@ func plural(n int, noun string) string {
 	return Count(float64(n)) + " " + noun
 }
 
-// ParseBytes reads a size: a number, or one with KiB, MiB, GiB or TiB behind it.
+// sizeUnits are those that ParseBytes reads, all of 1024: K, Ki and KiB are one.
+const sizeUnits = "KMGT"
+
+const sizeHelp = "bytes, or a number with K, M, G or T behind it (KiB, MiB, GiB and TiB are the same: steps of 1024)"
+
+// ParseBytes reads a size: a number of bytes, or one with a unit behind it.
 func ParseBytes(s string) (int64, error) {
-	factor, number := int64(1), s
-	for i, unit := range []string{"KiB", "MiB", "GiB", "TiB"} {
-		if rest, ok := strings.CutSuffix(s, unit); ok {
-			factor, number = 1<<(10*(i+1)), strings.TrimSpace(rest)
+	factor, number := 1.0, s
+	for i, unit := range sizeUnits {
+		for _, end := range []string{"iB", "i", ""} {
+			if rest, ok := strings.CutSuffix(s, string(unit)+end); ok {
+				factor, number = float64(int64(1)<<(10*(i+1))), strings.TrimSpace(rest)
+			}
 		}
 	}
 	n, err := strconv.ParseFloat(number, 64)
-	if err != nil || !(n > 0) || n*float64(factor) > 1<<50 {
-		return 0, fmt.Errorf("size %q: a number above 0, with KiB, MiB, GiB or TiB behind it if need be", s)
+	if err != nil || !(n > 0) || n*factor > 1<<50 || factor == 1 && n != math.Trunc(n) {
+		return 0, fmt.Errorf("size %q: above 0, as %s", s, sizeHelp)
 	}
-	return int64(n * float64(factor)), nil
+	return int64(n * factor), nil
 }

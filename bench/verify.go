@@ -6,15 +6,12 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"time"
-
-	"ringmq/netpoll"
 )
 
 // VerifyReport is what one run of Verify found. The Report inside is of the sending, or with Check of the reading.
 type VerifyReport struct {
 	Report
 	Verdict
-	Unchecked   bool    // the broker went away: the ledger is written, and Check can follow
 	ReadSeconds float64 // of the check
 }
 
@@ -31,18 +28,14 @@ const answersWait = 10 * time.Second
 // Order holds between messages of one connection to one queue. A broker that hands the requests of one connection to several
 // threads, as the stock one does, keeps it only with a Window of 1.
 func Verify(ctx context.Context, w Workload, onTick func(Second)) (*VerifyReport, error) {
-	w = w.withDefaults()
 	if w.Check {
 		return verifyLater(ctx, w, onTick)
 	}
-	if err := w.checkNumbered(); err != nil {
+	opened, err := w.open(ctx, madeTopics, (*Workload).checkNumbered)
+	if err != nil {
 		return nil, err
 	}
-	if !w.Existing {
-		if err := createTopics(ctx, &w); err != nil {
-			return nil, err
-		}
-	}
+	w = *opened
 	from, err := spans(ctx, &w)
 	if err != nil {
 		return nil, err
@@ -61,14 +54,14 @@ func Verify(ctx context.Context, w Workload, onTick func(Second)) (*VerifyReport
 			return nil, errors.Join(err, saveErr)
 		}
 	}
-	if err != nil && (w.Ledger == "" || !errors.Is(err, netpoll.ErrClosed)) {
+	if err != nil && !m.lost(err) {
 		return nil, err
 	}
 	r := &VerifyReport{Report: *m.report("verify"), Verdict: Verdict{Acknowledged: l.entries()}}
+	r.Stopped = m.stopped(ctx)
+	p.warn(&r.Report)
 	if err != nil {
-		r.Unchecked = true
-		r.tell("acknowledged", float64(r.Acknowledged), "", "")
-		r.Warnings = append(r.Warnings, "nothing was checked: "+err.Error())
+		r.unchecked(err)
 		return r, nil
 	}
 	if ctx.Err() != nil { // whoever ended the sending early still wants to know
@@ -76,18 +69,31 @@ func Verify(ctx context.Context, w Workload, onTick func(Second)) (*VerifyReport
 	}
 	reading, err := readBack(ctx, &w, l, nil)
 	if err != nil {
-		return nil, err
+		r.unchecked(err)
+		return r, nil
 	}
-	r.Verdict, r.ReadSeconds = reading.Verdict, reading.Seconds
+	r.Verdict, r.ReadSeconds, r.Unjudged = reading.Verdict, reading.Seconds, reading.Unjudged
 	r.Warnings = append(r.Warnings, reading.Warnings...)
 	r.judge()
-	p.warn(&r.Report)
 	return r, nil
 }
 
-// judge fills the details and says what failed.
+// unchecked says that there is no verdict, because the broker went away, and how to get one.
+func (r *VerifyReport) unchecked(err error) {
+	r.Unjudged = err.Error()
+	if r.Workload.Ledger != "" {
+		r.Unjudged += "; when the broker is back: ringmq bench verify --check --ledger " + r.Workload.Ledger
+	} else {
+		r.Unjudged += "; with --ledger FILE what was acknowledged could be checked when it is back"
+	}
+	r.tell("acknowledged", float64(r.Acknowledged), "", "")
+}
+
+// judge fills the details and, where all was read, says what failed.
 func (r *VerifyReport) judge() {
-	r.Judged, r.Failures = true, r.faults()
+	if r.Unjudged == "" {
+		r.Judged, r.Failures = true, r.faults(&r.Workload)
+	}
 	for _, d := range []struct {
 		name   string
 		n      int64
@@ -102,11 +108,14 @@ func (r *VerifyReport) judge() {
 	r.tell("read back in", r.ReadSeconds, "s", "")
 }
 
-// checkNumbered is check for a workload whose messages carry numbers.
+// checkNumbered is what must hold besides of a workload whose messages carry numbers.
 func (w *Workload) checkNumbered() error {
-	err := w.check()
+	var err error
 	if w.Oneway {
-		err = errors.Join(err, errors.New("verify needs answers"))
+		err = errors.New("verify needs answers")
+	}
+	if w.Ledger != "" {
+		err = errors.Join(err, mayWrite(w.Ledger))
 	}
 	if n := w.Sizes.smallest(); n < numberedBytes {
 		err = errors.Join(err, fmt.Errorf("the smallest body is %d bytes, it must be at least %d for the number in it", n, numberedBytes))
@@ -126,8 +135,12 @@ func verifyLater(ctx context.Context, w Workload, onTick func(Second)) (*VerifyR
 	if err != nil {
 		return nil, fmt.Errorf("check: %w", err)
 	}
-	w.Topic, w.Topics, w.Queues, w.Batch = l.topic, l.topics, l.queues, l.batch
+	w.Topic, w.Topics, w.Queues, w.Batch, w.Existing = l.topic, l.topics, l.queues, l.batch, true
+	w = w.withDefaults()
 	if err := w.check(); err != nil {
+		return nil, err
+	}
+	if w.about, err = Ask(ctx, w.Addr); err != nil {
 		return nil, err
 	}
 	return readBack(ctx, &w, l, onTick)
@@ -160,11 +173,15 @@ func readBack(ctx context.Context, w *Workload, l *ledger, onTick func(Second)) 
 	if err := m.beside(ctx, p.run); err != nil {
 		return nil, err
 	}
-	if ctx.Err() != nil {
-		return nil, fmt.Errorf("check: %w", ctx.Err())
-	}
-	r := &VerifyReport{Report: *m.report("verify"), Verdict: c.verdict(from)}
+	r := &VerifyReport{Report: *m.report("verify")}
 	r.ReadSeconds = r.Seconds
+	if p.open > 0 { // ctx has ended: what was not read is not lost
+		r.Verdict = Verdict{Acknowledged: c.v.Acknowledged, Read: c.v.Read}
+		r.Stopped = fmt.Sprintf("stopped after %s of %s messages were read back", Count(float64(r.Messages)), Count(float64(held(from))))
+		r.Unjudged = "not all was read"
+	} else {
+		r.Verdict = c.verdict(from)
+	}
 	p.warn(&r.Report)
 	r.judge()
 	return r, nil

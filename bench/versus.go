@@ -2,73 +2,29 @@ package bench
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"net"
-	"strconv"
-	"strings"
 )
-
-// Target is a broker that is measured.
-type Target struct {
-	Name string
-	Addr string // host:port
-	PID  int    // its process on this machine; 0: not looked at
-}
-
-// ParseTarget reads name=host:port[,pid=N] or name=host:port,pid=auto, which FindPID resolves.
-func ParseTarget(ctx context.Context, s string) (Target, error) {
-	bad := func(why string) (Target, error) {
-		return Target{}, fmt.Errorf("target %q: %s; write name=host:port, name=host:port,pid=1234 or name=host:port,pid=auto", s, why)
-	}
-	name, rest, ok := strings.Cut(s, "=")
-	if !ok || name == "" || strings.ContainsAny(name, ",:") {
-		return bad("it has no name")
-	}
-	addr, option, hasOption := strings.Cut(rest, ",")
-	if _, port, err := net.SplitHostPort(addr); err != nil || port == "" {
-		return bad("its address is not host:port")
-	}
-	t := Target{Name: name, Addr: addr}
-	if !hasOption {
-		return t, nil
-	}
-	pid, ok := strings.CutPrefix(option, "pid=")
-	if !ok {
-		return bad(fmt.Sprintf("%q is unknown", option))
-	}
-	n, err := ParsePID(ctx, pid, addr)
-	if err != nil {
-		return bad(err.Error())
-	}
-	t.PID = n
-	return t, nil
-}
-
-// ParsePID reads a process id, or finds the process that listens on addr when s is "auto"; "" and "0" are none.
-func ParsePID(ctx context.Context, s, addr string) (int, error) {
-	switch s {
-	case "", "0":
-		return 0, nil
-	case "auto":
-		return FindPID(ctx, addr)
-	}
-	n, err := strconv.Atoi(s)
-	if err != nil || n < 1 {
-		return 0, fmt.Errorf("pid %q: a number or auto", s)
-	}
-	return n, nil
-}
 
 // Run is a workload's function: it loads a broker and reports. onTick, if not nil, is called once a counted second.
 type Run func(ctx context.Context, w Workload, onTick func(Second)) (*Report, error)
 
 // Versus runs the workload against both targets in turns, A B A B, so that what changes on the machine meanwhile meets both.
-// before, if not nil, is called ahead of every run and returns what is told of its seconds. When ctx ends, the rounds that are
-// complete are the result; without any it is an error.
+// rounds is 1 or more. Both are asked about themselves first, so that one that is not there is known before anything is measured.
+// before, if not nil, is called ahead of every run and returns what is told of its seconds.
+//
+// When ctx ends, or a broker goes away, the rounds that are complete are the result, and its Stopped says so; without any it is an
+// error.
 func Versus(ctx context.Context, a, b Target, w Workload, rounds int, run Run, before func(round int, t Target) func(Second)) (*Result, error) {
 	if a.Name == b.Name {
 		return nil, fmt.Errorf("both targets are called %s", a.Name)
+	}
+	if rounds < 1 {
+		return nil, fmt.Errorf("rounds is %d, it must be at least 1", rounds)
+	}
+	for _, t := range []Target{a, b} {
+		if _, err := Ask(ctx, t.Addr); err != nil {
+			return nil, fmt.Errorf("%s: %w", t.Name, stoppedBefore(ctx, err, "before the first round"))
+		}
 	}
 	result := &Result{Rounds: true, A: Set{Name: a.Name}, B: &Set{Name: b.Name}}
 	host := ThisHost()
@@ -81,13 +37,19 @@ func Versus(ctx context.Context, a, b Target, w Workload, rounds int, run Run, b
 			}
 			w.Addr, w.PID = t.Addr, t.PID
 			r, err := run(ctx, w, onTick)
-			if ctx.Err() != nil {
-				return result.ended(rounds)
+			switch {
+			case ctx.Err() != nil:
+				return result.ended(rounds, nil)
+			case err == nil && r.Stopped != "":
+				err = fmt.Errorf("%s", r.Stopped)
 			}
 			if err != nil {
-				return nil, fmt.Errorf("round %d, %s: %w", round+1, t.Name, err)
+				return result.ended(rounds, fmt.Errorf("round %d, %s: %w", round+1, t.Name, err))
 			}
 			r.Name, r.Host = t.Name, &host
+			if t.Doubt != "" {
+				r.Warnings = append(r.Warnings, t.Doubt)
+			}
 			pair[i] = r
 		}
 		result.A.Reports = append(result.A.Reports, pair[0])
@@ -96,12 +58,19 @@ func Versus(ctx context.Context, a, b Target, w Workload, rounds int, run Run, b
 	return result.titled(), nil
 }
 
-// ended is the result of rounds that were broken off.
-func (r *Result) ended(rounds int) (*Result, error) {
+// ended is the result of rounds that were broken off: by err, or by whoever ran them.
+func (r *Result) ended(rounds int, err error) (*Result, error) {
 	if len(r.A.Reports) == 0 {
-		return nil, errors.New("stopped before the first round was complete")
+		if err == nil {
+			err = fmt.Errorf("%w before the first round was complete", ErrStopped)
+		}
+		return nil, err
 	}
-	r.Note = fmt.Sprintf("Stopped after %d of %d rounds.", len(r.A.Reports), rounds)
+	r.Stopped = fmt.Sprintf("stopped after %d of %d rounds", len(r.A.Reports), rounds)
+	if err != nil {
+		r.Stopped += ": " + err.Error()
+	}
+	r.Note = capital(r.Stopped) + "."
 	return r.titled(), nil
 }
 

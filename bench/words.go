@@ -2,6 +2,7 @@ package bench
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -13,6 +14,9 @@ func (r *Result) Words() (out []string) {
 		return append(r.A.Reports[0].words(), r.doubts()...)
 	}
 	a, b := r.A.Reports[0], r.B.Reports[0]
+	for _, s := range Unlike(r.A.Name, a.About, r.B.Name, b.About) {
+		out = append(out, "Warning: "+s)
+	}
 	if a.Kind != b.Kind {
 		out = append(out, fmt.Sprintf("These are different workloads, %s and %s: the figures say nothing about each other.", a.Kind, b.Kind))
 	}
@@ -20,7 +24,7 @@ func (r *Result) Words() (out []string) {
 		out = append(out, "The workloads differ in "+joined(d)+": part of the difference is theirs.")
 	}
 	rows := r.rows()
-	for _, name := range []string{"messages a second", "broker CPU a message", "broker memory", "latency p50", "latency p99", "latency p99.9", "latency p99.99"} {
+	for _, name := range []string{"messages a second", cpuMetric, anonymousMetric, "latency p50", "latency p99", "latency p99.9", "latency p99.99"} {
 		if i := slices.IndexFunc(rows, func(row Row) bool { return row.Name == name }); i >= 0 && rows[i].A.N > 0 && rows[i].B.N > 0 {
 			out = append(out, r.sentence(&rows[i])...)
 		}
@@ -66,7 +70,7 @@ func (r *Result) sentence(row *Row) []string {
 	case "CPU":
 		s = fmt.Sprintf("A message cost %s %s as much processor time as %s: %s.", more, times, less, values)
 	case "memory":
-		s = fmt.Sprintf("%s held %s as much memory as %s: %s.", more, times, less, values)
+		s = fmt.Sprintf("%s held %s as much memory that is no file's as %s: %s.", more, times, less, values)
 	default:
 		s = fmt.Sprintf("%s of %s was %s that of %s: %s.", capital(row.m.short), more, times, less, values)
 	}
@@ -94,15 +98,17 @@ func (row *Row) trust() string {
 	return fmt.Sprintf(" %d of %d rounds agree and the spreads overlap: likely, not certain.", row.Agree, row.Of)
 }
 
+// keptShare of its rate is what an open loop that kept it has reached.
+const keptShare = 0.99
+
 // kept says who kept up with an open loop. There the rate is given, so that only falling short tells anything.
 func (r *Result) kept(row *Row, rate float64) (out []string) {
-	const share = 0.99
 	short := []string{}
 	for _, t := range []struct {
 		name string
 		s    Spread
 	}{{r.A.Name, row.A}, {r.B.Name, row.B}} {
-		if t.s.Median < share*rate {
+		if t.s.Median < keptShare*rate {
 			short = append(short, fmt.Sprintf("%s reached %s", t.name, Count(t.s.Median)))
 		}
 	}
@@ -122,12 +128,14 @@ func (r *Result) doubts() (out []string) {
 	for _, set := range r.sets() {
 		failed, requests := int64(0), int64(0)
 		limited := 0
-		why := map[string]int64{}
+		why := map[string]string{}
 		for _, report := range set.Reports {
 			failed += report.ErrorCount()
 			requests += report.Requests
-			for code, n := range report.Errors {
-				why[code] += n
+			for code := range report.Errors {
+				if why[code] == "" {
+					why[code] = report.remark(code)
+				}
 			}
 			if report.limited() {
 				limited++
@@ -143,14 +151,31 @@ func (r *Result) doubts() (out []string) {
 				limited, plural(len(set.Reports), "run"), set.Name, 100*saturated))
 		}
 		if failed > 0 {
+			var codes []string
+			for _, code := range slices.Sorted(maps.Keys(why)) {
+				codes = append(codes, code+why[code])
+			}
 			add(fmt.Sprintf("%s failed %s (%.2g %% of all; %s): figures of a broker that refuses work are no figures.",
-				set.Name, plural(int(failed), "request"), 100*float64(failed)/math.Max(float64(failed+requests), 1), joined(sortedKeys(why))))
+				set.Name, plural(int(failed), "request"), 100*float64(failed)/math.Max(float64(failed+requests), 1), joined(codes)))
 		}
+	}
+	for _, s := range r.each(func(report *Report) string { return report.Stopped }) { // the result's own is its note
+		add(capital(s) + ".")
+	}
+	for _, name := range r.Empty() {
+		add(fmt.Sprintf("Nothing was acknowledged or delivered by %s.", name))
 	}
 	for _, f := range r.Failures() {
 		add("Failed: " + f + ".")
 	}
-	if r.judged() && len(r.Failures()) == 0 {
+	for _, why := range r.Unjudged() {
+		add(capital(strings.ToLower(r.A.Reports[0].noVerdict())) + ": " + why + ".")
+	}
+	switch {
+	case !r.judged() || len(r.Failures()) > 0:
+	case len(r.Stops()) > 0:
+		add("Passed, as far as it came: nothing was found that must not be.")
+	default:
 		add("Passed: nothing was found that must not be.")
 	}
 	return out
@@ -183,7 +208,7 @@ func (r *Report) words() (out []string) {
 
 // shortfall says that an open loop fell behind its rate; "" if not.
 func (r *Report) shortfall() string {
-	if rate := r.rate(); rate > 0 && r.PerSecond < 0.99*rate {
+	if rate := r.rate(); rate > 0 && r.PerSecond < keptShare*rate {
 		return fmt.Sprintf("the rate of %s messages a second was not kept, %s were reached: latency grows for as long as the run lasts", Count(rate), Count(math.Round(r.PerSecond)))
 	}
 	return ""

@@ -14,9 +14,11 @@ type Workload struct {
 	Addr  string // broker, host:port
 	Group string // producer or consumer group; ringmq-bench
 
+	Namesrv string `json:",omitempty"` // name servers, host:port;host:port, which are asked for routes where the broker does not tell
+
 	Topic    string        // RingmqBench; the prefix of the names when there are several
 	Topics   int           // 1
-	Queues   int           // of each topic; 8
+	Queues   int           // of each topic; 8, or with Existing as many as it has
 	Existing bool          // the topics are there: none is made
 	Encoding string        // of the headers: json or binary
 	Conns    int           // connections; 4
@@ -45,6 +47,8 @@ type Workload struct {
 	PeakShare     float64 `json:",omitempty"` // Soak: Rate is this share of what a closed loop reaches; without either 0.8
 	GrowthMiBHour float64 `json:",omitempty"` // Soak: MiB an hour by which the broker's memory may grow; 20
 
+	about   *About        // what open learnt of the broker
+	doubts  []string      // and what a reader of the report must know
 	visible time.Duration // how long an acknowledged message may take until its queue shows it; 3 s
 }
 

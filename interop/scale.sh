@@ -45,17 +45,17 @@ load() { # load FLAGS...
 }
 
 queues() { # a line of the table for so many queues: spread evenly, killed at the end, started again
-  local topics=$1 each=$2 n=$(($1 * $2)) rate loaded
+  local topics=$1 each=$2 n=$(($1 * $2)) rate whole loaded
   start "$work/queues"
   load --topics "$topics" --queues "$each" --duration "${seconds}s"
-  rate=$(figure PerSecond) loaded=$(mem)
+  rate=$(awk -v r="$(figure PerSecond)" 'BEGIN{printf "%.0f", r}') loaded=$(mem)
   stop KILL
   cold
   start "$work/queues"
-  # The whole run, the time until it answers again included.
-  rate=$(awk -v r="$rate" -v s="$seconds" -v t="$ready" 'BEGIN{printf "%.0f", r*s/(s+t)}')
-  echo "| $n | $rate | $(awk -v r="$rate" -v b="${base:-$rate}" 'BEGIN{printf "%.2f", r/b}') | $loaded | $ready |"
-  base=${base:-$rate}
+  # Of the load and the start together, as if nothing was sent while it starts.
+  whole=$(awk -v r="$rate" -v s="$seconds" -v t="$ready" 'BEGIN{printf "%.0f", r*s/(s+t)}')
+  base=${base:-$rate} base_whole=${base_whole:-$whole}
+  echo "| $n | $rate | $(awk -v r="$rate" -v b="$base" 'BEGIN{printf "%.2f", r/b}') | $ready | $(awk -v r="$whole" -v b="$base_whole" 'BEGIN{printf "%.2f", r/b}') | $loaded |"
   stop TERM
   rm -rf "$work/queues"
 }
@@ -93,10 +93,12 @@ generator and broker share one machine of $(nproc) processors, Linux $(uname -r)
 ## Queues
 
 A closed loop of 4 connections with 64 sends in flight on each, spread evenly over all queues for $seconds s; then SIGKILL, and a start$([ "$(id -u)" = 0 ] && echo " with an empty page cache").
-Messages a second count the time until it answers again.
+Messages/s is the rate while it was loaded; the first ratio is that rate divided by the first row's. The start is from exec to answering. The second
+ratio counts the start: messages sent in $seconds s divided by $seconds s and the start together, and that divided by the same of the first row. It is how a long
+start weighs in $seconds s; of a longer run the start is a smaller part, so that this ratio then comes closer to the first.
 
-| queues | messages/s | to the first row | resident MiB under load | start after SIGKILL, s |
-| --- | --- | --- | --- | --- |
+| queues | messages/s | ratio of messages/s | start after SIGKILL, s | ratio with the start counted | resident MiB under load |
+| --- | --- | --- | --- | --- | --- |
 M
   queues 1 8
   queues 10 100

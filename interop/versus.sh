@@ -75,16 +75,18 @@ stop_both() {
 }
 
 run_bench() { # run_bench FILE TITLE FLAGS...: in turns by the generator itself
-  local file=$1 title=$2; shift 2
+  local file=$1 title=$2 time=(--duration "${seconds}s"); shift 2
+  # Only one duration, and in the command that is printed the one that was in force.
+  [[ " $* " != *" --duration "* && " $* " != *" --drain "* ]] || time=()
   "$bin" bench versus "ours=127.0.0.1:$broker_port,pid=$(cat "$work/ours.pid")" "stock=127.0.0.1:$stock_port,pid=$(cat "$RMQ_HOME/run/interop-broker.pid")" \
-    --rounds "$rounds" --duration "${seconds}s" --title "$title" --json "$file" "$@" \
-    --command "ringmq bench versus ours=HOST:PORT,pid=auto stock=HOST:PORT,pid=auto --rounds $rounds --duration ${seconds}s $*" || exit 1
+    --rounds "$rounds" "${time[@]}" --title "$title" --json "$file" "$@" \
+    --command "ringmq bench versus ours=HOST:PORT,pid=auto stock=HOST:PORT,pid=auto --rounds $rounds ${time[*]} $*" || exit 1
 }
 
 run_once() { local rounds=1; run_bench "$@"; }
 
 run_cold() {
-  [ "$(id -u)" = 0 ] || { echo "versus: not root, left out: $2" >&2; return 1; }
+  [ "$(id -u)" = 0 ] || { missing "$2: it needs root, to empty the page cache"; return 1; }
   run_once "$@"
 }
 
@@ -96,7 +98,8 @@ run_half() { # run_half FILE TITLE FLAGS...: at half of what a closed loop of 4 
 }
 
 cpu() { awk -v hz="$(getconf CLK_TCK)" '{printf "%.2f", ($14+$15)/hz}' "/proc/$1/stat"; }
-rss() { awk '/VmRSS/{print $2*1024}' "/proc/$1/status"; }
+bytes() { awk -v l="$2:" '$1==l{print $2*1024}' "/proc/$1/status"; } # bytes PID VmRSS|RssAnon
+missing() { echo "versus: left out: $1" >&2; not_measured+=(--missing "$1"); }
 
 java_report() { # java_report NAME NAMESRV-PORT PID: a report as `ringmq bench` writes it, from what the client prints every 10 s
   local windows=$(((seconds + 9) / 10)) n=-1 sum=0 failed=0 before=0 slowest=0 mean=0 line cpu0=0 cpu1
@@ -118,14 +121,18 @@ java_report() { # java_report NAME NAMESRV-PORT PID: a report as `ringmq bench` 
   kill "$producer" 2>/dev/null; wait "$producer" 2>/dev/null; producer=''; rm -f "$work/producer.pid"
   exec 7<&-
   [ $n -ge 1 ] || { echo "versus: stock's Producer printed no figures" >&2; return 1; }
-  awk -v name="$1" -v port="$2" -v sum=$sum -v s=$((n * 10)) -v c0="$cpu0" -v c1="$cpu1" -v rss="$(rss "$3")" -v mean="$mean" -v max=$slowest -v failed=$((failed - before)) \
+  awk -v name="$1" -v port="$2" -v sum=$sum -v s=$((n * 10)) -v c0="$cpu0" -v c1="$cpu1" -v rss="$(bytes "$3" VmRSS)" -v anon="$(bytes "$3" RssAnon)" -v mean="$mean" -v max=$slowest -v failed=$((failed - before)) \
     -v now="$(date -u +%FT%TZ)" 'BEGIN {
     printf "{\"Kind\":\"stock Producer\",\"Name\":\"%s\",\"Started\":\"%s\",\"Seconds\":%d,\"Messages\":%d,\"Requests\":%d,\"Bytes\":%d,\"PerSecond\":%.0f,", name, now, s, sum, sum, sum*1024, sum/s
     printf "\"Workload\":{\"Addr\":\"127.0.0.1:%s\",\"Topic\":\"BenchTopic\",\"Topics\":1,\"Queues\":4,\"Conns\":1,\"Window\":64,\"Encoding\":\"json\",\"Sizes\":\"1024\"},", port
     printf "\"Latency\":{\"Mean\":%s,\"Max\":%d},", mean, max
     if (failed > 0) printf "\"Errors\":{\"failed\":%d},", failed
-    printf "\"Broker\":{\"CPUSeconds\":%.2f,\"CPUPerMessageUs\":%.3f,\"Cores\":%.3f,\"ResidentBytes\":%d}}\n", c1-c0, sum ? (c1-c0)*1e6/sum : 0, (c1-c0)/s, rss }'
+    printf "\"Broker\":{\"CPUSeconds\":%.2f,\"CPUPerMessageUs\":%.3f,\"Cores\":%.3f,\"ResidentBytes\":%d,\"AnonymousBytes\":%d}}\n", c1-c0, sum ? (c1-c0)*1e6/sum : 0, (c1-c0)/s, rss, anon }'
 }
+
+java_note="Stock's own client: 64 threads over one connection, each of which waits for its answer before it sends again, so that a round trip and what the client \
+itself costs bound the messages. It is a JVM and takes its processor time from the same machine as the broker: what one broker uses less the client has, and where \
+broker and client together fill the machine the client is the limit. So compare the broker's CPU a message first. Latency comes from the client, in whole milliseconds; it tells no percentiles."
 
 run_java() { # run_java FILE TITLE
   local i
@@ -135,16 +142,16 @@ run_java() { # run_java FILE TITLE
     java_report stock $stock_ns "$(cat "$RMQ_HOME/run/interop-broker.pid")" >>"$work/stock.json" || exit 1
   done
   "$bin" bench compare --in-turns --title "$2" --command "interop/stock/rmq bench Producer -t BenchTopic -w 64 -s 1024 -n NAMESRV" \
-    --note "Latency comes from the client, in whole milliseconds; it tells no percentiles." --json "$1" "$work/ours.json" "$work/stock.json" || exit 1
+    --note "$java_note" --json "$1" "$work/ours.json" "$work/stock.json" || exit 1
 }
 
 measure() { # every row of the table, the names of their files into results
-  results=()
+  results=() not_measured=()
   for flush in ${FLUSH:-ASYNC SYNC}; do
     start_both "$flush"
     while IFS='|' read -r name what how flags; do
       [ -n "$name" ] || continue
-      [ "$only" = "  " ] || [[ $only == *" $name "* ]] || continue
+      [ "$only" = "  " ] || [[ $only == *" $name "* ]] || { missing "$what; stock ${flush}_FLUSH: not asked for"; continue; }
       if [ "$(du -sm "$work" | cut -f1)" -gt $full ]; then stop_both; start_both "$flush"; fi
       file=$folder/$name-$flush.json
       echo "== $name, stock with ${flush}_FLUSH"
@@ -152,17 +159,38 @@ measure() { # every row of the table, the names of their files into results
       "run_$how" "$file" "$what; stock ${flush}_FLUSH" $flags </dev/null || continue
       results+=("$file")
     done <<<"$rows"
+    machine
     stop_both
   done
   [ ${#results[@]} -gt 0 ] || { echo "versus: no such row:$only" >&2; exit 1; }
 }
 
+machine() { # what the figures were made on, while both brokers run; once
+  [ ! -f "$work/machine.md" ] || return 0
+  local source fs options disk probe
+  read -r source fs options < <(findmnt -no SOURCE,FSTYPE,OPTIONS -T "$work")
+  disk=$(lsblk -dno MODEL,SIZE,ROTA "$source" 2>/dev/null | awk '{$1=$1; print}')
+  probe=$("$bin" tune probe-disk --store "$work/ours-bench" 2>/dev/null | awk -F'  +' '/^fdatasync, by/ {printf "%s%s: p50 %s us, p99 %s us", sep, $1, $2, $3; sep="; "}')
+  {
+    echo "- kernel: $(uname -sr); both stores on one file system: $fs on ${source:-unknown} ($options)"
+    echo "- disk: $(basename "${source:-unknown}") ${disk:-of unknown model} (model where it tells one, size, 1 where it says that it rotates)"
+    echo "- a synced write of 16 KiB into zeroed blocks there, beside the idle brokers (\`ringmq tune probe-disk\`): ${probe:-not measured}"
+    echo "- Java: $(java -version 2>&1 | sed -n 's/.*version "\([^"]*\)".*/\1/p;2p' | paste -sd' ')"
+    echo "- stock's broker: $(tr '\0' '\n' <"/proc/$(cat "$RMQ_HOME/run/interop-broker.pid")/cmdline" | grep -E '^-(X|server)' | paste -sd' ')"
+    echo "- stock's broker.conf, all else as it comes: $(sed 's#='"$work"'#=...#' "$work/stock/broker.conf" | grep -v '^flushDiskType' | paste -sd' '); flushDiskType as the row says"
+    echo "- ours: no file; listenPort, namesrvListenPort, brokerName and the store's folder set, mappedFileSizeCommitLog, maxHashSlotNum and maxIndexNum as stock's, flushDiskType=SYNC_FLUSH (the default)"
+  } >"$work/machine.md"
+}
+
 write_up() {
+  local durations
+  durations=$(printf '%s\n' "$rows" | awk -F'|' -v only="$only" 'match($4, /--duration [0-9]+s/) && (only == "  " || index(only, " " $1 " ")) {printf "%s%s %s", sep, $1, substr($4, RSTART+11, RLENGTH-11); sep=", "}')
   cat >"$work/intro.md" <<M
 \`make versus ROUNDS=$rounds SECONDS=$seconds\` made this page at commit $(git -C "$root" describe --always --dirty 2>/dev/null), $(date -u +%F). The first target is ours, which always runs
 SYNC_FLUSH: what it acknowledges is on disk. The second is Apache RocketMQ 5.3.3 with a heap of 4 GiB, warmed for $warm s, with
 ASYNC_FLUSH (its default: an acknowledged message may be lost when the machine fails) and with SYNC_FLUSH. Bodies have 1024 bytes,
-headers are JSON. Both brokers and the generator share this one machine and are loaded in turns, $rounds times for $seconds s each.
+headers are JSON. Both brokers and the generator share this one machine and are loaded in turns, $rounds times for $seconds s each${durations:+ but for those of a time of their own ($durations)}, the rows that are read to their end for as long as that
+takes, the drain of a cold backlog once. The column *counted* has what it was.
 
 **How to read it.** The rows with many requests in flight are closed loops: they find the most that can be moved, and their latency is
 that of a broker kept busy, so compare throughput and processor time there. The row with one request in flight shows what a single
@@ -170,7 +198,7 @@ caller waits. The open loops are given their rate, so there only latency and pro
 should have left, whatever the broker does. End to end it reaches to when a consumer had the message. A ratio of latency or CPU below 1 is in our favour, of messages above 1. Take a difference for real
 when all rounds agree and it is larger than the spread. Figures of one machine say nothing about another: run it on yours.
 M
-  "$bin" bench page --title "Beside the stock broker" --intro "$work/intro.md" --markdown "$doc" --html "$folder/benchmarks.html" "${results[@]}" || exit 1
+  "$bin" bench page --title "Beside the stock broker" --intro "$work/intro.md" --machine "$work/machine.md" "${not_measured[@]}" --markdown "$doc" --html "$folder/benchmarks.html" "${results[@]}" || exit 1
   echo "versus: wrote $doc and $folder/benchmarks.html"
 }
 

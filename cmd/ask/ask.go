@@ -4,12 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
 
+	"ringmq/bench"
 	"ringmq/netpoll"
 	"ringmq/netpoll/remoting"
 )
@@ -75,23 +74,7 @@ func (e *UnreachableError) Unwrap() error { return e.Err }
 
 // Error is short: the address stands beside it.
 func (e *UnreachableError) Error() string {
-	var name *net.DNSError
-	switch {
-	case errors.Is(e.Err, syscall.ECONNREFUSED):
-		return "nothing listens there (connection refused)"
-	case errors.As(e.Err, &name):
-		return fmt.Sprintf("the name %s is not known", name.Name)
-	case errors.Is(e.Err, syscall.EHOSTUNREACH), errors.Is(e.Err, syscall.ENETUNREACH):
-		return "there is no way to that host from here"
-	case errors.Is(e.Err, context.DeadlineExceeded), isTimeout(e.Err):
-		return "no answer to the connection in time (a firewall, or no such host)"
-	}
-	return e.Err.Error()
-}
-
-func isTimeout(err error) bool {
-	var t net.Error
-	return errors.As(err, &t) && t.Timeout()
+	return bench.Unreachable(e.Err)
 }
 
 // CodeError is an answer with another code than success.

@@ -5,9 +5,9 @@ import (
 	"net"
 	"net/netip"
 	"strconv"
-	"strings"
 	"time"
 
+	"ringmq/bench"
 	"ringmq/cmd/ask"
 	"ringmq/netpoll/remoting"
 )
@@ -75,7 +75,7 @@ func judgeAddress(b *brokerSeen, local bool) (all []Finding) {
 	case b.Err != nil:
 		return append(all, judgeUnreachable(b, ip, local))
 	case b.AnswerErr != nil && ask.CodeOf(b.AnswerErr) == -1 && b.Listed && ip.Is4() && containers.Contains(ip):
-		return append(all, judgeContainer(b, strangeText(b.AnswerErr)))
+		return append(all, judgeContainer(b, bench.Strange(b.AnswerErr)))
 	case b.AnswerErr != nil:
 		return append(all, judgeStrange(b))
 	}
@@ -122,16 +122,6 @@ func judgeContainer(b *brokerSeen, seen string) Finding {
 		because(whyAddress+"; it took the address it has inside its container", "set brokerIP1 to the address of the container's host, publish the ports %s, and start it again", portsOf(b.Addr))
 }
 
-// strangeText is what something said that is no broker. The first bytes of HTTP, read as the length of a frame, are no error that
-// tells anybody anything.
-func strangeText(err error) string {
-	const http = 'H'<<24 | 'T'<<16 | 'T'<<8 | 'P'
-	if strings.Contains(err.Error(), strconv.Itoa(http)) {
-		return "what answers there speaks HTTP"
-	}
-	return err.Error()
-}
-
 // containers is where container engines take their networks from.
 var containers = netip.MustParsePrefix("172.16.0.0/12")
 
@@ -151,7 +141,7 @@ func judgeStrange(b *brokerSeen) Finding {
 	}
 	switch ask.CodeOf(b.AnswerErr) {
 	case -1:
-		return broken("address", "not-a-broker", b.label(), "it takes connections and does not answer as a broker: %s", strangeText(b.AnswerErr)).
+		return broken("address", "not-a-broker", b.label(), "it takes connections and does not answer as a broker: %s", bench.Strange(b.AnswerErr)).
 			because(why, "see which process listens on %s; a broker that hangs shows in its log", b.Addr)
 	case remoting.RespRequestCodeNotSupported:
 		return broken("address", "not-a-broker", b.label(), "it speaks the protocol and is no broker: %v", b.AnswerErr).

@@ -2,13 +2,13 @@ package doctor
 
 import (
 	"fmt"
-	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 
+	"ringmq/bench"
 	"ringmq/broker/config"
 	"ringmq/netpoll/remoting/settings"
 )
@@ -57,7 +57,7 @@ func (v *visit) lookAtFile() {
 	if v.file.Config == nil {
 		return
 	}
-	v.add(judgeAdvertised(v.file, hostAddrs())...)
+	v.add(judgeAdvertised(v.file, bench.HostAddrs())...)
 	if i >= 0 {
 		v.add(judgeInForce(v.file, &v.brokers[i])...)
 	}
@@ -198,17 +198,6 @@ func judgeInForce(file *configSeen, b *brokerSeen) (all []Finding) {
 			because("the file was changed after the start, or something else overrides it", "start the broker again; a flag, RINGMQ_%s in its environment, or a request (25) wins over the file", s.Key))
 	}
 	return all
-}
-
-// hostAddrs are the addresses of this host.
-func hostAddrs() (out []netip.Addr) {
-	all, _ := net.InterfaceAddrs()
-	for _, a := range all {
-		if p, err := netip.ParsePrefix(a.String()); err == nil {
-			out = append(out, p.Addr().Unmap())
-		}
-	}
-	return out
 }
 
 // judgeAdvertised looks at the address that the file gives to clients. host: the addresses of the machine that the file lies on.

@@ -15,7 +15,8 @@ import (
 type workload struct {
 	name    string
 	short   string
-	long    string   // what it does and how to read what it prints; every workload's help goes on with loops
+	long    string   // what it does and how to read what it prints
+	shared  []string // paragraphs of help behind it
 	example string   // without "ringmq bench", a line each
 	groups  []string // of flags, by their names in flagGroups
 	run     bench.Run
@@ -36,27 +37,37 @@ produce --connections 1 --window 1                   what one caller that waits 
 produce --rate 20000 --poisson                       an open loop: latency at a load that does not yield
 produce -n 10.0.0.5:9876 --size 100-2000 --batch 16  the broker found through its name server; mixed sizes
 produce --size 256:70,4096:25,65536:5                70 % small messages, 25 % larger, 5 % large ones`,
+		shared: []string{loopsHelp, percentilesHelp, processHelp, endHelp},
 		groups: []string{"target", "load", "rate", "messages", "oneway", "topics", "warmup", "time", "output"},
 		run:    bench.Produce,
 	},
 	consumeWorkload, endToEndWorkload, catchupWorkload, soakWorkload, verifyWorkload,
 }
 
-const loopsHelp = `Closed and open loops. Without --rate the loop is closed: each connection keeps --window requests in flight and sends the
+// Paragraphs of help that several workloads share; each shows those that mean something to it.
+const (
+	loopsHelp = `Closed and open loops. Without --rate the loop is closed: each connection keeps --window requests in flight and sends the
 next when one is answered. That finds the most a broker can do, but a broker that stalls is then also asked less, so the
 stall shows up as one slow request per place in the window and the rest is never sent: coordinated omission. With --rate
 the loop is open: every request has a time at which it should leave, whatever the answers do, and its latency counts from
-that time. To know what users will see, find the maximum in a closed loop, then run an open loop at half of it.
+that time. To know what users will see, find the maximum in a closed loop, then run an open loop at half of it.`
 
-Percentiles. p99 = 2 ms says that one request in a hundred took longer than 2 ms. A page that makes 100 requests meets
+	openHelp = `Every send has a time at which it should leave, whatever the answers do, and latency counts from that time (an open loop;
+ringmq bench produce --help tells about open and closed ones).`
+
+	percentilesHelp = `Percentiles. p99 = 2 ms says that one request in a hundred took longer than 2 ms. A page that makes 100 requests meets
 the p99 in most of its views, so p99 and p99.9 tell more than the mean. A percentile is only told when at least ten
-requests lie beyond it; max is one request, and chance. Compare latency at the same --rate, or at the same window.
+requests lie beyond it; max is one request, and chance. Compare latency at the same --rate, or at the same window.`
 
-The broker's process. --pid auto finds the process that listens on the broker's port, if it runs on this machine under
+	processHelp = `The broker's process. --pid auto finds the process that listens on the broker's port, if it runs on this machine under
 the same user (or you are root). Otherwise: pgrep -f 'ringmq broker', or jps for a stock broker, and --pid NUMBER.
-If the generator itself used a whole processor a warning says so: then it was the limit, and not the broker.
+If the generator itself used a whole processor a warning says so: then it was the limit, and not the broker.`
 
-Ctrl-C ends a run early and prints what was counted until then; a second one ends it at once.`
+	shortProcessHelp = `--pid auto finds the broker's process on this machine, for its CPU, memory and disk figures.`
+
+	endHelp = `Ctrl-C ends a run early and prints what was counted until then; a second one ends it at once.
+` + exitHelp
+)
 
 func newBench() *cobra.Command {
 	cmd := &cobra.Command{
@@ -77,7 +88,7 @@ func newBench() *cobra.Command {
 func (wl *workload) command() *cobra.Command {
 	o := &benchOptions{}
 	cmd := &cobra.Command{
-		Use: wl.name, Short: wl.short, Long: wl.long + "\n\n" + loopsHelp, Example: examples(wl.example), Args: cobra.NoArgs,
+		Use: wl.name, Short: wl.short, Long: strings.Join(append([]string{wl.long}, wl.shared...), "\n\n"), Example: examples(wl.example), Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return o.single(cmd, wl) },
 	}
 	o.addGroups(cmd, wl.groups)

@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -30,8 +29,19 @@ func newBenchCompare() *cobra.Command {
 			if inTurns {
 				result.Rounds = true
 			}
+			out, err := o.open()
+			if err != nil {
+				return err
+			}
+			defer out.close()
 			o.call(result)
-			return o.deliver(cmd.OutOrStdout(), result, result)
+			if err := o.deliver(cmd.OutOrStdout(), out, result, result); err != nil {
+				return err
+			}
+			if n := result.ErrorCount(); o.failOnErrors && n > 0 {
+				return fmt.Errorf("%d requests failed", n)
+			}
+			return nil
 		},
 	}
 	o.addGroups(cmd, []string{"output", "naming"})
@@ -60,10 +70,13 @@ func compared(files []string) (*bench.Result, error) {
 	if a.B != nil || b.B != nil {
 		return nil, errors.New("a file that holds a comparison cannot be compared with another: give files of reports")
 	}
+	if x, y := a.A.Reports[0].Kind, b.A.Reports[0].Kind; x != y {
+		return nil, fmt.Errorf("%s is of %s, %s of %s: they measure different things, and no ratio of them means anything", files[0], x, files[1], y)
+	}
 	if a.A.Name == b.A.Name {
 		a.A.Name, b.A.Name = fileLabel(files[0]), fileLabel(files[1])
 	}
-	return &bench.Result{Title: fmt.Sprintf("%s: %s and %s", a.A.Reports[0].Kind, a.A.Name, b.A.Name), A: a.A, B: &b.A}, nil
+	return &bench.Result{Title: fmt.Sprintf("%s: %s and %s", a.A.Reports[0].Kind, a.A.Name, b.A.Name), Ringmq: version, A: a.A, B: &b.A}, nil
 }
 
 func fileLabel(name string) string {
@@ -84,10 +97,12 @@ func readResult(name string) (*bench.Result, error) {
 }
 
 func newBenchPage() *cobra.Command {
-	title, intro, html, markdown := "Benchmarks", "", "", ""
+	title, html, markdown := "Benchmarks", "", ""
+	var intro, machine string
+	var missing []string
 	cmd := &cobra.Command{
 		Use: "page FILE.json...", Short: "Gather saved results in one document", Args: cobra.MinimumNArgs(1),
-		Long:    "Writes one document of what versus, compare and the workloads saved with --json: a table with a line for each comparison,\nthen each by itself.",
+		Long:    "Writes one document of what versus, compare and the workloads saved with --json: a table with a line for each comparison,\nthen each by itself. Markdown begins with what is better, equal, worse and not measured.",
 		Example: examples("page --html all.html versus1.json versus2.json\npage --markdown benchmarks.md --title 'Ours and stock' rows/*.json"),
 		RunE: func(_ *cobra.Command, args []string) error {
 			if html == "" && markdown == "" {
@@ -106,15 +121,21 @@ func newBenchPage() *cobra.Command {
 				err = writeFile(html, (&bench.Page{Title: title, Results: results}).Write)
 			}
 			if markdown != "" {
-				text := []byte{}
-				if intro != "" {
-					b, readErr := os.ReadFile(intro)
+				d := bench.Document{Title: title, Missing: missing, Results: results}
+				for _, part := range []struct {
+					file string
+					to   *string
+				}{{intro, &d.Intro}, {machine, &d.Machine}} {
+					if part.file == "" {
+						continue
+					}
+					text, readErr := os.ReadFile(part.file)
 					if readErr != nil {
 						return readErr
 					}
-					text = b
+					*part.to = string(text)
 				}
-				err = errors.Join(err, writeFile(markdown, func(w io.Writer) error { return bench.Markdown(w, title, string(text), results) }))
+				err = errors.Join(err, writeFile(markdown, d.Write))
 			}
 			return err
 		},
@@ -124,5 +145,7 @@ func newBenchPage() *cobra.Command {
 	f.StringVar(&html, "html", "", "`file` of HTML to write")
 	f.StringVar(&markdown, "markdown", "", "`file` of Markdown to write")
 	f.StringVar(&intro, "intro", "", "`file` with Markdown to stand in front of the table")
+	f.StringVar(&machine, "machine", "", "`file` with Markdown about the machine")
+	f.StringArrayVar(&missing, "missing", nil, "`text` about something that was not measured, and why; may be repeated")
 	return cmd
 }

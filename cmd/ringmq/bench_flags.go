@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -42,7 +44,7 @@ type flagGroup struct {
 var flagGroups = []flagGroup{
 	{"target", "The broker", func(o *benchOptions, f *pflag.FlagSet) {
 		f.StringVarP(&o.w.Addr, "broker", "b", "127.0.0.1:10911", "`host:port` of the broker")
-		f.StringVarP(&o.namesrv, "namesrv", "n", "", "`host:port` of a name server that knows the broker, instead of --broker: the first master of the topic's route, or of the cluster")
+		f.StringVarP(&o.namesrv, "namesrv", "n", "", "`host:port` of a name server that knows the broker, or several, host:port;host:port, of which the first that answers is asked, instead of --broker: the first master of the topic's route, or of the cluster")
 		f.StringVar(&o.cluster, "cluster", "", "with --namesrv: only a broker of this `cluster`")
 		f.StringVar(&o.pid, "pid", "", "the broker's process on this machine, a `number` or auto, for its CPU, memory and disk figures")
 		f.StringVar(&o.name, "name", "", "what to call the broker in what is printed and saved")
@@ -70,7 +72,7 @@ var flagGroups = []flagGroup{
 		f.IntVar(&o.w.PullMessages, "pull-messages", 32, "messages in one answer, at most")
 	}},
 	{"backlog", "The backlog", func(o *benchOptions, f *pflag.FlagSet) {
-		f.StringVar(&o.backlog, "backlog", "", "`size` of the messages that lie there first, as 512MiB or 20GiB; 1GiB, or with --existing what is there")
+		f.StringVar(&o.backlog, "backlog", "", "`size` of the messages that lie there first, as 512M or 20GiB; 1GiB, or with --existing what is there")
 		f.BoolVar(&o.w.DropCache, "drop-cache", false, "empty this machine's page cache before reading, so that it comes from the disk (root)")
 	}},
 	{"ledger", "The ledger", func(o *benchOptions, f *pflag.FlagSet) {
@@ -78,7 +80,7 @@ var flagGroups = []flagGroup{
 		f.BoolVar(&o.w.Check, "check", false, "send nothing: read what --ledger says was acknowledged, and check it")
 	}},
 	{"messages", "The messages", func(o *benchOptions, f *pflag.FlagSet) {
-		f.StringVar(&o.sizes, "size", "1024", "bytes of a body: SIZE, LOW-HIGH, or several with weights, 256:70,4096:30")
+		f.StringVar(&o.sizes, "size", "1024", "bytes of a body: SIZE, LOW-HIGH, or several with weights, 256:70,4096:30; 4K or 1MiB too")
 		f.IntVar(&o.w.Batch, "batch", 1, "messages in a request")
 		f.StringVar(&o.w.Tag, "tag", "", "tag of every message")
 		f.BoolVar(&o.w.Keys, "keys", false, "give every message a key of its own")
@@ -90,20 +92,20 @@ var flagGroups = []flagGroup{
 	{"topics", "The topics", func(o *benchOptions, f *pflag.FlagSet) {
 		f.StringVar(&o.w.Topic, "topic", "RingmqBench", "`name` of the topic; of several topics the beginning of their names")
 		f.IntVar(&o.w.Topics, "topics", 1, "how many")
-		f.IntVar(&o.w.Queues, "queues", 8, "queues of each topic")
-		f.BoolVar(&o.w.Existing, "existing", false, "the topics are there: make none")
+		f.IntVar(&o.w.Queues, "queues", 8, "queues of each topic; of topics that are there as many as they have")
+		f.BoolVar(&o.w.Existing, "existing", false, "the topics are there: make none, and take the number of their queues")
 	}},
 	{"warmup", "Time", func(o *benchOptions, f *pflag.FlagSet) {
-		f.DurationVar(&o.w.WarmUp, "warm-up", 2*time.Second, "before counting; a stock broker's JVM wants 20s after its start")
+		durationVar(f, &o.w.WarmUp, "warm-up", 2*time.Second, "before counting; a stock broker's JVM wants 20s after its start")
 	}},
 	{"time", "Time", func(o *benchOptions, f *pflag.FlagSet) {
-		f.DurationVar(&o.w.Duration, "duration", 10*time.Second, "counted")
+		durationVar(f, &o.w.Duration, "duration", 10*time.Second, "counted, as 30s, 10m or 1h")
 	}},
 	{"output", "What comes out", func(o *benchOptions, f *pflag.FlagSet) {
 		f.StringVarP(&o.output, "output", "o", "table", "`form` of what is printed: table or json")
-		f.StringVar(&o.jsonFile, "json", "", "also write a `file` of JSON, which compare and page read")
+		f.StringVar(&o.jsonFile, "json", "", "also write a `file` of JSON, which compare and page read; -: to standard output, instead of the table")
 		f.StringVar(&o.htmlFile, "html", "", "also write a `file` of HTML with charts; it needs nothing else and can be mailed")
-		f.BoolVar(&o.failOnErrors, "fail-on-errors", false, "exit with code 1 when a request failed")
+		f.BoolVar(&o.failOnErrors, "fail-on-errors", false, "exit with code 1 when a request failed, and not only when nothing was acknowledged")
 	}},
 	{"naming", "Naming", func(o *benchOptions, f *pflag.FlagSet) {
 		f.StringVar(&o.title, "title", "", "`text` above the result")
@@ -120,6 +122,9 @@ func (o *benchOptions) loaded(cmd *cobra.Command, wl *workload) (bench.Workload,
 				return o.w, err
 			}
 		}
+	}
+	if err := noZero(cmd); err != nil {
+		return o.w, err
 	}
 	w := o.w
 	if w.Drain && !cmd.Flags().Changed("warm-up") || !slices.Contains(wl.groups, "warmup") {
@@ -138,13 +143,28 @@ func (o *benchOptions) loaded(cmd *cobra.Command, wl *workload) (bench.Workload,
 			return w, err
 		}
 	}
-	if o.output != "table" && o.output != "json" {
-		return w, fmt.Errorf("output %q: table or json", o.output)
+	if (w.Existing || slices.Contains(wl.groups, "consume") && !w.Fill) && !cmd.Flags().Changed("queues") {
+		w.Queues = 0 // as many as there are
 	}
 	if w.Poisson && w.Rate == 0 {
 		return w, fmt.Errorf("--poisson needs an open loop: give a --rate")
 	}
 	return w, nil
+}
+
+// noZero refuses a 0 where the workload would take its default for it.
+func noZero(cmd *cobra.Command) (err error) {
+	for _, name := range []string{"connections", "window", "topics", "queues", "batch", "pull-messages", "fill-messages", "duration", "growth"} {
+		f := cmd.Flags().Lookup(name)
+		if f == nil || !f.Changed {
+			continue
+		}
+		switch value := f.Value.String(); value {
+		case "0", "0s":
+			err = errors.Join(err, fmt.Errorf("--%s is %s, it must be above 0; without the flag it is %s", name, value, f.DefValue))
+		}
+	}
+	return err
 }
 
 // chosen is the broker that the flags name.
@@ -158,7 +178,7 @@ func (o *benchOptions) chosen(ctx context.Context, topic string) (t bench.Target
 	if t.Name == "" {
 		t.Name = t.Addr
 	}
-	t.PID, err = bench.ParsePID(ctx, o.pid, t.Addr)
+	t.PID, t.Doubt, err = bench.ParsePID(ctx, o.pid, t.Addr)
 	return t, err
 }
 
@@ -181,4 +201,28 @@ func (o *benchOptions) foreign(cmd *cobra.Command, wl *workload) error {
 		}
 	}
 	return nil
+}
+
+// duration is a flag's time. A number alone is refused with the way to write it.
+type duration time.Duration
+
+func (d *duration) String() string { return time.Duration(*d).String() }
+
+func (d *duration) Type() string { return "duration" }
+
+func (d *duration) Set(s string) error {
+	v, err := time.ParseDuration(s)
+	if _, no := strconv.ParseFloat(s, 64); no == nil && s != "0" {
+		return fmt.Errorf("%s of what? write %ss, %sm or %sh", s, s, s, s)
+	}
+	if err != nil {
+		return errors.New("write it as 500ms, 30s, 10m or 1h30m")
+	}
+	*d = duration(v)
+	return nil
+}
+
+func durationVar(f *pflag.FlagSet, to *time.Duration, name string, value time.Duration, usage string) {
+	*to = value
+	f.Var((*duration)(to), name, usage)
 }

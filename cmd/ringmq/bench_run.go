@@ -28,57 +28,46 @@ func (o *benchOptions) single(cmd *cobra.Command, wl *workload) error {
 	if err != nil {
 		return err
 	}
+	out, err := o.open()
+	if err != nil {
+		return err
+	}
+	defer out.close()
 	ctx, stop := untilSignal()
 	defer stop()
 	target, err := o.chosen(ctx, w.Topic)
 	if err != nil {
-		return err
+		return stoppedError(ctx, err)
 	}
-	w.Addr, w.PID = target.Addr, target.PID
+	warn(cmd, target)
+	w.Addr, w.PID, w.Namesrv = target.Addr, target.PID, o.namesrv
 	p := newProgress(cmd.ErrOrStderr(), &w)
 	r, err := wl.run(ctx, w, p.begin(""))
 	p.end()
 	if err != nil {
-		return err
+		return stoppedError(ctx, err)
 	}
 	if r.Started.IsZero() {
-		return errors.New("stopped during the warm-up: nothing was counted")
+		return &endError{exitStopped, "stopped during the warm-up: nothing was counted"}
 	}
 	host := bench.ThisHost()
-	r.Name, r.Host = target.Name, &host
+	r.Name, r.Host, r.Ringmq = target.Name, &host, version
+	if target.Doubt != "" {
+		r.Warnings = append(r.Warnings, target.Doubt)
+	}
 	result := bench.Single(r)
 	result.Command = commandLine()
-	return errors.Join(o.deliver(cmd.OutOrStdout(), r, result), failed(result))
+	if err := o.deliver(cmd.OutOrStdout(), out, r, result); err != nil {
+		return err
+	}
+	return o.verdict(ctx, result)
 }
 
-// failed is the error that a broker's failures are: one line, so that a script sees the code and a reader the reason.
-func failed(result *bench.Result) error {
-	all := result.Failures()
-	if len(all) == 0 {
-		return nil
+// warn says ahead of a run what may make its figures worthless.
+func warn(cmd *cobra.Command, t bench.Target) {
+	if t.Doubt != "" {
+		fmt.Fprintln(cmd.ErrOrStderr(), "warning:", t.Doubt)
 	}
-	return fmt.Errorf("%s failed: %s", result.A.Reports[0].Kind, strings.Join(all, "; "))
-}
-
-// deliver prints and saves a result. saved is what JSON has of it: a report, or the result itself.
-func (o *benchOptions) deliver(out io.Writer, saved any, result *bench.Result) error {
-	var err error
-	if o.output == "json" {
-		err = bench.WriteJSON(out, saved)
-	} else {
-		err = result.Text(out)
-	}
-	if o.jsonFile != "" {
-		err = errors.Join(err, writeFile(o.jsonFile, func(w io.Writer) error { return bench.WriteJSON(w, saved) }))
-	}
-	if o.htmlFile != "" {
-		page := bench.Page{Title: result.Title, Results: []*bench.Result{result}}
-		err = errors.Join(err, writeFile(o.htmlFile, page.Write))
-	}
-	if n := result.ErrorCount(); err == nil && o.failOnErrors && n > 0 {
-		err = fmt.Errorf("%d requests failed", n)
-	}
-	return err
 }
 
 // writeFile writes a file whole or says why not.

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -35,7 +36,7 @@ func TestBenchFlags(t *testing.T) {
 	wl := workloads[0]
 	wl.run = func(_ context.Context, w bench.Workload, _ func(bench.Second)) (*bench.Report, error) {
 		got = w
-		return &bench.Report{Kind: "produce", Workload: w, Started: time.Unix(1, 0), Seconds: 1}, nil
+		return &bench.Report{Kind: "produce", Workload: w, Started: time.Unix(1, 0), Seconds: 1, Messages: 1}, nil
 	}
 	run := func(args ...string) (string, error) {
 		cmd := wl.command()
@@ -55,23 +56,30 @@ func TestBenchFlags(t *testing.T) {
 	if a, b := asJSON(t, got), asJSON(t, want); a != b {
 		t.Errorf("defaults: %s, not %s", a, b)
 	}
-	out, err := run(strings.Fields("-b h:1 --pid 77 --name N --connections 2 --window 3 --rate 5.5 --poisson --encoding binary --size 10-20,30:2 --batch 4 --oneway --tag T --keys --property 9 " +
-		"--topic X --topics 6 --queues 7 --existing --warm-up 8s --duration 9s -o json")...)
+	pid := strconv.Itoa(os.Getpid())
+	out, err := run(strings.Fields("-b 127.0.0.1:1 --pid " + pid + " --name N --connections 2 --window 3 --rate 5.5 --poisson --encoding binary --size 10-20,30:2 --batch 4 --oneway --tag T --keys --property 9 " +
+		"--topic X --topics 6 --queues 7 --existing --warm-up 8s --duration 9s --json -")...)
 	if err != nil {
 		t.Fatal(err)
 	}
 	sizes, _ = bench.ParseSizes("10-20,30:2")
-	want = bench.Workload{Addr: "h:1", Topic: "X", Topics: 6, Queues: 7, Existing: true, Encoding: "binary", Conns: 2, Window: 3, Rate: 5.5, Poisson: true, Sizes: sizes, Batch: 4, Oneway: true,
-		Tag: "T", Keys: true, Property: 9, WarmUp: 8 * time.Second, Duration: 9 * time.Second, PID: 77}
+	want = bench.Workload{Addr: "127.0.0.1:1", Topic: "X", Topics: 6, Queues: 7, Existing: true, Encoding: "binary", Conns: 2, Window: 3, Rate: 5.5, Poisson: true, Sizes: sizes, Batch: 4, Oneway: true,
+		Tag: "T", Keys: true, Property: 9, WarmUp: 8 * time.Second, Duration: 9 * time.Second, PID: os.Getpid()}
 	if a, b := asJSON(t, got), asJSON(t, want); a != b {
 		t.Errorf("%s, not %s", a, b)
 	}
-	if r, err := bench.ReadResult(strings.NewReader(out)); err != nil || r.A.Name != "N" || r.A.Reports[0].Host == nil {
+	warning, out, _ := strings.Cut(out, "\n") // it does not listen there, and both streams are one here
+	if r, err := bench.ReadResult(strings.NewReader(out)); err != nil || r.A.Name != "N" || r.A.Reports[0].Host == nil || r.A.Reports[0].Ringmq != version || len(r.A.Reports[0].Warnings) != 1 {
 		t.Errorf("%v\n%s", err, out)
+	}
+	if warning != "warning: process "+pid+" does not listen on 127.0.0.1:1: its figures may be those of something else" {
+		t.Error(warning)
 	}
 	for _, c := range []struct{ args, want string }{
 		{"--size 0", "size"}, {"-o xml", `output "xml": table or json`}, {"--poisson", "give a --rate"}, {"-b a:1 -n b:2", "were all set"}, {"--pid x", "a number or auto"},
-		{"extra", "unknown command"}, {"--pid auto -b 192.0.2.1:5", "no address of this machine"}, {"-n 127.0.0.1:1", "name server: "},
+		{"extra", "unknown command"}, {"--pid auto -b 192.0.2.1:5", "no address of this machine"}, {"-n 127.0.0.1:1;127.0.0.1:2", "name server 127.0.0.1:2: nothing listens there"},
+		{"--pid 999999999", "no such process"}, {"--window 0", "--window is 0, it must be above 0; without the flag it is 64"}, {"--connections 0", "--connections is 0"}, {"--duration 0s", "--duration is 0s"},
+		{"--duration 5", "write 5s, 5m or 5h"}, {"--warm-up x", "write it as 500ms"}, {"--size 1KB", "a number with K, M, G or T"}, {"--json /nowhere/x", "no such file"}, {"--json - --html -", "only one"},
 	} {
 		if _, err := run(strings.Fields(c.args)...); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v", c.args, err)
@@ -104,10 +112,13 @@ func TestBenchTable(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, want := range []string{wl.long, "coordinated omission", "--pid auto", "Examples:\n  ringmq bench " + wl.name, "The broker:\n", "What comes out:\n"} {
+		for _, want := range []string{wl.long, "Exit code 0: ", "--pid auto", "Examples:\n  ringmq bench " + wl.name, "The broker:\n", "What comes out:\n"} {
 			if !strings.Contains(help, want) {
 				t.Errorf("%s: no %q in its help", wl.name, want)
 			}
+		}
+		if loops := strings.Contains(help, "Without --rate the loop is closed"); loops != (wl.name == "produce") {
+			t.Errorf("%s: help about closed loops: %v", wl.name, loops)
 		}
 		for line := range strings.SplitSeq(wl.example, "\n") {
 			words := strings.Fields(strings.SplitN(line, "  ", 2)[0])
@@ -125,7 +136,7 @@ func TestBenchTable(t *testing.T) {
 func TestBenchVersusRefuses(t *testing.T) {
 	for _, c := range []struct{ args, want string }{
 		{"a=x:1", "accepts 2 arg(s)"}, {"a=x:1 b=y:2 --workload none", `workload "none": one of produce`}, {"a=x:1 b=y:2 --rounds 0", "at least 1"},
-		{"x:1 b=y:2", "it has no name"}, {"a=127.0.0.1:1 b=127.0.0.1:1", "round 1, a: "}, {"a=127.0.0.1:1 a=127.0.0.1:1", "both targets"},
+		{"x:1 b=y:2", "it has no name"}, {"a=127.0.0.1:1 b=127.0.0.1:1", "a: broker 127.0.0.1:1: nothing listens there"}, {"a=127.0.0.1:1 a=127.0.0.1:1", "both targets"},
 	} {
 		if _, err := ringmq(t, append([]string{"bench", "versus"}, strings.Fields(c.args)...)...); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v", c.args, err)
@@ -150,7 +161,7 @@ func TestBenchForeign(t *testing.T) {
 
 func TestBenchCompare(t *testing.T) {
 	dir := t.TempDir()
-	fast, slow := saved(t, "fast", 200_000, nil), saved(t, "slow", 100_000, func(r *bench.Report) { r.Errors = map[string]int64{"code 2": 4} })
+	fast, slow := saved(t, "fast", 200_000, nil), saved(t, "slow", 100_000, func(r *bench.Report) { r.Errors = map[string]int64{"code 2 SYSTEM_BUSY": 4} })
 	result := filepath.Join(dir, "result.json")
 	page := filepath.Join(dir, "page.html")
 	out, err := ringmq(t, "bench", "compare", fast, slow, "--json", result, "--html", page, "--title", "The title", "--note", "A note.", "--command", "how it was made")
@@ -184,6 +195,7 @@ func TestBenchCompare(t *testing.T) {
 		args []string
 		want string
 	}{
+		{[]string{fast, saved(t, "reader", 1, func(r *bench.Report) { r.Kind = "consume" })}, "they measure different things"},
 		{[]string{fast}, "it holds no comparison"}, {[]string{fast, result}, "cannot be compared with another"}, {[]string{fast, "/nowhere"}, "no such file"},
 		{[]string{fast, slow, "--fail-on-errors"}, "4 requests failed"}, {[]string{fast, page}, page + ": "}, {[]string{fast, slow, "--html", dir}, "is a directory"},
 	} {
@@ -241,6 +253,13 @@ func TestBenchRuns(t *testing.T) {
 	}
 	if b, err := os.ReadFile(page); err != nil || !strings.Contains(string(b), "<svg") {
 		t.Errorf("%v", err)
+	}
+	out, err = ringmq(t, "bench", "produce", "-b", addr, "--existing", "--duration", "50ms", "--warm-up", "0s", "--connections", "1", "--window", "2", "--html", "-")
+	if err != nil || !strings.HasPrefix(out, "<!DOCTYPE html>") || !strings.Contains(out, "1 topic of 8 queues") || !strings.Contains(out, "ringmq, speaks 5.3.3") {
+		t.Errorf("%v\n%.300s", err, out)
+	}
+	if _, err = ringmq(t, "bench", "produce", "-b", addr, "--existing", "--queues", "7"); err == nil || err.Error() != "topic RingmqBench has 8 queues, --queues says 7" {
+		t.Error(err)
 	}
 	gate := []string{"bench", "versus", "a=" + addr + ",pid=auto", "b=" + addr + ",pid=auto", "--existing", "--rounds", "1", "--duration", "200ms", "--warm-up", "0s", "--connections", "1", "--window", "8", "--max-cpu-ratio"}
 	if _, err := ringmq(t, append(gate, "0.000001")...); err == nil || !strings.Contains(err.Error(), "a message costs a ") {

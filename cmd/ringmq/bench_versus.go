@@ -19,7 +19,9 @@ func newBenchVersus() *cobra.Command {
 			"and prints medians, the spread of the rounds, ratios, and how many rounds agree on the winner. A target is\n" +
 			"name=host:port, with ,pid=NUMBER or ,pid=auto behind it for the CPU and memory of a broker on this machine.\n\n" +
 			"Trust a difference when all rounds agree and the spreads do not touch. When they do touch, run more rounds or longer ones:\n" +
-			"on a machine that others use too, one run says little. Flags that mean nothing to the --workload are refused.\n\n" + loopsHelp,
+			"on a machine that others use too, one run says little. Flags that mean nothing to the --workload are refused. Both brokers are\n" +
+			"asked how they flush and what their role is; what they say stands above the figures, with a warning where it differs. If one\n" +
+			"goes away, the rounds before are kept.\n\n" + loopsHelp + "\n\n" + percentilesHelp + "\n\n" + endHelp,
 		Example: examples("versus ours=127.0.0.1:10911,pid=auto stock=127.0.0.1:20911,pid=auto\n" +
 			"versus ours=127.0.0.1:10911,pid=auto stock=127.0.0.1:20911,pid=auto --rate 20000 --rounds 9 --html versus.html\n" +
 			"versus before=10.0.0.5:10911 after=10.0.0.6:10911 --connections 1 --window 1 --json versus.json\n" +
@@ -56,6 +58,11 @@ func (o *benchOptions) versus(cmd *cobra.Command, args []string, kind string, ro
 	if rounds < 1 {
 		return fmt.Errorf("--rounds is %d, it must be at least 1", rounds)
 	}
+	out, err := o.open()
+	if err != nil {
+		return err
+	}
+	defer out.close()
 	ctx, stop := untilSignal()
 	defer stop()
 	var targets [2]bench.Target
@@ -63,6 +70,7 @@ func (o *benchOptions) versus(cmd *cobra.Command, args []string, kind string, ro
 		if targets[i], err = bench.ParseTarget(ctx, args[i]); err != nil {
 			return err
 		}
+		warn(cmd, targets[i])
 	}
 	p := newProgress(cmd.ErrOrStderr(), &w)
 	result, err := bench.Versus(ctx, targets[0], targets[1], w, rounds, wl.run, func(round int, t bench.Target) func(bench.Second) {
@@ -70,11 +78,17 @@ func (o *benchOptions) versus(cmd *cobra.Command, args []string, kind string, ro
 	})
 	p.end()
 	if err != nil {
+		return stoppedError(ctx, err)
+	}
+	result.Command, result.Ringmq = commandLine(), version
+	o.call(result)
+	if err := o.deliver(cmd.OutOrStdout(), out, result, result); err != nil {
 		return err
 	}
-	result.Command = commandLine()
-	o.call(result)
-	return errors.Join(o.deliver(cmd.OutOrStdout(), result, result), failed(result), o.tooDear(result))
+	if err := o.verdict(ctx, result); err != nil {
+		return err
+	}
+	return o.tooDear(result)
 }
 
 // tooDear says that a message costs the first broker too much beside the second.

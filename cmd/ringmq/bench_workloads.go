@@ -17,6 +17,7 @@ var consumeWorkload = workload{
 consume --fill --fill-messages 10000 --again --pid auto      reads the same few again and again: consumers at the tail
 consume --topic Orders --queues 16 --drain                   reads all of a topic that is there
 consume --fill --drain --pull-messages 1                     what a message costs that is pulled alone`,
+	shared: []string{percentilesHelp, processHelp, endHelp},
 	groups: []string{"target", "load", "consume", "pull", "messages", "topics", "warmup", "time", "output"},
 	run:    bench.Consume,
 }
@@ -31,6 +32,7 @@ var endToEndWorkload = workload{
 	example: `endtoend --rate 10000 --pid auto                             the delay at a load that the broker bears easily
 endtoend --rate 50000 --poisson --duration 30s --html e.html the tail under bursts, with a page of charts
 endtoend --rate 1000 --queues 1 --connections 1              one ordered stream`,
+	shared:   []string{openHelp, percentilesHelp, processHelp, endHelp},
 	groups:   []string{"target", "load", "rate", "pull", "messages", "topics", "warmup", "time", "output"},
 	run:      bench.Plain(bench.EndToEnd),
 	defaults: []preset{{"rate", "10000"}, {"window", "1024"}},
@@ -46,6 +48,7 @@ var catchupWorkload = workload{
 	example: `catchup --backlog 4GiB --rate 5000 --pid auto                from memory, if there is so much
 catchup --backlog 4GiB --rate 5000 --drop-cache              from the disk (as root)
 catchup --existing --topic Orders --queues 16 --rate 1000    the backlog is what the topic holds`,
+	shared:   []string{openHelp, percentilesHelp, processHelp, endHelp},
 	groups:   []string{"target", "load", "rate", "backlog", "pull", "messages", "topics", "warmup", "time", "output"},
 	run:      bench.Plain(bench.Catchup),
 	defaults: []preset{{"rate", "10000"}, {"window", "1024"}},
@@ -56,12 +59,14 @@ var soakWorkload = workload{
 	long: "Sends at --rate, or at a share of the peak that is measured first, while consumers follow and one more reads everything from\n" +
 		"the beginning again and again. Hours of that show what minutes do not: memory that grows, consumers that fall behind, a slow\n" +
 		"second when files roll or are deleted.\n\n" +
-		"How to read it: it passes, or says what failed, and then the exit code is 1: a send was refused, a connection lost, the\n" +
-		"consumers more than 5 s behind at the end, or (with --pid) memory that is no file's grew over the second half by more than\n" +
-		"--growth an hour and 10 %. Compare 'slowest interval' with the rate: both should be near. For the trend of a day look at --html.",
+		"How to read it: it passes, or says what failed, and then the exit code is 1: a send was refused, a connection lost, less than\n" +
+		"98 % of the rate was kept over the whole run, the consumers were more than 5 s behind at the end, or (with --pid) memory that\n" +
+		"is no file's grew over the second half by more than --growth an hour and 10 %. One that is stopped has not passed. Compare\n" +
+		"'slowest interval' with the rate: both should be near. For the trend of a day look at --html.",
 	example: `soak --pid auto --duration 10m                               80 % of the peak for ten minutes
 soak --pid auto --peak-share 0.5 --duration 24h --html s.html a day at half of the peak
 soak --rate 20000 --duration 1h --growth 5                   a given rate, and a strict eye on memory`,
+	shared:   []string{openHelp, shortProcessHelp, endHelp},
 	groups:   []string{"target", "load", "rate", "soak", "pull", "messages", "topics", "time", "output"},
 	run:      bench.Plain(bench.Soak),
 	defaults: []preset{{"duration", "10m0s"}, {"window", "256"}},
@@ -75,11 +80,12 @@ var verifyWorkload = workload{
 		"How to read it: 'lost' is what must never be: acknowledged, and nowhere. 'there without an acknowledgement' is allowed, an\n" +
 		"answer may get lost on its way. Order holds for the messages of one connection to one queue; a stock broker keeps it only\n" +
 		"with --window 1, since it hands the requests of a connection to several threads.\n\n" +
-		"Across a kill: give --ledger, and while it sends, kill the broker (kill -9). The run ends when its connections do, and the\n" +
-		"ledger is written. Start the broker again, then --check the same ledger: only what was acknowledged counts, and all of that.",
+		"Across a kill: give --ledger, and while it sends, kill the broker (kill -9). The run ends when its connections do, says NOT\n" +
+		"CHECKED (exit code 3), and the ledger is written. Start the broker again, then --check the same ledger: only what was acknowledged counts, and all of that.",
 	example: `verify --duration 10s                                        sends, reads back, checks
 verify --ledger run.ledger --duration 1h                     the same; kill the broker meanwhile, start it, then:
 verify --ledger run.ledger --check                           what it had acknowledged must be there`,
+	shared: []string{shortProcessHelp, endHelp},
 	groups: []string{"target", "load", "rate", "ledger", "pull", "messages", "topics", "time", "output"},
 	run:    bench.Plain(bench.Verify),
 }

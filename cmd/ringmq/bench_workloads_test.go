@@ -20,14 +20,14 @@ func TestWorkloadFlags(t *testing.T) {
 		{"consume --fill --fill-messages 7 --drain --pull-messages 3", func(w *bench.Workload) bool {
 			return w.Fill && w.FillMessages == 7 && w.Drain && w.PullMessages == 3 && w.WarmUp == 0
 		}, "how many (default 100000)"},
-		{"consume", func(w *bench.Workload) bool { return !w.Fill && !w.Drain && w.WarmUp == 2*time.Second }, "--drain"},
+		{"consume", func(w *bench.Workload) bool { return !w.Fill && !w.Drain && w.WarmUp == 2*time.Second && w.Queues == 0 }, "--drain"},
 		{"consume --drain --warm-up 1s", func(w *bench.Workload) bool { return w.Drain && w.WarmUp == time.Second }, "--drain"},
 		{"endtoend", func(w *bench.Workload) bool { return w.Rate == 10_000 && w.Window == 1024 }, "in an open loop; 0: a closed loop (default 10000)"},
 		{"endtoend --rate 5", func(w *bench.Workload) bool { return w.Rate == 5 }, "--rate"},
 		{"catchup --backlog 1.5GiB --drop-cache", func(w *bench.Workload) bool { return w.BacklogBytes == 3<<29 && w.DropCache && w.Rate == 10_000 }, "--backlog size"},
 		{"soak --peak-share 0.5 --growth 3", func(w *bench.Workload) bool {
 			return w.PeakShare == 0.5 && w.GrowthMiBHour == 3 && w.WarmUp == 0 && w.Duration == 10*time.Minute
-		}, "counted (default 10m0s)"},
+		}, "10m or 1h (default 10m0s)"},
 		{"verify --ledger l --check", func(w *bench.Workload) bool { return w.Ledger == "l" && w.Check && w.WarmUp == 0 }, "--ledger file"},
 	} {
 		words := strings.Fields(c.args)
@@ -38,7 +38,7 @@ func TestWorkloadFlags(t *testing.T) {
 		wl, got := *known, bench.Workload{}
 		wl.run = func(_ context.Context, w bench.Workload, _ func(bench.Second)) (*bench.Report, error) {
 			got = w
-			return &bench.Report{Kind: wl.name, Workload: w, Started: time.Unix(1, 0), Seconds: 1}, nil
+			return &bench.Report{Kind: wl.name, Workload: w, Started: time.Unix(1, 0), Seconds: 1, Messages: 1}, nil
 		}
 		cmd := wl.command()
 		cmd.SetArgs(words[1:])

@@ -32,6 +32,11 @@ func main() {
 		if errors.As(err, &code) {
 			os.Exit(int(code))
 		}
+		var end *endError
+		if errors.As(err, &end) {
+			fmt.Fprintln(os.Stderr, "ringmq:", err)
+			os.Exit(int(end.code))
+		}
 		if !errors.Is(err, errSilent) {
 			fmt.Fprintln(os.Stderr, "ringmq:", err)
 		}
