@@ -208,8 +208,8 @@ func TestCatchupStopped(t *testing.T) {
 	if err != nil || !strings.Contains(r.Stopped, "none of the backlog was read") || r.Kind != "catchup" || r.Started.IsZero() || r.Before.Messages == 0 {
 		t.Errorf("%v, %+v", err, r)
 	}
-	b = startFake(t, fakeWrong{})
-	ctx, w := b.when(t, func() bool { return b.pulls > 20 }), brief(b, func(w *Workload) {
+	drained := startFake(t, fakeWrong{})
+	ctx, w := drained.when(t, func() bool { return drained.pulls > 20 }), brief(drained, func(w *Workload) {
 		before(w)
 		w.BacklogBytes, w.Duration, w.PullMessages = 1<<20, 20*time.Millisecond, 1
 	})
@@ -260,8 +260,8 @@ func TestLostConnections(t *testing.T) {
 	if err != nil || r.Messages == 0 || !strings.HasPrefix(r.Stopped, "ended after ") || !strings.Contains(r.Stopped, " of 1m0s: connection ") {
 		t.Errorf("%v, %+v", err, r)
 	}
-	b = startFake(t, fakeWrong{hangUp: from(100)})
-	e, err := EndToEnd(t.Context(), brief(b, func(w *Workload) { w.Rate, w.Window, w.Duration = 1000, 128, time.Minute }), nil)
+	hangsUp := startFake(t, fakeWrong{hangUp: from(100)})
+	e, err := EndToEnd(t.Context(), brief(hangsUp, func(w *Workload) { w.Rate, w.Window, w.Duration = 1000, 128, time.Minute }), nil)
 	if err != nil || e.Sent == 0 || !strings.Contains(e.Stopped, " of 1m0s: no connection of 2 is left") {
 		t.Errorf("%v, %+v", err, e)
 	}

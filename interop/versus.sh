@@ -80,7 +80,7 @@ run_bench() { # run_bench FILE TITLE FLAGS...: in turns by the generator itself
   [[ " $* " != *" --duration "* && " $* " != *" --drain "* ]] || time=()
   "$bin" bench versus "ours=127.0.0.1:$broker_port,pid=$(cat "$work/ours.pid")" "stock=127.0.0.1:$stock_port,pid=$(cat "$RMQ_HOME/run/interop-broker.pid")" \
     --rounds "$rounds" "${time[@]}" --title "$title" --json "$file" "$@" \
-    --command "ringmq bench versus ours=HOST:PORT,pid=auto stock=HOST:PORT,pid=auto --rounds $rounds ${time[*]} $*" || exit 1
+    --command "ringmq bench versus ours=HOST:PORT,pid=auto stock=HOST:PORT,pid=auto --rounds $rounds${time[*]:+ ${time[*]}} $*" || exit 1
 }
 
 run_once() { local rounds=1; run_bench "$@"; }
@@ -177,7 +177,7 @@ machine() { # what the figures were made on, while both brokers run; once
     echo "- a synced write of 16 KiB into zeroed blocks there, beside the idle brokers (\`ringmq tune probe-disk\`): ${probe:-not measured}"
     echo "- Java: $(java -version 2>&1 | sed -n 's/.*version "\([^"]*\)".*/\1/p;2p' | paste -sd' ')"
     echo "- stock's broker: $(tr '\0' '\n' <"/proc/$(cat "$RMQ_HOME/run/interop-broker.pid")/cmdline" | grep -E '^-(X|server)' | paste -sd' ')"
-    echo "- stock's broker.conf, all else as it comes: $(sed 's#='"$work"'#=...#' "$work/stock/broker.conf" | grep -v '^flushDiskType' | paste -sd' '); flushDiskType as the row says"
+    echo "- stock's broker.conf, all else as it comes: $(sed 's#='"$work"'#=...#' "$work/stock/broker.conf" | grep -v '^flushDiskType' | tac | awk -F= '!seen[$1]++' | tac | paste -sd' '); flushDiskType as the row says"
     echo "- ours: no file; listenPort, namesrvListenPort, brokerName and the store's folder set, mappedFileSizeCommitLog, maxHashSlotNum and maxIndexNum as stock's, flushDiskType=SYNC_FLUSH (the default)"
   } >"$work/machine.md"
 }
@@ -189,8 +189,8 @@ write_up() {
 \`make versus ROUNDS=$rounds SECONDS=$seconds\` made this page at commit $(git -C "$root" describe --always --dirty 2>/dev/null), $(date -u +%F). The first target is ours, which always runs
 SYNC_FLUSH: what it acknowledges is on disk. The second is Apache RocketMQ 5.3.3 with a heap of 4 GiB, warmed for $warm s, with
 ASYNC_FLUSH (its default: an acknowledged message may be lost when the machine fails) and with SYNC_FLUSH. Bodies have 1024 bytes,
-headers are JSON. Both brokers and the generator share this one machine and are loaded in turns, $rounds times for $seconds s each${durations:+ but for those of a time of their own ($durations)}, the rows that are read to their end for as long as that
-takes, the drain of a cold backlog once. The column *counted* has what it was.
+headers are JSON. Both brokers and the generator share this one machine and are loaded in turns: rounds of each row $rounds, of $seconds s each${durations:+ but for rows with a time of their own ($durations)}; what is
+read to its end takes as long as that takes, and the cold backlog is drained once. The column *counted* has what it was.
 
 **How to read it.** The rows with many requests in flight are closed loops: they find the most that can be moved, and their latency is
 that of a broker kept busy, so compare throughput and processor time there. The row with one request in flight shows what a single

@@ -15,7 +15,7 @@ var consumeWorkload = workload{
 		"so long: then the figures are of waiting, so give more --fill-messages, --drain or --again. CPU a message falls with --pull-messages.",
 	example: `consume --fill --fill-messages 1000000 --drain --pid auto    reads a million messages that were just sent
 consume --fill --fill-messages 10000 --again --pid auto      reads the same few again and again: consumers at the tail
-consume --topic Orders --queues 16 --drain                   reads all of a topic that is there
+consume --topic Orders --drain                               reads all of a topic that is there
 consume --fill --drain --pull-messages 1                     what a message costs that is pulled alone`,
 	shared: []string{percentilesHelp, processHelp, endHelp},
 	groups: []string{"target", "load", "consume", "pull", "messages", "topics", "warmup", "time", "output"},
@@ -47,7 +47,7 @@ var catchupWorkload = workload{
 		"disk's part give --drop-cache as root, or a --backlog larger than the memory.",
 	example: `catchup --backlog 4GiB --rate 5000 --pid auto                from memory, if there is so much
 catchup --backlog 4GiB --rate 5000 --drop-cache              from the disk (as root)
-catchup --existing --topic Orders --queues 16 --rate 1000    the backlog is what the topic holds`,
+catchup --existing --topic Orders --rate 1000                the backlog is what the topic holds`,
 	shared:   []string{openHelp, percentilesHelp, processHelp, endHelp},
 	groups:   []string{"target", "load", "rate", "backlog", "pull", "messages", "topics", "warmup", "time", "output"},
 	run:      bench.Plain(bench.Catchup),
