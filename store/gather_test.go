@@ -14,6 +14,7 @@ import (
 type countingFS struct {
 	disk.FS
 	reads, bytes atomic.Int64
+	ahead        atomic.Int64 // of those, reads behind which the kernel reads on
 }
 
 type countingFile struct {
@@ -36,6 +37,7 @@ func (f countingFile) count(n int) {
 
 func (f countingFile) ReadAt(b []byte, off int64) (int, error) {
 	f.count(len(b))
+	f.fs.ahead.Add(1)
 	return f.File.ReadAt(b, off)
 }
 
@@ -176,5 +178,27 @@ func TestSparseReadsAreOfRecords(t *testing.T) {
 	c.bytes.Store(0)
 	if answered, _, _ = drained(t, s, queues, each, Want{MaxMessages: 32}, false); c.bytes.Load() != answered {
 		t.Errorf("%d bytes were read for %d", c.bytes.Load(), answered)
+	}
+}
+
+// TestNothingIsReadAhead: whoever wants a record or its time has the kernel read no megabytes of what lies behind, nor leave a mark there
+// at which readers of it would have it read on.
+func TestNothingIsReadAhead(t *testing.T) {
+	const queues, each = 4, 400
+	c := &countingFS{FS: disk.NewMemory()}
+	s := interleaved(t, gatherOptions(c), queues, each)
+	defer closeStore(t, s)
+	c.reads.Store(0)
+	c.ahead.Store(0)
+	earliest := s.EarliestMessageTime()
+	if _, err := s.MessageByOffset(s.LogMin(), nil); err != nil || earliest < 0 {
+		t.Fatal(err, earliest)
+	}
+	if _, err := s.OffsetByTime([]byte("T"), 1, earliest, false); err != nil {
+		t.Fatal(err)
+	}
+	drained(t, s, queues, each, Want{MaxMessages: 32}, false)
+	if reads, ahead := c.reads.Load(), c.ahead.Load(); ahead != 0 || reads < 4 {
+		t.Errorf("%d of %d reads are read ahead of", ahead, reads)
 	}
 }
