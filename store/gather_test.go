@@ -161,6 +161,19 @@ func TestEverythingIsReadOnce(t *testing.T) {
 	}
 }
 
+// TestFewReadsOfRecords: where records lie close, those of a window that a pull only reaches into are not read alone before it.
+func TestFewReadsOfRecords(t *testing.T) {
+	const queues, each = 10, 320
+	c := &countingFS{FS: disk.NewMemory()}
+	s := interleaved(t, gatherOptions(c), queues, each)
+	defer closeStore(t, s)
+	c.reads.Store(0)
+	answered, _, _ := drained(t, s, queues, each, Want{MaxMessages: 32}, false)
+	if reads, pieces := c.reads.Load(), answered/windowBytes; reads > 2*pieces {
+		t.Errorf("%d reads of %d pieces", reads, pieces)
+	}
+}
+
 // TestSparseReadsAreOfRecords: who reads one queue among very many does not read the log for it.
 func TestSparseReadsAreOfRecords(t *testing.T) {
 	const queues, each = 60, 40
