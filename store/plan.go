@@ -194,7 +194,7 @@ func (g *gathering) end() {
 	if b == nil {
 		return
 	}
-	b.run()
+	b.run(g.r.s.cold.pace)
 	for i, op := range b.list {
 		offset := b.reads[i].offset
 		k := g.p.window(offset)
