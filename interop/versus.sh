@@ -197,6 +197,11 @@ that of a broker kept busy, so compare throughput and processor time there. The 
 caller waits. The open loops are given their rate, so there only latency and processor time differ; latency counts from when a request
 should have left, whatever the broker does. End to end it reaches to when a consumer had the message. A ratio of latency or CPU below 1 is in our favour, of messages above 1. Take a difference for real
 when all rounds agree and it is larger than the spread. Figures of one machine say nothing about another: run it on yours.
+
+The row of the cold drain shows three things at once: how fast a consumer catches up, what the sends beside it wait ("sends during the drain"), and
+what they wait without it ("before"). Ours reads the disk no faster than commits bear, which it finds out while it reads, but at least 16 MiB/s and
+half as much again as is being stored (\`coldReadMinBytesPerSecond\`, [adr/0008](adr/0008-cold-reads-are-paced.md)); without sends beside it reads as fast as it can.
+Compare the ratio of the two p99, not only the speed of the drain.
 M
   "$bin" bench page --title "Beside the stock broker" --intro "$work/intro.md" --machine "$work/machine.md" "${not_measured[@]}" --markdown "$doc" --html "$folder/benchmarks.html" "${results[@]}" || exit 1
   echo "versus: wrote $doc and $folder/benchmarks.html"

@@ -12,7 +12,7 @@
 //     and index keys, in order, round by round; enqueue.go: one record's queue and entry; indexing.go: how the index catches
 //     up without being in the way; flusher.go: when queues become durable;
 //   - read.go: pulls from memory and from disk; window.go: pieces of the log that are kept for those who read near them; warm.go: what a loop takes
-//     from them and from the page cache; plan.go and gather.go: what a worker brings from the disk at once; verify.go: why no corrupt body leaves; mend.go: damaged queue entries written again; search.go: by time, by id, by key;
+//     from them and from the page cache; plan.go and gather.go: what a worker brings from the disk at once; pacer.go: when it may, beside commits, of which committimes.go knows what they take; verify.go: why no corrupt body leaves; mend.go: damaged queue entries written again; search.go: by time, by id, by key;
 //     gaps.go: what was lost, by offset;
 //   - batchset.go, batchqueue.go, batchread.go: queues of topics whose records are batches (BatchCQ);
 //   - retention.go: when old segments go; space.go: how full the disk is and whether the store may be written;

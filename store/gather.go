@@ -33,6 +33,7 @@ type coldReads struct {
 	engine string // as it was configured
 	fs     disk.FS
 	free   chan *coldBatch
+	pace   *pacer
 }
 
 // coldBatch is one engine and its operations. Who has it uses it alone.
@@ -50,8 +51,8 @@ type coldRead struct {
 	place  commitlog.Place
 }
 
-func (c *coldReads) init(engine string, fs disk.FS) {
-	c.engine, c.fs, c.free = engine, fs, make(chan *coldBatch, coldBatches)
+func (c *coldReads) init(engine string, fs disk.FS, pace *pacer) {
+	c.engine, c.fs, c.pace, c.free = engine, fs, pace, make(chan *coldBatch, coldBatches)
 	for range coldBatches {
 		c.free <- &coldBatch{}
 	}
@@ -105,20 +106,39 @@ func (b *coldBatch) add(offset int64, at commitlog.Place, p []byte, once bool) {
 	b.list = append(b.list, &b.ops[n])
 }
 
-// run has all of them done, a part at a time. Each has its own error then.
-func (b *coldBatch) run() {
+// run has all of them done, a part at a time, as the pacer lets them go. Each has its own error then.
+func (b *coldBatch) run(pace *pacer) {
 	for from := 0; from < len(b.list); {
+		most := pace.piece()
 		to, bytes := from+1, len(b.list[from].Buf)
-		for to < len(b.list) && bytes+len(b.list[to].Buf) <= coldBytes {
+		for to < len(b.list) && bytes+len(b.list[to].Buf) <= most {
 			bytes += len(b.list[to].Buf)
 			to++
 		}
-		b.runPart(b.list[from:to])
+		if bytes > most {
+			b.runPieces(b.list[from:to], pace)
+		} else {
+			pace.wait(bytes)
+			b.runPart(b.list[from:to])
+		}
 		from = to
 	}
 	for i := range b.list {
 		b.reads[i].place.Release()
 	}
+}
+
+// runPieces has a large one done in pieces, up to one that fails.
+func (b *coldBatch) runPieces(one []*disk.Op, pace *pacer) {
+	op := one[0]
+	buf, offset := op.Buf, op.Offset
+	for at := 0; at < len(buf) && op.Err == nil; at += len(op.Buf) {
+		n := min(pace.piece(), len(buf)-at)
+		op.Buf, op.Offset = buf[at:at+n], offset+int64(at)
+		pace.wait(n)
+		b.runPart(one)
+	}
+	op.Buf, op.Offset = buf, offset
 }
 
 func (b *coldBatch) runPart(part []*disk.Op) {
@@ -212,8 +232,23 @@ func (r *reading) coldBytes(u record.QueueUnit, dst []byte) ([]byte, error) {
 		return dst, nil
 	}
 	dst = grow(dst, int(u.Size))
-	r.count(u.Offset, int(u.Size))
-	return dst, r.s.log.ReadExact(u.Offset, dst[n:])
+	if r.count(u.Offset, int(u.Size)) {
+		return dst, r.s.log.ReadExact(u.Offset, dst[n:])
+	}
+	return dst, r.s.readPaced(u.Offset, dst[n:])
+}
+
+// readPaced reads from the disk without an engine.
+func (s *Store) readPaced(offset int64, p []byte) error {
+	for len(p) > 0 {
+		n := min(s.pace.piece(), len(p))
+		s.pace.wait(n)
+		if err := s.log.ReadExact(offset, p[:n]); err != nil {
+			return err
+		}
+		offset, p = offset+int64(n), p[n:]
+	}
+	return nil
 }
 
 // count counts bytes that are about to be read from a file.

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"ringmq/store/disk"
 )
@@ -14,6 +16,7 @@ import (
 type countingFS struct {
 	disk.FS
 	reads, bytes atomic.Int64
+	ahead        atomic.Int64 // of those, reads behind which the kernel reads on
 }
 
 type countingFile struct {
@@ -36,6 +39,7 @@ func (f countingFile) count(n int) {
 
 func (f countingFile) ReadAt(b []byte, off int64) (int, error) {
 	f.count(len(b))
+	f.fs.ahead.Add(1)
 	return f.File.ReadAt(b, off)
 }
 
@@ -159,6 +163,19 @@ func TestEverythingIsReadOnce(t *testing.T) {
 	}
 }
 
+// TestFewReadsOfRecords: where records lie close, those of a window that a pull only reaches into are not read alone before it.
+func TestFewReadsOfRecords(t *testing.T) {
+	const queues, each = 10, 320
+	c := &countingFS{FS: disk.NewMemory()}
+	s := interleaved(t, gatherOptions(c), queues, each)
+	defer closeStore(t, s)
+	c.reads.Store(0)
+	answered, _, _ := drained(t, s, queues, each, Want{MaxMessages: 32}, false)
+	if reads, pieces := c.reads.Load(), answered/windowBytes; reads > 2*pieces {
+		t.Errorf("%d reads of %d pieces", reads, pieces)
+	}
+}
+
 // TestSparseReadsAreOfRecords: who reads one queue among very many does not read the log for it.
 func TestSparseReadsAreOfRecords(t *testing.T) {
 	const queues, each = 60, 40
@@ -176,5 +193,86 @@ func TestSparseReadsAreOfRecords(t *testing.T) {
 	c.bytes.Store(0)
 	if answered, _, _ = drained(t, s, queues, each, Want{MaxMessages: 32}, false); c.bytes.Load() != answered {
 		t.Errorf("%d bytes were read for %d", c.bytes.Load(), answered)
+	}
+}
+
+// TestNothingIsReadAhead: whoever wants a record or its time has the kernel read no megabytes of what lies behind, nor leave a mark there
+// at which readers of it would have it read on.
+func TestNothingIsReadAhead(t *testing.T) {
+	const queues, each = 4, 400
+	c := &countingFS{FS: disk.NewMemory()}
+	s := interleaved(t, gatherOptions(c), queues, each)
+	defer closeStore(t, s)
+	c.reads.Store(0)
+	c.ahead.Store(0)
+	earliest := s.EarliestMessageTime()
+	if _, err := s.MessageByOffset(s.LogMin(), nil); err != nil || earliest < 0 {
+		t.Fatal(err, earliest)
+	}
+	if _, err := s.OffsetByTime([]byte("T"), 1, earliest, false); err != nil {
+		t.Fatal(err)
+	}
+	drained(t, s, queues, each, Want{MaxMessages: 32}, false)
+	if reads, ahead := c.reads.Load(), c.ahead.Load(); ahead != 0 || reads < 4 {
+		t.Errorf("%d of %d reads are read ahead of", ahead, reads)
+	}
+}
+
+// TestColdReadsBesideCommits: while messages are stored what is cold is read in small pieces and no faster than the floor; while none are
+// it is read as it comes. A large message is, too.
+func TestColdReadsBesideCommits(t *testing.T) {
+	const queues, each, large = 8, 400, 300_000
+	for _, storing := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			m := disk.NewFaulty()
+			o := gatherOptions(m)
+			o.MaxMessageBytes = large
+			s := interleaved(t, o, queues, each)
+			mustAppend(t, s, message("L", 0, strings.Repeat("y", large)))
+			closeStore(t, s)
+			m.SetCold(func(name string, _, _ int64) bool { return strings.Contains(name, "/commitlog/") })
+			s = mustOpen(t, o)
+			var most, all atomic.Int64
+			m.OnRead(func(name string, _ int64, n int) {
+				if strings.Contains(name, "/commitlog/") {
+					all.Add(int64(n))
+					most.Store(max(most.Load(), int64(n)))
+				}
+			})
+			stored := make(chan struct{})
+			stop := make(chan struct{})
+			go func() {
+				defer close(stored)
+				for storing {
+					mustAppend(t, s, message("U", 0, "beside"))
+					select {
+					case <-stop:
+						return
+					case <-time.After(20 * time.Millisecond):
+					}
+				}
+			}()
+			synctest.Wait()
+			began := time.Now()
+			raw, _, err := s.Read(&Want{Topic: []byte("L"), MaxMessages: 1, Anything: true}, nil)
+			if err != nil || len(raw) < large {
+				t.Fatal(err, len(raw))
+			}
+			drained(t, s, queues, each, Want{MaxMessages: 32}, false)
+			took := time.Since(began)
+			close(stop)
+			<-stored
+			atLeast, piece := time.Duration(0), int64(large+1000)
+			if storing {
+				atLeast, piece = time.Second*time.Duration(all.Load()-pacedBytes)/(16<<20), pacedBytes
+			}
+			if took < atLeast || !storing && took > 0 {
+				t.Errorf("storing %v: %d bytes took %v, at least %v", storing, all.Load(), took, atLeast)
+			}
+			if most.Load() > piece || !storing && most.Load() < windowBytes {
+				t.Errorf("storing %v: %d bytes were read at once", storing, most.Load())
+			}
+			closeStore(t, s)
+		})
 	}
 }

@@ -31,6 +31,7 @@ type Options struct {
 	MaxOpenFiles     int                     // descriptors for queue files, 4,096 and never more than a quarter of what the process may have open
 	HotEntries       int                     // newest entries of a queue kept in memory, 2,048; those that wait to be written come on top
 	Spares           int                     // segments prepared ahead, 1
+	ColdReadMinBytes int64                   // coldReadMinBytesPerSecond, 16 MiB: what readers get from the disk however long commits take beside that
 
 	StoreHost   netip.AddrPort  // used for messages that name none
 	DelayLevels []time.Duration // messageDelayLevel; level n is element n-1
@@ -119,6 +120,7 @@ func (o Options) withDefaults() Options {
 	}
 	or(&o.HotEntries, 2048)
 	or(&o.Spares, 1)
+	or(&o.ColdReadMinBytes, 16<<20)
 	or(&o.FlushIntervalMs, 1000)
 	or(&o.SyncIntervalMs, 10_000)
 	or(&o.SyncBytes, 256<<20)

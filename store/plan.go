@@ -20,6 +20,19 @@ type planned struct {
 	waits    bool // another reads it
 }
 
+// dense says that the records lie so close that whoever goes on reading behind them wants enough of every window on the way, also of those
+// that the first and the last of them reach into.
+func (p *plan) dense() bool {
+	if p.n == 0 {
+		return false
+	}
+	bytes := int64(0)
+	for _, u := range p.units[:p.n] {
+		bytes += int64(u.Size)
+	}
+	return bytes*windowWaste >= max(windowBytes, p.units[p.n-1].End()-p.units[0].Offset)
+}
+
 // window returns the planned window that begins at from, nil where there is none.
 func (p *plan) window(from int64) *planned {
 	for i := p.count - 1; i >= 0; i-- {
@@ -71,8 +84,9 @@ func (r *reading) gather(u record.QueueUnit) (bytes int) {
 	g, c := gathering{r: r}, &r.s.windows
 	r.planAhead(&g.p, u)
 	all := g.p.windows[:g.p.count]
+	dense := g.p.dense()
 	for i := range all {
-		g.beginWindow(&all[i])
+		g.beginWindow(&all[i], dense)
 	}
 	for _, v := range g.p.units[:g.p.n] {
 		from, _ := c.bounds(v.Offset)
@@ -117,11 +131,11 @@ func (r *reading) planAhead(p *plan, u record.QueueUnit) {
 	}
 }
 
-// beginWindow takes a planned window from those that are kept, or begins to read it.
-func (g *gathering) beginWindow(k *planned) {
+// beginWindow takes a planned window from those that are kept, or begins to read it. Of a dense plan no records are read alone before it.
+func (g *gathering) beginWindow(k *planned, dense bool) {
 	s := g.r.s
 	k.w, k.waits = s.windows.take(k.from, k.need)
-	if k.w != nil || k.waits || !s.windows.worth(k.from, k.to, k.wanted) || s.readsAlone.Load() {
+	if k.w != nil || k.waits || !s.windows.worth(k.from, k.to, k.wanted) && !dense || s.readsAlone.Load() {
 		return
 	}
 	w := s.windows.claim(k.from)
@@ -180,7 +194,7 @@ func (g *gathering) end() {
 	if b == nil {
 		return
 	}
-	b.run()
+	b.run(g.r.s.cold.pace)
 	for i, op := range b.list {
 		offset := b.reads[i].offset
 		k := g.p.window(offset)

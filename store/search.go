@@ -108,7 +108,7 @@ func (s *Store) unitTime(u record.QueueUnit) int64 {
 	head := space[:min(int(u.Size), len(space))]
 	if b, ok := s.log.ReadHot(u.Offset, len(head), space[:0]); ok {
 		head = b
-	} else if s.log.ReadAt(u.Offset, head) != nil {
+	} else if s.log.ReadExact(u.Offset, head) != nil {
 		return -1
 	}
 	return headTime(head, u)
@@ -186,7 +186,7 @@ func (s *Store) MessageByOffset(physicalOffset int64, dst []byte) ([]byte, error
 	}
 	var head [8]byte
 	if b, ok := s.log.ReadHot(physicalOffset, len(head), head[:0]); !ok {
-		if err := s.log.ReadAt(physicalOffset, head[:]); err != nil {
+		if err := s.log.ReadExact(physicalOffset, head[:]); err != nil {
 			return dst, s.byOffsetFault(physicalOffset, err)
 		}
 	} else {
@@ -200,7 +200,7 @@ func (s *Store) MessageByOffset(physicalOffset int64, dst []byte) ([]byte, error
 	dst, hot := s.log.ReadHot(physicalOffset, int(size), dst)
 	if !hot {
 		dst = grow(dst[:n], int(size))
-		if err := s.log.ReadAt(physicalOffset, dst[n:]); err != nil {
+		if err := s.log.ReadExact(physicalOffset, dst[n:]); err != nil {
 			return dst[:n], s.byOffsetFault(physicalOffset, err)
 		}
 	}

@@ -43,6 +43,7 @@ type Store struct {
 
 	windows    windows
 	cold       coldReads
+	pace       pacer
 	reads      readCounters
 	readsAlone atomic.Bool // SetReadAhead(false)
 
@@ -149,12 +150,14 @@ func (s *Store) openParts(crashed bool) (err error) {
 		Dir: o.CommitLogDir, StateDir: o.Root + "/ringmq", FS: s.fs, Ring: s.ring,
 		SegmentBytes: o.SegmentBytes, TailBytes: o.TailBytes, SyncFlush: o.SyncFlush,
 		Clock: func() int64 { return o.Clock().UnixMilli() }, Spares: o.Spares, Logger: s.logger,
+		Committed: func(waited time.Duration, bytes int64) { s.pace.committed(time.Now(), waited, bytes) },
 	})
 	if err != nil {
 		return err
 	}
 	s.windows.init(s.log, o.SegmentBytes)
-	s.cold.init(o.Engine, s.fs)
+	s.pace.init(s.log.Waited, o.ColdReadMinBytes)
+	s.cold.init(o.Engine, s.fs, &s.pace)
 	if s.left, err = s.loadEnds(); err != nil {
 		return err
 	}
@@ -306,6 +309,9 @@ func (s *Store) SetLimits(l Limits) {
 // SetReadAhead says whether what lies around the records of a pull may be read from the disk together with them, as it is unless it is
 // forbidden. Any goroutine.
 func (s *Store) SetReadAhead(on bool) { s.readsAlone.Store(!on) }
+
+// SetColdReadMin changes how many bytes a second readers get from the disk however long commits take beside that. Any goroutine.
+func (s *Store) SetColdReadMin(bytesPerSecond int64) { s.pace.setFloor(bytesPerSecond) }
 
 // SetRetention changes when segments are deleted; zero fields get their default.
 func (s *Store) SetRetention(r Retention) {

@@ -122,6 +122,7 @@ func TestRefused(t *testing.T) {
 		{"brokerRole=SLAVE\nbrokerId=-1", "broker.conf:1: brokerRole=SLAVE needs a brokerId above 0, it is -1"},
 		{"haMasterAddress=a", "broker.conf:1: haMasterAddress=a is not of the form host:port"},
 		{"slaveTimeout=0", "broker.conf:1: slaveTimeout=0 is not between 1 and"},
+		{"coldReadMinBytesPerSecond=0", "broker.conf:1: coldReadMinBytesPerSecond=0 is not between 1048576 and"},
 		{"\n\nauthenticationEnabled = true", "broker.conf:3: authenticationEnabled=true is refused: access control"},
 		{"authorizationEnabled = TRUE", "broker.conf:1: authorizationEnabled=TRUE is refused: access control"},
 		{"enableControllerMode=true", "broker.conf:1: enableControllerMode=true is refused: election"},
@@ -198,10 +199,11 @@ maxTransferBytesOnMessageInMemory=1000
 maxTransferCountOnMessageInDisk=3
 maxMessageSize=1000000
 tailCacheBytes=8388608
+coldReadMinBytesPerSecond=2000000
 `).StoreOptions()
 	r := o.Retention
 	switch {
-	case o.CommitLogDir != "/b", o.SyncFlush, o.AppendPropCRC, o.IndexEnabled, o.Engine != "pwrite", o.TailBytes != 8<<20, o.MaxMessageBytes != 1_000_000,
+	case o.CommitLogDir != "/b", o.SyncFlush, o.AppendPropCRC, o.IndexEnabled, o.Engine != "pwrite", o.TailBytes != 8<<20, o.ColdReadMinBytes != 2_000_000, o.MaxMessageBytes != 1_000_000,
 		o.DelayLevels[1] != 24*time.Hour, o.Limits.BytesInMemory != 1000, o.Limits.CountOnDisk != 3,
 		r.ReservedHours != 1, r.DeleteWhen != "03;04", r.MaxUsedRatio != 50, !r.KeepUnexpired, r.CommitLogMaxBytes != 5_000_000_000:
 		t.Errorf("%+v", o)

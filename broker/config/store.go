@@ -27,6 +27,7 @@ func (c *Config) StoreOptions() store.Options {
 	o.AppendPropCRC = c.Bool("enabledAppendPropCRC")
 	o.MaxMessageBytes = c.Int("maxMessageSize")
 	o.TailBytes = c.Int("tailCacheBytes")
+	o.ColdReadMinBytes = c.Int64("coldReadMinBytesPerSecond")
 	o.FlushIntervalMs = c.Int64("flushIntervalConsumeQueue")
 	o.Limits = store.Limits{
 		BytesInMemory: c.Int("maxTransferBytesOnMessageInMemory"), CountInMemory: c.Int("maxTransferCountOnMessageInMemory"),

@@ -37,8 +37,8 @@ type committer struct {
 }
 
 // batch is [from, to) of the log, within one segment. When it is written, the log is written up to after: a segment's rest
-// behind its blank goes with it.
-type batch struct{ from, to, after int64 }
+// behind its blank goes with it. asked is when it was first asked for.
+type batch struct{ from, to, after, asked int64 }
 
 type batchState uint8
 
@@ -67,7 +67,10 @@ func newCommitter(l *Log) (*committer, error) {
 }
 
 // Commit has what was published committed soon, by the committer's goroutine.
-func (l *Log) Commit() { poke(l.work) }
+func (l *Log) Commit() {
+	l.asked.now()
+	poke(l.work)
+}
 
 // CommitHere has what was published committed by the caller, who waits for the disk, and needs nobody else to be woken for that. While a
 // batch is under way already it returns at once: that one's end begins the next. Any goroutine.
@@ -154,7 +157,8 @@ func (c *committer) take() bool {
 	for len(l.rolls) > 0 && l.rolls[0].to <= c.at { // of a segment that was full to its last byte, and is written
 		l.rolls = append(l.rolls[:0], l.rolls[1:]...)
 	}
-	b := batch{from: c.at, to: l.published, after: l.published}
+	// Also where there turns out to be nothing: the next batch is not waited for since then.
+	b := batch{from: c.at, to: l.published, after: l.published, asked: l.asked.take()}
 	rolls := len(l.rolls) > 0 && l.rolls[0].from <= b.to
 	if rolls {
 		b.to, b.after = l.rolls[0].from, l.rolls[0].to
@@ -166,6 +170,7 @@ func (c *committer) take() bool {
 		l.rolls = append(l.rolls[:0], l.rolls[1:]...)
 	}
 	c.batch, c.at, c.owed = b, b.after, nil
+	l.asked.under.Add(1)
 	return true
 }
 
@@ -180,6 +185,10 @@ func (l *Log) passed(b batch) {
 	l.confirmed.follow(b.after)
 	if to := l.catchUp.Load(); b.from < to && to <= b.after {
 		poke(l.maker.wake) // which has waited for that
+	}
+	l.asked.under.Add(-1)
+	if l.o.Committed != nil && b.asked != 0 {
+		l.o.Committed(l.asked.waited(b.asked), b.to-b.from)
 	}
 	// Only after the advance: whoever found no room before it has left word by now, or sees it.
 	l.mu.Lock()

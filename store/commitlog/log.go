@@ -34,6 +34,7 @@ type Log struct {
 	steppedBack bool // the clock is behind by more than clockStepMs, and that was said
 	failure     atomic.Pointer[error]
 	work        chan struct{} // one token: there is something to write
+	asked       asked
 
 	written   Watermark
 	durable   Watermark
@@ -80,7 +81,7 @@ func Open(o Options) (*Log, error) {
 	}
 	// A batch, which may be as large as the tail, must be able to wait for what was written before it.
 	o.UnsyncedBytes = max(o.UnsyncedBytes, t.size)
-	l := &Log{o: o, logger: o.Logger, tail: t, work: make(chan struct{}, 1), syncNow: make(chan struct{}, 1), stop: make(chan struct{})}
+	l := &Log{o: o, logger: o.Logger, tail: t, work: make(chan struct{}, 1), asked: newAsked(), syncNow: make(chan struct{}, 1), stop: make(chan struct{})}
 	l.ctx, l.cancel = context.WithCancel(context.Background())
 	l.maker = maker{l: l, wake: make(chan struct{}, 1)}
 	l.zero.free.L = &l.zero.mu

@@ -3,6 +3,7 @@ package commitlog
 import (
 	"errors"
 	"log/slog"
+	"time"
 
 	"ringmq/store/disk"
 )
@@ -19,7 +20,11 @@ type Options struct {
 	Clock         func() int64 // ms since 1970
 	UnsyncedBytes int64        // most that ASYNC_FLUSH leaves to the kernel without a sync; 0: 64 MiB
 	Spares        int          // above 0: the next segment is zeroed ahead; 0: only allocated
-	Logger        *slog.Logger
+	// Committed, if not nil, is told how long a batch's first record waited, from when its commit was asked for until it was visible as far as
+	// this log is concerned, and the batch's bytes. Once a commit, by whoever ended it, perhaps by two at a time; it must be short and wait for
+	// nothing.
+	Committed func(waited time.Duration, bytes int64)
+	Logger    *slog.Logger
 }
 
 // Errors of appending and reading.

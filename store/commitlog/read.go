@@ -92,7 +92,8 @@ func (l *Log) ReadAt(offset int64, p []byte) error {
 	return readError(err)
 }
 
-// ReadExact is ReadAt for readers here and there: nothing behind what they want is read with it.
+// ReadExact is ReadAt for readers here and there: nothing behind what they want is read with it. ReadAt of a few bytes would have the kernel
+// read megabytes ahead, and mark a page there at which any later read, exact or not, makes it read on.
 func (l *Log) ReadExact(offset int64, p []byte) error {
 	at, err := l.Place(offset, len(p))
 	if err != nil {
@@ -125,7 +126,7 @@ func (l *Log) FirstRecord(start int64) (storedMs int64, ok bool) {
 	var head [record.StoreTimestampBytes]byte
 	if hot, ok := l.ReadHot(start, len(head), head[:0]); ok {
 		copy(head[:], hot)
-	} else if err := l.ReadAt(start, head[:]); err != nil {
+	} else if err := l.ReadExact(start, head[:]); err != nil {
 		return 0, false
 	}
 	if _, magic := record.Header(head[:]); magic != record.MagicV1 && magic != record.MagicV2 {

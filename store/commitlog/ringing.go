@@ -18,6 +18,7 @@ func (l *Log) Rings() bool { return l.o.Ring.Rings() }
 // watermarks may run inside. Only where Rings.
 func (l *Log) CommitRinging(bell int) {
 	c := l.committer
+	l.asked.now()
 	c.mu.Lock()
 	c.bell = bell
 	if c.state == idle {
