@@ -11,7 +11,7 @@ import (
 // TestVeryManyBusyQueues: entries that come evenly to more queues than there is memory for long rings of are written many at a time, not by the
 // writer, and memory stays as it is.
 func TestVeryManyBusyQueues(t *testing.T) {
-	const queues, limit = 500, 500 * 32 * 20
+	const queues, limit = 200, 200 * 32 * 20
 	s := open(t, disk.NewMemory(), func(o *queue.Options) { o.HotEntries, o.BufferBytes, o.FileBytes = 2048, limit, 1<<16 })
 	rng := rand.New(rand.NewSource(1))
 	next, flushes, most := [queues]int64{}, 0, int64(0)
