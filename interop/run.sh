@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs the stock clients and tools against bin/ringmq and prints "N passed, N failed" at the end.
-#   interop/run.sh [java] [go] [admin] [cli] [store] [strangers]     all parts by default
+#   interop/run.sh [java] [go] [admin] [cli] [lag] [store] [strangers]     all parts by default
 # Needs Java 17 and Maven for the stock jars (about 90 MB, fetched once into ~/.cache/stock-rmq).
 set -uo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -9,7 +9,7 @@ bin=${RINGMQ:-$root/bin/ringmq}
 work=$(mktemp -d "${TMPDIR:-/tmp}/ringmq-interop-XXXXXX")
 rmq=$here/stock/rmq
 jars=${RMQ_HOME:-$HOME/.cache/stock-rmq}
-parts=${*:-java go admin cli store strangers}
+parts=${*:-java go admin cli lag store strangers}
 
 . "$here/lib.sh"
 . "$here/strangers.sh"
@@ -96,21 +96,23 @@ part_admin() {
     [ $try = 2 ] || echo "once more: $(grep -c '^FAIL' "$1") commands differ"
   done
 }
-# Stock's mqadmin and "ringmq admin" with the same words against one broker of ours.
-part_cli() {
-  need_ours cli
-  (cd "$work" && exec timeout 600 java -Xmx512m -Drocketmq.client.logRoot="$work/clientlog" -cp "$work/classes:$classpath" AdminCli 127.0.0.1:$ns_port 127.0.0.1:$broker_port "$bin") >"$1" 2>"$work/cli.err"
-  whole "$1" cli >"$1.early"
-  cat "$1.early" >>"$1"
+# "ringmq admin" against one broker of ours: beside stock's mqadmin with the same words (AdminCli), and lag of stock's consumers (LagCases).
+admin_run() { # admin_run CLASS NAME FILE
+  need_ours "$2"
+  (cd "$work" && exec timeout 600 java -Xmx512m -Drocketmq.client.logRoot="$work/clientlog" -cp "$work/classes:$classpath" "$1" 127.0.0.1:$ns_port 127.0.0.1:$broker_port "$bin") >"$3" 2>"$work/$2.err"
+  whole "$3" "$2" >"$3.early"
+  cat "$3.early" >>"$3"
   ours_stop
 }
+part_cli() { admin_run AdminCli cli "$1"; }
+part_lag() { admin_run LagCases lag "$1"; }
 export here work classpath ns_port broker_port
 
 for part in $parts; do
   log=$work/$part.log
   echo "== $part"
   case $part in
-    java | go | admin | cli) "part_$part" "$log" ;;
+    java | go | admin | cli | lag) "part_$part" "$log" ;;
     store) { store_exchange; store_recycled; } >"$log" 2>&1 ;;
     strangers) strangers >"$log" 2>&1 ;;
     *) echo "interop: no part named $part"; exit 2 ;;

@@ -30,6 +30,8 @@ var notHere = map[string]string{
 	"deleteAcl": "it needs access control", "getAcl": "it needs access control", "listAcl": "it needs access control", "copyAcl": "it needs access control",
 	"exportMetadataInRocksDB": "it needs RocksDB", "rocksDBConfigToJson": "it needs RocksDB", "checkRocksdbCqWriteProgress": "it needs RocksDB",
 	"dumpCompactionLog": "it needs compaction topics",
+	"startMonitoring":   "\"ringmq admin lag --watch\" and the broker's alarms of lag are in its place",
+	"exportMetrics":     "brokerStatus, statsAll and getBrokerConfig with --output json have what it exports",
 }
 
 // NotHere says why a command of stock's is not there; "" for a name that stock does not have either.

@@ -62,7 +62,11 @@ func (r *lagRow) judgeMembers() (string, []string) {
 	if len(r.members) > 0 || r.memberErr != nil {
 		return "", nil
 	}
-	return lag.NoConsumer, []string{fmt.Sprintf("no client of the group is connected; the newest message that it consumed was stored %s", r.ago(r.lastConsumed()))}
+	last := "it has consumed nothing that is still there"
+	if ms := r.lastConsumed(); ms > 0 {
+		last = "the newest message that it consumed was stored " + r.ago(ms)
+	}
+	return lag.NoConsumer, []string{"no client of the group is connected; " + last}
 }
 
 // owner finds the member that has a queue.

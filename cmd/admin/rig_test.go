@@ -35,11 +35,10 @@ func TestMain(m *testing.M) {
 
 // rig is a name server and a broker in this process, on loopback.
 type rig struct {
-	t       *testing.T
-	ns      *namesrv.Server
-	b       *broker.Broker
-	o       Options
-	members int
+	t  *testing.T
+	ns *namesrv.Server
+	b  *broker.Broker
+	o  Options
 }
 
 func merged(t *testing.T, table *settings.Table, pairs ...string) *settings.Values {
