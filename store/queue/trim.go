@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
-
-	"ringmq/store/record"
 )
 
 // Truncate cuts the entries of records that begin at or behind physical, the end of the log. What they leave in the
@@ -59,7 +57,7 @@ func (q *Queue) cutFiles(keep int64) error {
 	if err := q.Settle(); err != nil {
 		return err
 	}
-	at := keep * record.QueueUnitBytes
+	at := keep * q.set.unitBytes
 	start := at - at%q.set.fileBytes
 	for q.endFile > max(start+q.set.fileBytes, q.firstFile+q.set.fileBytes) {
 		if err := q.removeFile(q.endFile - q.set.fileBytes); err != nil {
@@ -98,7 +96,7 @@ func (q *Queue) first() int64 {
 	if q.noFiles {
 		return min(q.ring.from, q.max.Load())
 	}
-	return q.firstFile / record.QueueUnitBytes
+	return q.firstFile / q.set.unitBytes
 }
 
 // CorrectMin sets Min to the first entry whose record begins at or behind logMin, the beginning of the log; to Max if
@@ -134,7 +132,7 @@ func (q *Queue) DeleteBefore(logMin int64) (files int, err error) {
 	q.io.Lock()
 	defer q.io.Unlock()
 	for !q.isDeleted() && !q.noFiles && q.firstFile+q.set.fileBytes < q.endFile {
-		from := q.firstFile / record.QueueUnitBytes
+		from := q.firstFile / q.set.unitBytes
 		last, ok, err := q.lastRecord(from, from+q.set.fileUnits)
 		if err == nil && (!ok || last.Offset < logMin) {
 			err = q.removeFile(q.firstFile)
@@ -147,7 +145,7 @@ func (q *Queue) DeleteBefore(logMin int64) (files int, err error) {
 		files++
 		q.mu.Lock()
 		q.firstFile += q.set.fileBytes
-		if first := q.firstFile / record.QueueUnitBytes; q.min.Load() < first {
+		if first := q.firstFile / q.set.unitBytes; q.min.Load() < first {
 			q.min.Store(first)
 			q.minPhysical.Store(0)
 		}
@@ -214,7 +212,7 @@ func (q *Queue) forget() {
 	q.mu.Lock()
 	held := len(q.ring.bytes)
 	q.deleted = true
-	q.ring = ring{from: q.max.Load()}
+	q.ring = ring{from: q.max.Load(), unit: q.ring.unit}
 	q.written = q.max.Load()
 	q.min.Store(q.max.Load())
 	q.mu.Unlock()

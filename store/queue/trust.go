@@ -6,8 +6,6 @@ import (
 	"io/fs"
 	"os"
 	"strconv"
-
-	"ringmq/store/record"
 )
 
 // Bounds are the numbers of a queue at a moment at which all its entries before Max were durable.
@@ -120,7 +118,7 @@ func (q *Queue) restore(start int64) error {
 	}
 	size, err := f.Size()
 	if err == nil {
-		err = f.Truncate(min(size-size%record.QueueUnitBytes, q.set.fileBytes))
+		err = f.Truncate(min(size-size%q.set.unitBytes, q.set.fileBytes))
 	}
 	if err == nil {
 		err = f.Truncate(q.set.fileBytes)
