@@ -56,7 +56,7 @@ func (s *Store) queueEnds() *ends {
 	})
 	_ = s.batches.each(func(q *batchQueue) error {
 		if high := q.max.Load(); high > 0 {
-			e.Batches[q.topic] = append(e.Batches[q.topic], queueEnd{int64(q.id), q.min.Load(), high, q.end(), -1, 0})
+			e.Batches[q.topic] = append(e.Batches[q.topic], queueEnd{int64(q.id), q.min.Load(), high, q.units.MaxPhysical(), -1, 0})
 		}
 		return nil
 	})
@@ -144,7 +144,10 @@ func (s *Store) shortfall(e *ends, no int64) (from int64, err error) {
 	})
 	// A queue that was taken for one of batches has the rest of its entries there.
 	_ = s.batches.each(func(b *batchQueue) error {
-		if q := s.queues.Lookup([]byte(b.topic), b.id); q != nil && s.batchFor([]byte(b.topic), b.id, false) == nil && q.MaxPhysical() < b.end() {
+		if b.cut {
+			again(b.units.MaxPhysical(), b.topic, b.id, "damaged at its end")
+		}
+		if q := s.queues.Lookup([]byte(b.topic), b.id); q != nil && s.batchFor([]byte(b.topic), b.id, false) == nil && q.MaxPhysical() < b.units.MaxPhysical() {
 			again(q.MaxPhysical(), b.topic, b.id, "entries are in a batch queue")
 		}
 		return nil
@@ -173,7 +176,7 @@ func (s *Store) shortfall(e *ends, no int64) (from int64, err error) {
 				continue
 			}
 			if q := s.batches.make(topic, k.id()); q.max.Load() < k.max() {
-				again(q.end(), topic, k.id(), fmt.Sprintf("batches up to %d of %d are there", q.max.Load(), k.max()))
+				again(q.units.MaxPhysical(), topic, k.id(), fmt.Sprintf("batches up to %d of %d are there", q.max.Load(), k.max()))
 			}
 		}
 	}
