@@ -117,7 +117,7 @@ func (s *Store) trustQueues(e *ends, crashed bool) (from int64) {
 	for topic, list := range e.Topics {
 		for _, k := range list {
 			b := k.bounds()
-			if s.batchFor([]byte(topic), k.id(), false) == nil && !s.buried(topic, k.end()) && b.MinPhysical >= s.log.Min() && s.queues.Trust(topic, k.id(), b) {
+			if s.batchFor([]byte(topic), k.id(), false) == nil && !s.buried(topic, k.end()) && b.MinPhysical >= s.log.Min() && !s.graves.holds([]byte(topic), b.MinPhysical) && s.queues.Trust(topic, k.id(), b) {
 				from = e.At
 			}
 		}

@@ -92,7 +92,8 @@ func (s *Store) recover(crashed bool) error {
 	return nil
 }
 
-// recoverQueues finds the ends of all queues, and returns the physical offset behind the last record that any of them had.
+// recoverQueues finds the ends of all queues, and returns the physical offset behind the last record that any of them had. Those that an
+// interrupted deletion left are gone then.
 func (s *Store) recoverQueues() (maxPhysical int64, err error) {
 	if maxPhysical, err = s.queues.Recover(); err != nil {
 		return -1, err
@@ -101,10 +102,39 @@ func (s *Store) recoverQueues() (maxPhysical int64, err error) {
 	if err != nil {
 		return -1, fmt.Errorf("batch queues: %w", err)
 	}
+	for _, topic := range s.graves.topics() {
+		if err := s.eraseBuried(s.queues, topic); err != nil {
+			return -1, err
+		}
+		if err := s.eraseBuried(s.batches.units, topic); err != nil {
+			return -1, err
+		}
+	}
 	if err := s.batches.each((*batchQueue).cutDamaged); err != nil {
 		return -1, err
 	}
 	return max(maxPhysical, batches), s.batches.learn()
+}
+
+// eraseBuried removes queues of a topic whose last record was deleted with the topic. Records that came later have the same queue offsets.
+func (s *Store) eraseBuried(set *queue.Set, topic string) error {
+	all := set.Topic(topic)
+	var old []*queue.Queue
+	for _, q := range all {
+		if end := q.MaxPhysical(); end > 0 && s.buried(topic, end) {
+			s.logger.Warn("a deletion was interrupted: its queue is removed", "topic", topic, "queue", q.ID(), "entries", q.Max())
+			old = append(old, q)
+		}
+	}
+	if len(old) > 0 && len(old) == len(all) {
+		return set.Delete(topic)
+	}
+	for _, q := range old {
+		if err := q.Restart(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // walk visits the log from the best beginning known, and at the latest from where queues have to be rebuilt, or from where those that
@@ -242,7 +272,7 @@ func (s *Store) alignSet(set *queue.Set, end int64, rebuilt bool) (err error) {
 			err = q.Truncate(end)
 		}
 		if err == nil {
-			err = q.CorrectMin(low)
+			err = q.CorrectMin(s.graves.behind(q.Topic(), low))
 		}
 	})
 	if cut && err == nil {

@@ -163,12 +163,8 @@ func (s *Set) Delete(topic string) error { return s.Forget(topic)() }
 func (s *Set) Forget(topic string) (erase func() error) {
 	sh := s.shardOf(topic)
 	sh.mu.Lock()
-	list := sh.topics[topic]
+	list := sh.topics[topic] // none: files may be left of a deletion that failed
 	delete(sh.topics, topic)
-	if len(list) == 0 {
-		sh.mu.Unlock()
-		return func() error { return nil }
-	}
 	before, erased := sh.erasing[topic], make(chan struct{})
 	if sh.erasing == nil {
 		sh.erasing = map[string]chan struct{}{}
@@ -184,7 +180,7 @@ func (s *Set) Forget(topic string) (erase func() error) {
 		}
 		err := s.erase(topic, list)
 		sh.mu.Lock()
-		if sh.erasing[topic] == erased {
+		if err == nil && sh.erasing[topic] == erased { // otherwise queues to come remove what is left
 			delete(sh.erasing, topic)
 		}
 		sh.mu.Unlock()

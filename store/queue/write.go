@@ -103,6 +103,11 @@ func (q *Queue) fileFor(start int64) (*handle, error) {
 	dir := q.dirOf()
 	if q.erased != nil {
 		<-q.erased
+		// What could not be removed then must not lie behind the entries that come now.
+		if err := q.set.fs.RemoveAll(dir); err != nil {
+			return nil, err
+		}
+		q.erased = nil
 	}
 	if !q.dirMade {
 		if err := q.set.fs.MkdirAll(dir, 0o755); err != nil {
