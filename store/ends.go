@@ -1,7 +1,6 @@
 package store
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -14,14 +13,13 @@ import (
 // a start that finds less has lost files, and rebuilds them from the log. It counts only while a mark does, that is, as long
 // as no stock broker has written to the store since.
 type ends struct {
-	FormatVersion int                   `json:"formatVersion"`
-	LogMin        int64                 `json:"logMin"`         // where the log began
-	QueueFile     int                   `json:"queueFileBytes"` // as configured
-	At            int64                 `json:"at"`             // the last record whose entry counts
-	AtEnd         int64                 `json:"atEnd"`          // where it ends; 0: not known
-	Synced        bool                  `json:"synced"`         // no record had an entry in a file before it was durable
-	Topics        map[string][]queueEnd `json:"topics"`
-	Batches       map[string][]queueEnd `json:"batches,omitempty"`
+	LogMin    int64                 `json:"logMin"`         // where the log began
+	QueueFile int                   `json:"queueFileBytes"` // as configured
+	At        int64                 `json:"at"`             // the last record whose entry counts
+	AtEnd     int64                 `json:"atEnd"`          // where it ends; 0: not known
+	Synced    bool                  `json:"synced"`         // no record had an entry in a file before it was durable
+	Topics    map[string][]queueEnd `json:"topics"`
+	Batches   map[string][]queueEnd `json:"batches,omitempty"`
 }
 
 // queueEnd is one queue: id, min, max, the physical offset behind its last record (-1: none), that of the record at min (-1: not
@@ -39,7 +37,7 @@ func (e queueEnd) bounds() queue.Bounds {
 
 const (
 	endsName    = "queues.json"
-	endsVersion = 1
+	endsVersion = 2 // 1 had no checksum
 	// endsPerQueue paces the writing of many queues' ends.
 	endsPerQueue = 100 * time.Microsecond
 )
@@ -47,7 +45,7 @@ const (
 // queueEnds collects where the queues end. On the dispatcher's goroutine, or when it has ended.
 func (s *Store) queueEnds() *ends {
 	last := s.dispatch.lastPlace()
-	e := &ends{FormatVersion: endsVersion, LogMin: s.log.Min(), QueueFile: s.o.QueueFileBytes, At: last.from, AtEnd: last.to, Synced: s.o.SyncFlush, Topics: map[string][]queueEnd{}, Batches: map[string][]queueEnd{}}
+	e := &ends{LogMin: s.log.Min(), QueueFile: s.o.QueueFileBytes, At: last.from, AtEnd: last.to, Synced: s.o.SyncFlush, Topics: map[string][]queueEnd{}, Batches: map[string][]queueEnd{}}
 	s.queues.Each(func(q *queue.Queue) {
 		if q.Max() > 0 {
 			b := q.Bounds()
@@ -71,11 +69,7 @@ func (e *ends) queues() (n int) {
 }
 
 func (s *Store) saveEnds(e *ends) error {
-	b, err := json.Marshal(e)
-	if err != nil {
-		panic(err) // texts and numbers only
-	}
-	if err := replaceWhole(s.fs, s.o.Root+"/ringmq", endsName, b); err != nil {
+	if err := replaceWhole(s.fs, s.o.Root+"/ringmq", endsName, seal(endsVersion, e)); err != nil {
 		return fmt.Errorf("write ends of queues: %w", err)
 	}
 	return nil
@@ -91,7 +85,7 @@ func (s *Store) loadEnds() (*ends, error) {
 		return nil, fmt.Errorf("read ends of queues: %w", err)
 	}
 	e := &ends{}
-	if json.Unmarshal(b, e) != nil || e.FormatVersion != endsVersion {
+	if !unseal(b, endsVersion, e) {
 		return nil, nil
 	}
 	return e, nil
