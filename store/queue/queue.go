@@ -23,7 +23,7 @@ type Queue struct {
 	maxPhysical atomic.Int64 // end of the last record, physical; 0: none yet
 	minPhysical atomic.Int64 // physical offset of the record at min + 1; 0: not known
 
-	// io is taken by whoever changes the queue's files.
+	// io is taken by whoever changes the queue's files. While the queue is unsettled, settling is enough: who holds io settles first.
 	io        sync.Mutex
 	firstFile int64 // where the oldest file begins, in bytes; meaningful unless noFiles
 	endFile   int64 // where the newest file ends
@@ -43,7 +43,7 @@ type Queue struct {
 
 	trusted   bool        // Trust gave its numbers
 	unsettled atomic.Bool // and nobody has looked at its files since
-	settling  sync.Mutex  // of who does; taken last
+	settling  sync.Mutex  // of who does; taken after io, before mu
 
 	mu      sync.Mutex
 	ring    ring

@@ -78,7 +78,7 @@ func (q *Queue) cutFiles(keep int64) error {
 	return q.clearBehind(h, at-start)
 }
 
-// removeFile removes the file that begins at start. io is held.
+// removeFile removes the file that begins at start. io is held, or settling while the queue is unsettled.
 func (q *Queue) removeFile(start int64) error {
 	key := fileKey{q, start}
 	if err := q.set.fs.Remove(key.path()); err != nil && !errors.Is(err, fs.ErrNotExist) {

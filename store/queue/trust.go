@@ -84,7 +84,8 @@ func (q *Queue) Settle() error {
 	return nil
 }
 
-// settle sees to it that the files are there at their full size, and no others.
+// settle sees to it that the files are there at their full size, and no others. settling is held, io perhaps not: a reader may be the
+// first to look. Nobody else changes files meanwhile, since whoever wants to settles first, and firstFile, endFile and noFiles stay.
 func (q *Queue) settle() error {
 	q.mu.Lock()
 	first, end := q.firstFile, q.endFile
