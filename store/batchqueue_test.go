@@ -343,3 +343,25 @@ func TestColdBatchReader(t *testing.T) {
 	<-done
 	<-appended
 }
+
+// FuzzParseBatchUnit: a unit that is taken is written as it was read, and its numbers add up.
+func FuzzParseBatchUnit(f *testing.F) {
+	u := batchUnit{QueueUnit: record.QueueUnit{Offset: 1000, Size: 200, TagsCode: -5}, storeTime: 7, base: 40, count: 3}
+	f.Add(u.appendRest(u.Append(nil)))
+	f.Add(make([]byte, batchUnitBytes))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if len(b) < batchUnitBytes {
+			return
+		}
+		u := parseBatchUnit(b)
+		if u.count == 0 {
+			return
+		}
+		if u.count < 0 || u.base < 0 || u.end() <= u.base || u.Offset < 0 || u.Size <= 0 {
+			t.Errorf("%+v is taken", u)
+		}
+		if again := u.appendRest(u.Append(nil)); len(again) != batchUnitBytes || parseBatchUnit(again) != u || string(again[:38]) != string(b[:38]) {
+			t.Errorf("% x is written as % x", b[:batchUnitBytes], again)
+		}
+	})
+}
