@@ -2,14 +2,9 @@ package store
 
 import (
 	"encoding/binary"
-	"fmt"
-	"os"
-	"sort"
-	"strconv"
-	"sync"
+	"math"
 	"sync/atomic"
 
-	"ringmq/store/disk"
 	"ringmq/store/queue"
 	"ringmq/store/record"
 )
@@ -22,354 +17,213 @@ type batchUnit struct {
 	record.QueueUnit
 	storeTime int64
 	base      int64 // queue offset of the first message
-	count     int32
+	count     int32 // 0: the unit is damaged
 }
 
-func (u batchUnit) append(b []byte) []byte {
-	b = binary.BigEndian.AppendUint64(b, uint64(u.Offset))
-	b = binary.BigEndian.AppendUint32(b, uint32(u.Size))
-	b = binary.BigEndian.AppendUint64(b, uint64(u.TagsCode))
+// end is the queue offset behind the last message.
+func (u batchUnit) end() int64 { return u.base + int64(u.count) }
+
+// appendRest appends what stands behind the queue unit.
+func (u batchUnit) appendRest(b []byte) []byte {
 	b = binary.BigEndian.AppendUint64(b, uint64(u.storeTime))
 	b = binary.BigEndian.AppendUint64(b, uint64(u.base))
 	b = binary.BigEndian.AppendUint16(b, uint16(u.count))
 	return append(b, 0xFF, 0xFF, 0xFF, 0xFF, 0, 0, 0, 0) // compacted offset: none; reserved
 }
 
-// parseBatchUnit reads a unit; ok is false where none was written.
-func parseBatchUnit(b []byte) (u batchUnit, ok bool) {
-	u.Offset, u.Size = int64(binary.BigEndian.Uint64(b)), int32(binary.BigEndian.Uint32(b[8:]))
-	u.TagsCode, u.storeTime = int64(binary.BigEndian.Uint64(b[12:])), int64(binary.BigEndian.Uint64(b[20:]))
-	u.base, u.count = int64(binary.BigEndian.Uint64(b[28:])), int32(int16(binary.BigEndian.Uint16(b[36:])))
-	return u, u.Offset >= 0 && u.Size > 0 && u.base >= 0 && u.count > 0
+// parseBatchUnit reads a unit; its count is 0 where none was written.
+func parseBatchUnit(b []byte) batchUnit {
+	u := batchUnit{QueueUnit: record.ParseQueueUnit(b), storeTime: int64(binary.BigEndian.Uint64(b[20:])),
+		base: int64(binary.BigEndian.Uint64(b[28:])), count: int32(int16(binary.BigEndian.Uint16(b[36:])))}
+	if !u.Written() || u.count < 0 || u.base < 0 || u.base > math.MaxInt64-math.MaxInt16 {
+		u.count = 0
+	}
+	return u
 }
 
-// batchQueue is one batch consume queue. Units are found by binary search in the files: such queues are few, and their
-// messages travel many to a unit.
+// batchQueue is one batch consume queue: a queue of longer entries, which are numbered as they came and found by the queue
+// offsets in them. Locks and goroutines are those of queue.Queue; what a number is said of here is an entry.
 type batchQueue struct {
 	topic string
 	id    int32
-	dir   string
-	set   *batchSet
+	units *queue.Queue
 
-	erased <-chan struct{} // closed when the files of an older queue of that name are gone; nil: there was none
-
-	// io, taken before mu, is held while files are synced or closed, so that a sync does not keep put waiting.
-	io      sync.Mutex
-	mu      sync.Mutex
-	retired bool                // its topic was deleted
-	files   map[int64]disk.File // by the number of their first unit
-	first   int64               // number of the first unit that is there
-	next    int64               // number of the next unit
-	dirty   bool
-	fresh   bool // a file was created since the last sync
-	last    batchUnit
+	cut bool // by a start, which found damage
+	// The last unit that it found, and the physical offset of its record, -1: none. Writer only.
+	foundAt, found int64
 
 	min, max atomic.Int64 // queue offsets; min is -1 while there is no unit
 }
 
-func (q *batchQueue) file(unit int64) (disk.File, error) {
-	per := q.set.perFile
-	start := unit - unit%per
-	if f := q.files[start]; f != nil {
-		return f, nil
-	}
-	if q.retired {
-		return nil, queue.ErrDeleted
-	}
-	if q.erased != nil {
-		<-q.erased
-	}
-	if err := q.set.fs.MkdirAll(q.dir, 0o755); err != nil {
-		return nil, err
-	}
-	f, err := q.set.fs.Open(fmt.Sprintf("%s/%020d", q.dir, start*batchUnitBytes), os.O_RDWR|os.O_CREATE, 0o644)
-	if err != nil {
-		return nil, err
-	}
-	if size, err := f.Size(); err != nil || size != per*batchUnitBytes {
-		if err == nil {
-			err = f.Truncate(per * batchUnitBytes)
-			q.fresh = true
-		}
-		if err != nil {
-			f.Close()
-			return nil, err
-		}
-	}
-	q.files[start] = f
-	return f, nil
-}
-
-func (q *batchQueue) unit(n int64) (u batchUnit, ok bool, err error) {
-	f, err := q.file(n)
-	if err != nil {
-		return u, false, err
-	}
-	var b [batchUnitBytes]byte
-	if _, err := f.ReadAt(b[:], n%q.set.perFile*batchUnitBytes); err != nil {
-		return u, false, err
-	}
-	u, ok = parseBatchUnit(b[:])
-	return u, ok, nil
-}
-
-// put adds a unit unless the queue has it already.
+// put adds a unit unless the queue has it already. Writer only; as queue.Queue.Put it does no I/O while there is memory.
 func (q *batchQueue) put(u batchUnit) error {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if q.next > q.first && u.Offset+int64(u.Size) <= q.last.Offset+int64(q.last.Size) {
+	at := q.units.Max()
+	if u.Offset == q.found {
+		at = q.foundAt // a power cut may have torn it
+	} else if u.End() <= q.units.MaxPhysical() {
 		return nil
 	}
-	f, err := q.file(q.next)
-	if err != nil {
+	var rest [batchUnitBytes - record.QueueUnitBytes]byte
+	if err := q.units.PutWith(at, u.QueueUnit, u.appendRest(rest[:0])); err != nil {
 		return err
 	}
-	if _, err := f.WriteAt(u.append(nil), q.next%q.set.perFile*batchUnitBytes); err != nil {
-		return err
-	}
-	q.next++
-	q.dirty, q.last = true, u
-	if q.min.Load() < 0 {
-		q.min.Store(u.base)
-	}
-	q.max.Store(u.base + int64(u.count))
+	q.max.Store(max(q.max.Load(), u.end()))
+	q.min.CompareAndSwap(-1, u.base)
 	return nil
 }
 
-// find is the number of the last unit for which before holds, first-1 if it holds for none. before must hold for a
-// beginning of the queue and for nothing behind it.
-func (q *batchQueue) find(before func(u batchUnit) bool) (int64, error) {
-	var failed error
-	n := sort.Search(int(q.next-q.first), func(i int) bool {
-		u, ok, err := q.unit(q.first + int64(i))
-		if err != nil {
-			failed = err
-		}
-		return err != nil || !ok || !before(u)
-	})
-	return q.first + int64(n) - 1, failed
+// read copies units from a number on to dst: fewer than dst holds only at the end of the queue.
+func (q *batchQueue) read(at int64, dst []batchUnit) (int, error) {
+	var b [unitsPerLook * batchUnitBytes]byte
+	n, err := q.units.ReadBytes(at, b[:min(len(dst), unitsPerLook)*batchUnitBytes])
+	for i := range n {
+		dst[i] = parseBatchUnit(b[i*batchUnitBytes:])
+	}
+	return n, err
 }
 
-// end is the physical offset behind the last record, -1 if there is none.
-func (q *batchQueue) end() int64 {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if q.next == q.first {
-		return -1
+// next finds the first undamaged unit in [from, to); to where there is none.
+func (q *batchQueue) next(from, to int64) (int64, batchUnit, error) {
+	var units [unitsPerLook]batchUnit
+	for look := int64(1); from < to; look = unitsPerLook { // hardly ever more than one
+		n, err := q.read(from, units[:min(look, to-from)])
+		if err != nil {
+			return 0, batchUnit{}, err
+		}
+		if n == 0 {
+			low := q.units.Min()
+			if low <= from {
+				break
+			}
+			from = low // files went meanwhile
+			continue
+		}
+		for i, u := range units[:n] {
+			if u.count > 0 {
+				return from + int64(i), u, nil
+			}
+		}
+		from += int64(n)
 	}
-	return q.last.Offset + int64(q.last.Size)
+	return to, batchUnit{}, nil
 }
 
-// read copies units from the one that holds a queue offset on.
-func (q *batchQueue) read(from int64, dst []batchUnit) (int, error) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	at, err := q.find(func(u batchUnit) bool { return u.base <= from })
-	if err != nil {
-		return 0, err
-	}
-	n := 0
-	for at = max(at, q.first); n < len(dst) && at < q.next; at++ {
-		u, ok, err := q.unit(at)
-		if err != nil {
-			return n, err
+// before finds the last undamaged unit in [from, to).
+func (q *batchQueue) before(from, to int64) (u batchUnit, ok bool, err error) {
+	var one [1]batchUnit
+	for at := to - 1; at >= from; at-- {
+		if n, err := q.read(at, one[:]); err != nil || n == 1 && one[0].count > 0 {
+			return one[0], err == nil, err
 		}
-		if !ok {
-			break
-		}
-		dst[n] = u
-		n++
 	}
-	return n, nil
+	return u, false, nil
+}
+
+// find is the number of the first unit for which there holds, of those that are not damaged; the end of the queue where it holds for
+// none. there must hold for nothing before one it holds for, and for all behind.
+func (q *batchQueue) find(there func(u batchUnit) bool) (at int64, u batchUnit, err error) {
+	low, high := q.units.Min(), q.units.Max()
+	at = high
+	for low < high {
+		mid := low + (high-low)/2
+		found, v, err := q.next(mid, high)
+		switch {
+		case err != nil:
+			return 0, u, err
+		case found == high:
+			high = mid
+		case there(v):
+			at, u, high = found, v, mid
+		default:
+			low = found + 1
+		}
+	}
+	return at, u, nil
+}
+
+// seek finds the unit that holds a queue offset, or the first one behind it.
+func (q *batchQueue) seek(offset int64) (int64, batchUnit, error) {
+	return q.find(func(u batchUnit) bool { return u.end() > offset })
 }
 
 // byTime is a queue offset by store time, as a stock broker's batch queues answer: the first message of the first unit
 // stored at or after ts (of the last unit when there is none); upper: of the last unit stored at or before ts.
 func (q *batchQueue) byTime(ts int64, upper bool) (int64, error) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if q.next == q.first {
-		return 0, nil
+	at, u, err := q.find(func(u batchUnit) bool { return u.storeTime > ts || !upper && u.storeTime == ts })
+	if err != nil || !upper && u.count > 0 {
+		return u.base, err
 	}
-	at, err := q.find(func(u batchUnit) bool { return u.storeTime < ts || upper && u.storeTime == ts })
-	if err != nil {
-		return 0, err
+	last, ok, err := q.before(q.units.Min(), at)
+	switch {
+	case ok:
+		u = last
+	case u.count == 0:
+		u.base = max(0, q.min.Load())
 	}
-	if !upper {
-		at = min(at+1, q.next-1)
-	}
-	u, _, err := q.unit(max(at, q.first))
 	return u.base, err
 }
 
-// recover finds the end of the queue in its files.
-func (q *batchQueue) recover(names []int64) error {
-	per := q.set.perFile
-	q.first, q.next = names[0]/batchUnitBytes, names[0]/batchUnitBytes
-	for i := len(names) - 1; i >= 0; i-- {
-		start := names[i] / batchUnitBytes
-		q.next = start
-		for n := start; n < start+per; n++ {
-			u, ok, err := q.unit(n)
-			if err != nil {
-				return err
-			}
-			if !ok {
-				break
-			}
-			q.last, q.next = u, n+1
-		}
-		if q.next > start {
-			break
-		}
+// cutDamaged cuts the damaged units at the end, which come again from the log. Once, at a start, before learn.
+func (q *batchQueue) cutDamaged() error {
+	low, high := q.units.Min(), q.units.Max()
+	last, _, err := q.before(low, high)
+	if err != nil {
+		return err
 	}
-	return q.bounds()
+	if err := q.units.Truncate(last.End()); err != nil {
+		return err
+	}
+	q.cut = q.units.Cut() || q.units.Max() < high
+	return nil
 }
 
-// bounds sets min and max from the units at both ends.
-func (q *batchQueue) bounds() error {
-	q.min.Store(-1)
+// learn takes the queue offsets at both ends from the units there. Before there are readers.
+func (q *batchQueue) learn() error {
+	q.found = -1
 	q.max.Store(0)
-	if q.next == q.first {
-		return nil
-	}
-	u, ok, err := q.unit(q.first)
+	low, high := q.units.Min(), q.units.Max()
+	u, ok, err := q.before(low, high)
 	if err != nil {
 		return err
 	}
 	if ok {
-		q.min.Store(u.base)
+		q.max.Store(u.end())
 	}
-	q.max.Store(q.last.base + int64(q.last.count))
-	return nil
+	var last [1]batchUnit
+	if n, err := q.read(high-1, last[:]); err != nil {
+		return err
+	} else if n > 0 {
+		q.foundAt, q.found = high-1, last[0].Offset
+	}
+	return q.learnMin()
 }
 
-// truncate drops the units of records at or behind a physical offset.
-func (q *batchQueue) truncate(physical int64) error {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	zero := make([]byte, batchUnitBytes)
-	for q.next > q.first && q.last.Offset+int64(q.last.Size) > physical {
-		f, err := q.file(q.next - 1)
-		if err != nil {
-			return err
-		}
-		if _, err := f.WriteAt(zero, (q.next-1)%q.set.perFile*batchUnitBytes); err != nil {
-			return err
-		}
-		q.next--
-		q.dirty, q.last = true, batchUnit{}
-		if q.next > q.first {
-			if q.last, _, err = q.unit(q.next - 1); err != nil {
-				return err
-			}
-		}
-	}
-	return q.bounds()
-}
-
-// correctMin moves the minimum to the first unit whose record is still in the log, and deletes files before it.
-func (q *batchQueue) correctMin(logMin int64) error {
-	q.io.Lock()
-	defer q.io.Unlock()
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	at, err := q.find(func(u batchUnit) bool { return u.Offset < logMin })
-	if err != nil || at < q.first {
+// learnMin takes the minimum from the first unit that counts.
+func (q *batchQueue) learnMin() error {
+	all := q.max.Load() // before the look: a unit put meanwhile lies behind
+	end := q.units.Max()
+	at, u, err := q.next(q.units.Min(), end)
+	switch {
+	case err != nil:
 		return err
-	}
-	if at+1 == q.next { // nothing is left to read; the last file stays for the numbers
-		q.min.Store(q.max.Load())
-	} else if u, _, err := q.unit(at + 1); err != nil {
-		return err
-	} else {
+	case at < end:
 		q.min.Store(u.base)
-	}
-	per := q.set.perFile
-	for start, f := range q.files {
-		if start+per <= at+1 && start+per < q.next {
-			f.Close()
-			delete(q.files, start)
-			if err := q.set.fs.Remove(f.Name()); err != nil {
-				return err
-			}
-			q.first = max(q.first, start+per)
-		}
+	case end > 0: // nothing is left to read
+		q.min.Store(all)
+	default:
+		q.min.Store(-1)
 	}
 	return nil
 }
 
-func (q *batchQueue) sync() error {
-	q.io.Lock()
-	defer q.io.Unlock()
-	q.mu.Lock()
-	var files []disk.File
-	fresh := q.fresh
-	if q.dirty {
-		for _, f := range q.files {
-			files = append(files, f)
-		}
+// follow moves the minimum to the first unit whose record is still in the log, and deletes files before it.
+func (q *batchQueue) follow(logMin int64) error {
+	err := q.units.CorrectMin(logMin)
+	if err == nil {
+		_, err = q.units.DeleteBefore(logMin)
 	}
-	q.dirty, q.fresh = false, false
-	q.mu.Unlock()
-	err := q.syncFiles(files, fresh)
 	if err != nil {
-		q.mu.Lock()
-		q.dirty, q.fresh = true, q.fresh || fresh
-		q.mu.Unlock()
+		return err
 	}
-	return err
-}
-
-// syncFiles makes files durable, and their names where some are fresh. io is held.
-func (q *batchQueue) syncFiles(files []disk.File, fresh bool) error {
-	for _, f := range files {
-		if err := f.Datasync(); err != nil {
-			return err
-		}
-	}
-	if !fresh {
-		return nil
-	}
-	topic := q.set.dir + "/" + q.topic
-	for _, dir := range []string{q.dir, topic, q.set.dir, q.set.dir + "/.."} {
-		if err := q.set.fs.SyncDir(dir); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// retire closes the files of a queue whose topic was deleted; it makes none any more.
-func (q *batchQueue) retire() error {
-	q.mu.Lock()
-	q.retired = true
-	q.mu.Unlock()
-	return q.close()
-}
-
-func (q *batchQueue) close() error {
-	q.io.Lock()
-	defer q.io.Unlock()
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	var first error
-	for start, f := range q.files {
-		if err := f.Close(); first == nil {
-			first = err
-		}
-		delete(q.files, start)
-	}
-	return first
-}
-
-func unitNumbers(entries []os.DirEntry) []int64 {
-	var list []int64
-	for _, e := range entries {
-		if n, err := strconv.ParseInt(e.Name(), 10, 64); err == nil && n >= 0 && len(e.Name()) == 20 {
-			list = append(list, n)
-		}
-	}
-	sort.Slice(list, func(i, j int) bool { return list[i] < list[j] })
-	return list
+	return q.learnMin()
 }

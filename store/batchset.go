@@ -3,66 +3,47 @@ package store
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
-	"slices"
-	"strconv"
 	"sync"
 	"sync/atomic"
 
-	"ringmq/store/disk"
+	"ringmq/store/queue"
 )
+
+// batchBufferBytes bounds the units in memory that are to be written, all batch queues together.
+const batchBufferBytes = 8 << 20
 
 // batchSet is all batch consume queues of a store, in <root>/batchconsumequeue.
 type batchSet struct {
-	fs      disk.FS
-	dir     string
-	perFile int64
+	units   *queue.Set
 	declare func(topic []byte) bool // Options.BatchTopic
 	listed  map[string]bool         // declared by topics.json; nil once the store runs
 	any     atomic.Bool             // there is at least one
 
 	// mu is held for memory work only: event loops take it.
-	mu      sync.RWMutex
-	m       map[queueKey]*batchQueue
-	topics  map[string]bool
-	erasing map[string]chan struct{} // topics that were forgotten while their files are still there
+	mu sync.RWMutex
+	m  map[queueKey]*batchQueue
 }
 
-func (b *batchSet) open(f disk.FS, dir string, fileBytes int, declare func([]byte) bool) error {
-	b.fs, b.dir, b.declare = f, dir, declare
-	b.perFile = int64(max(1, fileBytes/batchUnitBytes))
-	b.m, b.topics, b.erasing = make(map[queueKey]*batchQueue), make(map[string]bool), make(map[string]chan struct{})
-	topics, err := f.ReadDir(dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
+// open finds the queues; units.Recover and learn come before anything else. o says what batch queues have in common with the others.
+func (b *batchSet) open(o queue.Options, dir string, fileBytes int, declare func([]byte) bool) (err error) {
+	b.declare, b.m = declare, make(map[queueKey]*batchQueue)
+	o.Dir, o.UnitBytes, o.FileBytes, o.FileWas = dir, batchUnitBytes, max(1, fileBytes/batchUnitBytes)*batchUnitBytes, 0
+	o.MaxOpenFiles, o.BufferBytes = max(1, o.MaxOpenFiles/8), min(o.BufferBytes, batchBufferBytes)
+	b.units, err = queue.Open(o)
 	if err != nil {
 		return fmt.Errorf("batch queues: %w", err)
 	}
-	for _, t := range topics {
-		ids, err := f.ReadDir(dir + "/" + t.Name())
-		if err != nil {
-			return fmt.Errorf("batch queues: %w", err)
-		}
-		for _, d := range ids {
-			id, err := strconv.ParseInt(d.Name(), 10, 32)
-			if err != nil {
-				continue
-			}
-			q := b.make(t.Name(), int32(id))
-			files, err := f.ReadDir(q.dir)
-			if err != nil {
-				return fmt.Errorf("batch queue: %w", err)
-			}
-			if names := unitNumbers(files); len(names) > 0 {
-				if err := q.recover(names); err != nil {
-					return fmt.Errorf("batch queue %s: %w", q.dir, err)
-				}
-			}
-		}
-	}
+	b.units.Each(func(q *queue.Queue) { b.make(q.Topic(), q.ID()) })
 	return nil
+}
+
+// learn takes what the units at both ends of every queue say, and forgets queues that are gone. Before there are readers.
+func (b *batchSet) learn() error {
+	b.mu.Lock()
+	maps.DeleteFunc(b.m, func(k queueKey, q *batchQueue) bool { return b.units.Lookup([]byte(k.topic), k.id) != q.units })
+	b.mu.Unlock()
+	return b.each((*batchQueue).learn)
 }
 
 // lookup finds a queue, nil if there is none. It does not allocate, and costs nothing where there are no batch queues.
@@ -87,9 +68,9 @@ func (b *batchSet) make(topic string, id int32) *batchQueue {
 	key := queueKey{topic, id}
 	q := b.m[key]
 	if q == nil {
-		q = &batchQueue{topic: topic, id: id, dir: fmt.Sprintf("%s/%s/%d", b.dir, topic, id), set: b, files: make(map[int64]disk.File), erased: b.erasing[topic]}
+		q = &batchQueue{topic: topic, id: id, units: b.units.Queue(topic, id), found: -1}
 		q.min.Store(-1)
-		b.m[key], b.topics[topic] = q, true
+		b.m[key] = q
 		b.any.Store(true)
 	}
 	return q
@@ -105,70 +86,44 @@ func (b *batchSet) each(fn func(q *batchQueue) error) error {
 		list = append(list, q)
 	}
 	b.mu.RUnlock()
+	var failed error
 	for _, q := range list {
-		if err := fn(q); err != nil {
-			return fmt.Errorf("batch queue %s: %w", q.dir, err)
+		if err := fn(q); err != nil && !errors.Is(err, queue.ErrDeleted) {
+			failed = errors.Join(failed, fmt.Errorf("batch queue %s/%d: %w", q.topic, q.id, err))
 		}
+	}
+	return failed
+}
+
+// sync writes what was put so far, and makes it durable. As of queue.Set.Sync, once it has failed it never succeeds again.
+func (b *batchSet) sync() error {
+	if err := b.units.Flush(); err != nil {
+		return fmt.Errorf("batch queues: %w", err)
+	}
+	if err := b.units.Sync(); err != nil {
+		return fmt.Errorf("batch queues: %w", err)
 	}
 	return nil
 }
 
 // names lists the topics that have batch queues, in no order.
-func (b *batchSet) names() []string {
-	b.mu.RLock()
-	defer b.mu.RUnlock()
-	return slices.Collect(maps.Keys(b.topics))
-}
+func (b *batchSet) names() []string { return b.units.Topics() }
 
-func (b *batchSet) sync() error  { return b.each((*batchQueue).sync) }
-func (b *batchSet) close() error { return b.each((*batchQueue).close) }
-
-// maxPhysical is the physical offset behind the last record in any batch queue, -1 if there is none.
-func (b *batchSet) maxPhysical() int64 {
-	high := int64(-1)
-	_ = b.each(func(q *batchQueue) error {
-		high = max(high, q.end())
+func (b *batchSet) close() error {
+	if b.units == nil {
 		return nil
-	})
-	return high
+	}
+	return b.units.Close()
 }
 
-// forget removes the queues of a topic from memory, without I/O. The function returned, to be called once by any goroutine,
-// removes their files; queues that get the same name meanwhile wait for it before they make any.
+// forget removes the queues of a topic from memory, without I/O; the function returned removes their files. Writer only; see queue.Set.Forget.
 func (b *batchSet) forget(topic string) (erase func() error) {
-	nothing := func() error { return nil }
-	if !b.any.Load() {
-		return nothing
-	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if !b.topics[topic] {
-		return nothing
-	}
-	var list []*batchQueue
-	for key, q := range b.m {
+	for key := range b.m {
 		if key.topic == topic {
-			list = append(list, q)
 			delete(b.m, key)
 		}
 	}
-	delete(b.topics, topic)
-	before, erased := b.erasing[topic], make(chan struct{})
-	b.erasing[topic] = erased
-	return func() error {
-		if before != nil {
-			<-before
-		}
-		for _, q := range list {
-			_ = q.retire()
-		}
-		err := b.fs.RemoveAll(b.dir + "/" + topic)
-		b.mu.Lock()
-		if b.erasing[topic] == erased {
-			delete(b.erasing, topic)
-		}
-		b.mu.Unlock()
-		close(erased)
-		return err
-	}
+	return b.units.Forget(topic)
 }

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -25,12 +24,11 @@ type mark struct {
 	Sealed map[int64]int64 `json:"sealed,omitempty"`
 }
 
-const marksFormat = 1
+const marksFormat = 2 // 1 had no checksum
 
-// marksFile is <root>/ringmq/replay.json.
+// marksFile is the content of <root>/ringmq/replay.json.
 type marksFile struct {
-	FormatVersion int    `json:"formatVersion"`
-	Marks         []mark `json:"marks"` // newest first: the current one and the one before
+	Marks []mark `json:"marks"` // newest first: the current one and the one before
 }
 
 // checkpoint keeps two files that move together: RocketMQ's own checkpoint (see docs/DISK.md), by which a stock broker
@@ -64,7 +62,7 @@ func openCheckpoint(f disk.FS, root string) (*checkpoint, error) {
 		return nil, fmt.Errorf("read marks: %w", err)
 	}
 	var m marksFile
-	if json.Unmarshal(b, &m) != nil || m.FormatVersion != marksFormat || len(m.Marks) > 2 {
+	if !unseal(b, marksFormat, &m) || len(m.Marks) > 2 {
 		return c, nil
 	}
 	for _, k := range m.Marks {
@@ -99,11 +97,7 @@ func (c *checkpoint) move(m mark) error {
 		marks = append(marks, c.current)
 		marks[1].Sealed = nil
 	}
-	b, err := json.Marshal(marksFile{FormatVersion: marksFormat, Marks: marks})
-	if err != nil {
-		panic(err) // numbers only
-	}
-	if err := replaceWhole(c.fs, c.dir, "replay.json", b); err != nil {
+	if err := replaceWhole(c.fs, c.dir, "replay.json", seal(marksFormat, marksFile{Marks: marks})); err != nil {
 		return fmt.Errorf("write marks: %w", err)
 	}
 	next := c.stock

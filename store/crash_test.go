@@ -7,23 +7,26 @@ import (
 	"math/rand"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"ringmq/store/disk"
 	"ringmq/store/record"
 )
 
-// attempt is one message somebody tried to store. What must be there after a crash: what was durable before it. What may
-// be there: everything else that was tried. Nothing else.
+// attempt is one message somebody tried to store, or one batch that is kept as it is. What must be there after a crash: what was
+// durable before it. What may be there: everything else that was tried. Nothing else, and nothing of what was deleted.
 type attempt struct {
 	topic string
 	queue int32
 	body  string
 	place Placed
 	must  bool
+	dying bool // its topic's deletion has begun
+	gone  bool // and ended
 }
 
-// workload appends to several topics, in batches too, lets queues become durable in between, and stops at the crash.
+// workload appends to several topics, in batches too, deletes some, lets queues become durable in between, and stops at the crash.
 type workload struct {
 	attempts []*attempt
 	rng      *rand.Rand
@@ -37,11 +40,16 @@ func (w *workload) run(s *Store) {
 			_ = f.sync(s.dispatch.lastPlace())
 			f.round()
 		}
-		if i%8 == 7 {
-			if !w.batch(s, i) {
-				return
-			}
-		} else if !w.single(s, i) {
+		step := w.single
+		switch i % 8 {
+		case 2, 5:
+			step = w.inner
+		case 6:
+			step = w.delete
+		case 7:
+			step = w.batch
+		}
+		if !step(s, i) {
 			return
 		}
 		// Not every message is waited for: several shall be on their way when the crash comes.
@@ -53,7 +61,7 @@ func (w *workload) run(s *Store) {
 }
 
 func (w *workload) single(s *Store, i int) bool {
-	topic := fmt.Sprintf("T%d", w.rng.Intn(4))
+	topic := []string{"T0", "T1", "T2", "D"}[w.rng.Intn(4)]
 	a := &attempt{topic: topic, queue: int32(w.rng.Intn(2)), body: fmt.Sprintf("%d %s", i, strings.Repeat("x", w.rng.Intn(3000)))}
 	w.attempts = append(w.attempts, a)
 	for again := true; again; again = w.full(s) {
@@ -81,6 +89,47 @@ func (w *workload) batch(s *Store, i int) bool {
 	return w.ended == nil
 }
 
+// deleted are the topics that are deleted now and then; the second keeps batches as they are.
+var deleted = []string{"D", "DB"}
+
+// inner stores a batch as it is.
+func (w *workload) inner(s *Store, i int) bool {
+	var items []byte
+	for k := range 1 + w.rng.Intn(4) {
+		items = record.AppendBatchItem(items, &record.BatchItem{Body: fmt.Appendf(nil, "inner %d.%d %s", i, k, strings.Repeat("y", w.rng.Intn(500)))})
+	}
+	a := &attempt{topic: []string{"BQ", "DB"}[w.rng.Intn(2)], body: string(items)}
+	w.attempts = append(w.attempts, a)
+	for again := true; again; again = w.full(s) {
+		a.place, _, w.ended = s.AppendInner(message(a.topic, 0, "", "UNIQ_KEY", fmt.Sprintf("u%d", i)), items)
+	}
+	return w.ended == nil
+}
+
+// delete deletes a topic and begins it anew.
+func (w *workload) delete(s *Store, i int) bool {
+	topic := deleted[w.rng.Intn(len(deleted))]
+	var dying []*attempt
+	for _, a := range w.attempts {
+		if a.topic == topic {
+			dying = append(dying, a)
+			a.dying, a.must = true, false
+		}
+	}
+	if w.ended = s.DeleteTopic(topic); w.ended != nil {
+		return false
+	}
+	for _, a := range dying {
+		a.gone = true
+	}
+	a := &attempt{topic: topic, body: fmt.Sprintf("anew %d", i)}
+	w.attempts = append(w.attempts, a)
+	for again := true; again; again = w.full(s) {
+		a.place, w.ended = s.Append(message(a.topic, 0, a.body, "UNIQ_KEY", fmt.Sprintf("u%d", i)))
+	}
+	return w.ended == nil
+}
+
 // full waits for room after ErrFull; false: there was room.
 func (w *workload) full(s *Store) bool {
 	if !errors.Is(w.ended, ErrFull) {
@@ -102,7 +151,7 @@ func (w *workload) wait(s *Store) bool {
 func (w *workload) note(s *Store) {
 	durable := s.Durable().Load()
 	for _, a := range w.attempts {
-		if a.place.End > 0 && a.place.End <= durable {
+		if a.place.End > 0 && a.place.End <= durable && !a.dying {
 			a.must = true
 		}
 	}
@@ -136,6 +185,9 @@ func (w *workload) verify(t *testing.T, s *Store) {
 				t.Errorf("%v: %.20q was placed at %d and is at %d", q, r.Body, a.place.QueueOffset, offset)
 			}
 			seen[a.body] = true
+			if a.gone {
+				t.Errorf("%v at %d: %.20q was deleted and is back", q, offset, r.Body)
+			}
 			w.verifyKey(t, s, &r)
 		}
 	}
@@ -164,7 +216,8 @@ func (w *workload) verifyKey(t *testing.T, s *Store, r *record.Record) {
 
 func crashOptions(f disk.FS, syncFlush bool) Options {
 	o := smallOptions(f)
-	o.SegmentBytes, o.SyncFlush = 32<<10, syncFlush
+	o.SegmentBytes, o.SyncFlush, o.BatchQueueBytes = 32<<10, syncFlush, 46*4
+	o.BatchTopic = func(topic []byte) bool { return string(topic) == "BQ" || string(topic) == "DB" }
 	return o
 }
 
@@ -198,7 +251,13 @@ func goesOn(t *testing.T, s *Store) {
 
 // crashOnce runs the workload with a crash at an operation, crashes the start that follows it too, and verifies the
 // next one. It returns how many operations there were.
-func crashOnce(t *testing.T, m manner, op int) int {
+func crashOnce(t *testing.T, m manner, op int) (ops int) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) { ops = crashAt(t, m, op) }) // a deletion waits for the next sync
+	return ops
+}
+
+func crashAt(t *testing.T, m manner, op int) int {
 	rng := rand.New(rand.NewSource(int64(op)))
 	f := disk.NewFaulty()
 	f.CrashAt(op)
@@ -272,7 +331,7 @@ func TestCleanStopCrash(t *testing.T) {
 	w.run(s)
 	closeStore(t, s)
 	for _, a := range w.attempts {
-		a.must = true
+		a.must = !a.dying
 	}
 	f = f.Crash(rand.New(rand.NewSource(2)))
 	s = mustOpen(t, crashOptions(f, true))

@@ -6,7 +6,7 @@
 //   - options.go: what may be set, with the broker's own defaults; message.go: what goes in and comes out; errors.go: what
 //     can go wrong;
 //   - store.go: Open and what a Store is made of; lock.go: the lock and the abort file; checkpoint.go: from where a
-//     start has to look at the log again; recover.go: the look itself; ends.go: how long the queues were, and what is rebuilt;
+//     start has to look at the log again; sealed.go: the checksum of what a start goes by; recover.go: the look itself; ends.go: how long the queues were, and what is rebuilt;
 //   - offsets.go: the next queue offset of every queue; append.go and batch.go: one message, one batch; turn.go: those of an event loop;
 //   - scanner.go: the log, record by record; dispatch.go: the one goroutine that turns visible records into queue entries
 //     and index keys, in order, round by round; enqueue.go: one record's queue and entry; indexing.go: how the index catches
@@ -34,5 +34,5 @@
 // Append, AppendBatch, ReadHot, those of a Turn and the offset questions may be called by any goroutine and do no I/O, but that ReadHot
 // may read what is in the page cache. Read and the searches may block on the disk. The dispatcher, the flusher, the two that write queues and index ahead of the dispatcher's
 // need, the index follower, the look through the queues' files and retention are goroutines of the Store and end with Close. The dispatcher waits for the disk
-// only when the memory of queues or index is full, which Stats counts, and for batch queues, which have none.
+// only when the memory of queues or index is full, which Stats counts.
 package store

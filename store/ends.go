@@ -1,7 +1,6 @@
 package store
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -14,14 +13,13 @@ import (
 // a start that finds less has lost files, and rebuilds them from the log. It counts only while a mark does, that is, as long
 // as no stock broker has written to the store since.
 type ends struct {
-	FormatVersion int                   `json:"formatVersion"`
-	LogMin        int64                 `json:"logMin"`         // where the log began
-	QueueFile     int                   `json:"queueFileBytes"` // as configured
-	At            int64                 `json:"at"`             // the last record whose entry counts
-	AtEnd         int64                 `json:"atEnd"`          // where it ends; 0: not known
-	Synced        bool                  `json:"synced"`         // no record had an entry in a file before it was durable
-	Topics        map[string][]queueEnd `json:"topics"`
-	Batches       map[string][]queueEnd `json:"batches,omitempty"`
+	LogMin    int64                 `json:"logMin"`         // where the log began
+	QueueFile int                   `json:"queueFileBytes"` // as configured
+	At        int64                 `json:"at"`             // the last record whose entry counts
+	AtEnd     int64                 `json:"atEnd"`          // where it ends; 0: not known
+	Synced    bool                  `json:"synced"`         // no record had an entry in a file before it was durable
+	Topics    map[string][]queueEnd `json:"topics"`
+	Batches   map[string][]queueEnd `json:"batches,omitempty"`
 }
 
 // queueEnd is one queue: id, min, max, the physical offset behind its last record (-1: none), that of the record at min (-1: not
@@ -39,7 +37,7 @@ func (e queueEnd) bounds() queue.Bounds {
 
 const (
 	endsName    = "queues.json"
-	endsVersion = 1
+	endsVersion = 2 // 1 had no checksum
 	// endsPerQueue paces the writing of many queues' ends.
 	endsPerQueue = 100 * time.Microsecond
 )
@@ -47,7 +45,7 @@ const (
 // queueEnds collects where the queues end. On the dispatcher's goroutine, or when it has ended.
 func (s *Store) queueEnds() *ends {
 	last := s.dispatch.lastPlace()
-	e := &ends{FormatVersion: endsVersion, LogMin: s.log.Min(), QueueFile: s.o.QueueFileBytes, At: last.from, AtEnd: last.to, Synced: s.o.SyncFlush, Topics: map[string][]queueEnd{}, Batches: map[string][]queueEnd{}}
+	e := &ends{LogMin: s.log.Min(), QueueFile: s.o.QueueFileBytes, At: last.from, AtEnd: last.to, Synced: s.o.SyncFlush, Topics: map[string][]queueEnd{}, Batches: map[string][]queueEnd{}}
 	s.queues.Each(func(q *queue.Queue) {
 		if q.Max() > 0 {
 			b := q.Bounds()
@@ -56,7 +54,7 @@ func (s *Store) queueEnds() *ends {
 	})
 	_ = s.batches.each(func(q *batchQueue) error {
 		if high := q.max.Load(); high > 0 {
-			e.Batches[q.topic] = append(e.Batches[q.topic], queueEnd{int64(q.id), q.min.Load(), high, q.end(), -1, 0})
+			e.Batches[q.topic] = append(e.Batches[q.topic], queueEnd{int64(q.id), q.min.Load(), high, q.units.MaxPhysical(), -1, 0})
 		}
 		return nil
 	})
@@ -71,11 +69,7 @@ func (e *ends) queues() (n int) {
 }
 
 func (s *Store) saveEnds(e *ends) error {
-	b, err := json.Marshal(e)
-	if err != nil {
-		panic(err) // texts and numbers only
-	}
-	if err := replaceWhole(s.fs, s.o.Root+"/ringmq", endsName, b); err != nil {
+	if err := replaceWhole(s.fs, s.o.Root+"/ringmq", endsName, seal(endsVersion, e)); err != nil {
 		return fmt.Errorf("write ends of queues: %w", err)
 	}
 	return nil
@@ -91,7 +85,7 @@ func (s *Store) loadEnds() (*ends, error) {
 		return nil, fmt.Errorf("read ends of queues: %w", err)
 	}
 	e := &ends{}
-	if json.Unmarshal(b, e) != nil || e.FormatVersion != endsVersion {
+	if !unseal(b, endsVersion, e) {
 		return nil, nil
 	}
 	return e, nil
@@ -117,7 +111,7 @@ func (s *Store) trustQueues(e *ends, crashed bool) (from int64) {
 	for topic, list := range e.Topics {
 		for _, k := range list {
 			b := k.bounds()
-			if s.batchFor([]byte(topic), k.id(), false) == nil && !s.buried(topic, k.end()) && b.MinPhysical >= s.log.Min() && s.queues.Trust(topic, k.id(), b) {
+			if s.batchFor([]byte(topic), k.id(), false) == nil && !s.buried(topic, k.end()) && b.MinPhysical >= s.log.Min() && !s.graves.holds([]byte(topic), b.MinPhysical) && s.queues.Trust(topic, k.id(), b) {
 				from = e.At
 			}
 		}
@@ -148,7 +142,10 @@ func (s *Store) shortfall(e *ends, no int64) (from int64, err error) {
 	})
 	// A queue that was taken for one of batches has the rest of its entries there.
 	_ = s.batches.each(func(b *batchQueue) error {
-		if q := s.queues.Lookup([]byte(b.topic), b.id); q != nil && s.batchFor([]byte(b.topic), b.id, false) == nil && q.MaxPhysical() < b.end() {
+		if b.cut {
+			again(b.units.MaxPhysical(), b.topic, b.id, "damaged at its end")
+		}
+		if q := s.queues.Lookup([]byte(b.topic), b.id); q != nil && s.batchFor([]byte(b.topic), b.id, false) == nil && q.MaxPhysical() < b.units.MaxPhysical() {
 			again(q.MaxPhysical(), b.topic, b.id, "entries are in a batch queue")
 		}
 		return nil
@@ -177,7 +174,7 @@ func (s *Store) shortfall(e *ends, no int64) (from int64, err error) {
 				continue
 			}
 			if q := s.batches.make(topic, k.id()); q.max.Load() < k.max() {
-				again(q.end(), topic, k.id(), fmt.Sprintf("batches up to %d of %d are there", q.max.Load(), k.max()))
+				again(q.units.MaxPhysical(), topic, k.id(), fmt.Sprintf("batches up to %d of %d are there", q.max.Load(), k.max()))
 			}
 		}
 	}

@@ -25,13 +25,16 @@ func (s *Store) flush() {
 // from the flusher, which may be busy with a sync.
 func (s *Store) writeQueues() {
 	for {
+		set := s.queues
 		select {
 		case <-s.queues.Wake():
+		case <-s.batches.units.Wake():
+			set = s.batches.units
 		case <-s.stop.Done():
 			return
 		}
 		// An error is the flusher's to report: it comes to the same queues.
-		if err := s.queues.WritePressing(); err != nil && !s.sleep(100*time.Millisecond) {
+		if err := set.WritePressing(); err != nil && !s.sleep(100*time.Millisecond) {
 			return
 		}
 	}

@@ -7,8 +7,12 @@ import (
 	"time"
 )
 
-// maxGaps bounds the list; what comes after is only logged.
-const maxGaps = 1000
+const (
+	// maxGaps bounds the list; what comes after is only logged.
+	maxGaps = 1000
+	// logGapsEvery paces that: nobody remembers those places, and every read comes upon them again.
+	logGapsEvery = time.Minute
+)
 
 // Gap is a part of the log whose record is lost.
 type Gap struct {
@@ -24,24 +28,41 @@ type gaps struct {
 	known   map[int64]bool
 	healed  int64
 	records atomic.Int64 // healed
-	logger  *slog.Logger
-	clock   func() time.Time
+	// Places found behind a full list: when one was logged, and how often others were not since.
+	loggedAt time.Time
+	silent   int64
+	logger   *slog.Logger
+	clock    func() time.Time
 }
 
 func (g *gaps) add(from, to int64, kind string) {
+	if fresh, others := g.enter(from, to, kind); fresh {
+		g.logger.Error("message lost: the commit log is damaged here", "from", from, "to", to, "kind", kind, "others", others)
+	}
+}
+
+// enter puts a place on the list, and says whether it is to be logged, for how many others too.
+func (g *gaps) enter(from, to int64, kind string) (fresh bool, others int64) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.known[from] {
-		return
+		return false, 0
 	}
+	now := g.clock()
 	if len(g.list) < maxGaps {
 		if g.known == nil {
 			g.known = make(map[int64]bool)
 		}
 		g.known[from] = true
-		g.list = append(g.list, Gap{From: from, To: to, Kind: kind, Found: g.clock()})
+		g.list = append(g.list, Gap{From: from, To: to, Kind: kind, Found: now})
+		return true, 0
 	}
-	g.logger.Error("message lost: the commit log is damaged here", "from", from, "to", to, "kind", kind)
+	if now.Sub(g.loggedAt) < logGapsEvery {
+		g.silent++
+		return false, 0
+	}
+	others, g.silent, g.loggedAt = g.silent, 0, now
+	return true, others
 }
 
 // Gaps lists what was found lost since the store was opened, oldest first; at most 1,000 are kept.

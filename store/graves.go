@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -65,6 +67,23 @@ func (g *graves) holds(topic []byte, physical int64) bool {
 	}
 	end, ok := (*m)[string(topic)]
 	return ok && physical < end
+}
+
+// topics lists what was deleted.
+func (g *graves) topics() []string {
+	m := g.m.Load()
+	if m == nil {
+		return nil
+	}
+	return slices.Sorted(maps.Keys(*m))
+}
+
+// behind is where the records of a topic begin that count, in a log that begins at low.
+func (g *graves) behind(topic string, low int64) int64 {
+	if m := g.m.Load(); m != nil {
+		return max(low, (*m)[topic])
+	}
+	return low
 }
 
 // bury makes durable that topic was deleted when the log ended at end. Graves before low, where the log now begins, go.

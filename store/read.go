@@ -13,8 +13,8 @@ import (
 const (
 	// unitsPerLook is how many queue entries are taken at once.
 	unitsPerLook = 64
-	// scanBytes bounds how many entries one read may look at: this many bytes of the queue, or MaxMessages entries.
-	scanBytes = 16000
+	// scanUnits bounds how many entries one read may look at, or as many as the answer may have: a stock broker's 16,000 bytes of the queue.
+	scanUnits = 800
 	// extAddressMax: a tags code at or below it is the address of an extension unit; the tags themselves are asked.
 	extAddressMax = -2147483649
 	// maxAnswerBytes bounds an answer whatever the request says.
@@ -26,6 +26,8 @@ type reading struct {
 	s      *Store
 	w      *Want
 	q      *queue.Queue
+	batch  *batchQueue // in place of q
+	unit   batchUnit   // of it, at hand
 	f      Found
 	l      *Limits
 	logMax int64
@@ -169,9 +171,17 @@ func (r *reading) bounded() bool {
 	r.l = r.s.limits.Load()
 	r.logMax = r.s.log.Visible().Load()
 	r.memory = r.s.memoryBytes() / 100 * int64(r.l.MemoryRatio)
-	r.scan = max(scanBytes/record.QueueUnitBytes, int64(w.MaxMessages))
+	r.scan = int64(max(scanUnits, min(w.MaxMessages, r.most())))
 	f.Status = StatusNoMatchedMessage
 	return true
+}
+
+// most is how many messages an answer may have whatever was asked for.
+func (r *reading) most() int {
+	if r.w.Anything {
+		return maxAnswerBytes / record.MinRecordBytes
+	}
+	return max(r.l.CountInMemory, r.l.CountOnDisk)
 }
 
 // toCome says that the offset is no further than what was stored, which nobody may see yet: who has read up to there read a copy of it,

@@ -39,11 +39,10 @@ func (s *Store) recover(crashed bool) error {
 	}
 	s.left = nil
 	trusted := s.trustQueues(known, crashed)
-	maxPhysical, err := s.queues.Recover()
+	maxPhysical, err := s.recoverQueues()
 	if err != nil {
 		return fmt.Errorf("recover queues: %w", err)
 	}
-	maxPhysical = max(maxPhysical, s.batches.maxPhysical())
 	s.dispatch = newDispatcher(s)
 	for segment, t := range s.checkpoint.current.Sealed {
 		s.dispatch.sealed[segment] = t
@@ -90,6 +89,54 @@ func (s *Store) recover(crashed bool) error {
 	r.took = time.Since(begin)
 	s.logger.Info("store recovered", "crashed", crashed, "from", r.from, "why", r.why, "end", result.End,
 		"records", r.records, "gaps", len(result.Gaps), "took", r.took, "engine", s.engine)
+	return nil
+}
+
+// recoverQueues finds the ends of all queues, and returns the physical offset behind the last record that any of them had. Those that an
+// interrupted deletion left are gone then.
+func (s *Store) recoverQueues() (maxPhysical int64, err error) {
+	if maxPhysical, err = s.queues.Recover(); err != nil {
+		return -1, err
+	}
+	batches, err := s.batches.units.Recover()
+	if err != nil {
+		return -1, fmt.Errorf("batch queues: %w", err)
+	}
+	for _, topic := range s.graves.topics() {
+		if err := s.eraseBuried(s.queues, topic); err != nil {
+			return -1, err
+		}
+		if err := s.eraseBuried(s.batches.units, topic); err != nil {
+			return -1, err
+		}
+	}
+	if err := s.batches.each((*batchQueue).cutDamaged); err != nil {
+		return -1, err
+	}
+	return max(maxPhysical, batches), s.batches.learn()
+}
+
+// eraseBuried removes queues of a topic whose last record was deleted with the topic. Records that came later have the same queue offsets.
+func (s *Store) eraseBuried(set *queue.Set, topic string) error {
+	all := set.Topic(topic)
+	var old []*queue.Queue
+	for _, q := range all {
+		if end := q.MaxPhysical(); end > 0 && s.buried(topic, end) {
+			s.logger.Warn("a deletion was interrupted: its queue is removed", "topic", topic, "queue", q.ID(), "entries", q.Max())
+			old = append(old, q)
+		}
+	}
+	if len(old) > 0 && len(old) == len(all) {
+		if err := set.Delete(topic); err != nil { // they are forgotten all the same, and queues of that name remove what is left
+			s.logger.Error("a deletion was interrupted and its files cannot be removed", "topic", topic, "error", err)
+		}
+		return nil
+	}
+	for _, q := range old {
+		if err := q.Restart(); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
@@ -199,43 +246,41 @@ func (s *Store) refill(r *record.Record, raw []byte) error {
 
 // alignQueues cuts entries behind the end of the log, drops those before its beginning, and fills the table of queue
 // offsets. rebuilt: the files of queues were filled again, which has to be durable before a checkpoint says so.
-func (s *Store) alignQueues(end int64, rebuilt bool) (err error) {
-	low, cut := s.log.Min(), rebuilt
-	if rebuilt {
-		if err := s.queues.Flush(); err != nil {
-			return fmt.Errorf("rebuild queues: %w", err)
+func (s *Store) alignQueues(end int64, rebuilt bool) error {
+	for _, set := range []*queue.Set{s.queues, s.batches.units} {
+		if err := s.alignSet(set, end, rebuilt); err != nil {
+			return fmt.Errorf("align queues with the log: %w", err)
 		}
 	}
-	s.queues.Each(func(q *queue.Queue) {
-		if err != nil {
-			return
+	s.queues.Each(func(q *queue.Queue) { s.counters.set(q.Topic(), q.ID(), q.Max()) })
+	if err := s.batches.learn(); err != nil {
+		return fmt.Errorf("align queues with the log: %w", err)
+	}
+	return s.batches.each(func(q *batchQueue) error {
+		s.counters.set(q.topic, q.id, q.max.Load())
+		return nil
+	})
+}
+
+func (s *Store) alignSet(set *queue.Set, end int64, rebuilt bool) (err error) {
+	low, cut := s.log.Min(), rebuilt
+	if rebuilt {
+		if err := set.Flush(); err != nil {
+			return err
 		}
-		if q.MaxPhysical() > end {
+	}
+	set.Each(func(q *queue.Queue) {
+		if err == nil && q.MaxPhysical() > end {
 			cut = true
-			if err = q.Truncate(end); err != nil {
-				return
-			}
+			err = q.Truncate(end)
 		}
-		if err = q.CorrectMin(low); err != nil {
-			return
+		if err == nil {
+			err = q.CorrectMin(s.graves.behind(q.Topic(), low))
 		}
-		s.counters.set(q.Topic(), q.ID(), q.Max())
 	})
 	if cut && err == nil {
 		// Entries behind the end must be gone for good before other records take their place in the log.
-		err = s.queues.Sync()
+		err = set.Sync()
 	}
-	if err == nil {
-		err = s.batches.each(func(q *batchQueue) error {
-			if err := q.truncate(end); err != nil {
-				return err
-			}
-			s.counters.set(q.topic, q.id, q.max.Load())
-			return q.correctMin(low)
-		})
-	}
-	if err != nil {
-		return fmt.Errorf("align queues with the log: %w", err)
-	}
-	return nil
+	return err
 }

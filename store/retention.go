@@ -162,12 +162,7 @@ func (s *Store) follow() error {
 			first = err
 		}
 	})
-	err := s.batches.each(func(q *batchQueue) error {
-		if err := q.correctMin(low); !errors.Is(err, queue.ErrDeleted) {
-			return err
-		}
-		return nil
-	})
+	err := s.batches.each(func(q *batchQueue) error { return q.follow(low) })
 	if s.index != nil {
 		err = errors.Join(err, s.index.DeleteBefore(low))
 	}

@@ -127,11 +127,11 @@ func headTime(head []byte, u record.QueueUnit) int64 {
 func (s *Store) StoreTimeAt(topic []byte, queueID int32, queueOffset int64) int64 {
 	var u [1]record.QueueUnit
 	if q := s.batchFor(topic, queueID, false); q != nil {
-		var b [1]batchUnit
-		if n, err := q.read(queueOffset, b[:]); err != nil || n == 0 || queueOffset >= q.max.Load() {
+		_, u, err := q.seek(queueOffset)
+		if err != nil || u.count == 0 || queueOffset >= q.max.Load() {
 			return -1
 		}
-		return b[0].storeTime
+		return u.storeTime
 	}
 	if !s.unitAt(topic, queueID, queueOffset, u[:]) {
 		return -1
@@ -157,7 +157,7 @@ func (s *Store) EarliestTime(topic []byte, queueID int32) int64 {
 	if q == nil {
 		return -1
 	}
-	_, t, err := s.firstTimed(q, q.Min(), min(q.Max(), q.Min()+scanBytes))
+	_, t, err := s.firstTimed(q, q.Min(), min(q.Max(), q.Min()+scanUnits))
 	if err != nil {
 		return -1
 	}

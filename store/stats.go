@@ -74,7 +74,7 @@ func (s *Store) Stats() Stats {
 		PutMessages: s.puts.messages.Load() + queued.messages, PutBytes: s.puts.bytes.Load() + queued.bytes, PutFailures: s.puts.failures.Load(), HealedGaps: s.gaps.healings(), HealedRecords: s.gaps.records.Load(),
 		PutEntireTimeMaxMs: s.puts.longest.Load(), Gaps: s.gaps.count(),
 		DeletedSegments: s.deletedSegments.Load(), QueueFlushFailures: s.flushFailures.Load(),
-		QueueStalls: s.queues.Stalls(), WarmReadBytes: s.reads.warm.Load(), WorkerReadBytes: s.reads.workers.Load(), ColdReadBytes: s.reads.cold.Load(),
+		QueueStalls: s.queues.Stalls() + s.batches.units.Stalls(), WarmReadBytes: s.reads.warm.Load(), WorkerReadBytes: s.reads.workers.Load(), ColdReadBytes: s.reads.cold.Load(),
 		ResidentBytes: s.reads.resident.Load() - 1,
 	}
 	for i := range t.PutDistribution {

@@ -165,16 +165,16 @@ func (s *Store) openParts(crashed bool) (err error) {
 	if s.left != nil {
 		fileWas = s.left.QueueFile
 	}
-	s.queues, err = queue.Open(queue.Options{
+	queues := queue.Options{
 		Dir: o.Root + "/consumequeue", FS: s.fs, FileBytes: o.QueueFileBytes, MaxOpenFiles: o.MaxOpenFiles,
 		BufferBytes: o.QueueBufferBytes, HotEntries: o.HotEntries, Logger: s.logger, DurableTo: s.durableQueues(crashed),
 		FileWas: fileWas, LogEnd: s.log.Max(), MinRecord: record.MinRecordBytes, SyncAllFrom: o.syncAllFrom, BelongsElsewhere: s.belongsElsewhere,
-	})
-	if err != nil {
+	}
+	if s.queues, err = queue.Open(queues); err != nil {
 		return err
 	}
 	s.batches.listed = s.docs.batchTopics()
-	if err := s.batches.open(s.fs, o.Root+"/batchconsumequeue", o.BatchQueueBytes, o.BatchTopic); err != nil {
+	if err := s.batches.open(queues, o.Root+"/batchconsumequeue", o.BatchQueueBytes, o.BatchTopic); err != nil {
 		return err
 	}
 	if !o.IndexEnabled {

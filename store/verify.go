@@ -41,8 +41,10 @@ func (r *reading) fetch(u record.QueueUnit, dst []byte) (_ []byte, ok bool, err 
 		r.again = false
 		return dst, ok, err
 	}
-	if bad == nil {
+	if bad == nil && (r.batch == nil || r.rightful(dst[n:])) {
 		return dst, true, nil
+	} else if bad == nil { // the unit is wrong, not the log
+		return dst[:n], false, nil
 	}
 	r.s.gaps.add(u.Offset, u.Offset+int64(u.Size), "rot")
 	return dst[:n], false, nil
@@ -68,13 +70,20 @@ func (r *reading) sound(u record.QueueUnit, raw []byte) bool {
 	} else if size, _ := record.Header(raw); size != u.Size {
 		return false
 	}
-	return r.q == nil || r.rightful(raw)
+	return r.rightful(raw)
 }
 
 // rightful says whether a record is one of the queue at hand. That it has the place of another one of it, the order of the
 // entries tells.
 func (r *reading) rightful(raw []byte) bool {
 	var m record.Record
+	if q := r.batch; q != nil {
+		if m.Parse(raw) != nil || m.QueueID != q.id || string(m.Topic) != q.topic {
+			return false
+		}
+		u := batchUnitOf(&m, r.unit.QueueUnit)
+		return u.base == r.unit.base && u.count == r.unit.count
+	}
 	return strings.HasPrefix(r.q.Topic(), lmqPrefix) || m.Parse(raw) == nil && belongs(r.q, &m, m.QueueOffset)
 }
 

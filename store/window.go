@@ -206,6 +206,7 @@ func (c *windows) done(w *window, n int) {
 		}
 		w.there, w.used = false, 0
 		w.refs--
+		c.free()
 	}
 	c.mu.Unlock()
 	c.loaded.Broadcast()
@@ -227,6 +228,7 @@ func (c *windows) drop(from, to int64) {
 func (c *windows) release(w *window) {
 	c.mu.Lock()
 	w.refs--
+	c.free()
 	c.mu.Unlock()
 }
 
@@ -234,15 +236,23 @@ func (c *windows) release(w *window) {
 func (c *windows) close() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	held := c.closed
 	c.closed = true
-	for i := range c.all {
-		held = held || c.all[i].refs > 0
-	}
 	clear(c.at)
-	if c.mem != nil && !held {
-		c.mem.Free()
+	c.free()
+}
+
+// free gives the memory back when no window is needed any more. mu is held.
+func (c *windows) free() {
+	if !c.closed || c.mem == nil {
+		return
 	}
+	for i := range c.all {
+		if c.all[i].refs > 0 {
+			return
+		}
+	}
+	c.mem.Free()
+	c.mem, c.all = nil, nil
 }
 
 // wasChecked says whether the record at an offset in the window was found to be whole.

@@ -279,3 +279,38 @@ func TestSlowDiskKeepsNoWindow(t *testing.T) {
 		t.Errorf("%d bytes came from the disk, in %d more reads", cold, len(reached))
 	}
 }
+
+// TestWindowsFreedAfterClose: memory that a reader holds when the store is closed is given back by the last of them, once.
+func TestWindowsFreedAfterClose(t *testing.T) {
+	s := mustOpen(t, gatherOptions(disk.NewMemory()))
+	defer closeStore(t, s)
+	for _, unread := range []bool{false, true} {
+		var c windows
+		c.init(s.log, 1<<20)
+		a, b := c.claim(0), c.claim(windowBytes)
+		c.done(a, 100)
+		c.close()
+		c.close()
+		if c.mem == nil {
+			t.Fatal("it is given back while two read in it")
+		}
+		c.release(a)
+		if c.mem == nil {
+			t.Fatal("it is given back while one reads in it")
+		}
+		if unread {
+			c.done(b, 0)
+		} else {
+			c.done(b, 1)
+			c.release(b)
+		}
+		if c.mem != nil || c.all != nil {
+			t.Error("it is never given back")
+		}
+		c.close()
+		c.drop(0, 1<<20)
+		if w, loading := c.take(0, 1); w != nil || loading || c.claim(0) != nil {
+			t.Error("a window is there after all")
+		}
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -63,6 +64,10 @@ func (d *dumper) marks(name string, c record.Checkpoint) error {
 		return err
 	}
 	var file struct {
+		Checksum uint32          `json:"crc32c"`
+		Content  json.RawMessage `json:"content"`
+	}
+	var content struct {
 		Marks []struct {
 			Physic     int64 `json:"physicMsgTimestamp"`
 			Logics     int64 `json:"logicsMsgTimestamp"`
@@ -74,7 +79,19 @@ func (d *dumper) marks(name string, c record.Checkpoint) error {
 		d.bad(name, "%v", err)
 		return nil
 	}
-	for _, m := range file.Marks {
+	if crc32.Checksum(file.Content, crc32.MakeTable(crc32.Castagnoli)) != file.Checksum {
+		d.bad(name, "the checksum is another one")
+		return nil
+	}
+	if file.Content == nil {
+		d.ok("marks\tof an older version, they do not count")
+		return nil
+	}
+	if err := json.Unmarshal(file.Content, &content); err != nil {
+		d.bad(name, "%v", err)
+		return nil
+	}
+	for _, m := range content.Marks {
 		counts := "spare, of another checkpoint"
 		if m.Physic == c.PhysicTimestamp && m.Logics == c.LogicsTimestamp && m.Index == c.IndexTimestamp {
 			counts = "of this checkpoint"

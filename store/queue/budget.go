@@ -3,8 +3,6 @@ package queue
 import (
 	"sync"
 	"sync/atomic"
-
-	"ringmq/store/record"
 )
 
 // budget bounds the memory of all rings. held <= limit, but for one first ring per queue that has no other way to take
@@ -54,7 +52,7 @@ func (q *Queue) growForReaders() {
 	q.mu.Lock()
 	had, n := q.ring.units(), q.ring.grownUnits()
 	q.mu.Unlock()
-	b, more := &q.set.budget, (n-had)*record.QueueUnitBytes
+	b, more := &q.set.budget, (n-had)*q.set.unitBytes
 	held := b.held.Load()
 	if held+more > b.limit/2 {
 		q.set.takeRings(more, q, true, idleTries)
@@ -69,8 +67,8 @@ func (q *Queue) growRing() bool {
 	q.mu.Lock()
 	had, n := q.ring.units(), q.ring.grownUnits()
 	q.mu.Unlock()
-	b, more, beyond := &q.set.budget, (n-had)*record.QueueUnitBytes, had >= q.set.hot
-	if beyond && n*record.QueueUnitBytes > b.limit/2 {
+	b, more, beyond := &q.set.budget, (n-had)*q.set.unitBytes, had >= q.set.hot
+	if beyond && n*q.set.unitBytes > b.limit/2 {
 		return false
 	}
 	if q.set.short() {
@@ -97,7 +95,7 @@ func (q *Queue) resize(n int64) {
 	had := q.ring.units()
 	q.ring.grow(n, q.max.Load())
 	q.mu.Unlock()
-	b.held.Add((n - had) * record.QueueUnitBytes)
+	b.held.Add((n - had) * q.set.unitBytes)
 	if had == 0 {
 		b.mu.Lock()
 		q.ringAt = len(b.rings)
@@ -169,7 +167,7 @@ func (q *Queue) dropRing(clean bool) int64 {
 		return 0
 	}
 	had := int64(len(q.ring.bytes))
-	q.ring = ring{from: max}
+	q.ring = ring{from: max, unit: q.ring.unit}
 	q.mu.Unlock()
 	q.set.forgetRing(q, had)
 	return had
@@ -189,7 +187,7 @@ func (q *Queue) shrinkRing() bool {
 		n := units / 2
 		q.ring.from = max(q.ring.from, end-n)
 		q.ring.grow(n, end)
-		q.set.budget.held.Add((n - units) * record.QueueUnitBytes)
+		q.set.budget.held.Add((n - units) * q.set.unitBytes)
 	}
 	q.peak = end - q.written
 	return q.ring.units() > q.set.hot
@@ -204,7 +202,7 @@ func (q *Queue) tighten() {
 	if n := units / 2; n >= firstRingUnits && q.peak < n && end-q.written < n {
 		q.ring.from = max(q.ring.from, end-n)
 		q.ring.grow(n, end)
-		q.set.budget.held.Add((n - units) * record.QueueUnitBytes)
+		q.set.budget.held.Add((n - units) * q.set.unitBytes)
 	}
 	q.peak = end - q.written
 }

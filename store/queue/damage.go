@@ -86,7 +86,7 @@ func (q *Queue) Replace(at int64, u record.QueueUnit) error {
 		return nil
 	}
 	if at >= q.ring.from {
-		q.ring.put(at, u)
+		q.ring.put(at, u, nil)
 	}
 	q.maxPhysical.Store(max(q.maxPhysical.Load(), u.End()))
 	if at == q.min.Load() {
@@ -105,13 +105,13 @@ func (q *Queue) Mend(at int64, u record.QueueUnit) error {
 	q.io.Lock()
 	defer q.io.Unlock()
 	q.mu.Lock()
-	gone := q.deleted || q.noFiles || at >= q.written || at*record.QueueUnitBytes < q.firstFile
+	gone := q.deleted || q.noFiles || at >= q.written || at*q.set.unitBytes < q.firstFile
 	q.mu.Unlock()
 	if gone {
 		return nil
 	}
 	var b [record.QueueUnitBytes]byte
-	place := at * record.QueueUnitBytes
+	place := at * q.set.unitBytes
 	h, err := q.set.cache.open(fileKey{q, place - place%q.set.fileBytes})
 	if err != nil {
 		return fmt.Errorf("mend consume queue: %w", err)

@@ -1,5 +1,6 @@
 // Package queue keeps the consume queues: for every queue of every topic the places of its records in the commit log,
-// in files that a stock RocketMQ broker can read. See docs/DISK.md for the format.
+// in files that a stock RocketMQ broker can read. See docs/DISK.md for the format. Entries may be longer than those of a consume queue,
+// as those of batches are; nothing here looks at what stands behind the unit.
 //
 // Reading order:
 //

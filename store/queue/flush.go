@@ -8,8 +8,6 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
-
-	"ringmq/store/record"
 )
 
 const (
@@ -74,7 +72,7 @@ func (s *Set) WritePressing() error {
 // short says whether the entries that are not in files take so much memory that they should be written: a quarter of it, since rings may
 // be half empty and entries go on coming meanwhile. Where each of very many queues has a few, it is their rings that fill it.
 func (s *Set) short() bool {
-	waiting, limit := (s.puts.Load()-s.flushed.Load())*record.QueueUnitBytes, s.budget.limit
+	waiting, limit := (s.puts.Load()-s.flushed.Load())*s.unitBytes, s.budget.limit
 	return waiting > limit/4 || waiting > limit/8 && s.budget.held.Load() > limit/4*3
 }
 
@@ -149,7 +147,7 @@ func (s *Set) Dirty() int {
 func (s *Set) Puts() int64 { return s.puts.Load() }
 
 // Room is how many entries, spread over many queues, find room in memory: their rings are half empty at worst.
-func (s *Set) Room() int64 { return s.budget.limit / 2 / record.QueueUnitBytes }
+func (s *Set) Room() int64 { return s.budget.limit / 2 / s.unitBytes }
 
 // Sync makes durable what was written: after it, everything put before the last Flush survives a power cut. Once a sync
 // has failed nobody knows what was lost, and every later Sync returns that error; the queues are rebuilt from the log by

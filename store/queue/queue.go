@@ -23,7 +23,7 @@ type Queue struct {
 	maxPhysical atomic.Int64 // end of the last record, physical; 0: none yet
 	minPhysical atomic.Int64 // physical offset of the record at min + 1; 0: not known
 
-	// io is taken by whoever changes the queue's files.
+	// io is taken by whoever changes the queue's files. While the queue is unsettled, settling is enough: who holds io settles first.
 	io        sync.Mutex
 	firstFile int64 // where the oldest file begins, in bytes; meaningful unless noFiles
 	endFile   int64 // where the newest file ends
@@ -45,7 +45,7 @@ type Queue struct {
 
 	trusted   bool        // Trust gave its numbers
 	unsettled atomic.Bool // and nobody has looked at its files since
-	settling  sync.Mutex  // of who does; taken last
+	settling  sync.Mutex  // of who does; taken after io, before mu
 
 	mu      sync.Mutex
 	ring    ring
@@ -88,28 +88,33 @@ func (q *Queue) MaxPhysical() int64 {
 // the writer has to write files itself, which Stalls counts, and when they cannot be written either, the error says why, and
 // the same Put may be tried again later.
 func (q *Queue) Put(queueOffset int64, u record.QueueUnit) error {
+	return q.PutWith(queueOffset, u, nil)
+}
+
+// PutWith is Put for a Set of longer entries: rest are the bytes behind the unit.
+func (q *Queue) PutWith(queueOffset int64, u record.QueueUnit, rest []byte) error {
 	if queueOffset < 0 || !u.Written() {
 		return fmt.Errorf("consume queue %s/%d: entry %d (physical %d, size %d) is none", q.topic, q.id, queueOffset, u.Offset, u.Size)
 	}
 	if queueOffset == q.suspect {
-		return q.mend(u)
+		return q.mend(u, rest)
 	}
 	if u.End() <= q.maxPhysical.Load() {
 		return nil
 	}
 	q.mu.Lock()
 	if at := q.max.Load(); queueOffset == at && !q.deleted && q.roomy(at) {
-		told := q.add(at, u)
+		told := q.add(at, u, rest)
 		q.mu.Unlock()
 		q.tell(told)
 		return nil
 	}
 	q.mu.Unlock()
-	return q.putOdd(queueOffset, u)
+	return q.putOdd(queueOffset, u, rest)
 }
 
 // putOdd puts an entry that is not simply the next one with room for it.
-func (q *Queue) putOdd(queueOffset int64, u record.QueueUnit) error {
+func (q *Queue) putOdd(queueOffset int64, u record.QueueUnit, rest []byte) error {
 	q.mu.Lock()
 	max := q.max.Load()
 	if q.deleted {
@@ -121,7 +126,7 @@ func (q *Queue) putOdd(queueOffset int64, u record.QueueUnit) error {
 		if err := q.beginAt(queueOffset); err != nil {
 			return err
 		}
-		return q.push(queueOffset, u)
+		return q.push(queueOffset, u, rest)
 	}
 	if queueOffset < max {
 		warn := !q.warned
@@ -138,12 +143,12 @@ func (q *Queue) putOdd(queueOffset int64, u record.QueueUnit) error {
 			return err
 		}
 	}
-	return q.push(queueOffset, u)
+	return q.push(queueOffset, u, rest)
 }
 
 // push adds the entry behind the last one. Only the writer makes the ring longer, and nobody makes it so short that there
 // is no room, so that what makeRoom saw to stays true.
-func (q *Queue) push(at int64, u record.QueueUnit) error {
+func (q *Queue) push(at int64, u record.QueueUnit, rest []byte) error {
 	q.mu.Lock()
 	roomy := q.roomy(at)
 	q.mu.Unlock()
@@ -157,7 +162,7 @@ func (q *Queue) push(at int64, u record.QueueUnit) error {
 		q.mu.Unlock()
 		return fmt.Errorf("consume queue %s/%d: %w", q.topic, q.id, ErrDeleted)
 	}
-	told := q.add(at, u)
+	told := q.add(at, u, rest)
 	q.mu.Unlock()
 	q.tell(told)
 	return nil
@@ -182,11 +187,11 @@ const (
 )
 
 // add puts the entry into the ring, which has room or an old entry to give up. mu is held.
-func (q *Queue) add(at int64, u record.QueueUnit) (n news) {
+func (q *Queue) add(at int64, u record.QueueUnit, rest []byte) (n news) {
 	if q.ring.from < at && q.ring.full(at) {
 		q.ring.from++
 	}
-	q.ring.put(at, u)
+	q.ring.put(at, u, rest)
 	if !u.IsBlank() {
 		q.maxPhysical.Store(u.End())
 		if at == q.min.Load() {
@@ -228,7 +233,7 @@ func (q *Queue) stepTo(offset int64) error {
 	q.set.logger.Warn("records are missing in a consume queue", "topic", q.topic, "queue", q.id, "from", max, "to", offset)
 	if offset-max <= q.set.hot/2 {
 		for at := max; at < offset; at++ {
-			if err := q.push(at, record.BlankUnit); err != nil {
+			if err := q.push(at, record.BlankUnit, nil); err != nil {
 				return err
 			}
 		}
@@ -270,11 +275,12 @@ func (q *Queue) beginAt(offset int64) error {
 }
 
 // mend writes the suspect entry again.
-func (q *Queue) mend(u record.QueueUnit) error {
+func (q *Queue) mend(u record.QueueUnit, rest []byte) error {
 	q.io.Lock()
 	defer q.io.Unlock()
-	var b [record.QueueUnitBytes]byte
-	if err := q.writeAt(q.suspect, u.Append(b[:0])); err != nil {
+	b := make([]byte, q.set.unitBytes)
+	fill(b, u, rest)
+	if err := q.writeAt(q.suspect, b); err != nil {
 		return fmt.Errorf("mend consume queue %s/%d at %d: %w", q.topic, q.id, q.suspect, err)
 	}
 	q.suspect = -1

@@ -10,10 +10,13 @@ import (
 	"ringmq/store/record"
 )
 
-// pageUnits is how many entries one read or write of a file moves at most.
-const pageUnits = 3276 // just under 64 KiB
+const (
+	// pageUnits is how many ordinary entries one read or write of a file moves at most.
+	pageUnits = 3276
+	pageBytes = pageUnits * record.QueueUnitBytes // just under 64 KiB
+)
 
-var pages = sync.Pool{New: func() any { return new([pageUnits * record.QueueUnitBytes]byte) }}
+var pages = sync.Pool{New: func() any { return new([pageBytes]byte) }}
 
 // ReadHot copies entries from `from` on to dst, from memory only: no I/O, no allocation, any goroutine. ok is false
 // where the entry at from is not in memory: Read gets it. Fewer entries than dst holds does not mean that there are no
@@ -88,6 +91,42 @@ func (q *Queue) ReadRaw(from int64, dst []record.QueueUnit) (int, error) {
 	return n, err
 }
 
+// ReadBytes copies whole entries from `from` on to dst, as they are, damaged ones too, and returns how many: fewer than dst holds only at
+// Max, none before the first file. It may block on the disk; any goroutine.
+func (q *Queue) ReadBytes(from int64, dst []byte) (int, error) {
+	unit, got := q.set.unitBytes, int64(0)
+	for want := int64(len(dst)) / unit; got < want; {
+		n := q.copyHot(from+got, dst[got*unit:want*unit])
+		if n == 0 {
+			p := q.place(from+got, int(want-got))
+			if n = int64(p.n); n == 0 {
+				break
+			}
+			there, err := q.fill(p, dst[got*unit:(got+n)*unit])
+			if err != nil {
+				return int(got), err
+			}
+			if !there {
+				break
+			}
+		}
+		got += n
+	}
+	return int(got), nil
+}
+
+// copyHot copies entries that are in the ring.
+func (q *Queue) copyHot(from int64, dst []byte) (n int64) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if from < q.ring.from || from >= q.max.Load() {
+		return 0
+	}
+	n = min(int64(len(dst))/q.set.unitBytes, q.max.Load()-from)
+	q.ring.copyTo(dst[:n*q.set.unitBytes], from)
+	return n
+}
+
 // ReadNow is Read for entries of one file that are in the page cache; they are not damaged. It opens no file, and allocates nothing.
 // disk.ErrWouldWait: Read gets them. Any goroutine.
 func (q *Queue) ReadNow(from int64, dst []record.QueueUnit) (int, error) {
@@ -99,9 +138,9 @@ func (q *Queue) ReadNow(from int64, dst []record.QueueUnit) (int, error) {
 	if h == nil { // nor has anybody looked at files that are to be settled
 		return 0, disk.ErrWouldWait
 	}
-	page := pages.Get().(*[pageUnits * record.QueueUnitBytes]byte)
+	page := pages.Get().(*[pageBytes]byte)
 	defer pages.Put(page)
-	b := page[:p.n*record.QueueUnitBytes]
+	b := page[:int64(p.n)*q.set.unitBytes]
 	there, known := h.file.Resident(p.at, int64(len(b)))
 	err := error(disk.ErrWouldWait)
 	if !known || there == int64(len(b)) {
@@ -126,10 +165,10 @@ type place struct {
 
 // place finds entries in the files. None: they are before the first file, or behind what is written.
 func (q *Queue) place(from int64, n int) place {
-	at := from * record.QueueUnitBytes
+	at := from * q.set.unitBytes
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	end := min(q.written, from-from%q.set.fileUnits+q.set.fileUnits, from+int64(n), from+pageUnits)
+	end := min(q.written, from-from%q.set.fileUnits+q.set.fileUnits, from+int64(n), from+q.set.pageUnits)
 	if q.noFiles || from < 0 || at < q.firstFile || end <= from {
 		return place{}
 	}
@@ -141,8 +180,9 @@ func (q *Queue) place(from int64, n int) place {
 func (q *Queue) parse(b []byte, dst []record.QueueUnit) (bad int) {
 	limit, last := q.maxPhysical.Load(), int64(0)
 	bad = -1
-	for i := range len(b) / record.QueueUnitBytes {
-		u := record.ParseQueueUnit(b[i*record.QueueUnitBytes:])
+	unit := int(q.set.unitBytes)
+	for i := range len(b) / unit {
+		u := record.ParseQueueUnit(b[i*unit:])
 		if bad < 0 && !q.sane(u, last, limit) {
 			bad = i
 		}
@@ -158,23 +198,30 @@ func (q *Queue) readFile(from int64, dst []record.QueueUnit) (n, bad int, err er
 	if p.n == 0 {
 		return 0, -1, nil
 	}
-	if err := q.Settle(); err != nil {
+	page := pages.Get().(*[pageBytes]byte)
+	defer pages.Put(page)
+	b := page[:int64(p.n)*q.set.unitBytes]
+	if there, err := q.fill(p, b); err != nil || !there {
 		return 0, -1, err
+	}
+	return p.n, q.parse(b, dst), nil
+}
+
+// fill reads the bytes of entries that lie in one file; false: it is being deleted.
+func (q *Queue) fill(p place, b []byte) (there bool, err error) {
+	if err := q.Settle(); err != nil {
+		return false, err
 	}
 	h, err := q.set.cache.open(p.key)
 	if errors.Is(err, fs.ErrNotExist) {
-		return 0, -1, nil
+		return false, nil
+	}
+	if err == nil {
+		_, err = h.file.ReadAt(b, p.at)
+		q.set.cache.release(h)
 	}
 	if err != nil {
-		return 0, -1, fmt.Errorf("read consume queue: %w", err)
+		return false, fmt.Errorf("read consume queue %s/%d at byte %d of file %d: %w", q.topic, q.id, p.at, p.key.start, err)
 	}
-	page := pages.Get().(*[pageUnits * record.QueueUnitBytes]byte)
-	defer pages.Put(page)
-	b := page[:p.n*record.QueueUnitBytes]
-	_, err = h.file.ReadAt(b, p.at)
-	q.set.cache.release(h)
-	if err != nil {
-		return 0, -1, fmt.Errorf("read consume queue %s/%d at %d: %w", q.topic, q.id, from, err)
-	}
-	return p.n, q.parse(b, dst), nil
+	return true, nil
 }

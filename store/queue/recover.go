@@ -74,9 +74,9 @@ func (q *Queue) recover() error {
 	if q.noFiles {
 		return nil
 	}
-	first := q.firstFile / record.QueueUnitBytes
+	first := q.firstFile / q.set.unitBytes
 	// While looking, everything up to the end of the files counts as written.
-	q.written = q.endFile / record.QueueUnitBytes
+	q.written = q.endFile / q.set.unitBytes
 	q.max.Store(q.written)
 	q.ring.from = q.written
 	end, err := q.findEnd(first, q.written)
@@ -89,7 +89,7 @@ func (q *Queue) recover() error {
 	q.written, q.ring.from = end, end
 	q.max.Store(end)
 	q.min.Store(first)
-	at := end * record.QueueUnitBytes
+	at := end * q.set.unitBytes
 	last := max(at-at%q.set.fileBytes, q.firstFile)
 	for q.endFile-q.set.fileBytes > last {
 		start := q.endFile - q.set.fileBytes
@@ -204,7 +204,7 @@ func (q *Queue) fitSize(f foundFile) error {
 	}
 	defer q.set.cache.release(h)
 	q.set.markUnsynced(key)
-	if err := h.file.Truncate(f.size - f.size%record.QueueUnitBytes); err != nil {
+	if err := h.file.Truncate(f.size - f.size%q.set.unitBytes); err != nil {
 		return err
 	}
 	return h.file.Truncate(q.set.fileBytes)
@@ -233,20 +233,20 @@ func (q *Queue) findEnd(first, end int64) (int64, error) {
 
 // tearable says whether an entry lies across a boundary of sectors: a disk writes sectors whole, but not together.
 func (q *Queue) tearable(at int64) bool {
-	return at*record.QueueUnitBytes%q.set.fileBytes%sectorBytes > sectorBytes-record.QueueUnitBytes
+	return at*q.set.unitBytes%q.set.fileBytes%sectorBytes > sectorBytes-q.set.unitBytes
 }
 
 // walk returns the entry behind the last one from `from` on that is whole and goes on in the log.
 func (q *Queue) walk(from, end int64) (int64, error) {
-	page := pages.Get().(*[pageUnits * record.QueueUnitBytes]byte)
+	page := pages.Get().(*[pageBytes]byte)
 	defer pages.Put(page)
 	last := int64(0) // physical end of the last record
-	for step := int64(64); from < end; step = pageUnits {
-		b := page[:min(step, end-from, q.set.fileUnits-from%q.set.fileUnits)*record.QueueUnitBytes]
+	for step := int64(64); from < end; step = q.set.pageUnits {
+		b := page[:min(step, end-from, q.set.fileUnits-from%q.set.fileUnits)*q.set.unitBytes]
 		if err := q.rawAt(from, b); err != nil {
 			return 0, err
 		}
-		for at := 0; at < len(b); at += record.QueueUnitBytes {
+		for at := 0; at < len(b); at += int(q.set.unitBytes) {
 			u := record.ParseQueueUnit(b[at:])
 			if !q.sane(u, last, q.set.logEnd) {
 				return from, nil
@@ -312,7 +312,7 @@ func (q *Queue) durableEnd(first, end int64) (int64, error) {
 
 // rawAt reads the bytes of entries that lie in one file as they are.
 func (q *Queue) rawAt(from int64, b []byte) error {
-	at := from * record.QueueUnitBytes
+	at := from * q.set.unitBytes
 	start := at - at%q.set.fileBytes
 	h, err := q.set.cache.open(fileKey{q, start})
 	if err != nil {

@@ -22,6 +22,7 @@ import (
 type Options struct {
 	Dir          string // .../consumequeue
 	FS           disk.FS
+	UnitBytes    int // of an entry, which begins with a record.QueueUnit; 20, and no more than 512
 	FileBytes    int // size of a file, rounded up to whole units; 6,000,000
 	FileWas      int // FileBytes of the last run, 0 if that is not known
 	MaxOpenFiles int // 4096; of more queues entries are written without keeping their files open
@@ -56,6 +57,8 @@ var ErrDeleted = errors.New("queue: its topic was deleted")
 type Set struct {
 	dir       string
 	fs        disk.FS
+	unitBytes int64
+	pageUnits int64 // entries that one read or write of a file moves at most
 	fileBytes int64
 	fileWas   int64
 	fileUnits int64
@@ -104,9 +107,11 @@ func Open(o Options) (*Set, error) {
 	s := &Set{dir: o.Dir, fs: o.FS, logger: o.Logger, seed: maphash.MakeSeed(), durableTo: max(o.DurableTo, 0), logEnd: o.LogEnd, minRecord: o.MinRecord, belongsElsewhere: o.BelongsElsewhere,
 		unsynced: map[fileKey]struct{}{}, names: map[string]struct{}{}, wake: make(chan struct{}, 1)}
 	size := int64(orDefault(o.FileBytes, defaultFileBytes))
-	s.fileUnits = (size + record.QueueUnitBytes - 1) / record.QueueUnitBytes
-	s.fileWas = (int64(o.FileWas) + record.QueueUnitBytes - 1) / record.QueueUnitBytes * record.QueueUnitBytes
-	s.fileBytes = s.fileUnits * record.QueueUnitBytes
+	unit := int64(orDefault(o.UnitBytes, record.QueueUnitBytes))
+	s.unitBytes, s.pageUnits = unit, pageBytes/unit
+	s.fileUnits = (size + unit - 1) / unit
+	s.fileWas = (int64(o.FileWas) + unit - 1) / unit * unit
+	s.fileBytes = s.fileUnits * unit
 	s.hot = int64(orDefault(o.HotEntries, defaultHotEntries))
 	s.budget.limit = int64(orDefault(o.BufferBytes, defaultBufferBytes))
 	s.cache.init(s.fs, orDefault(o.MaxOpenFiles, defaultMaxOpenFiles))
@@ -199,7 +204,7 @@ func (s *Set) Queue(topic string, id int32) *Queue {
 	if q := find(list, id); q != nil {
 		return q
 	}
-	q := &Queue{set: s, topic: topic, id: id, noFiles: true, suspect: -1, erased: sh.erasing[topic]}
+	q := &Queue{set: s, topic: topic, id: id, noFiles: true, suspect: -1, ring: ring{unit: int(s.unitBytes)}, erased: sh.erasing[topic]}
 	if len(list) > 0 {
 		q.topic = list[0].topic // one copy of the name
 	}

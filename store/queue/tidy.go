@@ -1,7 +1,5 @@
 package queue
 
-import "ringmq/store/record"
-
 // tidy does for many queues at a time what a first write after a start has to do for each: look at its files, and clear what a crash
 // left behind its end, which one sync then makes durable for all. What it cannot do the write does, or fails at. flushMu is held.
 func (s *Set) tidy(dirty []*Queue) {
@@ -40,7 +38,7 @@ func (q *Queue) zeroTail() error {
 	q.io.Lock()
 	defer q.io.Unlock()
 	q.mu.Lock()
-	at, none := q.written*record.QueueUnitBytes, q.noFiles || q.deleted
+	at, none := q.written*q.set.unitBytes, q.noFiles || q.deleted
 	q.mu.Unlock()
 	start := at - at%q.set.fileBytes
 	if none || q.tailClean || start >= q.endFile { // the next file will be a new one

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
-
-	"ringmq/store/record"
 )
 
 // Truncate cuts the entries of records that begin at or behind physical, the end of the log. What they leave in the
@@ -59,7 +57,7 @@ func (q *Queue) cutFiles(keep int64) error {
 	if err := q.Settle(); err != nil {
 		return err
 	}
-	at := keep * record.QueueUnitBytes
+	at := keep * q.set.unitBytes
 	start := at - at%q.set.fileBytes
 	for q.endFile > max(start+q.set.fileBytes, q.firstFile+q.set.fileBytes) {
 		if err := q.removeFile(q.endFile - q.set.fileBytes); err != nil {
@@ -80,7 +78,7 @@ func (q *Queue) cutFiles(keep int64) error {
 	return q.clearBehind(h, at-start)
 }
 
-// removeFile removes the file that begins at start. io is held.
+// removeFile removes the file that begins at start. io is held, or settling while the queue is unsettled.
 func (q *Queue) removeFile(start int64) error {
 	key := fileKey{q, start}
 	if err := q.set.fs.Remove(key.path()); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -98,7 +96,7 @@ func (q *Queue) first() int64 {
 	if q.noFiles {
 		return min(q.ring.from, q.max.Load())
 	}
-	return q.firstFile / record.QueueUnitBytes
+	return q.firstFile / q.set.unitBytes
 }
 
 // CorrectMin sets Min to the first entry whose record begins at or behind logMin, the beginning of the log; to Max if
@@ -134,7 +132,7 @@ func (q *Queue) DeleteBefore(logMin int64) (files int, err error) {
 	q.io.Lock()
 	defer q.io.Unlock()
 	for !q.isDeleted() && !q.noFiles && q.firstFile+q.set.fileBytes < q.endFile {
-		from := q.firstFile / record.QueueUnitBytes
+		from := q.firstFile / q.set.unitBytes
 		lastAt, last, err := q.lastRecord(from, from+q.set.fileUnits)
 		if err == nil && (lastAt < 0 || last.Offset < logMin) {
 			err = q.removeFile(q.firstFile)
@@ -147,7 +145,7 @@ func (q *Queue) DeleteBefore(logMin int64) (files int, err error) {
 		files++
 		q.mu.Lock()
 		q.firstFile += q.set.fileBytes
-		if first := q.firstFile / record.QueueUnitBytes; q.min.Load() < first {
+		if first := q.firstFile / q.set.unitBytes; q.min.Load() < first {
 			q.min.Store(first)
 			q.minPhysical.Store(0)
 		}
@@ -165,12 +163,8 @@ func (s *Set) Delete(topic string) error { return s.Forget(topic)() }
 func (s *Set) Forget(topic string) (erase func() error) {
 	sh := s.shardOf(topic)
 	sh.mu.Lock()
-	list := sh.topics[topic]
+	list := sh.topics[topic] // none: files may be left of a deletion that failed
 	delete(sh.topics, topic)
-	if len(list) == 0 {
-		sh.mu.Unlock()
-		return func() error { return nil }
-	}
 	before, erased := sh.erasing[topic], make(chan struct{})
 	if sh.erasing == nil {
 		sh.erasing = map[string]chan struct{}{}
@@ -186,7 +180,7 @@ func (s *Set) Forget(topic string) (erase func() error) {
 		}
 		err := s.erase(topic, list)
 		sh.mu.Lock()
-		if sh.erasing[topic] == erased {
+		if err == nil && sh.erasing[topic] == erased { // otherwise queues to come remove what is left
 			delete(sh.erasing, topic)
 		}
 		sh.mu.Unlock()
@@ -214,7 +208,7 @@ func (q *Queue) forget() {
 	q.mu.Lock()
 	held := len(q.ring.bytes)
 	q.deleted = true
-	q.ring = ring{from: q.max.Load()}
+	q.ring = ring{from: q.max.Load(), unit: q.ring.unit}
 	q.written = q.max.Load()
 	q.min.Store(q.max.Load())
 	q.mu.Unlock()

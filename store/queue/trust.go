@@ -6,8 +6,6 @@ import (
 	"io/fs"
 	"os"
 	"strconv"
-
-	"ringmq/store/record"
 )
 
 // Bounds are the numbers of a queue at a moment at which all its entries before Max were durable.
@@ -39,7 +37,7 @@ func (s *Set) fileOf(at int64) int64 { return at / s.fileUnits * s.fileBytes }
 // behind the end is cleared before anything is written.
 func (s *Set) Trust(topic string, id int32, b Bounds) bool {
 	q := s.Lookup([]byte(topic), id)
-	if q == nil || b.Min < 0 || b.Min >= b.Max || b.MinPhysical < 0 || b.MaxPhysical <= b.MinPhysical || b.FirstFile < 0 || b.FirstFile%s.fileBytes != 0 || b.FirstFile > s.fileOf(b.Min) {
+	if q == nil || !s.possible(b) {
 		return false
 	}
 	q.trusted, q.dirMade = true, true
@@ -52,6 +50,22 @@ func (s *Set) Trust(topic string, id int32, b Bounds) bool {
 	q.maxPhysical.Store(b.MaxPhysical)
 	return true
 }
+
+// possible says whether the numbers can be those of a queue: a flipped digit must not make it longer than its records can be many, nor have
+// settle make files without end. A queue with blanks in it, which may have more entries than its records have room for, is looked at.
+func (s *Set) possible(b Bounds) bool {
+	switch {
+	case b.Min < 0 || b.Min >= b.Max || b.MinPhysical < 0 || b.MaxPhysical <= b.MinPhysical || b.MaxPhysical > s.logEnd:
+		return false
+	case b.Max-b.Min > (b.MaxPhysical-b.MinPhysical)/int64(max(s.minRecord, 1)):
+		return false
+	}
+	first := s.fileOf(b.Min)
+	return b.FirstFile >= max(0, first-maxEarlierFiles*s.fileBytes) && b.FirstFile%s.fileBytes == 0 && b.FirstFile <= first
+}
+
+// maxEarlierFiles is how many files may be left of records that the log does not hold any more: they go with every round of retention.
+const maxEarlierFiles = 1024
 
 // Settle looks at the files of a queue that was trusted, if nobody has yet. Any goroutine; it may block on the disk.
 func (q *Queue) Settle() error {
@@ -70,7 +84,8 @@ func (q *Queue) Settle() error {
 	return nil
 }
 
-// settle sees to it that the files are there at their full size, and no others.
+// settle sees to it that the files are there at their full size, and no others. settling is held, io perhaps not: a reader may be the
+// first to look. Nobody else changes files meanwhile, since whoever wants to settles first, and firstFile, endFile and noFiles stay.
 func (q *Queue) settle() error {
 	q.mu.Lock()
 	first, end := q.firstFile, q.endFile
@@ -120,7 +135,7 @@ func (q *Queue) restore(start int64) error {
 	}
 	size, err := f.Size()
 	if err == nil {
-		err = f.Truncate(min(size-size%record.QueueUnitBytes, q.set.fileBytes))
+		err = f.Truncate(min(size-size%q.set.unitBytes, q.set.fileBytes))
 	}
 	if err == nil {
 		err = f.Truncate(q.set.fileBytes)

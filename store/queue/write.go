@@ -12,7 +12,7 @@ import (
 func (q *Queue) write() error {
 	q.io.Lock()
 	defer q.io.Unlock()
-	page := pages.Get().(*[pageUnits * record.QueueUnitBytes]byte)
+	page := pages.Get().(*[pageBytes]byte)
 	defer pages.Put(page)
 	for {
 		q.mu.Lock()
@@ -21,16 +21,16 @@ func (q *Queue) write() error {
 			q.mu.Unlock()
 			return nil
 		}
-		to = min(to, from+pageUnits, from-from%q.set.fileUnits+q.set.fileUnits)
+		to = min(to, from+q.set.pageUnits, from-from%q.set.fileUnits+q.set.fileUnits)
 		if from < q.ring.from {
 			to = min(to, q.ring.from)
 			q.mu.Unlock()
-			fillBlank(page[:(to-from)*record.QueueUnitBytes])
+			q.fillBlank(page[:(to-from)*q.set.unitBytes])
 		} else {
-			q.ring.copyTo(page[:(to-from)*record.QueueUnitBytes], from)
+			q.ring.copyTo(page[:(to-from)*q.set.unitBytes], from)
 			q.mu.Unlock()
 		}
-		if err := q.writeAt(from, page[:(to-from)*record.QueueUnitBytes]); err != nil {
+		if err := q.writeAt(from, page[:(to-from)*q.set.unitBytes]); err != nil {
 			return fmt.Errorf("write consume queue %s/%d at %d: %w", q.topic, q.id, from, err)
 		}
 		q.mu.Lock()
@@ -41,8 +41,9 @@ func (q *Queue) write() error {
 	}
 }
 
-func fillBlank(b []byte) {
-	for at := 0; at < len(b); at += record.QueueUnitBytes {
+func (q *Queue) fillBlank(b []byte) {
+	clear(b)
+	for at := 0; at < len(b); at += int(q.set.unitBytes) {
 		record.BlankUnit.Append(b[at:at])
 	}
 }
@@ -52,7 +53,7 @@ func (q *Queue) writeAt(from int64, b []byte) error {
 	if err := q.Settle(); err != nil {
 		return err
 	}
-	at := from * record.QueueUnitBytes
+	at := from * q.set.unitBytes
 	start := at - at%q.set.fileBytes
 	if key := (fileKey{q, start}); q.tailClean && q.set.crowded.Load() && !q.noFiles && start < q.endFile {
 		defer q.set.markUnsynced(key) // only then, as below
@@ -110,6 +111,11 @@ func (q *Queue) fileFor(start int64) (*handle, error) {
 	dir := q.dirOf()
 	if q.erased != nil {
 		<-q.erased
+		// What could not be removed then must not lie behind the entries that come now.
+		if err := q.set.fs.RemoveAll(dir); err != nil {
+			return nil, err
+		}
+		q.erased = nil
 	}
 	if !q.dirMade {
 		if err := q.set.fs.MkdirAll(dir, 0o755); err != nil {
