@@ -15,7 +15,8 @@ type inForce struct {
 	litePull     bool  // litePullMessageEnable
 	longPolling  bool  // longPollingEnable
 	shortPolling time.Duration
-	slaveRead    bool // slaveReadEnable
+	slaveRead    bool          // slaveReadEnable
+	slow         time.Duration // slowLogThresholdMs: requests that took longer are logged; 0: none are
 
 	coldControl    bool          // coldDataFlowControlEnable
 	coldScan       bool          // coldDataScanEnable
@@ -40,6 +41,7 @@ func (f *configuration) read(c *config.Config) {
 	f.now.Store(&inForce{
 		permission: int32(c.Int("brokerPermission")), litePull: c.Bool("litePullMessageEnable"), longPolling: c.Bool("longPollingEnable"),
 		shortPolling: time.Duration(c.Int("shortPollingTimeMills")) * time.Millisecond, slaveRead: c.Bool("slaveReadEnable"),
+		slow:        time.Duration(c.Int("slowLogThresholdMs")) * time.Millisecond,
 		coldControl: c.Bool("coldDataFlowControlEnable"), coldScan: c.Bool("coldDataScanEnable"), coldAdapts: c.Bool("coldCtrStrategyEnable"),
 		coldScanEvery:  time.Duration(c.Int("timerColdDataCheckIntervalMs")) * time.Millisecond,
 		coldGroupLimit: c.Int64("cgColdReadThreshold"), coldTotalLimit: c.Int64("globalColdReadThreshold"),

@@ -4,7 +4,6 @@ import (
 	"slices"
 
 	"ringmq/netpoll"
-	"ringmq/netpoll/remoting"
 )
 
 // While the answers that peers leave unread take all the memory they may, pulls with something to answer are put off: they wait as
@@ -25,7 +24,7 @@ func (b *Broker) putOff(c *netpoll.Conn, l *loopState, a *pullAnswer, hold holdF
 	p := l.newHeld(c, h, a, l.tags.codes)
 	state := c.State().(*connState)
 	if state.helds >= maxHeldPerConn || !b.holds.bytes.Take(p.bytes) {
-		c.PutOut(remoting.AppendReply(c.Out(), a.enc, a.opaque, busy.Code, busy.Remark))
+		b.failPull(c, l, a, busy.Code, busy.Remark)
 		l.freeHeld(p)
 		return true
 	}

@@ -14,6 +14,7 @@ import (
 var neverRemote = [...]string{
 	"brokerConfigPath", "rocketmqHome", "configBlackList", "kvConfigPath", "configStorePath", "authConfigPath",
 	"listenPort", "bindAddress", "namesrvListenPort", "haListenPort", "haServicePort", "fastListenPort",
+	"adminHttpAddress", "metricsPromExporterHost", "metricsPromExporterPort", "metricsExporterType",
 	"storeType", "readOnlyCommitLogStorePaths", "mappedFileSizeCommitLog", "mappedFileSizeConsumeQueue", "mapperFileSizeBatchConsumeQueue",
 }
 
