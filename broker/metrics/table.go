@@ -88,7 +88,7 @@ var Table = []Metric{
 
 	{"ringmq_log_read_bytes_total", Counter, "bytes", labels("source by"), "", "Bytes of the log read for pulls, memory apart: by an event loop from the page cache, by workers from the page cache or from the disk", "MessageStore"},
 	{"ringmq_pulls_found_total", Counter, "pulls", labels("source"), "", "Pulls that found messages: in memory (hot), in the page cache (warm), on the disk (cold)", "MessageStore"},
-	{"ringmq_page_cache_resident_bytes", Gauge, "bytes", nil, "", "Bytes of the log in the page cache, as of the last scan (coldDataScanEnable); without a scan there is none", "MessageStore"},
+	{"ringmq_page_cache_resident_bytes", Gauge, "bytes", nil, "", "Bytes of the log in the page cache, as of the last scan (coldDataFlowControlEnable and coldDataScanEnable); without a scan there is none", "MessageStore"},
 
 	{"ringmq_replication_slaves", Gauge, "slaves", nil, "", "Slaves that are connected; on a master", ""},
 	{"ringmq_replication_copies_in_step", Gauge, "copies", nil, "", "Copies in step, the master's own included; on a master", ""},
