@@ -257,6 +257,7 @@ func (b *Broker) everySecond() {
 			return
 		case now := <-tick.C:
 			b.stats.Sample(now)
+			b.stats.SamplePuts(now, b.store.PutDistribution(), b.putMicros())
 		}
 		b.replication.sample()
 		b.wakeParked()

@@ -78,9 +78,7 @@ func (s *Store) Stats() Stats {
 		QueueStalls: s.queues.Stalls(), WarmReadBytes: s.reads.warm.Load(), WorkerReadBytes: s.reads.workers.Load(), ColdReadBytes: s.reads.cold.Load(),
 		ResidentBytes: s.reads.resident.Load() - 1,
 	}
-	for i := range t.PutDistribution {
-		t.PutDistribution[i] = s.puts.distribution[i].Load()
-	}
+	t.PutDistribution = s.PutDistribution()
 	s.queues.Each(func(*queue.Queue) { t.Queues++ })
 	if s.index != nil {
 		t.IndexLastTimestamp, t.IndexLastPhysical = s.index.LastTimestamp(), s.index.LastPhysical()
@@ -130,6 +128,14 @@ func (s *Store) NotePutTime(d time.Duration) {
 		}
 	}
 	s.puts.distribution[len(putBuckets)].Add(1)
+}
+
+// PutDistribution is that of Stats. Any goroutine.
+func (s *Store) PutDistribution() (counts [13]int64) {
+	for i := range counts {
+		counts[i] = s.puts.distribution[i].Load()
+	}
+	return counts
 }
 
 // Queues lists the queues that exist on disk or in memory, in no order.

@@ -48,6 +48,7 @@ type Stats struct {
 	hour   time.Time
 	day    time.Time
 	today  time.Time // beginning of the day that the morning figures belong to
+	puts   lastMinute
 	put    mornings
 	got    mornings
 }
@@ -61,6 +62,7 @@ func New(cluster string, clock func() time.Time) *Stats {
 	s := &Stats{cluster: cluster, scheduled: []byte(meta.ScheduleTopic + "@" + scheduleGroup), began: now, topicPut: newSet(), groupGet: newSet(), sendBack: newSet(), dead: newSet(), today: midnight(now)}
 	s.rpcs.m = map[RpcKey]*tally.Histogram{}
 	s.created = creations()
+	s.puts.began = now
 	return s
 }
 

@@ -75,6 +75,36 @@ func (c Counts) Plus(d Counts) Counts {
 	return sum
 }
 
+// Minus is what was counted after d, a look at the same histogram, without changing either.
+func (c Counts) Minus(d Counts) Counts {
+	if d.Counts == nil {
+		return c
+	}
+	rest := Counts{Bounds: c.Bounds, Counts: slices.Clone(c.Counts), Sum: c.Sum - d.Sum}
+	for i, n := range d.Counts {
+		rest.Counts[i] -= n
+	}
+	return rest
+}
+
+// Quantile is about the value that the share q of all values does not pass, taking those of a bucket as evenly spread; 0 where nothing was
+// counted, and the last bound where the value lies beyond it.
+func (c Counts) Quantile(q float64) float64 {
+	rank := q * float64(c.N())
+	before, low := 0.0, 0.0
+	for i, bound := range c.Bounds {
+		n := float64(c.Counts[i])
+		if n > 0 && before+n >= rank {
+			return low + (float64(bound)-low)*(rank-before)/n
+		}
+		before, low = before+n, float64(bound)
+	}
+	if c.N() == 0 {
+		return 0
+	}
+	return low
+}
+
 // Turn gathers values for a histogram, for one goroutine that counts many at a time: what others look at is touched once for all of
 // them, by Flush.
 type Turn struct {

@@ -36,6 +36,31 @@ func TestPlus(t *testing.T) {
 	}
 }
 
+func TestMinusAndQuantile(t *testing.T) {
+	h := New(10, 20, 40)
+	if q := h.Counts().Quantile(0.99); q != 0 {
+		t.Error(q)
+	}
+	for range 100 {
+		h.Add(5)
+	}
+	before := h.Counts()
+	for range 98 {
+		h.Add(15)
+	}
+	h.Add(30)
+	h.Add(1000)
+	c := h.Counts().Minus(before)
+	for q, want := range map[float64]float64{0: 10, 0.49: 15, 0.98: 20, 0.99: 40, 0.999: 40, 1: 40} {
+		if got := c.Quantile(q); got != want {
+			t.Errorf("%v: %v, want %v", q, got, want)
+		}
+	}
+	if c.N() != 100 || before.N() != 100 || h.Counts().Minus(Counts{}).N() != 200 {
+		t.Error(c, before)
+	}
+}
+
 // TestNothingIsLost while several goroutines count, some of them turn by turn.
 func TestNothingIsLost(t *testing.T) {
 	h := New(3, 5)
