@@ -1,8 +1,11 @@
 package commitlog
 
 import (
+	"context"
 	"testing"
 	"time"
+
+	"ringmq/store/disk"
 )
 
 // TestHistoryFinds: which batch a record went with, as long as it is remembered; batches of one millisecond are one.
@@ -42,5 +45,39 @@ func TestHistoryFinds(t *testing.T) {
 	}
 	if m, ok := h.find(400 + 10*(historyMarks-1)); !ok || m.ended.Sub(m.began) != 2*time.Millisecond {
 		t.Fatal(m, ok)
+	}
+}
+
+// TestCommitted: a log tells of its own batches, whoever drives them.
+func TestCommitted(t *testing.T) {
+	o := options(disk.OS(), t.TempDir())
+	o.SegmentBytes = 1 << 20 // one: the end of another is a batch too
+	makeDirs(t, o)
+	l, _, _, err := open(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close(context.Background())
+	before := time.Now()
+	var end int64
+	for n := range 50 {
+		if _, end, err = put(l, n); err != nil {
+			t.Fatal(err)
+		}
+		if err := l.Durable().Wait(context.Background(), end); err != nil {
+			t.Fatal(err)
+		}
+		// The batch is entered before it is told.
+		began, ended, ok := l.Committed(end)
+		if !ok || began.Before(before) || ended.Before(began) || ended.After(time.Now()) {
+			t.Fatal(n, began, ended, ok)
+		}
+	}
+	if _, _, ok := l.Committed(end + 1); ok {
+		t.Error("committed what nobody wrote")
+	}
+	bytes, micros := l.Commits()
+	if bytes.N() != 50 || micros.N() != 50 || bytes.Sum != end {
+		t.Error(bytes, micros, end)
 	}
 }
