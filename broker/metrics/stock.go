@@ -68,52 +68,50 @@ func (c *Collector) requests() {
 	})
 }
 
-// incoming: a row's values are messages, bytes, the sum of sizes, and sizes by bucket.
+// incoming: a row's values are messages, bytes, the sum of sizes, and sizes by bucket; its family is the kind.
 func (c *Collector) incoming() {
-	var rows []row
-	var bounds []int64
-	c.s.Stats().Intakes(func(in *stats.Intake) {
-		bounds = in.Sizes.Bounds
-		rows = append(rows, row{key: in.Topic + "@" + in.Kind.String(), family: in.Kind.String(), vals: append([]int64{in.Messages, in.Bytes, in.Sizes.Sum}, in.Sizes.Counts...)})
+	t := c.intakes
+	t.begin()
+	c.s.Stats().Intakes(func(in stats.Intake) {
+		t.values = in.Append(t.values)
+		t.add(key{in.Topic, in.Kind.String()})
 	})
 	show := func(r row, topic string) {
 		at := []string{topic, r.family, yes(meta.IsSystemTopic(topic))}
 		c.counter("rocketmq_messages_in_total", r.vals[0], at...)
 		c.counter("rocketmq_throughput_in_total", r.vals[1], at...)
-		c.histogram("rocketmq_message_size", tally.Counts{Bounds: bounds, Sum: r.vals[2], Counts: r.vals[3:]}, 1, at...)
+		c.histogram("rocketmq_message_size", tally.Counts{Bounds: stats.MessageBytes(), Sum: r.vals[2], Counts: r.vals[3:]}, 1, at...)
 	}
-	own, rest := c.intakes.split(rows)
+	own, rest := t.split()
 	for _, r := range own {
-		show(r, strings.TrimSuffix(r.key, "@"+r.family))
+		show(r, r.name)
 	}
 	for _, r := range rest {
-		if bounds != nil {
-			show(r, Others)
-		}
+		show(r, Others)
 	}
 }
 
-// outgoing: a row's values are messages and bytes.
 func (c *Collector) outgoing() {
-	c.byGroup(c.outlets, c.s.Stats().Outlets, func(o *stats.Outlet, system string) {
-		c.counter("rocketmq_messages_out_total", o.Messages, o.Topic, o.Group, system)
-		c.counter("rocketmq_throughput_out_total", o.Bytes, o.Topic, o.Group, system)
+	c.byGroup(c.outlets, c.s.Stats().Outlets, func(topic, group, system string, messages, bytes int64) {
+		c.counter("rocketmq_messages_out_total", messages, topic, group, system)
+		c.counter("rocketmq_throughput_out_total", bytes, topic, group, system)
 	})
 }
 
 // byGroup shows what is counted by topic and group.
-func (c *Collector) byGroup(t *top, each func(func(*stats.Outlet)), show func(o *stats.Outlet, system string)) {
-	var rows []row
-	each(func(o *stats.Outlet) {
-		rows = append(rows, row{key: o.Topic + "@" + o.Group, vals: []int64{o.Messages, o.Bytes}})
+func (c *Collector) byGroup(t *top, each func(func(stats.Outlet)), show func(topic, group, system string, messages, bytes int64)) {
+	t.begin()
+	each(func(o stats.Outlet) {
+		t.values = append(t.values, o.Messages, o.Bytes)
+		t.add(key{name: o.Key})
 	})
-	own, rest := t.split(rows)
+	own, rest := t.split()
 	for _, r := range own {
-		topic, group, _ := strings.Cut(r.key, "@")
-		show(&stats.Outlet{Topic: topic, Group: group, Messages: r.vals[0], Bytes: r.vals[1]}, yes(meta.IsSystemTopic(topic) || isSystemGroup(group)))
+		topic, group, _ := strings.Cut(r.name, "@")
+		show(topic, group, yes(meta.IsSystemTopic(topic) || isSystemGroup(group)), r.vals[0], r.vals[1])
 	}
 	for _, r := range rest {
-		show(&stats.Outlet{Topic: Others, Group: Others, Messages: r.vals[0], Bytes: r.vals[1]}, "false")
+		show(Others, Others, "false", r.vals[0], r.vals[1])
 	}
 }
 
@@ -212,8 +210,8 @@ func (c *Collector) lags() {
 		others.Group, others.Topic = Others, Others
 		show(&others)
 	}
-	c.byGroup(c.deads, c.s.Stats().DeadLetters, func(o *stats.Outlet, system string) {
-		c.counter("rocketmq_send_to_dlq_messages_total", o.Messages, o.Group, o.Topic, system)
+	c.byGroup(c.deads, c.s.Stats().DeadLetters, func(topic, group, system string, messages, _ int64) {
+		c.counter("rocketmq_send_to_dlq_messages_total", messages, group, topic, system)
 	})
 }
 

@@ -5,33 +5,57 @@ import (
 	"slices"
 )
 
+// key names a row. Rows of a family share a series when they have none of their own.
+type key struct{ name, family string }
+
 // row is what was counted under a key, in values that only grow.
 type row struct {
-	key    string // of the series
-	family string // of the rows that share a series when they have none of their own
-	vals   []int64
+	key
+	vals []int64
 }
 
 // top chooses the rows that have series of their own, and keeps what the others are shown as together growing: a counter that falls looks
 // like a broker that was started anew. Whoever has a series keeps it until another has half as much again. One goroutine at a time.
 type top struct {
 	k       int
-	members map[string]struct{}
-	others  map[string]struct{} // that were not, at the last look
-	carry   map[string][]int64  // by family: what the sum of the others has to be corrected by
-	shown   map[string][]int64  // by family: as of the last look
+	members map[key]struct{}
+	others  map[key]struct{}   // that were not, at the last look
+	carry   map[string][]int64 // by family: what the sum of the others has to be corrected by
+	shown   map[string][]int64 // by family: as of the last look
+
+	// Kept from look to look: with very many topics they would be the most of what a look costs.
+	rows   []row
+	values []int64
+	spare  map[key]struct{}
 }
 
 func newTop(k int) *top {
-	return &top{k: k, members: map[string]struct{}{}, others: map[string]struct{}{}, carry: map[string][]int64{}, shown: map[string][]int64{}}
+	return &top{k: k, members: map[key]struct{}{}, others: map[key]struct{}{}, spare: map[key]struct{}{}, carry: map[string][]int64{}, shown: map[string][]int64{}}
 }
 
-// split parts the rows, whose first value is the one that they compete with, into those with series of their own and one for each family of
+// begin forgets the rows of the last look.
+func (t *top) begin() {
+	clear(t.rows) // of names that are gone
+	t.rows, t.values = t.rows[:0], t.values[:0]
+}
+
+// add adds a row, whose values were appended to t.values. All rows have as many.
+func (t *top) add(k key) { t.rows = append(t.rows, row{key: k}) }
+
+// split parts the rows that were added, whose first value is the one that they compete with, into those with series of their own and one for each family of
 // the others.
-func (t *top) split(rows []row) (own, rest []row) {
-	slices.SortFunc(rows, func(a, b row) int { return cmp.Or(cmp.Compare(b.vals[0], a.vals[0]), cmp.Compare(a.key, b.key)) })
+func (t *top) split() (own, rest []row) {
+	rows := t.rows
+	for i := range rows {
+		width := len(t.values) / len(rows)
+		rows[i].vals = t.values[i*width : (i+1)*width]
+	}
+	slices.SortFunc(rows, func(a, b row) int {
+		return cmp.Or(cmp.Compare(b.vals[0], a.vals[0]), cmp.Compare(a.name, b.name), cmp.Compare(a.family, b.family))
+	})
 	t.choose(rows)
-	sums, others := map[string][]int64{}, map[string]struct{}{}
+	sums, others := map[string][]int64{}, t.spare
+	clear(others)
 	for _, r := range rows {
 		if _, ok := t.members[r.key]; ok {
 			own = append(own, r)
@@ -40,14 +64,14 @@ func (t *top) split(rows []row) (own, rest []row) {
 		others[r.key] = struct{}{}
 		sums[r.family] = plus(sums[r.family], r.vals, 1)
 	}
-	t.others = others
+	t.others, t.spare = others, t.others
 	for family := range t.shown {
 		if sums[family] == nil {
 			sums[family] = make([]int64, len(t.shown[family]))
 		}
 	}
 	for family, sum := range sums {
-		rest = append(rest, row{family: family, vals: t.show(family, sum)})
+		rest = append(rest, row{key{family: family}, t.show(family, sum)})
 	}
 	slices.SortFunc(rest, func(a, b row) int { return cmp.Compare(a.family, b.family) })
 	return own, rest
@@ -55,11 +79,11 @@ func (t *top) split(rows []row) (own, rest []row) {
 
 // choose makes the members of the rows, the largest first.
 func (t *top) choose(rows []row) {
-	var in, out []row
+	var in, out []row // of those that are none, only the first can become members
 	for _, r := range rows {
 		if _, ok := t.members[r.key]; ok {
 			in = append(in, r)
-		} else {
+		} else if len(out) < t.k {
 			out = append(out, r)
 		}
 	}

@@ -8,7 +8,7 @@ import (
 
 func keys(rows []row) (s string) {
 	for _, r := range rows {
-		s += r.key + r.family + fmt.Sprint(r.vals)
+		s += r.name + r.family + fmt.Sprint(r.vals)
 	}
 	return s
 }
@@ -17,11 +17,12 @@ func TestTop(t *testing.T) {
 	top := newTop(2)
 	look := func(want, others string, counts ...any) {
 		t.Helper()
-		var rows []row
+		top.begin()
 		for i := 0; i < len(counts); i += 2 {
-			rows = append(rows, row{key: counts[i].(string), family: "f", vals: []int64{int64(counts[i+1].(int))}})
+			top.values = append(top.values, int64(counts[i+1].(int)))
+			top.add(key{counts[i].(string), "f"})
 		}
-		own, rest := top.split(rows)
+		own, rest := top.split()
 		if keys(own) != want || keys(rest) != others {
 			t.Fatalf("%s and %s, want %s and %s", keys(own), keys(rest), want, others)
 		}
@@ -52,14 +53,15 @@ func TestOthersOnlyGrow(t *testing.T) {
 		for range 5 {
 			counts[fmt.Sprint("t", r.IntN(30))] += r.Int64N(1000)
 		}
-		var rows []row
+		top.begin()
 		for k, v := range counts {
-			rows = append(rows, row{key: k, vals: []int64{v, v}})
+			top.values = append(top.values, v, v)
+			top.add(key{name: k})
 		}
-		own, rest := top.split(rows)
+		own, rest := top.split()
 		now := map[string]bool{}
 		for _, o := range own {
-			now[o.key] = true
+			now[o.name] = true
 		}
 		for k, v := range counts {
 			if !members[k] && (before[k] > 0 || !now[k]) {

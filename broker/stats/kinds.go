@@ -68,34 +68,41 @@ func (b *byKind) add(k Kind, messages, bytes int64) {
 
 // Intake is what came in to a topic of one kind since the start.
 type Intake struct {
-	Topic           string
-	Kind            Kind
-	Messages, Bytes int64
-	Sizes           tally.Counts
+	Topic string
+	Kind  Kind
+	in    *intake
 }
 
+// Append appends the figures of the moment: messages, bytes, the sum of the sizes, and how many sizes fell within each of MessageBytes.
+func (i Intake) Append(dst []int64) []int64 {
+	return i.in.sizes.AppendCounts(append(dst, i.in.messages.Load(), i.in.bytes.Load(), i.in.sizes.Sum()))
+}
+
+// MessageBytes are the bounds of the sizes of an Intake; one more bucket takes what lies beyond.
+func MessageBytes() []int64 { return messageBytes }
+
 // Intakes calls fn for every topic and kind that anything came in of. fn must be short.
-func (s *Stats) Intakes(fn func(*Intake)) {
+func (s *Stats) Intakes(fn func(Intake)) {
 	s.topicPut.each(func(topic string, e *entry) {
 		for k := range kinds {
 			if in := e.kinds[k].Load(); in != nil {
-				fn(&Intake{Topic: topic, Kind: k, Messages: in.messages.Load(), Bytes: in.bytes.Load(), Sizes: in.sizes.Counts()})
+				fn(Intake{Topic: topic, Kind: k, in: in})
 			}
 		}
 	})
 }
 
-// Outlet is what went out of a topic to a group since the start.
+// Outlet is what went out of a topic to a group since the start. Key is topic@group.
 type Outlet struct {
-	Topic, Group    string
+	Key             string
 	Messages, Bytes int64
 }
 
 // Outlets calls fn for every topic and group that anything went to. fn must be short.
-func (s *Stats) Outlets(fn func(*Outlet)) { s.groupGet.pairs(fn) }
+func (s *Stats) Outlets(fn func(Outlet)) { s.groupGet.pairs(fn) }
 
 // DeadLetters calls fn for every topic and group whose messages became dead letters. fn must be short.
-func (s *Stats) DeadLetters(fn func(*Outlet)) { s.dead.pairs(fn) }
+func (s *Stats) DeadLetters(fn func(Outlet)) { s.dead.pairs(fn) }
 
 // DeadLetter counts a message of a topic that a group gave up. Any goroutine.
 func (s *Stats) DeadLetter(group, topic string) { s.dead.get([]byte(topic+"@"+group)).nums.add(1, 1) }

@@ -34,22 +34,19 @@ func TestIntakes(t *testing.T) {
 	put(s, []byte("%DLQ%g"), 1, 1)
 	s.Delivered([]byte("U"), 5000)
 	var got []string
-	var sizes []tally.Counts
-	s.Intakes(func(in *Intake) {
+	var figures []int64
+	s.Intakes(func(in Intake) {
 		got = append(got, in.Topic+" "+in.Kind.String())
 		if in.Topic == "T" && in.Kind == Normal {
-			sizes = append(sizes, in.Sizes)
-			if in.Messages != 2 || in.Bytes != 4000 {
-				t.Error(*in)
-			}
+			figures = in.Append(nil)
 		}
 	})
 	slices.Sort(got)
 	if !reflect.DeepEqual(got, []string{"T delay", "T normal", "U delay"}) {
 		t.Fatal(got)
 	}
-	if len(sizes) != 1 || !slices.Equal(sizes[0].Counts, []int64{0, 1, 0, 0, 0, 0, 0}) || sizes[0].Sum != 2000 {
-		t.Fatal(sizes)
+	if !slices.Equal(figures, []int64{2, 4000, 2000, 0, 1, 0, 0, 0, 0, 0}) || len(MessageBytes()) != 6 {
+		t.Fatal(figures)
 	}
 }
 
@@ -59,14 +56,14 @@ func TestOutletsAndDeadLetters(t *testing.T) {
 	s.DeadLetter("g", "T")
 	s.DeadLetter("h", "U")
 	var out, dead []string
-	s.Outlets(func(o *Outlet) { out = append(out, o.Topic+" "+o.Group) })
+	s.Outlets(func(o Outlet) { out = append(out, o.Key) })
 	s.DeleteGroup("h")
-	s.DeadLetters(func(o *Outlet) { dead = append(dead, o.Topic+" "+o.Group) })
-	if strings.Join(out, ",") != "T g" || strings.Join(dead, ",") != "T g" {
+	s.DeadLetters(func(o Outlet) { dead = append(dead, o.Key) })
+	if strings.Join(out, ",") != "T@g" || strings.Join(dead, ",") != "T@g" {
 		t.Fatal(out, dead)
 	}
 	s.DeleteTopic("T")
-	s.DeadLetters(func(o *Outlet) { t.Error(*o) })
+	s.DeadLetters(func(o Outlet) { t.Error(o) })
 }
 
 // TestRpcsAreBounded: whatever clients send, there are no more kinds than the bound and one for the rest.

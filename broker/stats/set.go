@@ -68,12 +68,10 @@ func (s *set) each(fn func(key string, e *entry)) {
 	}
 }
 
-// pairs calls fn with every entry of a key topic@group.
-func (s *set) pairs(fn func(*Outlet)) {
+// pairs calls fn with every entry of keys topic@group.
+func (s *set) pairs(fn func(Outlet)) {
 	s.each(func(key string, e *entry) {
-		if topic, group, ok := strings.Cut(key, "@"); ok {
-			fn(&Outlet{Topic: topic, Group: group, Messages: e.nums.value.Load(), Bytes: e.size.value.Load()})
-		}
+		fn(Outlet{Key: key, Messages: e.nums.value.Load(), Bytes: e.size.value.Load()})
 	})
 }
 

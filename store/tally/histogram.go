@@ -47,12 +47,19 @@ type Counts struct {
 
 // Counts returns the figures of the moment. Any goroutine.
 func (h *Histogram) Counts() Counts {
-	c := Counts{Bounds: h.bounds, Counts: make([]int64, len(h.counts)), Sum: h.sum.Load()}
-	for i := range h.counts {
-		c.Counts[i] = h.counts[i].Load()
-	}
-	return c
+	return Counts{Bounds: h.bounds, Counts: h.AppendCounts(make([]int64, 0, len(h.counts))), Sum: h.Sum()}
 }
+
+// AppendCounts appends the counts of the moment, one for each bucket. Any goroutine.
+func (h *Histogram) AppendCounts(dst []int64) []int64 {
+	for i := range h.counts {
+		dst = append(dst, h.counts[i].Load())
+	}
+	return dst
+}
+
+// Sum is that of all values. Any goroutine.
+func (h *Histogram) Sum() int64 { return h.sum.Load() }
 
 // N is how many values were counted.
 func (c Counts) N() int64 {
