@@ -11,6 +11,7 @@ import (
 	"ringmq/netpoll"
 	"ringmq/netpoll/remoting"
 	"ringmq/netpoll/remoting/settings"
+	"ringmq/store/tally"
 )
 
 // updateConfig serves 25: keys are changed while the broker runs and written to its file. Keys that could move the store, and
@@ -77,13 +78,21 @@ func (b *Broker) runtimeInfo(_ *netpoll.Conn, req *remoting.Command) answer {
 	}
 	f := stats.Figures{
 		Store: b.store.Stats(), Now: time.Now(), CommitLogDir: b.c.StoreOptions().CommitLogDir, BrokerVersion: remoting.Version,
-		VersionName: "V5_3_3", Active: !b.slave && !b.closing.Load(), DelayOffsets: delays, Capacity: b.capacity,
+		VersionName: "V5_3_3", Active: !b.slave && !b.closing.Load(), DelayOffsets: delays, Capacity: b.capacity, PutMicros: b.putMicros(),
 	}
 	t := b.stats.Runtime(&f)
 	if req.Bool("diskEngine") {
 		t["diskEngine"], t["diskEngineReason"] = f.Store.Engine, f.Store.EngineReason
 	}
 	return jsonBody(remoting.KVTable{Table: t})
+}
+
+// putMicros counts what sends took that were stored, in microseconds since the start.
+func (b *Broker) putMicros() (sum tally.Counts) {
+	for k := range parkedBack {
+		sum = sum.Plus(b.stats.Rpc(stats.RpcKey{Request: k.code()}).Counts())
+	}
+	return sum
 }
 
 func (b *Broker) capacity(key string) string {

@@ -31,9 +31,10 @@ func (b *Broker) relayed(complete func(req *remoting.Command) error) onLoop {
 			b.reply(c, req, busy)
 			return netpoll.Done
 		}
-		own := req.Clone()
+		own, came := req.Clone(), b.loop(c.Loop()).now()
 		respond := func(a answer) {
 			b.pending.Give(bytes)
+			b.answeredElsewhere(own, a.Code, came)
 			if !own.IsOneway() {
 				_ = c.Give(encode(nil, c, own, a))
 			}

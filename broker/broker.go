@@ -70,7 +70,8 @@ type Broker struct {
 	workers   *netpoll.Workers // for requests that answer when they are done
 	readers   *coldReads       // for pulls that need the disk: nothing else may keep them waiting
 	pending   *netpoll.Budget  // of requests that wait: for workers, for a client's answer, for their topic
-	slow      *netpoll.Workers // for what may wait long, or needs much memory: few at a time
+	few       *netpoll.Workers // for what may wait long, or needs much memory: few at a time
+	slow      slowLog
 	handlers  *[maxCode]handler
 	gate      *netpoll.Gate
 	admits    func(*netpoll.Conn, *remoting.Command) bool // gate's
@@ -105,6 +106,7 @@ type Broker struct {
 
 	replication replication
 	lags        *lagWatch
+	web         webServers
 
 	mu    sync.Mutex
 	conns map[uint64]*netpoll.Conn
@@ -121,6 +123,7 @@ func New(o Options) (*Broker, error) {
 	b.makeLoops()
 	b.makeRole()
 	b.inForce.read(b.c)
+	b.slow.b = b
 	b.coldControl = b.newColdControl()
 	b.region, b.cluster, b.name = b.c.Text("regionId"), b.c.Text("brokerClusterName"), b.c.Text("brokerName")
 	b.opening = remoting.NewOpening(remoting.RespSuccess, "MSG_REGION", b.region, "TRACE_ON", "true")
@@ -145,6 +148,7 @@ func New(o Options) (*Broker, error) {
 	}
 	b.store.SetReadAhead(b.c.Bool("dataReadAheadEnable"))
 	for _, l := range b.loops {
+		l.figures.init(b.stats)
 		l.appends = b.store.NewTurn(func() int { return b.net.Bell(l.index) })
 	}
 	visible := b.store.Visible()
@@ -181,7 +185,7 @@ func (b *Broker) Start() error {
 	b.pending = netpoll.NewBudget(maxPendingBytes)
 	b.workers = netpoll.NewWorkers(16, 4096, b.pending)
 	b.readers = newColdReads()
-	b.slow = netpoll.NewWorkers(maxQueries, 4096, b.pending)
+	b.few = netpoll.NewWorkers(maxQueries, 4096, b.pending)
 	b.noteDiskUse()
 	if !b.slave {
 		b.takeOffsetsBack()
@@ -195,13 +199,17 @@ func (b *Broker) Start() error {
 	if err != nil {
 		b.workers.Close()
 		b.readers.close()
-		b.slow.Close()
+		b.few.Close()
 		b.persister.Close()
 		return errors.Join(fmt.Errorf("broker: %w", err), b.delay.Close(context.Background()), b.store.Close(context.Background()))
 	}
 	b.net = n
 	b.advertise = netip.AddrPortFrom(b.advertise.Addr(), n.Addrs()[0].Port())
-	if err := b.startReplication(); err != nil {
+	err = b.startReplication()
+	if err == nil {
+		err = b.startWeb()
+	}
+	if err != nil {
 		close(b.listening)
 		return errors.Join(fmt.Errorf("broker: %w", err), b.Shutdown(context.Background()))
 	}
@@ -262,6 +270,7 @@ func (b *Broker) everySecond() {
 			return
 		case now := <-tick.C:
 			b.stats.Sample(now)
+			b.stats.SamplePuts(now, b.store.PutDistribution(), b.putMicros())
 		}
 		b.replication.sample()
 		b.wakeParked()
@@ -298,6 +307,7 @@ func (b *Broker) Shutdown(ctx context.Context) error {
 	b.registrar.close(ctx)
 	b.net.StopAccepting()
 	b.closing.Store(true)
+	b.web.close()
 	b.holds.answerAll()
 	b.coldHeld.release(b, b.uptime()+coldHoldTime)
 	err := b.delay.Close(ctx)
@@ -315,7 +325,7 @@ func (b *Broker) Shutdown(ctx context.Context) error {
 	b.notices.Close()
 	b.workers.Close()
 	b.readers.close()
-	b.slow.Close()
+	b.few.Close()
 	b.persister.Mark(b.documents.offsets, nil)
 	b.persister.Close()
 	err = errors.Join(err, b.store.Close(ctx))

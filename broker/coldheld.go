@@ -34,7 +34,7 @@ func (b *Broker) keepBack(c *netpoll.Conn, l *loopState, a *pullAnswer) bool {
 			return false
 		}
 		// Its client comes again by itself.
-		refusePull(c, a, fail(remoting.RespSystemBusy, coldRefusal))
+		b.failPull(c, l, a, remoting.RespSystemBusy, coldRefusal)
 		return true
 	}
 	if a.keptBack {
@@ -58,7 +58,7 @@ func (ch *coldHeld) add(b *Broker, c *netpoll.Conn, l *loopState, a *pullAnswer)
 	}
 	ch.mu.Unlock()
 	if !room {
-		refusePull(c, a, busy)
+		b.failPull(c, l, a, busy.Code, busy.Remark)
 		l.freeHeld(p)
 		return
 	}

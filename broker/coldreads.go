@@ -87,5 +87,16 @@ func (r *coldReads) next(group string, q *groupQueue) func() {
 	return w.fn
 }
 
+// queued is how many pulls wait for a worker.
+func (r *coldReads) queued() int {
+	n := r.workers.Queued()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, q := range r.groups {
+		n += len(q.waiting)
+	}
+	return n
+}
+
 // close waits for all of them.
 func (r *coldReads) close() { r.workers.Close() }

@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"ringmq/broker/stats"
 	"ringmq/netpoll"
 	"ringmq/netpoll/remoting"
 	"ringmq/store"
@@ -139,6 +140,11 @@ func (b *Broker) quick(fn onWorker) onLoop {
 
 // reply answers on the loop.
 func (b *Broker) reply(c *netpoll.Conn, req *remoting.Command, a answer) {
+	code := req.Code
+	if b.handlerOf(code) == nil {
+		code = stats.UnknownRequest
+	}
+	b.loop(c.Loop()).figures.answered(stats.RpcKey{Request: code, Response: a.Code, Oneway: req.IsOneway()})
 	if !req.IsOneway() {
 		c.PutOut(encode(c.Out(), c, req, a))
 	}
@@ -152,6 +158,7 @@ const fastListener = 1
 // Serve implements netpoll.Handler.
 func (h *handlerSide) Serve(c *netpoll.Conn, req *remoting.Command) netpoll.Verdict {
 	b := h.b
+	came := b.loop(c.Loop()).now()
 	hd := b.handlerOf(req.Code)
 	switch {
 	case hd == nil || hd.main && c.Listener() == fastListener:
@@ -165,13 +172,14 @@ func (h *handlerSide) Serve(c *netpoll.Conn, req *remoting.Command) netpoll.Verd
 	}
 	pool := b.workers
 	if hd.slow {
-		pool = b.slow
+		pool = b.few
 	}
 	ok := pool.TryClone(req, func(own *remoting.Command) {
 		a := hd.worker(c, own)
 		if !own.IsOneway() {
 			_ = c.Give(encode(nil, c, own, a))
 		}
+		b.answeredElsewhere(own, a.Code, came)
 	})
 	if !ok {
 		b.reply(c, req, busy)
@@ -241,9 +249,12 @@ type loopState struct {
 	counted    []*knownTopic // with figures that are not counted yet
 	appends    *store.Turn
 	parked     parking
-	woken      bool         // answers are to be looked at in this turn, whether the log is safe up to them or not
-	releases   atomic.Bool  // it is about to look at its parked answers; any goroutine reads it
-	waitsFor   atomic.Int64 // offset that the log must be safe up to for the first parked answer, 0: none is; any goroutine reads it
+	figures    figures
+	came       time.Duration // Broker.uptime of the send at hand
+	dead       bool          // the send at hand becomes a dead letter
+	woken      bool          // answers are to be looked at in this turn, whether the log is safe up to them or not
+	releases   atomic.Bool   // it is about to look at its parked answers; any goroutine reads it
+	waitsFor   atomic.Int64  // offset that the log must be safe up to for the first parked answer, 0: none is; any goroutine reads it
 
 	pull      remoting.PullHeader
 	want      store.Want
@@ -277,6 +288,11 @@ func (l *loopState) turnEnded() {
 	l.appends.End()
 	l.releases.Store(false)
 	l.release()
+	if n := int64(len(l.parked.queue) - l.parked.head); n != l.figures.parkedNow {
+		l.figures.parkedNow = n
+		l.figures.parked.Store(n)
+	}
+	l.figures.turnEnded(l.turn, l.b.uptime)
 	l.turn, l.woken, l.built, l.warm = 0, false, 0, warmBytes
 }
 

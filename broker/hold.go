@@ -88,6 +88,7 @@ func (hs *holds) add(c *netpoll.Conn, h *remoting.PullHeader, a *pullAnswer, hol
 	}
 	l := hs.b.loop(c.Loop())
 	p := l.newHeld(c, h, a, codes)
+	p.answer.held = true
 	state := c.State().(*connState)
 	if state.helds >= maxHeldPerConn || !hs.bytes.Take(p.bytes) {
 		l.again(p)

@@ -18,6 +18,7 @@ type inForce struct {
 	shortPolling time.Duration
 	slaveRead    bool // slaveReadEnable
 	residency    residencyMode
+	slow         time.Duration // slowLogThresholdMs: requests that took longer are logged; 0: none are
 
 	coldControl    bool          // coldDataFlowControlEnable
 	coldScan       bool          // coldDataScanEnable
@@ -45,6 +46,7 @@ func (f *configuration) read(c *config.Config) {
 		permission: int32(c.Int("brokerPermission")), litePull: c.Bool("litePullMessageEnable"), longPolling: c.Bool("longPollingEnable"),
 		shortPolling: time.Duration(c.Int("shortPollingTimeMills")) * time.Millisecond, slaveRead: c.Bool("slaveReadEnable"),
 		residency:   residencyModeOf(c.Text("suggestByResidency")),
+		slow:        time.Duration(c.Int("slowLogThresholdMs")) * time.Millisecond,
 		coldControl: c.Bool("coldDataFlowControlEnable"), coldScan: c.Bool("coldDataScanEnable"), coldAdapts: c.Bool("coldCtrStrategyEnable"),
 		coldScanEvery:  time.Duration(c.Int("timerColdDataCheckIntervalMs")) * time.Millisecond,
 		coldGroupLimit: c.Int64("cgColdReadThreshold"), coldTotalLimit: c.Int64("globalColdReadThreshold"),

@@ -83,8 +83,8 @@ func (m *topicMemo) countedIn(t *knownTopic, delayed bool) *knownTopic {
 }
 
 // count counts what was stored in a topic. It shows at the end of the turn.
-func (l *loopState) count(t *knownTopic, messages, bytes int64) {
-	if t.puts.Add(messages, bytes) {
+func (l *loopState) count(t *knownTopic, kind stats.Kind, messages, bytes int64) {
+	if t.puts.Add(kind, messages, bytes) {
 		l.counted = append(l.counted, t)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"ringmq/broker/stats"
 	"ringmq/netpoll"
 	"ringmq/netpoll/remoting"
 	"ringmq/store"
@@ -23,7 +24,7 @@ func (b *Broker) pull(c *netpoll.Conn, req *remoting.Command) netpoll.Verdict {
 		b.reply(c, req, fail(remoting.RespSystemError, err.Error()))
 		return netpoll.Done
 	}
-	a := pullAnswer{enc: req.Encoding, opaque: req.Opaque, oneway: req.IsOneway()}
+	a := pullAnswer{enc: req.Encoding, opaque: req.Opaque, oneway: req.IsOneway(), code: req.Code, came: l.now()}
 	if code, remark, forbidden := b.mayPull(c, l, &a, req.Code == remoting.CodeLitePullMessage); code != remoting.RespSuccess {
 		b.refusePull(c, req, code, remark, forbidden)
 		return netpoll.Done
@@ -46,6 +47,11 @@ type pullAnswer struct {
 	suggest  int64 // the group's brokerId
 	slowly   int64 // the group's whichBrokerWhenConsumeSlowly
 	keptBack bool  // once, by the control of cold reads
+
+	code        int32         // of the request
+	held        bool          // it waited for messages to come
+	came        time.Duration // Broker.uptime
+	began, read time.Duration // when a worker began to read, and had read; 0: none did
 }
 
 // warmBytes is how much of the page cache the pulls of one turn of a loop may read. What is more goes to workers: nobody else on the loop
@@ -166,12 +172,19 @@ func (b *Broker) runPull(c *netpoll.Conn, l *loopState, a *pullAnswer, hold hold
 	// The records are read to where they leave from, behind room for the head of the frame.
 	out := c.Out()
 	start := len(out)
+	warm := l.warm
 	out, found, ok := b.store.ReadHot(w, slices.Grow(out, l.headRoom)[:start+l.headRoom])
 	if ok && found.Messages > 0 && !a.oneway {
 		out = l.putHead(a, &found, out, start)
 		l.built += len(out) - start
 		c.PutOut(out)
 		b.notePull(h, &found)
+		l.answeredPull(a, remoting.RespSuccess)
+		if l.warm == warm {
+			l.figures.read[fromMemory]++
+		} else {
+			l.figures.read[fromPageCache]++
+		}
 		return
 	}
 	c.PutOut(out[:start])
@@ -219,28 +232,26 @@ func (b *Broker) pullCold(c *netpoll.Conn, l *loopState, a pullAnswer, hold hold
 		if a.filters {
 			w.Match = filter.wanted
 		}
-		began := time.Now()
+		a.began = b.uptime()
 		records, found, err := b.store.Read(&w, nil)
-		b.stats.NoteGetTime(time.Since(began))
+		a.read = b.uptime()
+		b.stats.NoteGetTime(a.read - a.began)
 		b.coldControl.note(group, found.ColdBytes)
 		_ = c.DoHolding(len(records), func() {
 			if err != nil {
 				b.warnPullFailed(&h, err)
-				refusePull(c, &a, fail(remoting.RespSystemError, err.Error()))
+				b.failPull(c, l, &a, remoting.RespSystemError, err.Error())
 				return
 			}
+			if found.Messages > 0 {
+				l.figures.read[sourceOf(&found)]++
+			}
 			b.finishPull(c, &h, &a, records, &found, hold, codes)
+			b.slow.pull(c, l, &h, &a, &found)
 		})
 	})
 	if !ok {
-		refusePull(c, &a, busy)
-	}
-}
-
-// refusePull answers a pull with a code and a remark. On the loop.
-func refusePull(c *netpoll.Conn, a *pullAnswer, with answer) {
-	if !a.oneway {
-		c.PutOut(remoting.AppendReply(c.Out(), a.enc, a.opaque, with.Code, with.Remark))
+		b.failPull(c, l, &a, busy.Code, busy.Remark)
 	}
 }
 
@@ -250,6 +261,32 @@ func (b *Broker) warnPullFailed(h *remoting.PullHeader, err error) {
 	if last := b.pullWarned.Load(); now != last && b.pullWarned.CompareAndSwap(last, now) {
 		b.logger.Error("pull failed", "topic", string(h.Topic), "queueId", h.QueueID, "offset", h.QueueOffset, "error", err)
 	}
+}
+
+// sourceOf is where a worker found messages.
+func sourceOf(f *store.Found) readSource {
+	if f.ColdBytes > 0 {
+		return fromDisk
+	}
+	return fromPageCache
+}
+
+// failPull answers a pull that cannot be served. On the loop.
+func (b *Broker) failPull(c *netpoll.Conn, l *loopState, a *pullAnswer, code int32, remark string) {
+	if !a.oneway {
+		c.PutOut(remoting.AppendReply(c.Out(), a.enc, a.opaque, code, remark))
+	}
+	l.answeredPull(a, code)
+}
+
+// answeredPull counts the answer to a pull.
+func (l *loopState) answeredPull(a *pullAnswer, code int32) {
+	k := stats.RpcKey{Request: a.code, Response: code, LongPolling: a.held}
+	if now := l.now(); a.came != now {
+		l.figures.answeredLate(k, now-a.came)
+		return
+	}
+	l.figures.answered(k)
 }
 
 // finishPull turns the outcome of a read into an answer, or holds the pull. On the loop.
@@ -313,6 +350,7 @@ func (b *Broker) answerPull(c *netpoll.Conn, a *pullAnswer, records []byte, f *s
 		r.Body(records)
 	}
 	c.PutOut(r.End())
+	b.loop(c.Loop()).answeredPull(a, code)
 }
 
 // beginPull writes the fields of an answer.

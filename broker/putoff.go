@@ -24,7 +24,7 @@ func (b *Broker) putOff(c *netpoll.Conn, l *loopState, a *pullAnswer, hold holdF
 	p := l.newHeld(c, h, a, l.tags.codes)
 	state := c.State().(*connState)
 	if state.helds >= maxHeldPerConn || !b.holds.bytes.Take(p.bytes) {
-		refusePull(c, a, busy)
+		b.failPull(c, l, a, busy.Code, busy.Remark)
 		l.freeHeld(p)
 		return true
 	}

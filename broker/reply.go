@@ -3,6 +3,7 @@ package broker
 import (
 	"time"
 
+	"ringmq/broker/stats"
 	"ringmq/netpoll"
 	"ringmq/netpoll/remoting"
 	"ringmq/replica"
@@ -24,8 +25,9 @@ type parkedAnswer struct {
 	end  int64 // of the record in the log
 	from int   // of the frame in frames
 	to   int
-	back bool          // the answer to a message given back, which says otherwise what went wrong
-	at   time.Duration // Broker.uptime when it was parked
+	kind parkedKind
+	came time.Duration // Broker.uptime of the request
+	at   time.Duration // and when its message was appended
 }
 
 // maxParkedBytes bounds the answers that wait with one loop, whatever slaves or the disk are up to. Sends wait then as they do when the
@@ -52,10 +54,10 @@ func (p *parking) resume() {
 // keptFrameBytes bounds the memory that stays with a loop after a burst of answers.
 const keptFrameBytes = 4 << 20
 
-// park keeps the frame that was appended to p.frames from an offset on.
-func (l *loopState) park(c *netpoll.Conn, end int64, from int, back bool) {
+// park keeps the frame that was appended to p.frames from an offset on, for a request that came at a time of Broker.uptime.
+func (l *loopState) park(c *netpoll.Conn, end int64, from int, kind parkedKind, came time.Duration) {
 	p := &l.parked
-	p.queue = append(p.queue, parkedAnswer{c: c, end: end, from: from, to: len(p.frames), at: l.now(), back: back})
+	p.queue = append(p.queue, parkedAnswer{c: c, end: end, from: from, to: len(p.frames), kind: kind, came: came, at: l.now()})
 }
 
 // wakeParked has every loop with waiting answers look whether they may go. Any goroutine.
@@ -124,27 +126,47 @@ func (l *loopState) sendParked() {
 	}
 	for ; p.head < len(p.queue); p.head++ {
 		a := &p.queue[p.head]
-		switch frame := p.frames[a.from:a.to]; {
+		code := remoting.RespSuccess
+		frame := p.frames[a.from:a.to]
+		switch {
 		case a.end <= visible && copies == nil:
 			a.send(frame)
 		case a.end <= visible:
-			a.send(a.copied(frame, copies.short(&agreed, a)))
+			code = a.copied(copies.short(&agreed, a))
+			a.send(coded(frame, code))
 		case failed != nil:
+			code = remoting.RespSystemError
 			a.send(a.lost(frame, failed))
 		case copies.slow(a, now):
-			a.send(a.copied(frame, remoting.RespFlushSlaveTimeout))
+			code = a.copied(remoting.RespFlushSlaveTimeout)
+			a.send(coded(frame, code))
 		case a.at < limit:
+			code = remoting.RespFlushDiskTimeout
 			a.send(a.late(frame))
 		default:
 			l.compact()
 			return
 		}
 		l.b.store.NotePutTime(now - a.at)
+		l.answeredSend(a, code, frame, now)
 		a.c = nil
 	}
 	p.queue, p.head, p.frames = p.queue[:0], 0, p.frames[:0]
 	if cap(p.frames) > keptFrameBytes {
 		p.queue, p.frames = nil, nil
+	}
+}
+
+// answeredSend counts an answer, and says so where it took long.
+func (l *loopState) answeredSend(a *parkedAnswer, code int32, frame []byte, now time.Duration) {
+	took := now - a.came
+	if code == remoting.RespSuccess {
+		l.figures.stored[a.kind].Add(took.Microseconds())
+	} else {
+		l.figures.answeredLate(stats.RpcKey{Request: a.kind.code(), Response: code}, took)
+	}
+	if limit := l.b.inForce.get().slow; took > limit && limit > 0 {
+		l.b.slow.send(l, a, code, frame, now)
 	}
 }
 
@@ -156,23 +178,31 @@ func (a *parkedAnswer) send(frame []byte) {
 
 // lost is the answer when the log has failed, late the one when it takes too long.
 func (a *parkedAnswer) lost(frame []byte, failed error) []byte {
-	if a.back {
+	if a.kind == parkedBack {
 		return recode(frame, remoting.RespSystemError, "UNKNOWN_ERROR")
 	}
 	return recode(frame, remoting.RespSystemError, "store: "+failed.Error())
 }
 
 func (a *parkedAnswer) late(frame []byte) []byte {
-	if a.back {
+	if a.kind == parkedBack {
 		return recode(frame, remoting.RespSystemError, "FLUSH_DISK_TIMEOUT")
 	}
 	return recode(frame, remoting.RespFlushDiskTimeout, "")
 }
 
-// copied is the answer when the message is safe on this broker and a code says what is wrong with its copies, 0 for nothing. A message
-// given back does not wait for copies in stock, and its answer cannot tell of them.
-func (a *parkedAnswer) copied(frame []byte, code int32) []byte {
-	if code == 0 || a.back {
+// copied is the code of the answer when the message is safe on this broker and a code says what is wrong with its copies, 0 for nothing. A
+// message given back does not wait for copies in stock, and its answer cannot tell of them.
+func (a *parkedAnswer) copied(code int32) int32 {
+	if a.kind == parkedBack {
+		return remoting.RespSuccess
+	}
+	return code
+}
+
+// coded is an answer with a code, which is 0 in the frame.
+func coded(frame []byte, code int32) []byte {
+	if code == remoting.RespSuccess {
 		return frame
 	}
 	return recode(frame, code, "")

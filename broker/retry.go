@@ -37,8 +37,18 @@ func (b *Broker) retried(c *netpoll.Conn, req *remoting.Command, l *loopState) (
 		return b.refuse(c, req, remoting.RespServiceNotAvailable, b.notAvailable()), false
 	}
 	asked, _ := record.Property(h.Properties, record.PropertyDelay)
+	l.dead = true
 	h.Properties = setProperty(append([]byte(nil), h.Properties...), asked, record.PropertyDelay, "-1")
 	return sendDone, true
+}
+
+// deadLetter counts a message that was sent to be tried again and became a dead letter.
+func (b *Broker) deadLetter(h *remoting.SendHeader) {
+	from, ok := record.Property(h.Properties, "RETRY_TOPIC")
+	if !ok {
+		from = h.Topic
+	}
+	b.stats.DeadLetter(string(h.Topic[len(meta.RetryPrefix):]), string(from))
 }
 
 // ownLimitSince is the version from which on clients send their own limit of retries.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"ringmq/broker/meta"
+	"ringmq/broker/stats"
 	"ringmq/netpoll"
 	"ringmq/netpoll/remoting"
 	"ringmq/store"
@@ -185,6 +186,7 @@ func (b *Broker) sendOne(c *netpoll.Conn, req *remoting.Command, l *loopState, t
 		b.reply(c, req, fail(remoting.RespSystemError, "the message body is empty"))
 		return sendDone
 	}
+	l.dead = false
 	if isRetry(h.Topic) {
 		if v, ok := b.retried(c, req, l); !ok {
 			return v
@@ -217,8 +219,11 @@ func (b *Broker) sendOne(c *netpoll.Conn, req *remoting.Command, l *loopState, t
 	if err != nil {
 		return b.notStored(c, req, err)
 	}
-	l.count(l.topics.countedIn(t, level > 0), 1, int64(p.Size))
-	if !req.IsOneway() {
+	l.count(l.topics.countedIn(t, level > 0), stats.KindOf(known), 1, int64(p.Size))
+	if l.dead {
+		b.deadLetter(h)
+	}
+	if l.waits(req) {
 		var id [64]byte
 		b.answerSend(c, req, l, &stored{ids: record.AppendOffsetID(id[:0], b.advertise, p.PhysicalOffset), queueOffset: p.QueueOffset, end: p.End, uniq: uniq})
 	}
@@ -252,9 +257,19 @@ func (b *Broker) answerSend(c *netpoll.Conn, req *remoting.Command, l *loopState
 	if string(l.known.Wait) == "false" {
 		c.PutOut(append(c.Out(), l.parked.frames[from:]...))
 		l.parked.frames = l.parked.frames[:from]
+		l.figures.answered(stats.RpcKey{Request: req.Code})
 		return
 	}
-	l.park(c, s.end, from, false)
+	l.park(c, s.end, from, kindOfSend(req.Code), l.came)
+}
+
+// waits says that somebody waits for the answer to a send that was stored, and counts one that nobody waits for.
+func (l *loopState) waits(req *remoting.Command) bool {
+	if req.IsOneway() {
+		l.figures.answered(stats.RpcKey{Request: req.Code, Oneway: true})
+		return false
+	}
+	return true
 }
 
 func isTrue(v []byte) bool { return bytes.EqualFold(v, []byte("true")) }
@@ -326,8 +341,8 @@ func (b *Broker) sendBatch(c *netpoll.Conn, req *remoting.Command, l *loopState,
 	for i := range places {
 		bytesIn += int64(places[i].Size)
 	}
-	l.count(t, int64(len(places)), bytesIn)
-	if req.IsOneway() {
+	l.count(t, stats.KindOf(known), int64(len(places)), bytesIn)
+	if !l.waits(req) {
 		return sendDone
 	}
 	l.properties = l.properties[:0]
@@ -355,8 +370,8 @@ func (b *Broker) sendInner(c *netpoll.Conn, req *remoting.Command, l *loopState,
 	if err != nil {
 		return b.notStored(c, req, err)
 	}
-	l.count(t, int64(count), int64(p.Size))
-	if !req.IsOneway() {
+	l.count(t, stats.KindOf(&l.known), int64(count), int64(p.Size))
+	if l.waits(req) {
 		var id [64]byte
 		b.answerSend(c, req, l, &stored{ids: record.AppendOffsetID(id[:0], b.advertise, p.PhysicalOffset), queueOffset: p.QueueOffset, end: p.End, uniq: uniq, inner: true})
 	}

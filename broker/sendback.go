@@ -1,9 +1,11 @@
 package broker
 
 import (
+	"bytes"
 	"errors"
 	"math/rand/v2"
 	"strconv"
+	"time"
 
 	"ringmq/broker/meta"
 	"ringmq/netpoll"
@@ -16,8 +18,9 @@ import (
 // sendBack serves 36: a consumer gives a message back, to be delivered again later or to become a dead letter. A worker reads the
 // message; its topic and the log are waited for as a send waits for them, on nobody's goroutine.
 func (b *Broker) sendBack(c *netpoll.Conn, req *remoting.Command) netpoll.Verdict {
+	came := b.loop(c.Loop()).now()
 	ok := b.workers.TryClone(req, func(own *remoting.Command) {
-		s := &returned{b: b, c: c, enc: own.Encoding, opaque: own.Opaque, oneway: own.IsOneway(), group: own.Text("group")}
+		s := &returned{b: b, c: c, enc: own.Encoding, opaque: own.Opaque, oneway: own.IsOneway(), group: own.Text("group"), came: came}
 		if a, done := s.read(own); done {
 			s.answer(a)
 			return
@@ -48,6 +51,7 @@ type returned struct {
 	m      *store.Message
 	topic  remoting.TopicConfig // of m
 	bytes  int                  // of m, taken from Broker.pending
+	came   time.Duration        // Broker.uptime of the request
 }
 
 // read finds the message and makes the one to be stored; done says that there is none, and a is the answer. It blocks.
@@ -90,6 +94,7 @@ func (s *returned) read(req *remoting.Command) (a answer, done bool) {
 // answer answers what was not stored. Any goroutine.
 func (s *returned) answer(a answer) {
 	s.b.pending.Give(s.bytes)
+	s.b.answeredElsewhere(&remoting.Command{Code: remoting.CodeConsumerSendMsgBack}, a.Code, s.came)
 	if s.oneway {
 		return
 	}
@@ -127,6 +132,8 @@ func (s *returned) storeOnLoop() {
 	b.stats.SendBack(s.group, s.from)
 	if string(s.m.Topic) == store.DelayTopic {
 		b.stats.Waits(int64(p.Size))
+	} else if bytes.HasPrefix(s.m.Topic, []byte(meta.DLQPrefix)) {
+		b.stats.DeadLetter(s.group, s.from)
 	}
 	if s.oneway {
 		return
@@ -134,7 +141,7 @@ func (s *returned) storeOnLoop() {
 	l := b.loop(s.c.Loop())
 	from := len(l.parked.frames)
 	l.parked.frames = remoting.AppendReply(l.parked.frames, s.enc, s.opaque, remoting.RespSuccess, "")
-	l.park(s.c, p.End, from, true)
+	l.park(s.c, p.End, from, parkedBack, s.came)
 }
 
 // givenBack is the message that is stored for one given back, and the topic it belongs in. The topic may not be there yet.

@@ -1,6 +1,8 @@
 package broker
 
 import (
+	"time"
+
 	"ringmq/netpoll"
 	"ringmq/netpoll/remoting"
 )
@@ -8,10 +10,16 @@ import (
 // sendQueue are a connection's sends that wait: the first for its topic, those behind it for their turn, so that sends of one
 // connection are stored in their order. Other requests of the connection go on. Its loop's own.
 type sendQueue struct {
-	list   []*remoting.Command
+	list   []waitingSend
 	bytes  int  // of the clones in list, taken from Broker.pending
 	held   bool // the connection is held, because there is no room for its next send
 	urgent bool // the connection has ended: what waits is stored without its answer
+}
+
+// waitingSend is one of them, with Broker.uptime of when it came.
+type waitingSend struct {
+	req  *remoting.Command
+	came time.Duration
 }
 
 // Bounds of a queue; beyond them the connection is not read from.
@@ -23,6 +31,8 @@ const (
 // send serves 10, 310 and 320.
 func (b *Broker) send(c *netpoll.Conn, req *remoting.Command) netpoll.Verdict {
 	q := &c.State().(*connState).sends
+	l := b.loop(c.Loop())
+	l.came = l.now()
 	if len(q.list) == 0 {
 		switch b.trySend(c, req) {
 		case sendDone:
@@ -38,9 +48,9 @@ func (b *Broker) send(c *netpoll.Conn, req *remoting.Command) netpoll.Verdict {
 		return netpoll.Hold
 	}
 	if len(q.list) > 0 {
-		b.prepare(&b.loop(c.Loop()).send, req)
+		b.prepare(&l.send, req)
 	}
-	q.list = append(q.list, req.Clone())
+	q.list = append(q.list, waitingSend{req.Clone(), l.came})
 	q.bytes += bytes
 	return netpoll.Done
 }
@@ -66,7 +76,8 @@ func (b *Broker) prepare(h *remoting.SendHeader, req *remoting.Command) {
 func (b *Broker) drain(c *netpoll.Conn) {
 	q := &c.State().(*connState).sends
 	for len(q.list) > 0 {
-		switch v := b.trySend(c, q.list[0]); {
+		b.loop(c.Loop()).came = q.list[0].came
+		switch v := b.trySend(c, q.list[0].req); {
 		case v == sendDone:
 			b.popSend(q)
 		case q.urgent:
@@ -100,10 +111,10 @@ func (b *Broker) room(c *netpoll.Conn, fn func()) {
 
 // popSend forgets the first of the sends that wait.
 func (b *Broker) popSend(q *sendQueue) {
-	bytes := netpoll.CloneBytes(q.list[0])
+	bytes := netpoll.CloneBytes(q.list[0].req)
 	q.bytes -= bytes
 	b.pending.Give(bytes)
-	q.list[0] = nil
+	q.list[0] = waitingSend{}
 	q.list = q.list[1:]
 }
 

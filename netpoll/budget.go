@@ -74,6 +74,9 @@ func (c *Conn) Spent() bool {
 // Reads says that the peer is known to read what it is sent. Any goroutine.
 func (c *Conn) Reads() bool { return c.reads.Load() }
 
+// Unsent is how many bytes the peer had not taken when it was last looked at. Any goroutine.
+func (c *Conn) Unsent() int64 { return c.unsent.Load() }
+
 // AwaitMemory has Woken called on the loop in a moment, when there may be more memory than now. On that loop.
 func (s *Server) AwaitMemory(loop int) {
 	l := s.loops[loop]

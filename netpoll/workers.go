@@ -104,6 +104,9 @@ func (w *Workers) queue(bytes int, fn func()) bool {
 	return false
 }
 
+// Queued is how many wait for their turn. Any goroutine.
+func (w *Workers) Queued() int { return len(w.jobs) }
+
 // Close takes no more work and waits for what was queued.
 func (w *Workers) Close() {
 	w.mu.Lock()

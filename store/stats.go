@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"ringmq/store/queue"
+	"ringmq/store/tally"
 )
 
 // putBuckets are the upper bounds of Stats.PutDistribution; what is longer falls into the last one.
@@ -38,6 +39,7 @@ type Stats struct {
 	DiskFreeBytes       int64
 	UnflushedBytes      int64 // reserved but not yet durable
 	Segments            int
+	UnzeroedRolls       int64 // segments that were needed before they had been zeroed
 	Queues              int
 	PutMessages         int64
 	PutBytes            int64
@@ -70,16 +72,14 @@ func (s *Store) Stats() Stats {
 		DispatchBehindBytes: s.DispatchBehindBytes(), EarliestMessageTime: s.EarliestMessageTime(),
 		CommitLogDiskRatio: s.logRatio(), ConsumeQueueRatio: s.queueRatio(),
 		DiskTotalBytes: s.space.total.Load(), DiskFreeBytes: s.space.free.Load(),
-		UnflushedBytes: max(0, s.log.Max()-s.log.Durable().Load()), Segments: len(s.log.Segments()),
+		UnflushedBytes: max(0, s.log.Max()-s.log.Durable().Load()), Segments: len(s.log.Segments()), UnzeroedRolls: s.log.UnzeroedRolls(),
 		PutMessages: s.puts.messages.Load() + queued.messages, PutBytes: s.puts.bytes.Load() + queued.bytes, PutFailures: s.puts.failures.Load(), HealedGaps: s.gaps.healings(), HealedRecords: s.gaps.records.Load(),
 		PutEntireTimeMaxMs: s.puts.longest.Load(), Gaps: s.gaps.count(),
 		DeletedSegments: s.deletedSegments.Load(), QueueFlushFailures: s.flushFailures.Load(),
 		QueueStalls: s.queues.Stalls() + s.batches.units.Stalls(), WarmReadBytes: s.reads.warm.Load(), WorkerReadBytes: s.reads.workers.Load(), ColdReadBytes: s.reads.cold.Load(),
 		ResidentBytes: s.reads.resident.Load() - 1,
 	}
-	for i := range t.PutDistribution {
-		t.PutDistribution[i] = s.puts.distribution[i].Load()
-	}
+	t.PutDistribution = s.PutDistribution()
 	s.queues.Each(func(*queue.Queue) { t.Queues++ })
 	if s.index != nil {
 		t.IndexLastTimestamp, t.IndexLastPhysical = s.index.LastTimestamp(), s.index.LastPhysical()
@@ -90,6 +90,14 @@ func (s *Store) Stats() Stats {
 	}
 	return t
 }
+
+// Commits are figures of the batches of the log that went to the disk: their bytes, and the microseconds that the disk had them. Any
+// goroutine.
+func (s *Store) Commits() (bytes, micros tally.Counts) { return s.log.Commits() }
+
+// Committed says when the record that ends at an offset of the log went to the disk and when the disk had it, to about a millisecond;
+// false if it has not, or that is seconds ago. Any goroutine.
+func (s *Store) Committed(end int64) (began, ended time.Time, ok bool) { return s.log.Committed(end) }
 
 // ScanResident asks the kernel how much of the log is in its page cache, for Stats. About a millisecond a GiB; any goroutine.
 func (s *Store) ScanResident() {
@@ -121,6 +129,14 @@ func (s *Store) NotePutTime(d time.Duration) {
 		}
 	}
 	s.puts.distribution[len(putBuckets)].Add(1)
+}
+
+// PutDistribution is that of Stats. Any goroutine.
+func (s *Store) PutDistribution() (counts [13]int64) {
+	for i := range counts {
+		counts[i] = s.puts.distribution[i].Load()
+	}
+	return counts
 }
 
 // Queues lists the queues that exist on disk or in memory, in no order.

@@ -14,6 +14,7 @@ import (
 var neverRemote = [...]string{
 	"brokerConfigPath", "rocketmqHome", "configBlackList", "kvConfigPath", "configStorePath", "authConfigPath", "adminAllowedCidrs",
 	"listenPort", "bindAddress", "namesrvListenPort", "haListenPort", "haServicePort", "fastListenPort",
+	"adminHttpAddress", "metricsPromExporterHost", "metricsPromExporterPort", "metricsExporterType",
 	"storeType", "readOnlyCommitLogStorePaths", "mappedFileSizeCommitLog", "mappedFileSizeConsumeQueue", "mapperFileSizeBatchConsumeQueue",
 	"lagAlarmWebhook", // nobody but who starts the broker says where it sends requests to
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"ringmq/store"
+	"ringmq/store/tally"
 )
 
 // Figures are what the runtime figures need beside the store's and these counters.
@@ -17,16 +18,16 @@ type Figures struct {
 	BrokerVersion int32  // ordinal of the release this broker speaks as, 479
 	VersionName   string // its name, V5_3_3
 	Active        bool
-	DelayOffsets  map[int]string // level -> "next queue offset,maximum"
-	// PutLatency99 and PutLatency999 are in ms.
-	PutLatency99, PutLatency999 float64
-	Capacity                    func(key string) string // configured capacity of a queue of requests, by its key of broker.conf
+	DelayOffsets  map[int]string          // level -> "next queue offset,maximum"
+	PutMicros     tally.Counts            // what sends took since the start, in microseconds
+	Capacity      func(key string) string // configured capacity of a queue of requests, by its key of broker.conf
 }
 
 // Runtime is the table of 28, with the keys that tools, exporter and dashboard parse.
 func (s *Stats) Runtime(f *Figures) map[string]string {
 	st := &f.Store
 	n := func(v int64) string { return strconv.FormatInt(v, 10) }
+	puts := s.putTimes(putTimes{st.PutDistribution, f.PutMicros})
 	t := map[string]string{
 		"brokerActive": strconv.FormatBool(f.Active), "brokerVersion": n(int64(f.BrokerVersion)), "brokerVersionDesc": f.VersionName,
 		"bootTimestamp": n(st.BootTimestamp), "runtime": span(f.Now.Sub(time.UnixMilli(st.BootTimestamp))),
@@ -36,8 +37,8 @@ func (s *Stats) Runtime(f *Figures) map[string]string {
 		"earliestMessageTimeStamp": n(st.EarliestMessageTime), "remainHowManyDataToFlush": binary(max(st.UnflushedBytes, 0)),
 		"putMessageTimesTotal": n(st.PutMessages), "putMessageSizeTotal": n(st.PutBytes), "putMessageFailedTimes": n(st.PutFailures),
 		"putMessageAverageSize": javaDouble(average(st.PutBytes, st.PutMessages)), "putMessageEntireTimeMax": n(st.PutEntireTimeMaxMs),
-		"putMessageDistributeTime": distribution(st.PutDistribution), "getMessageEntireTimeMax": n(s.getTimeMaxMs.Load()),
-		"putLatency99": fmt.Sprintf("%.2f", f.PutLatency99), "putLatency999": fmt.Sprintf("%.2f", f.PutLatency999),
+		"putMessageDistributeTime": distribution(puts.distribution), "getMessageEntireTimeMax": n(s.getTimeMaxMs.Load()),
+		"putLatency99": fmt.Sprintf("%.2f", puts.micros.Quantile(0.99)/1e3), "putLatency999": fmt.Sprintf("%.2f", puts.micros.Quantile(0.999)/1e3),
 		"dispatchMaxBuffer": "0", "pageCacheLockTimeMills": "0", "startAcceptSendRequestTimeStamp": "0", "remainTransientStoreBufferNumbs": "2147483647",
 		"timerReadBehind": "0", "timerOffsetBehind": "0", "timerCongestNum": "0", "timerEnqueueTps": "0.0", "timerDequeueTps": "0.0",
 	}
@@ -89,6 +90,7 @@ func (s *Stats) countsInto(t map[string]string) {
 	t["getMissTps"] = s.rates.text(func(c counts) int64 { return c.miss })
 	t["getTotalTps"] = s.rates.text(func(c counts) int64 { return c.found + c.miss })
 	t["getTransferredTps"] = s.rates.text(func(c counts) int64 { return c.transferred })
+	t["getTransferedTps"] = t["getTransferredTps"] // as stock 4.x wrote it: rocketmq-exporter passes over a broker that does not
 }
 
 func average(sum, n int64) float64 {

@@ -10,6 +10,7 @@ import (
 // entry is what is counted together under one key: how many messages, and how many bytes.
 type entry struct {
 	nums, size item
+	kinds      byKind // of a topic's messages
 }
 
 const shards = 32
@@ -65,6 +66,13 @@ func (s *set) each(fn func(key string, e *entry)) {
 		}
 		p.mu.RUnlock()
 	}
+}
+
+// pairs calls fn with every entry of keys topic@group.
+func (s *set) pairs(fn func(Outlet)) {
+	s.each(func(key string, e *entry) {
+		fn(Outlet{Key: key, Messages: e.nums.value.Load(), Bytes: e.size.value.Load()})
+	})
 }
 
 // drop removes the entries whose key fn wants gone.

@@ -7,6 +7,7 @@ import (
 
 	"ringmq/broker/meta"
 	"ringmq/netpoll/remoting"
+	"ringmq/store/tally"
 )
 
 // Names of figures, as 315 asks for them. Keys are a topic, topic@group, or the cluster's name.
@@ -27,6 +28,7 @@ type Stats struct {
 	began     time.Time
 
 	topicPut, groupGet, sendBack *set
+	dead                         *set // messages that became dead letters
 	brokerPut, brokerGet         item
 	userPut, userGet             atomic.Int64 // messages of topics that are not the system's
 
@@ -34,12 +36,19 @@ type Stats struct {
 	getTimeMaxMs                   atomic.Int64
 	edition                        atomic.Uint64
 
+	rpcs struct {
+		mu sync.RWMutex
+		m  map[RpcKey]*tally.Histogram
+	}
+	created map[Creation]*tally.Histogram // all there can be; it does not change
+
 	mu     sync.Mutex
 	rates  rates
 	minute time.Time // of the last sample of each window
 	hour   time.Time
 	day    time.Time
 	today  time.Time // beginning of the day that the morning figures belong to
+	puts   lastMinute
 	put    mornings
 	got    mornings
 }
@@ -50,7 +59,11 @@ type mornings struct{ yesterday, today int64 }
 // New starts at zero.
 func New(cluster string, clock func() time.Time) *Stats {
 	now := clock()
-	return &Stats{cluster: cluster, scheduled: []byte(meta.ScheduleTopic + "@" + scheduleGroup), began: now, topicPut: newSet(), groupGet: newSet(), sendBack: newSet(), today: midnight(now)}
+	s := &Stats{cluster: cluster, scheduled: []byte(meta.ScheduleTopic + "@" + scheduleGroup), began: now, topicPut: newSet(), groupGet: newSet(), sendBack: newSet(), dead: newSet(), today: midnight(now)}
+	s.rpcs.m = map[RpcKey]*tally.Histogram{}
+	s.created = creations()
+	s.puts.began = now
+	return s
 }
 
 func midnight(t time.Time) time.Time {
@@ -91,6 +104,7 @@ func (s *Stats) Delivered(topic []byte, bytes int64) {
 	put := s.topicPut.get(topic)
 	put.nums.add(1, 1)
 	put.size.add(bytes, 1)
+	put.kinds.add(Delay, 1, bytes)
 	s.brokerPut.value.Add(1)
 	if !meta.IsSystemTopicName(topic) {
 		s.userPut.Add(1)
@@ -152,7 +166,7 @@ func (s *Stats) TopicPutTps(topic string) float64 {
 
 // DeleteTopic forgets the figures of a topic.
 func (s *Stats) DeleteTopic(topic string) {
-	for _, set := range []*set{s.topicPut, s.groupGet, s.sendBack} {
+	for _, set := range []*set{s.topicPut, s.groupGet, s.sendBack, s.dead} {
 		set.drop(ofTopic(topic))
 	}
 	s.edition.Add(1)
@@ -162,6 +176,7 @@ func (s *Stats) DeleteTopic(topic string) {
 func (s *Stats) DeleteGroup(group string) {
 	s.groupGet.drop(ofGroup(group))
 	s.sendBack.drop(ofGroup(group))
+	s.dead.drop(ofGroup(group))
 }
 
 // Sample is called once a second.

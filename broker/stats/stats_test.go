@@ -110,7 +110,7 @@ func TestCountingDoesNotAllocate(t *testing.T) {
 	topic, group := []byte("topic"), []byte("group")
 	puts := s.Puts(topic)
 	fn := func() {
-		puts.Add(1, 100)
+		puts.Add(Normal, 1, 100)
 		puts.Flush()
 		s.Get(group, topic, 1, 100)
 		s.Delivered(topic, 100)
@@ -127,7 +127,7 @@ func TestCountingDoesNotAllocate(t *testing.T) {
 // put counts at once.
 func put(s *Stats, topic []byte, messages, bytes int64) {
 	p := s.Puts(topic)
-	p.Add(messages, bytes)
+	p.Add(Normal, messages, bytes)
 	p.Flush()
 }
 
@@ -136,7 +136,7 @@ func TestPutsAreGathered(t *testing.T) {
 	now := noon
 	s := New("c", func() time.Time { return now })
 	p := s.Puts([]byte("T"))
-	if !p.Add(1, 100) || p.Add(3, 300) {
+	if !p.Add(Normal, 1, 100) || p.Add(Delay, 3, 300) {
 		t.Fatal("the first is the first, the second is not")
 	}
 	if n := s.brokerPut.value.Load(); n != 0 {
@@ -146,7 +146,7 @@ func TestPutsAreGathered(t *testing.T) {
 	if e := s.topicPut.find([]byte("T")); e.nums.value.Load() != 4 || e.nums.times.Load() != 2 || e.size.value.Load() != 400 || s.brokerPut.value.Load() != 4 || s.userPut.Load() != 4 {
 		t.Fatal(e.nums.value.Load(), e.nums.times.Load())
 	}
-	if !p.Add(1, 1) {
+	if !p.Add(Normal, 1, 1) {
 		t.Fatal("the first after Flush")
 	}
 	before := s.Edition()

@@ -29,6 +29,8 @@ type committer struct {
 	bell  int   // that was given last; NoBell while none is known to be heard
 	found int64 // from where on the batch lay that was over and not collected at the last look; -1: none
 
+	history history
+
 	// The ring and these belong to whoever moved the state away from idle; to the holder of mu while it is ringing.
 	ops  []disk.Op
 	sent []*disk.Op
@@ -63,7 +65,7 @@ func newCommitter(l *Log) (*committer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("commit log: %w", err)
 	}
-	return &committer{l: l, ops: make([]disk.Op, maxPieces), sent: make([]*disk.Op, 0, maxPieces), done: make([]*disk.Op, 0, maxPieces), page: page, bell: NoBell, found: -1}, nil
+	return &committer{l: l, ops: make([]disk.Op, maxPieces), sent: make([]*disk.Op, 0, maxPieces), done: make([]*disk.Op, 0, maxPieces), page: page, bell: NoBell, found: -1, history: newHistory()}, nil
 }
 
 // Commit has what was published committed soon, by the committer's goroutine.
@@ -123,6 +125,7 @@ func (c *committer) commit() bool {
 			return false
 		}
 		l.zero.await(b.to + pageBytes)
+		c.began()
 		err = c.write(b)
 	}
 	return c.end(b, err)
@@ -136,6 +139,9 @@ func (c *committer) end(b batch, err error) bool {
 	}
 	c.mu.Lock()
 	c.state = idle
+	if err == nil {
+		c.history.note(b, time.Now())
+	}
 	if err == nil && c.bell != NoBell {
 		c.ring()
 	}
@@ -144,6 +150,13 @@ func (c *committer) end(b batch, err error) bool {
 		c.l.passed(b)
 	}
 	return err == nil
+}
+
+// began notes that the batch goes to the disk now.
+func (c *committer) began() {
+	c.mu.Lock()
+	c.history.began = time.Now()
+	c.mu.Unlock()
 }
 
 // take makes what was published since the last batch the next one; false if there is nothing. Under mu, when idle.

@@ -103,6 +103,7 @@ func (l *Log) endMove(start int64) {
 	l.doubts.Store(nil)
 	l.tail.begin(start)
 	c.at = start
+	c.history.n = 0 // ends may be smaller from here on
 	l.zero.mu.Lock()
 	l.zero.target = start
 	l.zero.mu.Unlock()

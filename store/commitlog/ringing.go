@@ -2,6 +2,7 @@ package commitlog
 
 import (
 	"errors"
+	"time"
 
 	"ringmq/store/disk"
 )
@@ -53,6 +54,7 @@ func (c *committer) collect() {
 	}
 	c.state = idle
 	// The disk goes on while it is told what it has done.
+	c.history.note(b, time.Now())
 	c.ring()
 	c.mu.Unlock()
 	c.l.passed(b)
@@ -69,6 +71,7 @@ func (c *committer) ring() {
 		return
 	}
 	c.prepare(l.segmentAt(c.batch.from), c.batch)
+	c.history.began = time.Now()
 	switch err := l.o.Ring.SubmitRinging(c.sent, c.bell); {
 	case errors.Is(err, disk.ErrUndone):
 		c.handOver(nil)

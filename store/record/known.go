@@ -5,6 +5,7 @@ package record
 type Known struct {
 	Keys, Tags, UniqKey, Wait, Delay, Transaction       []byte
 	Region, Trace, Cluster, PopCheck, TimerWhen         []byte
+	Sharding, StartDeliver                              []byte
 	InnerNum, InnerBase, RealTopic, RealQueue, Checksum []byte
 
 	HasChecksum bool // a pair of that name is there, with or without a value
@@ -66,6 +67,10 @@ func (k *Known) place(name []byte) *[]byte {
 		return &k.Cluster
 	case PropertyDelay:
 		return &k.Delay
+	case PropertySharding:
+		return &k.Sharding
+	case PropertyStartDeliver:
+		return &k.StartDeliver
 	case PropertyTransaction:
 		return &k.Transaction
 	case PropertyPopCheck:

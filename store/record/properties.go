@@ -29,6 +29,8 @@ const (
 	PropertyTimerDelaySec  = "TIMER_DELAY_SEC"
 	PropertyTimerDelayMs   = "TIMER_DELAY_MS"
 	PropertyTimerDeliverMs = "TIMER_DELIVER_MS"
+	PropertySharding       = "__SHARDINGKEY"
+	PropertyStartDeliver   = "__STARTDELIVERTIME"
 )
 
 // Property returns the value of name, aliasing properties. As in Java's reader a pair without a name, without 0x01 or

@@ -55,6 +55,7 @@ func FuzzProperties(f *testing.F) {
 			record.PropertyDelay: k.Delay, record.PropertyTransaction: k.Transaction, record.PropertyRegion: k.Region, record.PropertyTrace: k.Trace,
 			record.PropertyCluster: k.Cluster, record.PropertyPopCheck: k.PopCheck, record.PropertyInnerNum: k.InnerNum,
 			record.PropertyInnerBase: k.InnerBase, record.PropertyRealTopic: k.RealTopic, record.PropertyRealQueue: k.RealQueue, record.PropertyCRC: k.Checksum,
+			record.PropertySharding: k.Sharding, record.PropertyStartDeliver: k.StartDeliver,
 		} {
 			if v, ok := record.Property(p, name); ok != (got != nil) || !bytes.Equal(v, got) {
 				t.Errorf("Known %s %q, Property %q %v", name, got, v, ok)

@@ -1,0 +1,76 @@
+package config
+
+import (
+	"fmt"
+	"net"
+	"strconv"
+	"strings"
+)
+
+// Metrics is what the keys of metrics say.
+type Metrics struct {
+	Prometheus string            // host:port that metrics are shown on as a stock broker does; "": nowhere
+	Admin      string            // host:port for operators; "": none
+	TopK       int               // series of topics and groups that a metric has at most
+	Labels     map[string]string // on every series
+	Hidden     map[string]bool   // groups of metrics that are switched off, named after enable...Metrics
+}
+
+// exporters are the values of metricsExporterType, by the number that stands for each.
+var exporters = [...]string{"DISABLE", "OTLP_GRPC", "PROM", "LOG"}
+
+// exporter is metricsExporterType by name; "" for what is none.
+func (c *Config) exporter() string {
+	v := strings.TrimSpace(c.Text("metricsExporterType"))
+	for i, name := range exporters {
+		if strings.EqualFold(v, name) || v == strconv.Itoa(i) {
+			return name
+		}
+	}
+	return ""
+}
+
+// metricGroups are the groups of metrics that have a switch.
+var metricGroups = map[string]string{
+	"enableStatsMetrics": "Stats", "enableRequestMetrics": "Request", "enableConnectionMetrics": "Connection", "enableLagAndDlqMetrics": "LagAndDlq",
+	"enableRemotingMetrics": "Remoting", "enableMessageStoreMetrics": "MessageStore",
+}
+
+// Metrics returns what the keys of metrics say.
+func (c *Config) Metrics() Metrics {
+	m := Metrics{Admin: c.Text("adminHttpAddress"), TopK: c.Int("metricsTopK"), Labels: map[string]string{}, Hidden: map[string]bool{}}
+	if c.exporter() == "PROM" {
+		host := strings.TrimSpace(c.Text("metricsPromExporterHost"))
+		if host == "" {
+			host = c.Text("brokerIP1")
+		}
+		m.Prometheus = net.JoinHostPort(host, strconv.Itoa(c.Int("metricsPromExporterPort")))
+	}
+	// As in stock, a pair that is none is passed over.
+	for _, pair := range strings.Split(c.Text("metricsLabel"), ",") {
+		if name, value, ok := strings.Cut(pair, ":"); ok && name != "" && !strings.Contains(value, ":") {
+			m.Labels[name] = value
+		}
+	}
+	if c.Bool("metricsInDelta") {
+		m.Labels["aggregation"] = "delta"
+	}
+	for key, group := range metricGroups {
+		if !c.Bool(key) {
+			m.Hidden[group] = true
+		}
+	}
+	return m
+}
+
+func (c *Config) checkMetrics() error {
+	if c.exporter() == "" {
+		return fmt.Errorf("%s: metricsExporterType=%s is none of %s", c.Where("metricsExporterType"), c.Text("metricsExporterType"), strings.Join(exporters[:], ", "))
+	}
+	if a := c.Text("adminHttpAddress"); a != "" {
+		if _, port, err := net.SplitHostPort(a); err != nil || port != "0" && !isHostPort(a) {
+			return fmt.Errorf("%s: adminHttpAddress=%s is not of the form host:port", c.Where("adminHttpAddress"), a)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,102 @@
+package metrics
+
+import (
+	"ringmq/broker/stats"
+	"ringmq/netpoll"
+	"ringmq/store"
+	"ringmq/store/tally"
+)
+
+// Source is a broker that is asked.
+type Source interface {
+	// Figures are those of the moment. Any goroutine; it may do a little I/O.
+	Figures() Figures
+	// Stats are the counters by topic, group and request.
+	Stats() *stats.Stats
+	// Lags are how far behind groups are: at most so many that have the most messages waiting, and the sum of the others. Any goroutine; it may
+	// read the disk, for a fraction of a second.
+	Lags(most int) (top []Lag, others Lag)
+}
+
+// Figures of a broker that are no counters by topic, group or request.
+type Figures struct {
+	Permission     int32
+	Topics, Groups int
+	Waiting        map[string]int // requests that wait, by what stock calls the processor
+	Producers      []Clients
+	Consumers      []Clients
+
+	Store                     store.Stats
+	Written, Durable          int64 // offsets of the log
+	CommitBytes, CommitMicros tally.Counts
+
+	Net       netpoll.Stats
+	Loops     []Loop
+	Reads     map[string]int64 // pulls that found messages, by where they came from
+	HeldPulls int64
+	HeldBytes int64 // of pulls that wait
+	Pending   int64 // bytes of requests that wait for workers and others
+	SlowSends int64
+	SlowPulls int64
+	Copying   Copying
+	Active    bool
+}
+
+// Clients are connections that have all of this in common.
+type Clients struct {
+	Group       string // of consumers
+	Language    string
+	Version     int32
+	ConsumeType string // of consumers
+	Count       int
+}
+
+// Loop is an event loop.
+type Loop struct {
+	Turns  tally.Counts // how long turns took that answered anything, in microseconds
+	Parked int64        // answers that wait for the log
+}
+
+// Copying is replication as this broker sees it.
+type Copying struct {
+	Slave bool
+
+	// of a master
+	Slaves    []SlaveCopy
+	InStep    int // copies in step, the master's own included
+	Wanted    int // copies an acknowledged message has
+	Enough    bool
+	Confirmed int64 // enough copies have everything before it; -1: the master's own suffices
+
+	// of a slave
+	Connected    bool
+	Refused      bool
+	Offset       int64
+	MasterOffset int64
+	SinceReadMs  int64 // since something was read from the master; -1: nothing was
+	BytesPerSec  int64
+}
+
+// SlaveCopy is a slave that is connected.
+type SlaveCopy struct {
+	Addr           string
+	InStep         bool
+	Ours           bool
+	AckOffset      int64
+	SentOffset     int64
+	BytesPerSecond int64
+	LagBytes       int64
+}
+
+// Lag is how far a group is behind in a topic.
+type Lag struct {
+	Group, Topic string
+	Retry        bool
+	System       bool
+	Messages     int64 // not acknowledged
+	Inflight     int64 // handed out and not acknowledged
+	Ready        int64 // not handed out
+	Timed        bool  // the times are known
+	LagMs        int64 // age of the oldest that is not acknowledged
+	QueueingMs   int64 // age of the oldest that was not handed out
+}

@@ -1,0 +1,270 @@
+package broker
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"ringmq/broker/web"
+	"ringmq/netpoll/remoting"
+	"ringmq/store"
+	"ringmq/store/disk"
+)
+
+// scrapes looks at the metrics of an address; a key is a name with its labels, those apart that all have.
+func scrapes(t testing.TB, s *web.Server) map[string]float64 {
+	t.Helper()
+	r, err := http.Get("http://" + s.Addr().String() + "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Body.Close()
+	defer http.DefaultClient.CloseIdleConnections()
+	b, err := io.ReadAll(r.Body)
+	if err != nil || r.StatusCode != http.StatusOK {
+		t.Fatal(r.Status, string(b), err)
+	}
+	all := map[string]float64{}
+	common := strings.NewReplacer(`cluster="DefaultCluster",`, "", `node_id="broker-a",node_type="broker"`, "", `,otel_scope_name="broker-meter"`, "", ",,", ",", "{,", "{", ",}", "}", "{}", "")
+	for line := range strings.Lines(string(b)) {
+		if line = strings.TrimSpace(line); strings.HasPrefix(line, "#") {
+			continue
+		}
+		at := strings.LastIndexByte(line, ' ')
+		v, err := strconv.ParseFloat(line[at+1:], 64)
+		if err != nil {
+			t.Fatal(line)
+		}
+		all[common.Replace(common.Replace(line[:at]))] = v
+	}
+	return all
+}
+
+// TestScrape: what was sent, handed out, given back and asked for shows with stock's names and labels.
+func TestScrape(t *testing.T) {
+	r := newRig(t, "adminHttpAddress=127.0.0.1:0", "metricsExporterType=prom", "metricsPromExporterPort=0", "messageDelayLevel="+strings.Repeat("0s ", 18))
+	b, c := r.broker, r.dial()
+	waiting := c.start(pullOf("G", "T", 0, 0, "*", time.Minute)) // no topic yet
+	await(t, waiting)
+	want(t, c.call(sendTo("T", 0, "TAGS\x01A\x02", "one")), 0, "")
+	r.visibleMax("T", 0, 1)
+	want(t, c.call(request(remoting.CodeUpdateConsumerOffset, "consumerGroup", "G", "topic", "T", "queueId", 0, "commitOffset", 0)), 0, "")
+	raw := c.call(pullOf("G", "T", 0, 0, "*", 0)).Body
+	held := c.start(pullOf("G", "T", 0, 1, "*", time.Minute))
+	r.heldNow(1)
+	want(t, c.call(sendTo("T", 0, "__SHARDINGKEY\x01s\x02", strings.Repeat("x", 5000))), 0, "")
+	want(t, await(t, held), 0, "FOUND")
+	want(t, c.call(sendTo("T", 1, "DELAY\x011\x02", "later")), 0, "")
+	r.visibleMax("T", 1, 1)
+	want(t, c.giveBack(t, raw, -1), 0, "")
+	want(t, c.call(beat("c1", "G", "T", "*", 1)), 0, "")
+	c.call(request(1999))
+	at := scrapes(t, b.web.admin)
+	rpc := `rocketmq_rpc_latency_milliseconds_count{is_long_polling="%s",protocol_type="remoting",request_code="%s",response_code="%s",result="success"}`
+	for name, want := range map[string]float64{
+		`rocketmq_messages_in_total{is_system="false",message_type="normal",topic="T"}`:                                                                               1,
+		`rocketmq_messages_in_total{is_system="false",message_type="fifo",topic="T"}`:                                                                                 1,
+		`rocketmq_messages_in_total{is_system="false",message_type="delay",topic="T"}`:                                                                                1,
+		`rocketmq_messages_in_total{is_system="true",message_type="delay",topic="SCHEDULE_TOPIC_XXXX"}`:                                                               1,
+		`rocketmq_message_size_bucket{is_system="false",message_type="fifo",topic="T",le="4096"}`:                                                                     0,
+		`rocketmq_message_size_bucket{is_system="false",message_type="fifo",topic="T",le="524288"}`:                                                                   1,
+		`rocketmq_messages_out_total{consumer_group="G",is_system="false",topic="T"}`:                                                                                 2,
+		`rocketmq_send_to_dlq_messages_total{consumer_group="G",is_system="false",topic="T"}`:                                                                         1,
+		`rocketmq_consumer_lag_messages{consumer_group="G",is_retry="false",is_system="false",topic="T"}`:                                                             2,
+		`rocketmq_consumer_connections{consume_mode="push",consumer_group="G",is_system="false",language="java",protocol_type="remoting",version="` + "v5_3_3" + `"}`: 1,
+		`rocketmq_consumer_inflight_messages{consumer_group="G",is_retry="false",is_system="false",topic="T"}`:                                                        2,
+		fmt.Sprintf(rpc, "false", "send_message_v2", "success"):                                                                                                       3,
+		fmt.Sprintf(rpc, "false", "pull_message", "success"):                                                                                                          1,
+		fmt.Sprintf(rpc, "true", "pull_message", "success"):                                                                                                           1,
+		fmt.Sprintf(rpc, "false", "consumer_send_msg_back", "success"):                                                                                                1,
+		fmt.Sprintf(rpc, "false", "heart_beat", "success"):                                                                                                            1,
+		fmt.Sprintf(rpc, "false", "pull_message", "topic_not_exist"):                                                                                                  1,
+		fmt.Sprintf(rpc, "false", "unknown", "request_code_not_supported"):                                                                                            1,
+		`ringmq_pulls_found_total{source="memory"}`:                                                                                                                   2,
+		`rocketmq_broker_permission`:   6,
+		`ringmq_connections`:           1,
+		`ringmq_broker_active`:         1,
+		`ringmq_messages_stored_total`: 5,
+	} {
+		if got, ok := at[name]; !ok || got != want {
+			t.Errorf("%s is %v %v, want %v", name, got, ok, want)
+		}
+	}
+	if age := at[`rocketmq_consumer_lag_latency_milliseconds{consumer_group="G",is_retry="false",is_system="false",topic="T"}`]; age < 0 || age > float64(patience.Milliseconds()) {
+		t.Error("age of the oldest message:", age)
+	}
+	if n := at[`ringmq_commit_duration_seconds_count`]; n == 0 || n != at[`ringmq_commit_size_bytes_count`] {
+		t.Error(n, "commits")
+	}
+	if t.Failed() {
+		for name, v := range at {
+			if strings.HasPrefix(name, "rocketmq_") && !strings.Contains(name, "_bucket") {
+				t.Log(name, v)
+			}
+		}
+	}
+	stock := scrapes(t, b.web.metrics)
+	if len(stock) < len(at) {
+		t.Errorf("%d series where stock has them, %d on the operator's address", len(stock), len(at))
+	}
+}
+
+// TestNothingOverHTTPUnlessAsked: no port is opened that nobody asked for.
+func TestNothingOverHTTPUnlessAsked(t *testing.T) {
+	r := newRig(t)
+	if r.broker.web != (webServers{}) {
+		t.Fatal("it listens")
+	}
+}
+
+// TestPortOfMetricsInUse: the broker does not start, says which key it is about, and leaves nothing behind.
+func TestPortOfMetricsInUse(t *testing.T) {
+	first := newRig(t, "adminHttpAddress=127.0.0.1:0")
+	taken := first.broker.web.admin.Addr()
+	for key, setting := range map[string][]string{
+		"adminHttpAddress":        {"adminHttpAddress=" + taken.String()},
+		"metricsPromExporterPort": {"metricsExporterType=PROM", "metricsPromExporterPort=" + strconv.Itoa(int(taken.Port()))},
+		"metricsLabel":            {"metricsExporterType=PROM", "metricsPromExporterPort=0", "metricsLabel=topic:x"},
+	} {
+		r := &rig{t: t, root: t.TempDir(), routes: first.routes}
+		b, err := New(Options{Config: r.config(setting...), Logger: slog.New(slog.DiscardHandler), Loops: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := b.Start(); err == nil || !strings.Contains(err.Error(), key) {
+			t.Errorf("%s: %v", key, err)
+		}
+	}
+}
+
+// TestPullsAreCountedByWhereTheyAreRead: memory, page cache, disk.
+func TestPullsAreCountedByWhereTheyAreRead(t *testing.T) {
+	r := newRig(t, "tailCacheBytes=1048576", "adminHttpAddress=127.0.0.1:0")
+	c := r.dial()
+	body := strings.Repeat("b", 64<<10)
+	for range 300 {
+		want(t, c.call(sendTo("Cold", 0, "", body)), 0, "")
+	}
+	r.visibleMax("Cold", 0, 300)
+	c.call(pullOf("G", "Cold", 0, 0, "*", 0))
+	c.call(pullOf("G", "Cold", 0, 299, "*", 0))
+	at := scrapes(t, r.broker.web.admin)
+	memory, cache, disk := at[`ringmq_pulls_found_total{source="memory"}`], at[`ringmq_pulls_found_total{source="page_cache"}`], at[`ringmq_pulls_found_total{source="disk"}`]
+	if memory != 1 || cache+disk != 1 {
+		t.Error(memory, cache, disk)
+	}
+	if read := at[`ringmq_log_read_bytes_total{by="loop",source="page_cache"}`] + at[`ringmq_log_read_bytes_total{by="worker",source="page_cache"}`] +
+		at[`ringmq_log_read_bytes_total{by="worker",source="disk"}`]; read < 64<<10 {
+		t.Error(read)
+	}
+}
+
+// TestSlowSendIsTold, with where the time went; while the disk stands still there are no more lines than a few.
+func TestSlowSendIsTold(t *testing.T) {
+	log := &logged{}
+	f := disk.NewFaulty()
+	r := &rig{t: t, root: t.TempDir()}
+	r.startRoutes("127.0.0.1", 0)
+	var later atomic.Int64 // than the clock says
+	r.startWith(Options{Loops: 1, Logger: slog.New(slog.NewTextHandler(log, nil)), alterStore: func(o *store.Options) { o.FS = f }}, func(b *Broker) {
+		b.uptime = func() time.Duration { return time.Since(b.began) + time.Duration(later.Load()) }
+	}, "flushDiskType=SYNC_FLUSH", "syncFlushTimeout=3600000", "slowLogThresholdMs=500", "adminHttpAddress=127.0.0.1:0")
+	c := r.dial()
+	want(t, c.call(sendTo("T", 0, "", "before")), 0, "")
+	reached, release := stall(f)
+	t.Cleanup(release)
+	const sends = 3 * slowLinesPerSecond
+	waits := []<-chan *remoting.Command{c.start(sendTo("T", 0, "", "0"))}
+	<-reached
+	for i := 1; i < sends; i++ {
+		waits = append(waits, c.start(sendTo("T", 0, "", strconv.Itoa(i))))
+	}
+	r.parkedNow(sends)
+	later.Store(int64(time.Minute))
+	release()
+	for _, w := range waits {
+		want(t, await(t, w), 0, "")
+	}
+	if n := scrapes(t, r.broker.web.admin)[`ringmq_slow_requests_total{request="send"}`]; n != sends {
+		t.Error(n, "slow sends are counted")
+	}
+	want(t, c.call(sendTo("T", 0, "", "fast")), 0, "")
+	r.stopBroker()
+	lines := log.lines("slow send")
+	if len(lines) == 0 || len(lines) > slowLinesPerSecond {
+		t.Error(len(lines), "lines")
+	}
+	for _, text := range []string{"request=SEND_MESSAGE_V2 response=SUCCESS topic=T queueId=0 queueOffset=1 client=127.0.0.1:", " totalMs=60", " topicMs=0 ", " queueMs=", " diskMs=", " replicaMs=", " committed=true "} {
+		if !slices.ContainsFunc(lines, func(line string) bool { return strings.Contains(line, text) }) {
+			t.Errorf("%q is in none of %q", text, lines)
+		}
+	}
+}
+
+// TestSlowPullIsTold: what a worker had to read, and for whom.
+func TestSlowPullIsTold(t *testing.T) {
+	log := &logged{}
+	r := &rig{t: t, root: t.TempDir()}
+	r.startRoutes("127.0.0.1", 0)
+	var step atomic.Int64 // of a clock that moves on with every look at it
+	r.startWith(Options{Loops: 1, Logger: slog.New(slog.NewTextHandler(log, nil))}, func(b *Broker) {
+		var looks atomic.Int64
+		b.uptime = func() time.Duration { return time.Since(b.began) + time.Duration(looks.Add(step.Load())) }
+	}, "slowLogThresholdMs=500")
+	c := r.dial()
+	// What is in queues of batches only workers read.
+	want(t, c.call(request(remoting.CodeUpdateAndCreateTopic, "topic", "Kept", "readQueueNums", 1, "writeQueueNums", 1, "perm", 6, "attributes", "+queue.type=BatchCQ")), 0, made.Remark)
+	want(t, c.call(sendTo("Kept", 0, "", "x")), 0, "")
+	r.visibleMax("Kept", 0, 1)
+	want(t, c.call(pullOf("G", "Kept", 0, 0, "*", 0)), 0, "FOUND")
+	if lines := log.lines("slow pull"); len(lines) != 0 {
+		t.Error("not slow:", lines)
+	}
+	step.Store(int64(time.Second))
+	want(t, c.call(pullOf("G", "Kept", 0, 0, "*", 0)), 0, "FOUND")
+	step.Store(0)
+	r.stopBroker()
+	lines := log.lines("slow pull")
+	if len(lines) != 1 || !strings.Contains(lines[0], `status=FOUND topic=Kept queueId=0 queueOffset=0 group=G client=127.0.0.1:`) || r.broker.slow.pulls.Load() != 1 {
+		t.Fatal(lines)
+	}
+}
+
+// TestSendParts: they add up, whatever is known and in whatever order the clocks were read.
+func TestSendParts(t *testing.T) {
+	s := slowSend{came: 10, appended: 20, answered: 100}
+	for _, c := range []struct {
+		began, ended time.Duration
+		known        bool
+		want         sendParts
+	}{
+		{30, 60, true, sendParts{10, 10, 30, 40}}, {0, 0, false, sendParts{10, 0, 80, 0}}, {15, 60, true, sendParts{10, 0, 40, 40}},
+		{30, 200, true, sendParts{10, 10, 70, 0}}, {150, 200, true, sendParts{10, 80, 0, 0}}, {5, 15, true, sendParts{10, 0, 0, 80}},
+	} {
+		if got := s.parts(c.began, c.ended, c.known); got != c.want {
+			t.Errorf("%v: %v", c, got)
+		}
+	}
+}
+
+// TestSlowLogIsBounded: a line for so many a second, and the next one says how many had none.
+func TestSlowLogIsBounded(t *testing.T) {
+	s := &slowLog{}
+	told := 0
+	for range 100 {
+		if _, ok := s.mayTell(time.Minute); ok {
+			told++
+		}
+	}
+	untold, ok := s.mayTell(time.Minute + time.Second)
+	if told != slowLinesPerSecond || !ok || untold != 100-slowLinesPerSecond {
+		t.Fatal(told, untold, ok)
+	}
+}

@@ -1,0 +1,86 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"sync"
+	"time"
+)
+
+// Server answers on one address. Any goroutine.
+type Server struct {
+	server *http.Server
+	listen net.Listener
+	ended  chan struct{}
+	gate   sync.RWMutex // held by requests that are being answered
+	closed bool         // under gate
+}
+
+// Bounds of a request. Nothing here has a body.
+const (
+	headTime    = 5 * time.Second
+	idleTime    = 2 * time.Minute
+	headBytes   = 16 << 10
+	maxRequests = 8 // at a time; those beyond are told to come again
+)
+
+// Serve listens on an address, host:port, and answers there until Close.
+func Serve(addr string, h http.Handler, logger *slog.Logger) (*Server, error) {
+	l, err := net.Listen("tcp", addr)
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{listen: l, ended: make(chan struct{})}
+	s.server = &http.Server{Handler: s.bounded(h), ReadHeaderTimeout: headTime, ReadTimeout: headTime, IdleTimeout: idleTime, MaxHeaderBytes: headBytes,
+		ErrorLog: slog.NewLogLogger(logger.Handler(), slog.LevelDebug)}
+	go func() {
+		defer close(s.ended)
+		if err := s.server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			logger.Error("no more answers over HTTP", "address", l.Addr().String(), "error", err)
+		}
+	}()
+	return s, nil
+}
+
+// bounded refuses what is too much at a time.
+func (s *Server) bounded(h http.Handler) http.Handler {
+	places := make(chan struct{}, maxRequests)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.gate.RLock()
+		defer s.gate.RUnlock()
+		if s.closed {
+			return // nobody hears it
+		}
+		select {
+		case places <- struct{}{}:
+			defer func() { <-places }()
+			h.ServeHTTP(w, r)
+		default:
+			http.Error(w, "too many requests at a time", http.StatusServiceUnavailable)
+		}
+	})
+}
+
+// Addr is the address listened on, port filled in.
+func (s *Server) Addr() netip.AddrPort { return s.listen.Addr().(*net.TCPAddr).AddrPort() }
+
+// closeTime is how long a request may go on that was being answered.
+const closeTime = 500 * time.Millisecond
+
+// Close lets requests end that soon do, cuts the others off, and returns when none is being answered any more: what they look at may be closed
+// then.
+func (s *Server) Close() {
+	ctx, cancel := context.WithTimeout(context.Background(), closeTime)
+	defer cancel()
+	if s.server.Shutdown(ctx) != nil {
+		_ = s.server.Close()
+	}
+	<-s.ended
+	s.gate.Lock()
+	s.closed = true
+	s.gate.Unlock()
+}

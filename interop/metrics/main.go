@@ -1,0 +1,34 @@
+// Command metrics shows that what deploy/ asks a Prometheus for is there: load gives a broker something of everything to count, and check
+// evaluates every alert that a Prometheus has loaded, and every query of dashboards, and fails where one brings no data. interop/metrics.sh
+// runs both.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"time"
+)
+
+func main() {
+	duration := flag.Duration("duration", 20*time.Second, "of the load")
+	prometheus := flag.String("prometheus", "", "URL of the Prometheus to check on; the arguments are dashboards")
+	broker := flag.String("broker", "", "address, host:port, of the broker to load")
+	flag.Parse()
+	var err error
+	switch {
+	case *broker != "":
+		ctx, cancel := context.WithTimeout(context.Background(), *duration)
+		defer cancel()
+		err = load(ctx, *broker)
+	case *prometheus != "":
+		err = check(*prometheus, flag.Args())
+	default:
+		err = fmt.Errorf("give -broker or -prometheus")
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "metrics:", err)
+		os.Exit(1)
+	}
+}
