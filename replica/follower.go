@@ -7,7 +7,6 @@ import (
 	"math"
 	"net"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"ringmq/store"
@@ -51,7 +50,6 @@ type Follower struct {
 	done   chan struct{}
 	unheed func()        // of the subscription to Sendable
 	grown  chan struct{} // one token: Sendable has grown
-	here   atomic.Bool   // the session commits, and reports itself
 
 	cut   cutter // of the log as it was received, in whatever connection
 	keeps bool   // the log is never given up for a later beginning
@@ -74,11 +72,7 @@ func newFollower(o FollowerOptions, keeps bool) *Follower {
 	f.cut = cutter{segmentBytes: f.store.SegmentBytes(), maxRecord: min(n, f.store.MaxRecordBytes()), maxRun: min(n, readBytes)}
 	f.stop, f.end = context.WithCancel(context.Background())
 	f.store.Confirm(math.MaxInt64) // a master that this store was may have left a bound
-	f.unheed = f.store.Sendable().Subscribe(func(int64, error) {
-		if !f.here.Load() {
-			poke(f.grown)
-		}
-	})
+	f.unheed = f.store.Sendable().Subscribe(func(int64, error) { poke(f.grown) })
 	go f.run()
 	return f
 }

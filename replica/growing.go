@@ -43,19 +43,10 @@ func (s *session) drain(ctx context.Context, final bool) error {
 	if done > 0 {
 		s.buf = s.buf[:copy(s.buf, s.buf[done:])]
 		if !s.catchesUp() {
-			s.commit()
+			s.f.store.CommitCopies()
 		}
 	}
 	return nil
-}
-
-// commit has what was appended written, and reports it.
-func (s *session) commit() {
-	st := s.f.store
-	s.f.here.Store(true)
-	st.CommitCopies(true)
-	s.f.here.Store(false)
-	s.tellEnd(false)
 }
 
 // append gives bytes to the store, and waits for room.
@@ -80,11 +71,11 @@ func (s *session) append(ctx context.Context, b []byte, opaque bool) error {
 		case err == nil:
 			if s.fresh += len(b); s.fresh >= gatherBytes && s.catchesUp() {
 				s.fresh = 0
-				st.CommitCopies(false)
+				st.CommitCopies()
 			}
 			return nil
 		case errors.Is(err, store.ErrFull):
-			st.CommitCopies(false)
+			st.CommitCopies()
 			room := make(chan struct{})
 			st.Room(func() { close(room) })
 			select {
@@ -93,7 +84,7 @@ func (s *session) append(ctx context.Context, b []byte, opaque bool) error {
 				return ctx.Err()
 			}
 		case errors.Is(err, store.ErrNotWritable) && st.Sendable().Err() == nil:
-			st.CommitCopies(false)
+			st.CommitCopies()
 			s.f.report(s.addr, fmt.Errorf("replica: the slave's log: %w", err))
 			if err := pause(ctx, spaceRetry); err != nil {
 				return err

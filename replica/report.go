@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// report tells the master how far the log is safe here: once a commit that was not reported yet, and now and then.
+// report tells the master how far the log is safe here: once a commit, and now and then.
 func (s *session) report(ctx context.Context) {
 	beat := time.NewTicker(s.f.o.HeartbeatTime)
 	defer beat.Stop()
@@ -19,7 +19,7 @@ func (s *session) report(ctx context.Context) {
 		case <-s.f.grown:
 		case <-beat.C:
 			due = true
-			s.f.store.CommitCopies(false) // what waits for more to come
+			s.f.store.CommitCopies() // what waits for more to come
 			if s.f.o.Master() != s.addr {
 				_ = s.conn.Close() // there is another master now
 				return
@@ -31,12 +31,13 @@ func (s *session) report(ctx context.Context) {
 	}
 }
 
-// tellEnd reports how far the log is safe, if that is news or due. Any goroutine: an older report behind a newer one is passed over.
+// tellEnd reports how far the log is safe, if that is news or due.
 func (s *session) tellEnd(due bool) error {
 	to := s.f.store.Sendable().Load()
-	if s.told.Swap(to) >= to && !due {
+	if to <= s.told && !due {
 		return nil
 	}
+	s.told = to
 	var b [reportBytes]byte
 	return s.tell(binary.BigEndian.AppendUint64(b[:0], uint64(to)))
 }

@@ -7,23 +7,16 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"sync/atomic"
-	"syscall"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"ringmq/store"
 )
 
-// session is one connection to a master. One goroutine reads and appends; in step with its master it commits and reports too, since each
-// wake of another goroutine would come on top of what senders wait for. Another one reports what was not reported so: commits of the log's
-// own goroutine, while much is to be caught up with, and that this slave lives.
+// session is one connection to a master. One goroutine reads and appends, another one reports.
 type session struct {
 	f    *Follower
 	conn *net.TCPConn
 	addr string
-	raw  syscall.RawConn
 	r    *bufio.Reader
 	ours bool
 	// empty: this slave has no log yet, so the master's first bytes say where it begins.
@@ -35,11 +28,10 @@ type session struct {
 	left  int // bytes of the frame at hand that are still to come
 	idle  int // heartbeats since the last bytes
 	cut   *cutter
-	told  atomic.Int64  // reported last
+	told  int64         // reported last; the reporting goroutine's own
 	wants chan struct{} // one token: the master asked for bytes
 	heals healing
 	noted time.Time // when the read deadline was last set
-	late  bool      // the rest of a short piece does not come at once
 	goal  int64     // of catching up; what is appended before it comes as fast as the disk takes it
 	fresh int       // bytes that were appended in catching up and wait for others to be committed with
 }
@@ -47,10 +39,6 @@ type session struct {
 const (
 	// readBytes is how much is read at once, and appended at the latest.
 	readBytes = 1 << 20
-	// wholeBytes: up to so much the rest of a piece is waited for, since it is on its way and a sync of a part costs as much; for
-	// restTime at a time, or a slow link would make acknowledgements late.
-	wholeBytes = 256 << 10
-	restTime   = 2 * time.Millisecond
 	// gatherBytes are committed together in catching up: a sync for each MiB would cost more than it.
 	gatherBytes  = 8 << 20
 	controlBytes = 1 << 10 // most of a frame that is none of the log's
@@ -64,10 +52,7 @@ func (f *Follower) newSession(conn *net.TCPConn, addr string) *session {
 }
 
 // run follows the master until the connection ends, and returns why.
-func (s *session) run() (err error) {
-	if s.raw, err = s.conn.SyscallConn(); err != nil {
-		return err
-	}
+func (s *session) run() error {
 	ctx, cancel := context.WithCancel(s.f.stop)
 	closed := context.AfterFunc(ctx, func() { _ = s.conn.Close() })
 	defer closed()
@@ -76,14 +61,14 @@ func (s *session) run() (err error) {
 		return err
 	}
 	defer s.f.store.CatchUp(0)
-	s.told.Store(s.at)
+	s.told = s.at
 	reported := make(chan struct{})
 	go func() {
 		defer close(reported)
 		s.report(ctx)
 	}()
-	err = s.receive(ctx)
-	s.f.store.CommitCopies(false) // what an error left
+	err := s.receive(ctx)
+	s.f.store.CommitCopies() // what an error left
 	_ = s.conn.Close()
 	cancel()
 	<-reported
@@ -136,22 +121,11 @@ func (s *session) goesOn() bool {
 	if len(s.buf) >= readBytes {
 		return false
 	}
-	if s.left > 0 && !s.late && len(s.buf)+s.left <= wholeBytes {
-		return true
-	}
 	need := 1
 	if s.left == 0 {
 		need = headerBytes // a part of one would be waited for
 	}
-	ready := s.r.Buffered()
-	if ready < need && !s.catchesUp() {
-		_ = s.raw.Control(func(fd uintptr) {
-			if n, err := unix.IoctlGetInt(int(fd), unix.TIOCINQ); err == nil {
-				ready += n
-			}
-		})
-	}
-	return ready >= need
+	return s.r.Buffered() >= need
 }
 
 // awaitBytes gives the master time to say something.
@@ -169,19 +143,10 @@ func (s *session) body() error {
 		s.buf = append(make([]byte, 0, 2*cap(s.buf)), s.buf...)
 	}
 	n := len(s.buf)
-	rest := n > 0 && !s.late
-	if rest {
-		s.noted = time.Time{}
-		_ = s.conn.SetReadDeadline(time.Now().Add(restTime))
-	} else {
-		s.awaitBytes()
-	}
+	s.awaitBytes()
 	k, err := s.r.Read(s.buf[n:min(cap(s.buf), n+s.left, n+readBytes)])
-	s.buf, s.left, s.late = s.buf[:n+k], s.left-k, false
+	s.buf, s.left = s.buf[:n+k], s.left-k
 	if k > 0 {
-		return nil
-	}
-	if s.late = rest && timedOut(err); s.late {
 		return nil
 	}
 	return s.lost(err)

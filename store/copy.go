@@ -77,15 +77,8 @@ func (s *Store) AwaitDispatch(ctx context.Context, end int64) {
 
 const dispatchPatience = 100 * time.Millisecond
 
-// CommitCopies has what was copied committed: by the caller, who waits for the disk and returns once Sendable has passed it, unless a
-// commit is under way already; or, not here, soon and by another goroutine. Any goroutine.
-func (s *Store) CommitCopies(here bool) {
-	if here {
-		s.log.CommitHere()
-	} else {
-		s.log.Commit()
-	}
-}
+// CommitCopies has what was copied committed soon, by another goroutine. Any goroutine.
+func (s *Store) CommitCopies() { s.log.Commit() }
 
 // AppendOpaque is AppendCopy for bytes that are no whole, unharmed records, because they are damaged on the master: they are kept as
 // they are, no queue gets an entry for them, and they are on the list of gaps once the dispatcher comes by.

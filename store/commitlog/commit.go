@@ -74,14 +74,6 @@ func (l *Log) Commit() {
 	poke(l.work)
 }
 
-// CommitHere has what was published committed by the caller, who waits for the disk, and needs nobody else to be woken for that. While a
-// batch is under way already it returns at once: that one's end begins the next. Any goroutine.
-func (l *Log) CommitHere() {
-	for l.committer.commit() {
-		continue
-	}
-}
-
 func (c *committer) run() {
 	l := c.l
 	defer l.done.Done()

@@ -3,7 +3,7 @@ package commitlog
 import "fmt"
 
 // AppendCopy appends bytes of another log at exactly this one's end: whole records or a part of what stands behind a segment's last one,
-// all of one segment, as they are. Commit or CommitHere has them written. A segment that they fill is followed by the next one without a blank of this log's own. storedMs is
+// all of one segment, as they are. Commit has them written. A segment that they fill is followed by the next one without a blank of this log's own. storedMs is
 // the latest store timestamp among them: later ones are not earlier. One goroutine at a time, and no Reserve beside it. ErrFull: wait for
 // Room; ErrNotEnd, ErrTooLarge: see CopyBytes; ErrNoSpace, ErrClosed, ErrFailed.
 func (l *Log) AppendCopy(offset int64, b []byte, storedMs int64) error {
