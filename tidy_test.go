@@ -45,7 +45,7 @@ var rooms = []room{
 	{"tuning", []string{"store/disk"}, nil},
 	{"bench/ceiling", []string{"netpoll", "netpoll/remoting"}, nil},
 	{"bench", []string{"netpoll", "netpoll/remoting", "store/record"}, nil},
-	{"cmd/ask", []string{"bench", "netpoll", "netpoll/remoting", "netpoll/remoting/settings"}, nil},
+	{"cmd/ask", []string{"netpoll", "netpoll/remoting", "netpoll/remoting/settings"}, nil},
 	{"broker/lag", nil, nil},
 	{"cmd/admin", []string{"cmd/ask", "broker/lag", "netpoll/remoting", "netpoll/remoting/settings", "store/record"}, nil},
 	{"cmd/doctor", []string{"cmd/ask", "netpoll", "netpoll/remoting", "netpoll/remoting/settings", "store/disk", "store/record", "broker/config", "bench"}, nil},

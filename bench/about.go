@@ -55,7 +55,7 @@ func noBroker(ctx context.Context, addr string, err error) error {
 	if ctx.Err() == context.Canceled {
 		return ctx.Err()
 	}
-	return &unreachedError{"broker", addr, "it takes connections and does not answer as a broker: " + Strange(err), err}
+	return &unreachedError{"broker", addr, "it takes connections and does not answer as a broker: " + netpoll.Strange(err), err}
 }
 
 // readConfig takes what is of interest from the answer to 26, lines of key=value.

@@ -70,7 +70,7 @@ func askName(ctx context.Context, c *netpoll.Client, req *remoting.Command) (*re
 	resp, err := c.Call(ctx, req)
 	switch {
 	case err != nil && ctx.Err() == nil:
-		return nil, notNames("it takes connections and does not answer as a name server: " + Strange(err))
+		return nil, notNames("it takes connections and does not answer as a name server: " + netpoll.Strange(err))
 	case err != nil:
 		return nil, err
 	case resp.Code == remoting.RespRequestCodeNotSupported:

@@ -8,7 +8,6 @@ import (
 	"sync"
 	"time"
 
-	"ringmq/bench"
 	"ringmq/netpoll"
 	"ringmq/netpoll/remoting"
 )
@@ -74,7 +73,7 @@ func (e *UnreachableError) Unwrap() error { return e.Err }
 
 // Error is short: the address stands beside it.
 func (e *UnreachableError) Error() string {
-	return bench.Unreachable(e.Err)
+	return netpoll.Unreachable(e.Err)
 }
 
 // CodeError is an answer with another code than success.

@@ -7,8 +7,8 @@ import (
 	"strconv"
 	"time"
 
-	"ringmq/bench"
 	"ringmq/cmd/ask"
+	"ringmq/netpoll"
 	"ringmq/netpoll/remoting"
 )
 
@@ -75,7 +75,7 @@ func judgeAddress(b *brokerSeen, local bool) (all []Finding) {
 	case b.Err != nil:
 		return append(all, judgeUnreachable(b, ip, local))
 	case b.AnswerErr != nil && ask.CodeOf(b.AnswerErr) == -1 && b.Listed && ip.Is4() && containers.Contains(ip):
-		return append(all, judgeContainer(b, bench.Strange(b.AnswerErr)))
+		return append(all, judgeContainer(b, netpoll.Strange(b.AnswerErr)))
 	case b.AnswerErr != nil:
 		return append(all, judgeStrange(b))
 	}
@@ -141,7 +141,7 @@ func judgeStrange(b *brokerSeen) Finding {
 	}
 	switch ask.CodeOf(b.AnswerErr) {
 	case -1:
-		return broken("address", "not-a-broker", b.label(), "it takes connections and does not answer as a broker: %s", bench.Strange(b.AnswerErr)).
+		return broken("address", "not-a-broker", b.label(), "it takes connections and does not answer as a broker: %s", netpoll.Strange(b.AnswerErr)).
 			because(why, "see which process listens on %s; a broker that hangs shows in its log", b.Addr)
 	case remoting.RespRequestCodeNotSupported:
 		return broken("address", "not-a-broker", b.label(), "it speaks the protocol and is no broker: %v", b.AnswerErr).
