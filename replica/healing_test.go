@@ -2,10 +2,13 @@ package replica
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"ringmq/store/disk"
 	"ringmq/store/record"
@@ -207,4 +210,48 @@ func TestAsks(t *testing.T) {
 	if _, err := bytesOf(master, 0, end+1); err == nil {
 		t.Error("more was read than there is")
 	}
+}
+
+// TestAnswersNobodyWaitsFor: an answer whose ask was given up is read past, however long it is, and the connection goes on; what is longer
+// than any ask is no frame.
+func TestAnswersNobodyWaitsFor(t *testing.T) {
+	h := &healing{}
+	late := answerHead(nil, 4096, 1<<20, 7)
+	late = append(late, make([]byte, 1<<20)...)
+	r := bytes.NewReader(late[headerBytes:])
+	f := parseHeader(late)
+	body, err := h.read(r, f)
+	if err != nil || body != nil || r.Len() != 0 {
+		t.Fatal(len(body), err, r.Len())
+	}
+	if err := h.answered(body, make(chan struct{}, 1)); err != nil {
+		t.Error(err)
+	}
+	if err := h.answered(answer{from: 1}.append(nil)[headerBytes:], make(chan struct{}, 1)); err != nil {
+		t.Error("one without bytes:", err)
+	}
+	f.size = bytesBytes + maxAskBytes + 1
+	if _, err := h.read(r, f); !errors.Is(err, errFrame) {
+		t.Error("longer than any ask:", err)
+	}
+}
+
+// TestPacedSenderHearsAsks: while a sender waits for its pace it looks for what is asked, and comes back no sooner for that.
+func TestPacedSenderHearsAsks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &slave{l: &Leader{stop: make(chan struct{})}, wake: make(chan struct{})}
+		began := time.Now()
+		go func() {
+			for range 3 {
+				time.Sleep(10 * time.Second)
+				s.wake <- struct{}{} // blocks for ever where nobody listens
+			}
+		}()
+		if err := (&sender{s: s}).rest(false, time.Minute, nil); err != nil {
+			t.Fatal(err)
+		}
+		if got := time.Since(began); got != time.Minute {
+			t.Error("rested", got)
+		}
+	})
 }

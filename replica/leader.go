@@ -1,7 +1,6 @@
 package replica
 
 import (
-	"context"
 	"fmt"
 	"log/slog"
 	"math"
@@ -41,6 +40,7 @@ type Leader struct {
 	closed   bool
 	standing []standing
 	offsets  []int64
+	lines    []said
 }
 
 // maxPeers bounds the connections; of those that have said nothing yet the oldest goes when another one comes.
@@ -59,7 +59,7 @@ func Lead(o LeaderOptions) (*Leader, error) {
 	l.agreed.Store(&Agreement{Offset: math.MaxInt64, InStep: 1, Enough: true})
 	l.mu.Lock()
 	l.judge()
-	l.mu.Unlock()
+	l.unlock()
 	l.sparing.stored, l.sparing.safe = l.store.LogMax, l.store.Sendable().Load
 	l.unheed = l.store.Sendable().Subscribe(func(to int64, _ error) {
 		l.sparing.committed(to)
@@ -169,13 +169,13 @@ func (l *Leader) leave(s *slave) {
 			l.fellOut++
 		}
 		if !l.closed {
-			l.logger.Info("slave left", "slave", s.addr, "acknowledged", s.progress.acked, "why", s.why)
+			l.say(slog.LevelInfo, "slave left", "slave", s.addr, "acknowledged", s.progress.acked, "why", s.why)
 		}
 	} else if s.silent {
 		l.garbage++
 	}
 	changed := was && l.judge()
-	l.mu.Unlock()
+	l.unlock()
 	l.tell(changed)
 }
 
@@ -198,7 +198,7 @@ func (l *Leader) join(s *slave, acked, start int64) {
 	delete(l.turned, hostOf(s.addr))
 	l.listSenders()
 	changed := l.judge()
-	l.mu.Unlock()
+	l.unlock()
 	l.logger.Info("slave joined", "slave", s.addr, "ours", s.ours, "has", acked, "from", start)
 	l.tell(changed)
 }
@@ -247,7 +247,7 @@ func (l *Leader) watch() {
 		}
 		l.mu.Lock()
 		changed := l.judge()
-		l.mu.Unlock()
+		l.unlock()
 		l.tell(changed)
 	}
 }
@@ -270,7 +270,7 @@ func (l *Leader) judge() (changed bool) {
 			l.fellOut++
 		}
 		if was != in {
-			l.logger.Info("slave in step", "slave", s.addr, "inStep", in, "acknowledged", s.progress.acked, "behindBytes", end-s.progress.acked)
+			l.say(slog.LevelInfo, "slave in step", "slave", s.addr, "inStep", in, "acknowledged", s.progress.acked, "behindBytes", end-s.progress.acked)
 		}
 		list = append(list, standing{s.progress.acked, in})
 	}
@@ -298,7 +298,7 @@ func (l *Leader) judge() (changed bool) {
 		if !a.Enough {
 			level = slog.LevelWarn
 		}
-		l.logger.Log(context.Background(), level, "copies", "enough", a.Enough, "inStep", a.InStep, "needed", v.needed, "confirmed", v.offset, "end", end)
+		l.say(level, "copies", "enough", a.Enough, "inStep", a.InStep, "needed", v.needed, "confirmed", v.offset, "end", end)
 	}
 	l.store.Confirm(limit)
 	return changed

@@ -102,24 +102,32 @@ func (t *sender) spares() bool {
 	return !t.s.progress.inStep
 }
 
-// rest waits until there is something to do: idle, for something to send; otherwise for the pace.
+// rest waits until there is something to do: idle, for something to send; otherwise until the pace allows it, and meanwhile answers what
+// is asked and says that its master is there.
 func (t *sender) rest(idle bool, wait time.Duration, beat <-chan time.Time) error {
-	var wake <-chan struct{}
 	var due <-chan time.Time
-	if idle {
-		wake = t.s.wake
-	} else {
+	if !idle {
 		timer := time.NewTimer(wait)
 		defer timer.Stop()
 		due = timer.C
 	}
-	select {
-	case <-t.s.l.stop:
-		return nil
-	case <-wake:
-	case <-due:
-	case <-beat:
-		return t.heartbeat()
+	for !t.s.isLeaving() {
+		var err error
+		select {
+		case <-t.s.l.stop:
+			return nil
+		case <-due:
+			return nil
+		case <-t.s.wake:
+			if !idle {
+				err = t.heal()
+			}
+		case <-beat:
+			err = t.heartbeat()
+		}
+		if err != nil || idle {
+			return err
+		}
 	}
 	return nil
 }

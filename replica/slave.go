@@ -385,7 +385,7 @@ func (s *slave) acknowledge(to int64) bool {
 	l.mu.Lock()
 	ok := s.progress.ack(to, l.Uptime())
 	changed := ok && l.judge()
-	l.mu.Unlock()
+	l.unlock()
 	l.tell(changed)
 	return ok
 }
