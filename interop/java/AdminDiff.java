@@ -102,7 +102,7 @@ public final class AdminDiff {
     /** plain replaces what must differ between two clusters by the name of its kind. */
     static String plain(String s) {
         return s.replaceAll("\\b([0-9A-F]{32}|[0-9A-F]{56})\\b", "<id>")
-            .replaceAll("Consume TPS: [0-9.]+", "Consume TPS: <tps>")
+            .replaceAll("(Consume|Put) TPS: [0-9.]+", "$1 TPS: <tps>")
             .replaceAll("Metric_\\S+|\\(\\S+\\.java:\\d+\\)", "<place>")
             // Stock lists a topic among its own consumer groups; ours does not.
             .replaceAll("(?s)MessageTrack \\[consumerGroup=" + TOPIC + ", .*?<place>\\]\\R?", "")
