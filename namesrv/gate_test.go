@@ -11,8 +11,9 @@ import (
 
 // TestStrangersMayNotAdminister: routes and registrations are for everybody, what changes or lists more is not.
 func TestStrangersMayNotAdminister(t *testing.T) {
-	s, c := startWith(t, Options{})
-	s.admits = func(_ *netpoll.Conn, req *remoting.Command) bool { return !remoting.IsAdmin(req.Code) }
+	_, c := startAltered(t, Options{}, func(s *Server) {
+		s.admits = func(_ *netpoll.Conn, req *remoting.Command) bool { return !remoting.IsAdmin(req.Code) }
+	})
 	registerTopics(t, c, "b", "1.1.1.1:1", "T", "U")
 	for code, want := range map[int32]int32{
 		remoting.CodeGetRouteinfoByTopic: 0, remoting.CodeGetBrokerClusterInfo: 0, remoting.CodeGetBrokerMemberGroup: 0, remoting.CodeBrokerHeartbeat: 0,

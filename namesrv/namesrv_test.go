@@ -30,6 +30,12 @@ func start(t *testing.T, kvPath string) (*Server, *netpoll.Client) {
 // startWith starts a name server on a free port with settings of the form key=value.
 func startWith(t *testing.T, o Options, set ...string) (*Server, *netpoll.Client) {
 	t.Helper()
+	return startAltered(t, o, func(*Server) {}, set...)
+}
+
+// startAltered starts a server that was changed after it was made.
+func startAltered(t *testing.T, o Options, change func(*Server), set ...string) (*Server, *netpoll.Client) {
+	t.Helper()
 	var all []settings.Setting
 	for _, kv := range append([]string{"listenPort=0", "bindAddress=127.0.0.1", "kvConfigPath=" + filepath.Join(t.TempDir(), "kv.json")}, set...) {
 		key, value, _ := strings.Cut(kv, "=")
@@ -46,6 +52,7 @@ func startWith(t *testing.T, o Options, set ...string) (*Server, *netpoll.Client
 	if err != nil {
 		t.Fatal(err)
 	}
+	change(s)
 	if err := s.Start(); err != nil {
 		t.Fatal(err)
 	}
