@@ -97,14 +97,18 @@ func (s *Store) appendCopy(offset int64, b []byte, storedMs int64) error {
 	if len(b) == 0 {
 		return nil
 	}
-	switch err := s.log.AppendCopy(offset, b, storedMs); {
-	case errors.Is(err, commitlog.ErrNotEnd):
-		return fmt.Errorf("%w: %w", ErrNotEnd, err)
-	case err != nil:
-		return s.refusal(err)
+	// Said before: a batch that is under way may take the bytes along at once, and the dispatcher must know them for copies, or queue
+	// offsets would not go on behind them.
+	was := s.copied.Swap(offset + int64(len(b)))
+	err := s.log.AppendCopy(offset, b, storedMs)
+	if err == nil {
+		return nil
 	}
-	s.copied.Store(offset + int64(len(b)))
-	return nil
+	s.copied.Store(was)
+	if errors.Is(err, commitlog.ErrNotEnd) {
+		return fmt.Errorf("%w: %w", ErrNotEnd, err)
+	}
+	return s.refusal(err)
 }
 
 // measureCopy walks over the sizes of copied records: the latest store timestamp among them, and where a blank, if they end in one, ends.

@@ -108,3 +108,46 @@ func FuzzMeasureCopy(f *testing.F) {
 		}
 	})
 }
+
+// TestOffsetsGoOnBehindCopies: whoever commits a copied record, and however soon it is in its queue, the next message of the queue comes
+// behind it.
+func TestOffsetsGoOnBehindCopies(t *testing.T) {
+	master, slave := openStore(t, smallOptions(disk.NewMemory())), openStore(t, smallOptions(disk.NewMemory()))
+	stop, ended := make(chan struct{}), make(chan struct{})
+	go func() { // a batch is always about to begin
+		defer close(ended)
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+				slave.CommitCopies()
+			}
+		}
+	}()
+	for n := range 300 {
+		p := mustAppend(t, master, message("T", 0, "x"))
+		settled(t, master)
+		r, err := master.Region(slave.LogMax(), 1<<20)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b := make([]byte, r.Bytes)
+		if err := r.Read(b, 0); err != nil {
+			t.Fatal(err)
+		}
+		r.Release()
+		if err := slave.AppendCopy(slave.LogMax(), b); err != nil {
+			t.Fatal(err)
+		}
+		if p.End != slave.LogMax() {
+			continue // the blank of a segment
+		}
+		settled(t, slave)
+		if next := slave.counters.find([]byte("T"), 0).next.Load(); next != int64(n)+1 {
+			t.Fatalf("after %d copies the next queue offset is %d", n+1, next)
+		}
+	}
+	close(stop)
+	<-ended
+}
