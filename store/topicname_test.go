@@ -24,7 +24,7 @@ func TestTopicsThatAreNoNames(t *testing.T) {
 	}
 	var touched string
 	f.OnOp(func(_ int, kind, name string) {
-		if kind == "remove" || strings.Contains(name, "deleted.json") {
+		if kind == "remove" && !strings.HasSuffix(name, "index.tmp") || strings.Contains(name, "deleted.json") { // which has its own round
 			touched = kind + " " + name
 		}
 	})
