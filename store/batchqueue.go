@@ -206,6 +206,8 @@ func (q *batchQueue) learnMin() error {
 	switch {
 	case err != nil:
 		return err
+	case q.max.Load() < all:
+		return q.learnMin() // it began anew meanwhile
 	case at < end:
 		q.min.Store(u.base)
 	case end > 0: // nothing is left to read
@@ -213,6 +215,17 @@ func (q *batchQueue) learnMin() error {
 	default:
 		q.min.Store(-1)
 	}
+	return nil
+}
+
+// renew empties the queue, as queue.Queue.Renew. Writer only.
+func (q *batchQueue) renew() error {
+	if err := q.units.Renew(); err != nil {
+		return err
+	}
+	q.found, q.cut = -1, false
+	q.max.Store(0)
+	q.min.Store(-1)
 	return nil
 }
 
