@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -292,6 +293,86 @@ func TestBlanksGiveWay(t *testing.T) {
 		slave = mustOpen(t, smallOptions(f))
 	}
 	closeStore(t, slave)
+}
+
+// TestBuryCopies: what a master deleted goes from its slave, whenever the slave hears of it, and nothing else; also from a queue that the topic made
+// again has not used yet. Graves that lie beyond the copy wait, and none swallows what a slave that became the master stores.
+func TestBuryCopies(t *testing.T) {
+	master := openStore(t, batchOptions(disk.NewMemory()))
+	for _, topic := range []string{"Gone", "Again"} {
+		for i := range 20 {
+			mustAppend(t, master, message(topic, int32(i%2), "old"))
+		}
+	}
+	appendInner(t, master, "B", 5)
+	mustAppend(t, master, message("Stays", 0, "x"))
+	settled(t, master)
+	before := master.LogMax()
+	for _, topic := range []string{"Gone", "Again", "B"} {
+		if err := master.DeleteTopic(topic); err != nil {
+			t.Fatal(err)
+		}
+	}
+	mustAppend(t, master, message("Again", 1, "new"))
+	settled(t, master)
+	edition, graves := master.Graves()
+	if len(graves) != 3 || graves["Gone"] != before {
+		t.Fatal(graves)
+	}
+	f := disk.NewMemory()
+	slave := mustOpen(t, batchOptions(f))
+	bury := func(later int) {
+		t.Helper()
+		left, err := slave.BuryCopies(graves)
+		if err != nil || len(left) != later {
+			t.Fatalf("%d graves wait, not %d: %v", len(left), later, err)
+		}
+	}
+	if err := copyFrom(master, slave, before-1000, true); err != nil {
+		t.Fatal(err)
+	}
+	settled(t, slave)
+	bury(3)
+	if len(served(t, slave)[at{"Gone", 0}]) == 0 {
+		t.Error("what lies beyond the copy was buried")
+	}
+	if err := copyFrom(master, slave, master.LogMax(), false); err != nil {
+		t.Fatal(err)
+	}
+	settled(t, slave)
+	bury(0)
+	for range 2 {
+		sameServed(t, "buried", master, slave)
+		if high := slave.MaxOffset([]byte("Again"), 0); high != 0 {
+			t.Errorf("a queue without new messages goes up to %d", high)
+		}
+		if topics := slave.QueueTopics(); slices.Contains(topics, "Gone") || slices.Contains(topics, "B") {
+			t.Error(topics)
+		}
+		closeStore(t, slave)
+		slave = mustOpen(t, batchOptions(f))
+		bury(0)
+	}
+	for _, m := range []struct {
+		topic string
+		queue int32
+		want  int64
+	}{{"Gone", 0, 0}, {"Again", 0, 0}, {"Again", 1, 1}, {"Stays", 0, 1}} {
+		if p := mustAppend(t, slave, message(m.topic, m.queue, "its own")); p.QueueOffset != m.want {
+			t.Errorf("%v goes on at %d", m, p.QueueOffset)
+		}
+	}
+	if p := appendInner(t, slave, "B", 5); p.QueueOffset != 0 {
+		t.Errorf("batches go on at %d", p.QueueOffset)
+	}
+	settled(t, slave)
+	if got := served(t, slave); len(got[at{"Gone", 0}]) != 1 || len(got[at{"Again", 1}]) != 2 || len(got[at{"Stays", 0}]) != 2 {
+		t.Errorf("%d, %d and %d messages", len(got[at{"Gone", 0}]), len(got[at{"Again", 1}]), len(got[at{"Stays", 0}]))
+	}
+	closeStore(t, slave)
+	if again, _ := master.Graves(); again != edition {
+		t.Error("another edition of the same graves")
+	}
 }
 
 // TestMadeAgainOfTheOtherKind: a topic that is made again with batches, or without.

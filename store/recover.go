@@ -133,7 +133,7 @@ func (s *Store) eraseBuried(set *queue.Set, topic string) error {
 		return nil
 	}
 	for _, q := range old {
-		if err := q.Restart(); err != nil {
+		if err := q.Renew(); err != nil {
 			return err
 		}
 	}
