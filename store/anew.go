@@ -8,6 +8,9 @@ import (
 // A master gives a queue offset twice only where the topic was deleted in between, or the queue was given up since it had no records
 // left. A store that was not told so, as a slave's, sees it by the records themselves: one that lies behind all of its queue and has an offset
 // that the queue has given to another begins the queue anew. What the queue has is nobody's any more, and what was acknowledged is this.
+//
+// A queue made again begins at 0. An offset in the middle comes from a master that had lost the end of the queue when it became one, or after
+// damage: there the queue is cut, and keeps what comes before.
 
 // anew has a queue begin anew if a record that is about to be put into it says so, and puts the record where blanks hold its place. done:
 // it is in the queue. Writer only.
@@ -23,7 +26,11 @@ func (s *Store) anew(q *queue.Queue, r *record.Record, raw []byte, u record.Queu
 		return false, true, q.Replace(r.QueueOffset, u)
 	}
 	low, high, last := q.Min(), q.Max(), q.MaxPhysical()
-	if err := q.Renew(); err != nil {
+	cut := q.Renew
+	if r.QueueOffset > max(low, 0) && last > s.log.Min() {
+		cut = func() error { return q.CutAt(r.QueueOffset) }
+	}
+	if err := cut(); err != nil {
 		return false, false, err
 	}
 	s.renewed(q.Topic(), q.ID(), r, low, high, last, r.QueueOffset)
@@ -37,7 +44,11 @@ func (s *Store) anewBatches(q *batchQueue, r *record.Record, raw []byte, u batch
 		return false, nil
 	}
 	low, high := q.min.Load(), q.max.Load()
-	if err := q.renew(); err != nil {
+	cut := q.renew
+	if u.base > max(low, 0) && last > s.log.Min() {
+		cut = func() error { return q.cutAt(u.base) }
+	}
+	if err := cut(); err != nil {
 		return false, err
 	}
 	s.renewed(q.topic, q.id, r, low, high, last, u.base)
@@ -61,7 +72,7 @@ func (s *Store) renewed(topic string, id int32, r *record.Record, low, high, las
 	if r.PhysicalOffset < s.copied.Load() {
 		s.counters.restart(topic, id)
 	}
-	s.logger.Warn("consume queue begins anew: its topic was deleted and made again", "topic", topic, "queue", id,
+	s.logger.Warn("consume queue begins anew where offsets are given again: its topic was deleted and made again", "topic", topic, "queue", id,
 		"min", low, "max", high, "physical", last, "at", offset, "record", r.PhysicalOffset)
 }
 

@@ -233,6 +233,71 @@ func TestSlaveOfTopicsMadeAgainCrashes(t *testing.T) {
 	}
 }
 
+// TestOffsetsGivenAgain: of a master that had lost the end of a queue when it became one, a slave keeps what comes before, and takes what is new.
+func TestOffsetsGivenAgain(t *testing.T) {
+	for _, topic := range []string{"T", "B"} {
+		master := openStore(t, batchOptions(disk.NewMemory()))
+		o := batchOptions(disk.NewMemory())
+		slave := mustOpen(t, o)
+		for range 8 {
+			if topic == "B" {
+				appendInner(t, master, "B", 5)
+			} else {
+				for range 5 {
+					mustAppend(t, master, message("T", 0, "before"))
+				}
+			}
+		}
+		settled(t, master)
+		if err := copyFrom(master, slave, master.LogMax(), false); err != nil {
+			t.Fatal(err)
+		}
+		settled(t, slave)
+		// What comes next says 35, 36, ... instead of 40, 41, ...
+		for offset := int64(35); offset < 40; offset++ {
+			p := mustAppend(t, master, message(topic, 0, "after"))
+			settled(t, master)
+			b := make([]byte, p.End-p.PhysicalOffset)
+			if err := master.log.ReadAt(p.PhysicalOffset, b); err != nil {
+				t.Fatal(err)
+			}
+			const queueOffsetAt = 20
+			binary.BigEndian.PutUint64(b[queueOffsetAt:], uint64(offset))
+			if !record.SealCRC(b) {
+				t.Fatal("no checksum")
+			}
+			if err := slave.AppendCopy(p.PhysicalOffset, b); err != nil {
+				t.Fatal(err)
+			}
+			slave.CommitCopies()
+			settled(t, slave)
+		}
+		for range 2 {
+			var got []string
+			for at := int64(0); at < 40; {
+				raw, f, err := slave.Read(&Want{Topic: []byte(topic), Offset: at, MaxMessages: 32}, nil)
+				if err != nil || f.NextOffset <= at {
+					t.Fatalf("at %d: %v, %v", at, f.Status, err)
+				}
+				got, at = append(got, bodies(t, raw)...), f.NextOffset
+			}
+			if n := len(got); n != map[string]int{"T": 40, "B": 12}[topic] || got[n-1] != "after" || got[n-5] != "after" || got[n-6] == "after" {
+				t.Errorf("%s: %d records", topic, n)
+			}
+			if low, high := slave.MinOffset([]byte(topic), 0), slave.MaxOffset([]byte(topic), 0); low != 0 || high != 40 {
+				t.Errorf("%s: [%d, %d)", topic, low, high)
+			}
+			closeStore(t, slave)
+			slave = mustOpen(t, o)
+		}
+		if p := mustAppend(t, slave, message(topic, 0, "its own")); p.QueueOffset != 40 {
+			t.Errorf("%s goes on at %d", topic, p.QueueOffset)
+		}
+		settled(t, slave)
+		closeStore(t, slave)
+	}
+}
+
 // TestUnprovedOffset: a record without a checksum of its own, whose queue offset one flipped bit made another one's, takes nothing away.
 func TestUnprovedOffset(t *testing.T) {
 	o := smallOptions(disk.NewMemory())

@@ -229,6 +229,18 @@ func (q *batchQueue) renew() error {
 	return nil
 }
 
+// cutAt cuts the units of messages from a queue offset on, for good. Writer only.
+func (q *batchQueue) cutAt(offset int64) error {
+	_, u, err := q.seek(offset)
+	if err == nil && u.count > 0 {
+		err = q.units.CutFrom(u.Offset)
+	}
+	if err != nil {
+		return err
+	}
+	return q.learn()
+}
+
 // follow moves the minimum to the first unit whose record is still in the log, and deletes files before it.
 func (q *batchQueue) follow(logMin int64) error {
 	err := q.units.CorrectMin(logMin)

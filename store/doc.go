@@ -16,7 +16,7 @@
 //     gaps.go: what was lost, by offset;
 //   - batchset.go, batchqueue.go, batchread.go: queues of topics whose records are batches (BatchCQ);
 //   - retention.go: when old segments go; space.go: how full the disk is and whether the store may be written;
-//   - documents.go: the JSON files beside the log; topicname.go: which topics there can be; topics.go and graves.go: deletion of a topic, and how a later start
+//   - documents.go: the JSON files beside the log; topicname.go: which topics there can be; topics.go, graves.go and gravecopy.go: deletion of a topic, and how a later start
 //     knows of it; stats.go: numbers for the operator;
 //   - close.go: the order in which everything ends.
 //

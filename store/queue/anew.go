@@ -47,6 +47,32 @@ func (q *Queue) Claims(queueOffset int64, u record.QueueUnit) (Claim, error) {
 	return ClaimBlank, nil
 }
 
+// CutAt cuts the queue at an entry that another record claims, for good before it takes that; all of it where damage hides the place. Writer only.
+func (q *Queue) CutAt(at int64) error {
+	high := q.max.Load()
+	found, u, err := q.nextRecord(at, high)
+	if err != nil {
+		return fmt.Errorf("cut consume queue: %w", err)
+	}
+	if found < high {
+		if err := q.CutFrom(u.Offset); err != nil {
+			return err
+		}
+	}
+	if q.max.Load() > at {
+		return q.Renew()
+	}
+	return nil
+}
+
+// CutFrom is Truncate, for good.
+func (q *Queue) CutFrom(physical int64) error {
+	if err := q.Truncate(physical); err != nil {
+		return err
+	}
+	return q.set.Sync()
+}
+
 // Renew empties the queue, whose records are of no topic any more. Its files are gone for good before it takes an entry: after a power cut there
 // may be old files or new ones, never both. Writer only; readers may go on, and find an empty queue. After an error it is as it was, but for
 // files, and the same can be tried again.
