@@ -7,7 +7,7 @@ import (
 // adminTable lists the requests of operators that run on workers; settledTable has the others.
 func (b *Broker) adminTable() map[int32]onWorker {
 	t := map[int32]onWorker{
-		remoting.CodeGetAllTopicConfig:                    forPeer(b.allTopics, func(v remoting.DataVersion) bool { return v == b.topics.Version() }),
+		remoting.CodeGetAllTopicConfig:                    b.copiedTopics,
 		remoting.CodeGetTopicConfig:                       b.oneTopic,
 		remoting.CodeGetSystemTopicListFromBroker:         b.systemTopics,
 		remoting.CodeGetTopicStatsInfo:                    b.topicStats,

@@ -198,11 +198,15 @@ func (b *Broker) hasQueues(topic string) bool {
 
 // allTopics serves 21.
 func (b *Broker) allTopics(_ *netpoll.Conn, _ *remoting.Command) answer {
+	return jsonBody(b.topicTable())
+}
+
+func (b *Broker) topicTable() remoting.TopicConfigTable {
 	all, version := b.topics.Snapshot()
-	return jsonBody(remoting.TopicConfigTable{
+	return remoting.TopicConfigTable{
 		DataVersion: version, TopicConfigTable: all,
 		TopicQueueMappingDetailMap: map[string]any{}, TopicQueueMappingInfoMap: map[string]any{},
-	})
+	}
 }
 
 // oneTopic serves 351.

@@ -16,7 +16,37 @@ const (
 
 	// peerKnownKey stands in an offer of progress (15): the counter of the version of the table that the slave knows.
 	peerKnownKey = "ringmqKnown"
+
+	// peerGravesKey stands in a request for all topics (21): the edition of the list of deleted topics that the asker has, nothing if it has none.
+	// The answer has the edition there is; if it is another one, the body has the list as its member of that name, topics with the offsets of
+	// the log before which their records count no more.
+	peerGravesKey = "ringmqGraves"
 )
+
+// topicsWithGraves is the body of 21 for a slave of this kind that does not have the list of deleted topics.
+type topicsWithGraves struct {
+	remoting.TopicConfigTable
+	Graves map[string]int64 `json:"ringmqGraves"`
+}
+
+// copiedTopics serves 21: to a slave of this kind with the topics deleted.
+func (b *Broker) copiedTopics(c *netpoll.Conn, req *remoting.Command) answer {
+	plain := forPeer(b.allTopics, func(v remoting.DataVersion) bool { return v == b.topics.Version() })
+	has, asked := req.Get(peerGravesKey)
+	if !asked {
+		return plain(c, req)
+	}
+	edition, graves := b.store.Graves() // before the topics: what is deleted meanwhile comes the next time
+	var a answer
+	if string(has) == edition {
+		a = plain(c, req)
+	} else {
+		a = jsonBody(topicsWithGraves{b.topicTable(), graves})
+		a.Fields = append(a.Fields, answerField{peerKey, peerNew})
+	}
+	a.Fields = append(a.Fields, answerField{peerGravesKey, edition})
+	return a
+}
 
 // forPeer has a request of another broker of this kind answered without a body where what it has is what there is: same says so.
 func forPeer(fn onWorker, same func(remoting.DataVersion) bool) onWorker {

@@ -36,6 +36,9 @@ type synchronizer struct {
 	groups  tableOf
 	modes   []byte
 	edition uint64 // of the topics as they were taken
+
+	gravesFrom string           // edition of the master's list of deleted topics as it was taken
+	graves     map[string]int64 // of that list, what the store has yet to hear
 }
 
 // tableOf is the version of a table as it was taken.
@@ -121,6 +124,7 @@ func (s *synchronizer) connect(ctx context.Context, addr string) error {
 	s.hangUp()
 	if s.addr != addr {
 		s.addr, s.last, s.topics, s.groups = addr, time.Time{}, tableOf{}, tableOf{}
+		s.gravesFrom, s.graves = "", nil
 	}
 	c, err := netpoll.Dial(ctx, addr, netpoll.DialOptions{})
 	if errors.Is(err, syscall.ECONNREFUSED) {
@@ -164,7 +168,15 @@ func (s *synchronizer) round(ctx context.Context) error {
 
 // call asks the master; same: what this slave has is what there is.
 func (s *synchronizer) call(ctx context.Context, code int32, has *remoting.DataVersion) (body []byte, same bool, err error) {
-	cmd := remoting.NewRequest(code)
+	resp, same, err := s.ask(ctx, remoting.NewRequest(code), has)
+	if err != nil {
+		return nil, false, err
+	}
+	return resp.Body, same, nil
+}
+
+// ask is call for a request with fields, or an answer.
+func (s *synchronizer) ask(ctx context.Context, cmd *remoting.Command, has *remoting.DataVersion) (resp *remoting.Command, same bool, err error) {
 	text := []byte{}
 	if has != nil {
 		if text, err = json.Marshal(has); err != nil {
@@ -172,8 +184,8 @@ func (s *synchronizer) call(ctx context.Context, code int32, has *remoting.DataV
 		}
 	}
 	cmd.Set(peerKey, string(text))
-	resp, err := s.client.Call(ctx, cmd)
-	if err != nil {
+	code := cmd.Code
+	if resp, err = s.client.Call(ctx, cmd); err != nil {
 		return nil, false, fmt.Errorf("%s: %w", remoting.CodeName(code), err)
 	}
 	if resp.Code != remoting.RespSuccess {
@@ -181,7 +193,7 @@ func (s *synchronizer) call(ctx context.Context, code int32, has *remoting.DataV
 	}
 	v, ours := resp.Get(peerKey)
 	s.ours = ours
-	return resp.Body, string(v) == peerSame, nil
+	return resp, string(v) == peerSame, nil
 }
 
 // tables copies topics, groups and modes of requests.
@@ -191,25 +203,35 @@ func (s *synchronizer) tables(ctx context.Context) error {
 	if !s.topics.taken || b.topics.Edition() != s.edition {
 		has = nil
 	}
-	body, same, err := s.call(ctx, remoting.CodeGetAllTopicConfig, has)
+	cmd := remoting.NewRequest(remoting.CodeGetAllTopicConfig)
+	cmd.Set(peerGravesKey, s.gravesFrom)
+	resp, same, err := s.ask(ctx, cmd, has)
 	if err != nil {
 		return err
 	}
 	if !same {
-		var t remoting.TopicConfigTable
-		if err := remoting.Unmarshal(body, &t); err != nil {
+		var both topicsWithGraves
+		if err := remoting.Unmarshal(resp.Body, &both); err != nil {
 			return err
 		}
+		if edition, ok := resp.Get(peerGravesKey); ok && string(edition) != s.gravesFrom {
+			s.gravesFrom, s.graves = string(edition), both.Graves
+		}
+		t := both.TopicConfigTable
 		if len(t.TopicConfigTable) > 0 && (has == nil || t.DataVersion != *has) {
 			s.edition = b.topics.Replace(t.TopicConfigTable, t.DataVersion)
 			s.topics = tableOf{t.DataVersion, true}
 		}
 	}
+	if err := s.bury(); err != nil {
+		return err
+	}
 	has = &s.groups.version
 	if !s.groups.taken || b.groups.Version() != s.groups.version {
 		has = nil
 	}
-	if body, same, err = s.call(ctx, remoting.CodeGetAllSubscriptiongroupConfig, has); err != nil {
+	body, same, err := s.call(ctx, remoting.CodeGetAllSubscriptiongroupConfig, has)
+	if err != nil {
 		return err
 	}
 	if !same {
@@ -223,6 +245,18 @@ func (s *synchronizer) tables(ctx context.Context) error {
 		}
 	}
 	return s.requestModes(ctx)
+}
+
+// bury has the store forget what was deleted on the master, as far as it has come in the master's log; what it has not, later. Offsets of the
+// log count only while the master has accepted that this one is a copy of its own.
+func (s *synchronizer) bury() error {
+	f := s.b.replication.follower
+	if len(s.graves) == 0 || f == nil || !f.FollowsOurs() {
+		return nil
+	}
+	later, err := s.b.store.BuryCopies(s.graves)
+	s.graves = later
+	return err
 }
 
 // requestModes copies how clients of a group ask for messages; an old master does not know such modes.

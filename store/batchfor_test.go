@@ -47,7 +47,7 @@ func TestBothKindsOfQueue(t *testing.T) {
 		closeStore(t, s)
 		o.BatchTopic = func([]byte) bool { return declared }
 		s = mustOpen(t, o)
-		if p, err := putBatch(s.batches.make("T", 0), &record.Record{QueueOffset: 0}, record.QueueUnit{Offset: 0, Size: 100}); err != nil || p.count != 1 {
+		if p, err := s.putBatch(s.batches.make("T", 0), &record.Record{QueueOffset: 0}, nil, record.QueueUnit{Offset: 0, Size: 100}); err != nil || p.count != 1 {
 			t.Fatal(p, err)
 		}
 		p := mustAppend(t, s, message("T", 0, "next"))

@@ -206,6 +206,8 @@ func (q *batchQueue) learnMin() error {
 	switch {
 	case err != nil:
 		return err
+	case q.max.Load() < all:
+		return q.learnMin() // it began anew meanwhile
 	case at < end:
 		q.min.Store(u.base)
 	case end > 0: // nothing is left to read
@@ -214,6 +216,29 @@ func (q *batchQueue) learnMin() error {
 		q.min.Store(-1)
 	}
 	return nil
+}
+
+// renew empties the queue, as queue.Queue.Renew. Writer only.
+func (q *batchQueue) renew() error {
+	if err := q.units.Renew(); err != nil {
+		return err
+	}
+	q.found, q.cut = -1, false
+	q.max.Store(0)
+	q.min.Store(-1)
+	return nil
+}
+
+// cutAt cuts the units of messages from a queue offset on, for good. Writer only.
+func (q *batchQueue) cutAt(offset int64) error {
+	_, u, err := q.seek(offset)
+	if err == nil && u.count > 0 {
+		err = q.units.CutFrom(u.Offset)
+	}
+	if err != nil {
+		return err
+	}
+	return q.learn()
 }
 
 // follow moves the minimum to the first unit whose record is still in the log, and deletes files before it.

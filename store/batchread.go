@@ -91,8 +91,16 @@ func batchUnitOf(r *record.Record, u record.QueueUnit) batchUnit {
 	return b
 }
 
-// putBatch puts the entry of a record of a BatchCQ topic.
-func putBatch(q *batchQueue, r *record.Record, u record.QueueUnit) (entry, error) {
+// putBatch puts the entry of a record of a BatchCQ topic. One that begins its queue anew, without being a batch, while the topic is not
+// declared to have those any more, goes to the ordinary queue.
+func (s *Store) putBatch(q *batchQueue, r *record.Record, raw []byte, u record.QueueUnit) (entry, error) {
 	b := batchUnitOf(r, u)
+	renewed, err := s.anewBatches(q, r, raw, b)
+	if err != nil {
+		return entry{topic: q.topic, id: q.id}, err
+	}
+	if renewed && r.SysFlag&record.SysFlagInnerBatch == 0 && !s.batches.declares(r.Topic) {
+		return s.put(s.queues.Queue(q.topic, q.id), r, u)
+	}
 	return entry{topic: q.topic, id: q.id, offset: b.base, count: b.count, u: u}, q.put(b)
 }

@@ -229,7 +229,7 @@ func (d *dispatcher) step(visible, whole int64) bool {
 		var r record.Record
 		if err := r.Parse(raw); err != nil {
 			d.s.gaps.add(at, after, "rot")
-		} else if !d.deliver(&r) {
+		} else if !d.deliver(&r, raw) {
 			return false
 		}
 		d.note(place{from: at, to: after, storeTime: r.StoreTimestamp})
@@ -239,9 +239,9 @@ func (d *dispatcher) step(visible, whole int64) bool {
 }
 
 // deliver puts one record into its queue and its keys to those of the round, and tells the listeners.
-func (d *dispatcher) deliver(r *record.Record) bool {
+func (d *dispatcher) deliver(r *record.Record, raw []byte) bool {
 	d.known.Scan(r.Properties)
-	e, err := d.s.enqueue(r, &d.known, &d.recent)
+	e, err := d.s.enqueue(r, raw, &d.known, &d.recent)
 	for err != nil {
 		d.endRound()
 		if d.blocked.CompareAndSwap(false, true) {
@@ -254,7 +254,7 @@ func (d *dispatcher) deliver(r *record.Record) bool {
 			d.command(fn)
 		case <-time.After(100 * time.Millisecond):
 		}
-		e, err = d.s.enqueue(r, &d.known, &d.recent)
+		e, err = d.s.enqueue(r, raw, &d.known, &d.recent)
 	}
 	if d.blocked.Load() {
 		d.blocked.Store(false)

@@ -9,14 +9,14 @@
 //     start has to look at the log again; sealed.go: the checksum of what a start goes by; recover.go: the look itself; ends.go: how long the queues were, and what is rebuilt;
 //   - offsets.go: the next queue offset of every queue; append.go and batch.go: one message, one batch; turn.go: those of an event loop;
 //   - scanner.go: the log, record by record; dispatch.go: the one goroutine that turns visible records into queue entries
-//     and index keys, in order, round by round; enqueue.go: one record's queue and entry; indexing.go: how the index catches
+//     and index keys, in order, round by round; enqueue.go: one record's queue and entry; anew.go: when a queue begins anew; indexing.go: how the index catches
 //     up without being in the way; flusher.go: when queues become durable;
 //   - read.go: pulls from memory and from disk; window.go: pieces of the log that are kept for those who read near them; warm.go: what a loop takes
 //     from them and from the page cache; plan.go and gather.go: what a worker brings from the disk at once; pacer.go: when it may, beside commits, of which committimes.go knows what they take; verify.go: why no corrupt body leaves; mend.go: damaged queue entries written again; search.go: by time, by id, by key;
 //     gaps.go: what was lost, by offset;
 //   - batchset.go, batchqueue.go, batchread.go: queues of topics whose records are batches (BatchCQ);
 //   - retention.go: when old segments go; space.go: how full the disk is and whether the store may be written;
-//   - documents.go: the JSON files beside the log; topicname.go: which topics there can be; topics.go and graves.go: deletion of a topic, and how a later start
+//   - documents.go: the JSON files beside the log; topicname.go: which topics there can be; topics.go, graves.go and gravecopy.go: deletion of a topic, and how a later start
 //     knows of it; stats.go: numbers for the operator;
 //   - close.go: the order in which everything ends.
 //

@@ -31,6 +31,9 @@ func (e queueEnd) min() int64 { return e[1] }
 func (e queueEnd) max() int64 { return e[2] }
 func (e queueEnd) end() int64 { return e[3] }
 
+// passed says whether a queue has begun anew since: it is shorter, and has records that lie behind those of then.
+func (e queueEnd) passed(high, physical int64) bool { return high < e.max() && physical > e.end() }
+
 func (e queueEnd) bounds() queue.Bounds {
 	return queue.Bounds{Min: e[1], Max: e[2], MaxPhysical: e[3], MinPhysical: e[4], FirstFile: e[5]}
 }
@@ -160,6 +163,7 @@ func (s *Store) shortfall(e *ends, no int64) (from int64, err error) {
 			}
 			q := s.queues.Queue(topic, k.id())
 			switch {
+			case k.passed(q.Max(), q.MaxPhysical()):
 			case q.Max() < k.max() && k.end() > s.log.Min():
 				again(q.MaxPhysical(), topic, k.id(), fmt.Sprintf("%d entries of %d are there", q.Max(), k.max()))
 			case q.Min() > k.min() && e.LogMin == s.log.Min() && k.min() < k.max():
@@ -173,7 +177,7 @@ func (s *Store) shortfall(e *ends, no int64) (from int64, err error) {
 			if s.buried(topic, k.end()) || k.end() <= s.log.Min() {
 				continue
 			}
-			if q := s.batches.make(topic, k.id()); q.max.Load() < k.max() {
+			if q := s.batches.make(topic, k.id()); q.max.Load() < k.max() && !k.passed(q.max.Load(), q.units.MaxPhysical()) {
 				again(q.units.MaxPhysical(), topic, k.id(), fmt.Sprintf("batches up to %d of %d are there", q.max.Load(), k.max()))
 			}
 		}
@@ -191,14 +195,19 @@ func (s *Store) honour(e *ends) error {
 			if s.buried(topic, k.end()) {
 				continue
 			}
-			if err := s.queues.Queue(topic, k.id()).Skip(k.max()); err != nil {
+			q := s.queues.Queue(topic, k.id())
+			if k.passed(q.Max(), q.MaxPhysical()) {
+				continue
+			}
+			if err := q.Skip(k.max()); err != nil {
 				return err
 			}
 		}
 	}
 	for topic, list := range e.Batches {
 		for _, k := range list {
-			if !s.buried(topic, k.end()) {
+			b := s.batches.lookup([]byte(topic), k.id())
+			if !s.buried(topic, k.end()) && (b == nil || !k.passed(b.max.Load(), b.units.MaxPhysical())) {
 				s.counters.set(topic, k.id(), k.max())
 			}
 		}

@@ -60,17 +60,32 @@ func (s *Store) queueFor(r *record.Record, recent *recentQueues) (*queue.Queue, 
 }
 
 // enqueue puts a record's entry into its queue; k is what is known of its properties. Prepared and rolled back records have
-// none, nor those of a topic deleted since, nor those of a topic that cannot name a folder.
-func (s *Store) enqueue(r *record.Record, k *record.Known, recent *recentQueues) (entry, error) {
+// none, nor those of a topic deleted since, nor those of a topic that cannot name a folder. raw is the record's bytes, by which it may have its queue
+// begin anew.
+func (s *Store) enqueue(r *record.Record, raw []byte, k *record.Known, recent *recentQueues) (entry, error) {
 	kind := r.SysFlag & record.SysFlagTransaction
 	if kind == record.SysFlagPrepared || kind == record.SysFlagRollback || s.graves.holds(r.Topic, r.PhysicalOffset) || !validTopic(r.Topic) || r.QueueID < 0 {
 		return entry{}, nil
 	}
 	u := record.QueueUnit{Offset: r.PhysicalOffset, Size: r.TotalSize, TagsCode: s.tagsCode(r, k)}
 	q, b := s.queueFor(r, recent)
-	if b != nil {
-		return putBatch(b, r, u)
+	if b == nil && r.QueueOffset < q.Max() {
+		renewed, done, err := s.anew(q, r, raw, u)
+		if err != nil || done {
+			return entry{topic: q.Topic(), id: q.ID(), offset: r.QueueOffset, count: 1, u: u}, err
+		}
+		if renewed {
+			q, b = s.kind(r, q, recent)
+		}
 	}
+	if b != nil {
+		return s.putBatch(b, r, raw, u)
+	}
+	return s.put(q, r, u)
+}
+
+// put puts a record's entry into an ordinary queue.
+func (s *Store) put(q *queue.Queue, r *record.Record, u record.QueueUnit) (entry, error) {
 	if !fitsQueue(q, r) {
 		s.gaps.add(r.PhysicalOffset, r.PhysicalOffset+int64(r.TotalSize), "rot")
 		return entry{}, nil

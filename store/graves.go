@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"math/rand/v2"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -21,6 +22,9 @@ type graves struct {
 	dir string
 	mu  sync.Mutex                       // one burial at a time; holds does not take it
 	m   atomic.Pointer[map[string]int64] // never changed, replaced; nil while there are none
+
+	run     uint64        // of this process
+	edition atomic.Uint64 // raised with each change, after it
 }
 
 type gravesFile struct {
@@ -31,7 +35,7 @@ type gravesFile struct {
 const gravesName = "deleted.json"
 
 func (g *graves) load(f disk.FS, dir string) error {
-	g.fs, g.dir = f, dir
+	g.fs, g.dir, g.run = f, dir, rand.Uint64()
 	b, err := readWhole(f, dir+"/"+gravesName, 64<<20)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -52,6 +56,7 @@ func (g *graves) load(f disk.FS, dir string) error {
 
 // publish shows a map that nobody changes any more.
 func (g *graves) publish(m map[string]int64) {
+	defer g.edition.Add(1)
 	if len(m) == 0 {
 		g.m.Store(nil)
 		return
@@ -89,19 +94,20 @@ func (g *graves) behind(topic string, low int64) int64 {
 // bury makes durable that topic was deleted when the log ended at end. Graves before low, where the log now begins, go.
 // After an error nothing has changed, but that the file may say so already.
 func (g *graves) bury(topic string, end, low int64) error {
+	return g.buryAll(map[string]int64{topic: end}, low)
+}
+
+// buryAll is bury for several topics, each with its end. Graves become no smaller.
+func (g *graves) buryAll(ends map[string]int64, low int64) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	next := map[string]int64{topic: end}
+	next := maps.Clone(ends)
 	if m := g.m.Load(); m != nil {
 		for t, e := range *m {
-			if t != topic && e > low {
-				next[t] = e
-			}
+			next[t] = max(next[t], e)
 		}
 	}
-	if end <= low {
-		delete(next, topic)
-	}
+	maps.DeleteFunc(next, func(_ string, e int64) bool { return e <= low })
 	return g.replace(next)
 }
 

@@ -83,8 +83,8 @@ func (s *Store) enterAgain(b []byte) (err error) {
 		var k record.Known
 		k.Scan(r.Properties)
 		q := s.queues.Lookup(r.Topic, r.QueueID)
-		if q == nil || r.QueueOffset >= q.Max() || s.batchFor(r.Topic, r.QueueID, false) != nil {
-			e, failed := s.enqueue(&r, &k, recent)
+		if q == nil || r.QueueOffset >= q.Max() || r.PhysicalOffset >= q.MaxPhysical() || s.batchFor(r.Topic, r.QueueID, false) != nil {
+			e, failed := s.enqueue(&r, raw, &k, recent)
 			if failed == nil && e.count > 0 {
 				s.raiseCounter(e, r.PhysicalOffset)
 			}

@@ -58,6 +58,8 @@ const (
 	lmqPrefix = "%LMQ%"
 )
 
+func isLMQ(topic string) bool { return strings.HasPrefix(topic, lmqPrefix) }
+
 // checkQueues looks once through the entries that were in files when the store was opened. A read has damage mended.
 func (s *Store) checkQueues() {
 	if !s.sleep(checkDelay) {
@@ -78,7 +80,7 @@ func (s *Store) checkQueues() {
 // mendQueue writes the entries around a damaged one again, between the nearest on either side that the log confirms. Where
 // the log has no record for an entry, one that cannot be true becomes a blank. True: there may be something else to read now.
 func (s *Store) mendQueue(q *queue.Queue, at int64) bool {
-	if at < q.Min() || strings.HasPrefix(q.Topic(), lmqPrefix) {
+	if at < q.Min() || isLMQ(q.Topic()) {
 		return false
 	}
 	m := &s.mender
@@ -133,7 +135,7 @@ func (s *Store) confirmed(q *queue.Queue, at int64, step int64) (entry, physical
 // queue is numbered otherwise than its messages, as a stock slave's can be that has missed some of them. Reads would find everything
 // whole, at places where the master has something else.
 func (s *Store) belongsElsewhere(q *queue.Queue, at int64, u record.QueueUnit) bool {
-	if strings.HasPrefix(q.Topic(), lmqPrefix) || !s.plausible(u, s.log.Max()) {
+	if isLMQ(q.Topic()) || !s.plausible(u, s.log.Max()) {
 		return false
 	}
 	raw := make([]byte, u.Size)

@@ -135,6 +135,13 @@ func (c *counters) set(topic string, id int32, next int64) {
 	n.begin.Store(next)
 }
 
+// restart lets a queue that begins anew go on at 0. While no messages are taken.
+func (c *counters) restart(topic string, id int32) {
+	n := c.get([]byte(topic), id)
+	n.next.Store(0)
+	n.begin.Store(0)
+}
+
 // kill retires the counters of a topic and returns them. The topic has none until release.
 func (c *counters) kill(topic string) (killed []*counterNode) {
 	c.mu.Lock()

@@ -133,7 +133,7 @@ func (s *Store) eraseBuried(set *queue.Set, topic string) error {
 		return nil
 	}
 	for _, q := range old {
-		if err := q.Restart(); err != nil {
+		if err := q.Renew(); err != nil {
 			return err
 		}
 	}
@@ -220,17 +220,17 @@ func (s *Store) visitor() commitlog.Visitor {
 			if err := s.refill(r, raw); err != nil {
 				return err
 			}
-			_, err := s.enqueue(r, known, recent)
+			_, err := s.enqueue(r, raw, known, recent)
 			return err
 		},
 	}
 }
 
 // refill empties a queue that has lost its first files while the log still has their records, of which this is the first: all
-// that belongs into it is still to come. Only a record that is proved whole can say so.
+// that belongs into it is still to come. Only a record that is proved whole can say so. One behind all of the queue says something else: see anew.
 func (s *Store) refill(r *record.Record, raw []byte) error {
 	q := s.queues.Lookup(r.Topic, r.QueueID)
-	if q == nil || q.Max() == 0 || r.QueueOffset < 0 || r.QueueOffset >= q.Min() || r.SysFlag&record.SysFlagInnerBatch != 0 {
+	if q == nil || q.Max() == 0 || q.MaxPhysical() > 0 && r.PhysicalOffset >= q.MaxPhysical() || r.QueueOffset < 0 || r.QueueOffset >= q.Min() || r.SysFlag&record.SysFlagInnerBatch != 0 {
 		return nil
 	}
 	if kind := r.SysFlag & record.SysFlagTransaction; kind == record.SysFlagPrepared || kind == record.SysFlagRollback {

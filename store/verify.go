@@ -2,7 +2,6 @@ package store
 
 import (
 	"fmt"
-	"strings"
 
 	"ringmq/store/record"
 )
@@ -84,7 +83,7 @@ func (r *reading) rightful(raw []byte) bool {
 		u := batchUnitOf(&m, r.unit.QueueUnit)
 		return u.base == r.unit.base && u.count == r.unit.count
 	}
-	return strings.HasPrefix(r.q.Topic(), lmqPrefix) || m.Parse(raw) == nil && belongs(r.q, &m, m.QueueOffset)
+	return isLMQ(r.q.Topic()) || m.Parse(raw) == nil && belongs(r.q, &m, m.QueueOffset)
 }
 
 // mended has the entry at hand put right, and returns it if it is another one now: then not the log was damaged, but the

@@ -78,6 +78,14 @@ func (q *Queue) Leap() { q.leap = true }
 
 // Replace puts an entry in the place of another one, perhaps a blank, in memory and in the files. Writer only.
 func (q *Queue) Replace(at int64, u record.QueueUnit) error {
+	q.mu.Lock()
+	nowhere := at >= q.written && at < q.ring.from // in a gap that is neither in memory nor in the files
+	q.mu.Unlock()
+	if nowhere {
+		if err := q.write(); err != nil {
+			return err
+		}
+	}
 	q.io.Lock()
 	q.mu.Lock()
 	if q.deleted || at >= q.max.Load() {

@@ -264,6 +264,12 @@ func (q *Queue) beginAt(offset int64) error {
 	if err := q.removeFiles(); err != nil {
 		return err
 	}
+	q.beginEmpty(offset)
+	return nil
+}
+
+// beginEmpty makes offset the first entry of a queue that has no files. io is held.
+func (q *Queue) beginEmpty(offset int64) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.written = offset - offset%q.set.fileUnits
@@ -271,7 +277,6 @@ func (q *Queue) beginAt(offset int64) error {
 	q.min.Store(offset)
 	q.minPhysical.Store(0)
 	q.max.Store(offset)
-	return nil
 }
 
 // mend writes the suspect entry again.
