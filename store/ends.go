@@ -158,6 +158,12 @@ func (s *Store) shortfall(e *ends, no int64) (from int64, err error) {
 			if s.buried(topic, k.end()) {
 				continue
 			}
+			if b := s.converted(topic, k.id()); b != nil {
+				if k.end() > s.log.Min() && b.max.Load() < k.max() {
+					again(b.units.MaxPhysical(), topic, k.id(), fmt.Sprintf("batches up to %d of %d are there", b.max.Load(), k.max()))
+				}
+				continue
+			}
 			q := s.queues.Queue(topic, k.id())
 			switch {
 			case q.Max() < k.max() && k.end() > s.log.Min():
@@ -189,6 +195,10 @@ func (s *Store) honour(e *ends) error {
 	for topic, list := range e.Topics {
 		for _, k := range list {
 			if s.buried(topic, k.end()) {
+				continue
+			}
+			if s.converted(topic, k.id()) != nil {
+				s.counters.set(topic, k.id(), k.max())
 				continue
 			}
 			if err := s.queues.Queue(topic, k.id()).Skip(k.max()); err != nil {
