@@ -173,24 +173,39 @@ func TestBatchesAfterADeletion(t *testing.T) {
 	o := smallOptions(disk.NewMemory())
 	o.BatchTopic = func([]byte) bool { return false }
 	master := openStore(t, o)
-	o.FS = disk.NewMemory()
-	slave := openStore(t, o)
+	f := disk.NewFaulty()
+	o.FS = f
+	slave := mustOpen(t, o)
 	for range 40 {
 		mustAppend(t, master, message("T", 0, "of a topic that was deleted"))
 	}
 	copyAll(t, master, slave)
+	closeStore(t, slave)
+	slave = mustOpen(t, o)
 	if err := master.DeleteTopic("T"); err != nil {
 		t.Fatal(err)
 	}
 	for range 3 {
-		if _, err := appendWhole(master, "T", 30); err != nil {
+		if _, err := appendWhole(master, "T", 10); err != nil {
 			t.Fatal(err)
 		}
 	}
 	copyAll(t, master, slave)
-	got := served(t, slave)[at{"T", 0}]
-	if len(got) != 3 || got[0] == nil || got[30] == nil || got[60] == nil || slave.MaxOffset([]byte("T"), 0) != 90 {
-		t.Errorf("%d batches, [%d, %d)", len(got), slave.MinOffset([]byte("T"), 0), slave.MaxOffset([]byte("T"), 0))
+	for _, when := range []string{"at once", "after a crash"} {
+		got := served(t, slave)[at{"T", 0}]
+		if len(got) != 3 || got[0] == nil || got[10] == nil || got[20] == nil || slave.MaxOffset([]byte("T"), 0) != 30 {
+			t.Errorf("%s: %d batches, [%d, %d)", when, len(got), slave.MinOffset([]byte("T"), 0), slave.MaxOffset([]byte("T"), 0))
+		}
+		if when == "at once" {
+			f.Stop()
+			_ = slave.Close(context.Background())
+			o.FS = f.Crash(rand.New(rand.NewSource(1)))
+			slave = mustOpen(t, o)
+		}
+	}
+	defer closeStore(t, slave)
+	if p, err := appendWhole(slave, "T", 2); err != nil || p.QueueOffset != 30 {
+		t.Errorf("the next batch is at %d, %v", p.QueueOffset, err)
 	}
 	for range 5 {
 		mustAppend(t, slave, message("New", 0, "x"))

@@ -31,6 +31,9 @@ func (e queueEnd) min() int64 { return e[1] }
 func (e queueEnd) max() int64 { return e[2] }
 func (e queueEnd) end() int64 { return e[3] }
 
+// passed says whether a queue has begun anew since: it is shorter, and has records that lie behind those of then.
+func (e queueEnd) passed(high, physical int64) bool { return high < e.max() && physical > e.end() }
+
 func (e queueEnd) bounds() queue.Bounds {
 	return queue.Bounds{Min: e[1], Max: e[2], MaxPhysical: e[3], MinPhysical: e[4], FirstFile: e[5]}
 }
@@ -159,7 +162,7 @@ func (s *Store) shortfall(e *ends, no int64) (from int64, err error) {
 				continue
 			}
 			if b := s.converted(topic, k.id()); b != nil {
-				if k.end() > s.log.Min() && b.max.Load() < k.max() {
+				if high := b.max.Load(); k.end() > s.log.Min() && high < k.max() && !k.passed(high, b.units.MaxPhysical()) {
 					again(b.units.MaxPhysical(), topic, k.id(), fmt.Sprintf("batches up to %d of %d are there", b.max.Load(), k.max()))
 				}
 				continue
@@ -197,8 +200,10 @@ func (s *Store) honour(e *ends) error {
 			if s.buried(topic, k.end()) {
 				continue
 			}
-			if s.converted(topic, k.id()) != nil {
-				s.counters.set(topic, k.id(), k.max())
+			if b := s.converted(topic, k.id()); b != nil {
+				if !k.passed(b.max.Load(), b.units.MaxPhysical()) {
+					s.counters.set(topic, k.id(), k.max())
+				}
 				continue
 			}
 			if err := s.queues.Queue(topic, k.id()).Skip(k.max()); err != nil {
