@@ -177,15 +177,17 @@ func (b *Broker) deleteTopic(_ *netpoll.Conn, req *remoting.Command) answer {
 	if b.system.Has(name) {
 		return fail(remoting.RespInvalidParameter, systemTopicRemark(name))
 	}
-	existed := b.topics.Delete(name)
-	if !existed && !b.hasQueues(name) {
+	if _, exists := b.topics.Lookup(name); !exists && !b.hasQueues(name) {
 		return answer{}
 	}
-	b.offsets.DeleteTopic(name)
-	b.persister.Mark(b.documents.offsets, nil)
-	b.stats.DeleteTopic(name)
-	b.holds.wakeTopic(name)
-	if err := b.store.DeleteTopic(name); err != nil {
+	err := b.store.DeleteTopicWith(name, func() {
+		b.topics.Delete(name)
+		b.offsets.DeleteTopic(name)
+		b.persister.Mark(b.documents.offsets, nil)
+		b.stats.DeleteTopic(name)
+		b.holds.wakeTopic(name)
+	})
+	if err != nil {
 		return fail(remoting.RespSystemError, err.Error())
 	}
 	return answer{}

@@ -50,3 +50,46 @@ func TestSingleSendsAreNoBatches(t *testing.T) {
 	r.visibleMax("Kept", 0, 2)
 	want(t, c.giveBack(t, c.call(pullOf("G", "Kept", 0, 0, "*", 0)).Body, 1), remoting.RespSystemError, "MESSAGE_ILLEGAL")
 }
+
+// TestPreparedSendsAreServed: what a client says of transactions without the property of one changes nothing: what is acknowledged is
+// served, and takes no offset that nothing is at.
+func TestPreparedSendsAreServed(t *testing.T) {
+	r := newRig(t)
+	kept := remoting.NewTopicConfig("Kept", 1, 6)
+	kept.Attributes = map[string]string{"queue.type": "BatchCQ"}
+	r.broker.topics.Put(kept)
+	c := r.dial()
+	for _, topic := range []string{"T", "Kept"} {
+		var flags []int32
+		for _, f := range []struct{ sent, stored int32 }{{record.SysFlagPrepared, 0}, {record.SysFlagRollback, 0}, {record.SysFlagCommit, record.SysFlagCommit}} {
+			for _, n := range []int{1, 2} {
+				cmd := sendTo(topic, 0, "", "x")
+				if n > 1 {
+					cmd = sendTo(topic, 0, "", batchBody(n))
+					cmd.Code = remoting.CodeSendBatchMessage
+				}
+				for i := range cmd.Ext {
+					switch string(cmd.Ext[i].Key) {
+					case "f":
+						cmd.Ext[i].Value = strconv.AppendInt(nil, int64(f.sent), 10)
+					case "m":
+						cmd.Ext[i].Value = strconv.AppendBool(nil, n > 1)
+					}
+				}
+				want(t, c.call(cmd), 0, "")
+				for range n {
+					flags = append(flags, f.stored)
+				}
+			}
+		}
+		r.visibleMax(topic, 0, int64(len(flags)))
+		records := c.call(pullOf("G", topic, 0, 0, "*", 0)).Body
+		for n, flag := range flags {
+			var m record.Record
+			if err := m.Parse(records); err != nil || m.SysFlag&record.SysFlagTransaction != flag || m.QueueOffset != int64(n) {
+				t.Fatal(topic, n, err, m.SysFlag, m.QueueOffset)
+			}
+			records = records[m.TotalSize:]
+		}
+	}
+}

@@ -22,6 +22,16 @@ import (
 // sysFlagsOfBatches are the bits that only the store sets: a record with them takes as many places in its queue as it says.
 const sysFlagsOfBatches = record.SysFlagInnerBatch | record.SysFlagNeedUnwrap
 
+// clientSysFlag is what counts of the bits a client sends. A message that says it is prepared or rolled back would be acknowledged and
+// never served: those of transactions are refused by their property, so that others are just messages.
+func clientSysFlag(f int32) int32 {
+	f &^= sysFlagsOfBatches
+	if kind := f & record.SysFlagTransaction; kind == record.SysFlagPrepared || kind == record.SysFlagRollback {
+		f &^= record.SysFlagTransaction
+	}
+	return f
+}
+
 const faq = "\nSee https://rocketmq.apache.org/docs/bestPractice/06FAQ for further details."
 
 // outcome of an attempt to store a send.
@@ -66,7 +76,7 @@ func (b *Broker) trySend(c *netpoll.Conn, req *remoting.Command) outcome {
 	}
 	m := &l.message
 	*m = store.Message{
-		Topic: h.Topic, QueueID: queue, Flag: h.Flag, SysFlag: h.SysFlag&^sysFlagsOfBatches | t.sysFlag, BornTimestamp: h.BornTimestamp, BornHost: c.RemoteAddr(),
+		Topic: h.Topic, QueueID: queue, Flag: h.Flag, SysFlag: clientSysFlag(h.SysFlag) | t.sysFlag, BornTimestamp: h.BornTimestamp, BornHost: c.RemoteAddr(),
 		StoreHost: b.advertise, ReconsumeTimes: h.ReconsumeTimes, Body: req.Body,
 	}
 	if h.Batch {

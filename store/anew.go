@@ -77,10 +77,10 @@ func (s *Store) renewed(topic string, id int32, r *record.Record, low, high, las
 }
 
 // kind is where a record goes that an ordinary queue was emptied for: its topic may have been made again with batches.
-func (s *Store) kind(r *record.Record, q *queue.Queue, recent *recentQueues) (*queue.Queue, *batchQueue) {
+func (s *Store) kind(r *record.Record, k *record.Known, q *queue.Queue, recent *recentQueues) (*queue.Queue, *batchQueue, error) {
 	if !s.batches.declares(r.Topic) {
-		return q, nil
+		return q, nil, nil
 	}
 	recent.forget()
-	return s.queueFor(r, recent)
+	return s.queueFor(r, k, recent)
 }

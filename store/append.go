@@ -43,7 +43,7 @@ func (s *Store) place(r *record.Record, count int64, inner bool) (Placed, error)
 	if err != nil {
 		return Placed{}, err
 	}
-	queued := r.SysFlag&record.SysFlagTransaction != record.SysFlagPrepared && r.SysFlag&record.SysFlagTransaction != record.SysFlagRollback
+	queued := takesOffsets(r)
 	var n *counter
 	if queued {
 		n = s.counters.get(r.Topic, r.QueueID)
@@ -69,6 +69,12 @@ func (s *Store) place(r *record.Record, count int64, inner bool) (Placed, error)
 	}
 	return Placed{PhysicalOffset: slot.Offset, End: slot.Offset + int64(size), QueueOffset: r.QueueOffset,
 		StoreTimestamp: slot.StoreTimestamp, Size: int32(size)}, nil
+}
+
+// takesOffsets says whether a record takes queue offsets: one that is prepared or rolled back gets no entry.
+func takesOffsets(r *record.Record) bool {
+	kind := r.SysFlag & record.SysFlagTransaction
+	return kind != record.SysFlagPrepared && kind != record.SysFlagRollback
 }
 
 // errDeleting: what was stored now would go with the topic, or, if it is not deleted after all, have offsets that are taken.

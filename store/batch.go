@@ -39,25 +39,41 @@ func (s *Store) appendBatch(envelope *Message, items []byte, dst []Placed) ([]Pl
 		return dst, err
 	}
 	dst = slices.Grow(dst, len(planned)) // not under the append lock
-	n := s.counters.get(r.Topic, r.QueueID)
+	queued := takesOffsets(&r)
+	var n *counter
+	if queued {
+		n = s.counters.get(r.Topic, r.QueueID)
+	}
 	slot, err := s.reserve(total, &n, r.Topic, r.QueueID)
 	if err != nil {
 		return dst, err
 	}
-	it, next, at := record.BatchItems{Rest: items}, n.next.Load(), 0
+	it, next, at := record.BatchItems{Rest: items}, int64(0), 0
+	if queued {
+		next = n.next.Load()
+	}
 	var item record.BatchItem
 	for i := range planned {
 		it.Next(&item)
 		p := &planned[i]
 		r.Flag, r.Body, r.Properties, r.BodyCRC = item.Flag, item.Body, item.Properties, p.bodyCRC
-		r.PhysicalOffset, r.QueueOffset, r.StoreTimestamp = slot.Offset+int64(at), next+int64(i), slot.StoreTimestamp
+		r.PhysicalOffset, r.StoreTimestamp = slot.Offset+int64(at), slot.StoreTimestamp
+		if queued {
+			r.QueueOffset = next + int64(i)
+		}
 		encode(slot.Buf[at:at+p.size], &r, p.plan)
 		at += p.size
 		dst = append(dst, Placed{PhysicalOffset: r.PhysicalOffset, End: slot.Offset + int64(total), QueueOffset: r.QueueOffset,
 			StoreTimestamp: r.StoreTimestamp, Size: int32(p.size)})
 	}
-	n.advance(next+int64(len(planned)), int64(total))
+	if queued {
+		n.advance(next+int64(len(planned)), int64(total))
+	}
 	s.log.Publish(slot)
+	if !queued { // the others are counted by their queue
+		s.puts.messages.Add(int64(len(planned)))
+		s.puts.bytes.Add(int64(total))
+	}
 	return dst, nil
 }
 

@@ -8,8 +8,8 @@ import (
 	"ringmq/store/record"
 )
 
-// batchFor is the batch queue that a queue's records belong into, nil where it is an ordinary one. The topic decides, not the
-// flags of a record: a queue that has ordinary entries is no batch queue, unless its topic is declared to have those and there
+// batchFor is the batch queue that a queue's records belong into, nil where it is an ordinary one. For a record that does not say itself that it is
+// a batch the topic decides: a queue that has ordinary entries is no batch queue, unless its topic is declared to have those and there
 // is one; a topic that is not declared keeps the batch queue that is there. made: one that is missing is made.
 func (s *Store) batchFor(topic []byte, id int32, made bool) *batchQueue {
 	q := s.batches.lookup(topic, id)

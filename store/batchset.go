@@ -65,15 +65,27 @@ func (b *batchSet) declares(topic []byte) bool {
 func (b *batchSet) make(topic string, id int32) *batchQueue {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	key := queueKey{topic, id}
-	q := b.m[key]
+	q := b.m[queueKey{topic, id}]
 	if q == nil {
-		q = &batchQueue{topic: topic, id: id, units: b.units.Queue(topic, id), found: -1}
-		q.min.Store(-1)
-		b.m[key] = q
+		q = b.unlisted(topic, id)
+		b.m[queueKey{topic, id}] = q
 		b.any.Store(true)
 	}
 	return q
+}
+
+// unlisted is a queue that nobody finds until it is listed. Writer only.
+func (b *batchSet) unlisted(topic string, id int32) *batchQueue {
+	q := &batchQueue{topic: topic, id: id, units: b.units.Queue(topic, id), found: -1}
+	q.min.Store(-1)
+	return q
+}
+
+func (b *batchSet) list(q *batchQueue) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.m[queueKey{q.topic, q.id}] = q
+	b.any.Store(true)
 }
 
 func (b *batchSet) each(fn func(q *batchQueue) error) error {

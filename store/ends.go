@@ -161,6 +161,12 @@ func (s *Store) shortfall(e *ends, no int64) (from int64, err error) {
 			if s.buried(topic, k.end()) {
 				continue
 			}
+			if b := s.converted(topic, k.id()); b != nil {
+				if high := b.max.Load(); k.end() > s.log.Min() && high < k.max() && !k.passed(high, b.units.MaxPhysical()) {
+					again(b.units.MaxPhysical(), topic, k.id(), fmt.Sprintf("batches up to %d of %d are there", b.max.Load(), k.max()))
+				}
+				continue
+			}
 			q := s.queues.Queue(topic, k.id())
 			switch {
 			case k.passed(q.Max(), q.MaxPhysical()):
@@ -193,6 +199,12 @@ func (s *Store) honour(e *ends) error {
 	for topic, list := range e.Topics {
 		for _, k := range list {
 			if s.buried(topic, k.end()) {
+				continue
+			}
+			if b := s.converted(topic, k.id()); b != nil {
+				if !k.passed(b.max.Load(), b.units.MaxPhysical()) {
+					s.counters.set(topic, k.id(), k.max())
+				}
 				continue
 			}
 			q := s.queues.Queue(topic, k.id())

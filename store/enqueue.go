@@ -39,14 +39,20 @@ func (c *recentQueues) slot(topic []byte, id int32) *recentQueue {
 func (c *recentQueues) forget() { clear(c.slots[:]) }
 
 // queueFor is the queue of a record: the one or the other kind, of which a queue's records belong into is asked once a round.
-func (s *Store) queueFor(r *record.Record, recent *recentQueues) (*queue.Queue, *batchQueue) {
+// A record that is a whole batch says so itself.
+func (s *Store) queueFor(r *record.Record, k *record.Known, recent *recentQueues) (*queue.Queue, *batchQueue, error) {
+	if isWholeBatch(r, k) {
+		if b, err := s.batchOf(r, recent); b != nil || err != nil {
+			return nil, b, err
+		}
+	}
 	c := recent.slot(r.Topic, r.QueueID)
 	same := c.q != nil && c.id == r.QueueID && c.topic == string(r.Topic)
 	if same && c.round == recent.round {
-		return c.q, nil
+		return c.q, nil, nil
 	}
 	if b := s.batchFor(r.Topic, r.QueueID, true); b != nil {
-		return nil, b
+		return nil, b, nil
 	}
 	if !same {
 		q := s.queues.Lookup(r.Topic, r.QueueID)
@@ -56,7 +62,7 @@ func (s *Store) queueFor(r *record.Record, recent *recentQueues) (*queue.Queue, 
 		c.q, c.topic, c.id = q, q.Topic(), q.ID()
 	}
 	c.round = recent.round
-	return c.q, nil
+	return c.q, nil, nil
 }
 
 // enqueue puts a record's entry into its queue; k is what is known of its properties. Prepared and rolled back records have
@@ -68,14 +74,19 @@ func (s *Store) enqueue(r *record.Record, raw []byte, k *record.Known, recent *r
 		return entry{}, nil
 	}
 	u := record.QueueUnit{Offset: r.PhysicalOffset, Size: r.TotalSize, TagsCode: s.tagsCode(r, k)}
-	q, b := s.queueFor(r, recent)
+	q, b, err := s.queueFor(r, k, recent)
+	if err != nil {
+		return entry{}, err
+	}
 	if b == nil && r.QueueOffset < q.Max() {
 		renewed, done, err := s.anew(q, r, raw, u)
 		if err != nil || done {
 			return entry{topic: q.Topic(), id: q.ID(), offset: r.QueueOffset, count: 1, u: u}, err
 		}
 		if renewed {
-			q, b = s.kind(r, q, recent)
+			if q, b, err = s.kind(r, k, q, recent); err != nil {
+				return entry{}, err
+			}
 		}
 	}
 	if b != nil {
@@ -86,14 +97,14 @@ func (s *Store) enqueue(r *record.Record, raw []byte, k *record.Known, recent *r
 
 // put puts a record's entry into an ordinary queue.
 func (s *Store) put(q *queue.Queue, r *record.Record, u record.QueueUnit) (entry, error) {
-	if !fitsQueue(q, r) {
+	if !fitsQueue(q, r) && (r.QueueOffset < 0 || !s.proved(r)) {
 		s.gaps.add(r.PhysicalOffset, r.PhysicalOffset+int64(r.TotalSize), "rot")
 		return entry{}, nil
 	}
 	return entry{topic: q.Topic(), id: q.ID(), offset: r.QueueOffset, count: 1, u: u}, q.Put(r.QueueOffset, u)
 }
 
-// fitsQueue says whether a record's queue offset can be true. Without the checksum property nothing else guards it, and a
+// fitsQueue says whether a record's queue offset can be true. Without the checksum property, which proves it, nothing else guards it, and a
 // flipped bit must not make a queue of blanks: between two records of a queue there is room for so many others only.
 func fitsQueue(q *queue.Queue, r *record.Record) bool {
 	if r.QueueOffset < 0 {

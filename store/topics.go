@@ -23,7 +23,12 @@ func (s *Store) QueueTopics() []string {
 // DeleteTopic deletes the queues of a topic; its messages stay in the log until their segment goes. Messages of the topic are refused
 // meanwhile, ErrNotWritable. After an error the queues may be there, and go on where they were. May do I/O. ErrMalformed for a topic that
 // cannot name a folder; ErrClosed.
-func (s *Store) DeleteTopic(topic string) error {
+func (s *Store) DeleteTopic(topic string) error { return s.DeleteTopicWith(topic, func() {}) }
+
+// DeleteTopicWith is DeleteTopic for a caller with tables of its own: buried is called once it is durable that the topic is deleted, and
+// before its queues go, and not at all where that fails. So a crash never leaves queues of a topic that no table has: they would be
+// there when a topic of that name is made again, perhaps of another kind.
+func (s *Store) DeleteTopicWith(topic string, buried func()) error {
 	if !validTopic(topic) {
 		return fmt.Errorf("delete topic %q: %w", topic, ErrMalformed)
 	}
@@ -43,6 +48,7 @@ func (s *Store) DeleteTopic(topic string) error {
 	if err := s.graves.bury(topic, end, s.log.Min()); err != nil {
 		return err
 	}
+	buried()
 	// The dispatcher only forgets the queues. Their files go here; a queue that gets the same name meanwhile writes none
 	// before they are gone.
 	var eraseQueues, eraseBatches func() error

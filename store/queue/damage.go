@@ -44,7 +44,7 @@ func (q *Queue) Cut() bool { return q.cut }
 // Misplaced says which entry Recover found to be one of another message, false: none.
 func (q *Queue) Misplaced() (at int64, ok bool) { return q.misplaced - 1, q.misplaced > 0 }
 
-// Restart empties the queue, files and all, so that all its entries can be put again. Writer only, before readers.
+// Restart empties the queue, files and all, so that all its entries can be put again. Writer only; readers find it empty.
 func (q *Queue) Restart() error {
 	if err := q.beginAt(0); err != nil {
 		return err
