@@ -172,6 +172,7 @@ func (s *synchronizer) call(ctx context.Context, code int32, has *remoting.DataV
 		}
 	}
 	cmd.Set(peerKey, string(text))
+	cmd.Set(peerZipKey, peerZlib)
 	resp, err := s.client.Call(ctx, cmd)
 	if err != nil {
 		return nil, false, fmt.Errorf("%s: %w", remoting.CodeName(code), err)
@@ -181,7 +182,13 @@ func (s *synchronizer) call(ctx context.Context, code int32, has *remoting.DataV
 	}
 	v, ours := resp.Get(peerKey)
 	s.ours = ours
-	return resp.Body, string(v) == peerSame, nil
+	body = resp.Body
+	if how, _ := resp.Get(peerZipKey); string(how) == peerZlib {
+		if body, err = inflate(body, maxInflatedBytes); err != nil {
+			return nil, false, fmt.Errorf("%s: %w", remoting.CodeName(code), err)
+		}
+	}
+	return body, string(v) == peerSame, nil
 }
 
 // tables copies topics, groups and modes of requests.
