@@ -26,10 +26,12 @@ func NewGate(networks []netip.Prefix, logger *slog.Logger) *Gate {
 // Admits says whether a request may be served: one that clients and brokers send each other always, another one when its sender is on
 // this machine (it connected over loopback, or from the address that it connected to) or in one of the networks. Any goroutine.
 func (g *Gate) Admits(c *Conn, req *remoting.Command) bool {
-	return !remoting.IsAdmin(req.Code) || isWithin(c.remote.Addr(), c.local.Addr(), g.networks)
+	return !remoting.IsAdmin(req.Code) || IsWithin(c.remote.Addr(), c.local.Addr(), g.networks)
 }
 
-func isWithin(remote, local netip.Addr, networks []netip.Prefix) bool {
+// IsWithin says whether a peer is on this machine (it connected over loopback, or from the address that it connected to) or in one of the
+// networks. Any goroutine.
+func IsWithin(remote, local netip.Addr, networks []netip.Prefix) bool {
 	remote, local = remote.Unmap().WithZone(""), local.Unmap().WithZone("")
 	return remote.IsLoopback() || remote.IsValid() && remote == local ||
 		slices.ContainsFunc(networks, func(p netip.Prefix) bool { return p.Contains(remote) })
