@@ -98,6 +98,7 @@ type Broker struct {
 	diskUse   atomic.Pointer[string]
 	warned    atomic.Int64 // the second in which a send that was not stored was logged last
 
+	toldRoom   atomic.Int64 // the second in which it was logged last that something was not made for a client
 	pullWarned atomic.Int64 // the second in which a failed pull was logged last
 
 	inForce      configuration

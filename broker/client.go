@@ -58,7 +58,7 @@ func (b *Broker) knownGroups(all []remoting.ConsumerData) []remoting.ConsumerDat
 		}
 		retries = append(retries, retry)
 	}
-	b.topics.EnsureAll(retries)
+	b.topics.EnsureAll(retries, b.mayMakeGroupTopic)
 	return known
 }
 

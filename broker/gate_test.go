@@ -1,6 +1,8 @@
 package broker
 
 import (
+	"log/slog"
+	"net/netip"
 	"strings"
 	"testing"
 
@@ -44,5 +46,37 @@ func TestStrangersMayNotAdminister(t *testing.T) {
 	}
 	if resp := r.dial().call(remoting.NewRequest(remoting.CodeGetAllTopicConfig)); resp.Code != remoting.RespSuccess {
 		t.Error("a slave gets", resp.Code, string(resp.Remark))
+	}
+}
+
+// TestWhereSlavesComeFrom: haAllowedCidrs says it, to the leader too, and a SYNC_MASTER that asks everybody in is warned of.
+func TestWhereSlavesComeFrom(t *testing.T) {
+	elsewhere, near := netip.MustParseAddr("192.0.2.7"), netip.MustParseAddr("10.1.2.3")
+	mine := netip.MustParseAddr("10.9.9.9")
+	const warning = "haAllowedCidrs says from where"
+	for name, c := range map[string]struct {
+		keys  []string
+		warns bool
+	}{
+		"loopback only":  {[]string{"brokerRole=SYNC_MASTER"}, false},
+		"everybody":      {[]string{"brokerRole=SYNC_MASTER", "bindAddress=0.0.0.0"}, true},
+		"some":           {[]string{"brokerRole=SYNC_MASTER", "bindAddress=0.0.0.0", "haAllowedCidrs=10.1.0.0/16"}, false},
+		"no slave waits": {[]string{"brokerRole=ASYNC_MASTER", "bindAddress=0.0.0.0"}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := &fakeLeader{}
+			r := &rig{t: t, root: t.TempDir()}
+			r.startRoutes("127.0.0.1", 0)
+			var log logged
+			r.startWith(Options{lead: f.lead, Logger: slog.New(slog.NewTextHandler(&log, nil))}, func(*Broker) {}, c.keys...)
+			if got := log.lines(warning); (len(got) == 1) != c.warns {
+				t.Error(got)
+			}
+			if gated := f.o.Lets != nil; gated != (name == "some") {
+				t.Fatal("gated:", gated)
+			} else if gated && (f.o.Lets(elsewhere, mine) || !f.o.Lets(near, mine) || !f.o.Lets(mine, mine)) {
+				t.Error("the wrong ones come in")
+			}
+		})
 	}
 }

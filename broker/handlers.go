@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"fmt"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -45,8 +46,14 @@ func withInt(key string, v int64) answer {
 	return answer{Fields: []answerField{{key, strconv.FormatInt(v, 10)}}}
 }
 
-// append appends the frame that answers req.
+// maxBodyBytes is how long the body of an answer may be: it goes in one frame, with its fields and remark.
+const maxBodyBytes = remoting.MaxFrameBytes - 64<<10
+
+// append appends the frame that answers req. A body that no frame holds is refused: the peer would lose the connection over it.
 func (a answer) append(dst []byte, req *remoting.Command) []byte {
+	if len(a.Body) > maxBodyBytes {
+		a = fail(remoting.RespSystemError, fmt.Sprintf("The answer would have %d bytes; a frame holds %d.", len(a.Body), maxBodyBytes))
+	}
 	r := remoting.BeginReply(dst, req.Encoding, req.Opaque, a.Code)
 	r.Remark(a.Remark)
 	for _, f := range a.Fields {

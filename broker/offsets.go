@@ -73,6 +73,9 @@ func (b *Broker) updateConsumerOffset(_ *netpoll.Conn, req *remoting.Command) an
 		return answer{}
 	}
 	if !b.offsets.Commit(group, topic, queue, offset) {
+		if b.offsets.IsFull() {
+			return fail(remoting.RespSystemError, "the progress of groups takes too many bytes: none in further queues is kept")
+		}
 		return answer{Remark: "Offset has been previously reset"}
 	}
 	return answer{}

@@ -21,6 +21,10 @@ const (
 	// The answer has the edition there is; if it is another one, the body has the list as its member of that name, topics with the offsets of
 	// the log before which their records count no more.
 	peerGravesKey = "ringmqGraves"
+
+	// peerZipKey in a request says that the body of the answer may be compressed, and in the answer that it is.
+	peerZipKey = "ringmqZip"
+	peerZlib   = "zlib"
 )
 
 // topicsWithGraves is the body of 21 for a slave of this kind that does not have the list of deleted topics.
@@ -43,6 +47,7 @@ func (b *Broker) copiedTopics(c *netpoll.Conn, req *remoting.Command) answer {
 	} else {
 		a = jsonBody(topicsWithGraves{b.topicTable(), graves})
 		a.Fields = append(a.Fields, answerField{peerKey, peerNew})
+		a.zip(req)
 	}
 	a.Fields = append(a.Fields, answerField{peerGravesKey, edition})
 	return a
@@ -61,6 +66,7 @@ func forPeer(fn onWorker, same func(remoting.DataVersion) bool) onWorker {
 		}
 		a := fn(c, req)
 		a.Fields = append(a.Fields, answerField{peerKey, peerNew})
+		a.zip(req)
 		return a
 	}
 }

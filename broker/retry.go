@@ -2,6 +2,7 @@ package broker
 
 import (
 	"bytes"
+	"strings"
 
 	"ringmq/broker/meta"
 	"ringmq/netpoll"
@@ -29,6 +30,9 @@ func (b *Broker) retried(c *netpoll.Conn, req *remoting.Command, l *loopState) (
 	dlq := remoting.NewTopicConfig(meta.DLQPrefix+string(group), 1, remoting.PermRead|remoting.PermWrite)
 	m.Topic, m.QueueID = []byte(dlq.TopicName), 0
 	_, there := b.topics.Get(m.Topic)
+	if !there && !b.mayMakeTopic(&dlq) {
+		return b.refuse(c, req, remoting.RespServiceNotAvailable, tooManyTopics), false
+	}
 	urgent := c.State().(*connState).sends.urgent
 	switch state := b.topicState(m.Topic); {
 	case !there, state == topicWaits && !urgent:
@@ -55,6 +59,14 @@ func (b *Broker) deadLetter(h *remoting.SendHeader) {
 const ownLimitSince = 121
 
 func (b *Broker) permission() int32 { return b.inForce.get().permission }
+
+// tooManyTopics is the remark on what needs a topic of its group that cannot be made.
+const tooManyTopics = "there are too many topics: the one for retries or dead letters of the group cannot be made"
+
+// isOfGroup says that a topic holds a group's retries or dead letters.
+func isOfGroup(topic string) bool {
+	return strings.HasPrefix(topic, meta.RetryPrefix) || strings.HasPrefix(topic, meta.DLQPrefix)
+}
 
 // isRetry says that a topic holds a group's retries.
 func isRetry(topic []byte) bool { return bytes.HasPrefix(topic, []byte(meta.RetryPrefix)) }

@@ -10,6 +10,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"ringmq/broker/config"
+	"ringmq/netpoll"
 	"ringmq/replica"
 )
 
@@ -22,6 +24,7 @@ type leader interface {
 	Slaves() []replica.SlaveState
 	AllOurs() bool
 	AllHave(offset int64) bool
+	TurnedAway() int64
 }
 
 // follower is what a slave needs of its side, *replica.Follower.
@@ -71,13 +74,20 @@ func (b *Broker) startReplication() error {
 	}
 	addr := net.JoinHostPort(b.c.Text("bindAddress"), strconv.Itoa(b.c.HAPort()))
 	began := b.uptime()
+	var lets func(remote, local netip.Addr) bool
+	if networks := b.c.Slaves(); len(networks) > 0 {
+		lets = func(remote, local netip.Addr) bool { return netpoll.IsWithin(remote, local, networks) }
+	}
 	l, err := b.o.lead(replica.LeaderOptions{
-		Addr: addr, Store: b.store, Copies: keys.Copies, MinCopies: keys.MinCopies, Auto: keys.Auto, SlaveTimeout: keys.SlaveTimeout,
+		Addr: addr, Lets: lets, Store: b.store, Copies: keys.Copies, MinCopies: keys.MinCopies, Auto: keys.Auto, SlaveTimeout: keys.SlaveTimeout,
 		MaxGapBytes: keys.MaxGapBytes, HeartbeatTime: keys.HeartbeatTime, HousekeepingTime: keys.HousekeepingTime,
 		MaxBytesPerSec: keys.MaxBytesPerSec, PieceBytes: keys.PieceBytes, Changed: b.wakeParked, Logger: logger,
 	})
 	if err != nil {
 		return fmt.Errorf("haListenPort=%d: %w", b.c.HAPort(), err)
+	}
+	if bind, err := netip.ParseAddr(b.c.Text("bindAddress")); b.c.Role() == config.SyncMaster && lets == nil && (err != nil || !bind.IsLoopback()) {
+		logger.Warn("whoever reaches the HA port may read the log and count as a copy: haAllowedCidrs says from where slaves come", "listen", addr)
 	}
 	r.leader, r.haPort, r.began = l, l.Addr().Port(), began
 	if keys.Copies > 1 || keys.MinCopies > 1 {

@@ -106,6 +106,7 @@ func (s scraped) copying() (r metrics.Copying) {
 	}
 	agreed, end := l.Agreed(), b.store.LogMax()
 	r.InStep, r.Enough, r.Confirmed = agreed.InStep, agreed.Enough, agreed.Offset
+	r.TurnedAway = l.TurnedAway()
 	if r.Wanted, _ = b.c.Copies(); agreed.Offset == math.MaxInt64 {
 		r.Confirmed = -1
 	}

@@ -25,6 +25,10 @@ func (b *Broker) sendBack(c *netpoll.Conn, req *remoting.Command) netpoll.Verdic
 			s.answer(a)
 			return
 		}
+		if _, there := b.topics.Lookup(s.topic.TopicName); !there && !b.mayMakeTopic(&s.topic) {
+			s.answer(fail(remoting.RespServiceNotAvailable, tooManyTopics))
+			return
+		}
 		b.settle(s.topic, func(err error) {
 			if err != nil {
 				s.answer(fail(remoting.RespServiceNotAvailable, b.notAvailable()))

@@ -184,6 +184,7 @@ func (s *synchronizer) ask(ctx context.Context, cmd *remoting.Command, has *remo
 		}
 	}
 	cmd.Set(peerKey, string(text))
+	cmd.Set(peerZipKey, peerZlib)
 	code := cmd.Code
 	if resp, err = s.client.Call(ctx, cmd); err != nil {
 		return nil, false, fmt.Errorf("%s: %w", remoting.CodeName(code), err)
@@ -193,6 +194,11 @@ func (s *synchronizer) ask(ctx context.Context, cmd *remoting.Command, has *remo
 	}
 	v, ours := resp.Get(peerKey)
 	s.ours = ours
+	if how, _ := resp.Get(peerZipKey); string(how) == peerZlib {
+		if resp.Body, err = inflate(resp.Body, maxInflatedBytes); err != nil {
+			return nil, false, fmt.Errorf("%s: %w", remoting.CodeName(code), err)
+		}
+	}
 	return resp, string(v) == peerSame, nil
 }
 

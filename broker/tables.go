@@ -63,7 +63,7 @@ func (b *Broker) readTables() (topicsFrom store.DocFrom, err error) {
 		return topicsFrom, err
 	}
 	_, err = b.store.ReadDoc(store.DocGroups, func(doc []byte) (err error) {
-		b.groups, err = meta.NewGroups(doc, time.Now, auto, b.groupsChanged)
+		b.groups, err = meta.NewGroups(doc, time.Now, auto, b.mayMakeGroup, b.groupsChanged)
 		return err
 	})
 	if err != nil {

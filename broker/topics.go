@@ -135,12 +135,13 @@ func (b *Broker) template(h *remoting.SendHeader) (t remoting.TopicConfig, ok bo
 	topic, from := string(h.Topic), string(h.DefaultTopic)
 	d, ok := b.topics.Lookup(from)
 	if !ok || from == meta.AutoCreateTopic && !b.c.Bool("autoCreateTopicEnable") || d.Perm&remoting.PermInherit == 0 {
-		return remoting.NewTopicConfig(topic, 1, remoting.PermRead|remoting.PermWrite), isRetry(h.Topic)
+		t = remoting.NewTopicConfig(topic, 1, remoting.PermRead|remoting.PermWrite)
+		return t, isRetry(h.Topic) && b.mayMakeTopic(&t)
 	}
 	t = remoting.NewTopicConfig(topic, max(min(h.DefaultTopicQueueNums, d.WriteQueueNums), 0), d.Perm&^remoting.PermInherit)
 	t.TopicFilterType = d.TopicFilterType
 	if h.UnitMode {
 		t.TopicSysFlag |= 1
 	}
-	return t, true
+	return t, b.mayMakeTopic(&t)
 }

@@ -22,12 +22,14 @@ func Check(v *settings.Values) error {
 	if port := v.Int("listenPort"); port < 0 || port > 65535 {
 		return fmt.Errorf("%s: listenPort=%d is not between 0 and 65535", v.Where("listenPort"), port)
 	}
-	if _, err := v.Prefixes("adminAllowedCidrs"); err != nil {
-		return err
+	for _, key := range []string{"adminAllowedCidrs", "brokerAllowedCidrs"} {
+		if _, err := v.Prefixes(key); err != nil {
+			return err
+		}
 	}
 	return v.Refuse(refused)
 }
 
 // neverRemote are keys that no request may set, whatever the black list says: after the next start the operator would not find
 // this server again.
-var neverRemote = []string{"kvConfigPath", "configStorePath", "rocketmqHome", "configBlackList", "listenPort", "bindAddress", "adminAllowedCidrs"}
+var neverRemote = []string{"kvConfigPath", "configStorePath", "rocketmqHome", "configBlackList", "listenPort", "bindAddress", "adminAllowedCidrs", "brokerAllowedCidrs"}

@@ -1,6 +1,7 @@
 package namesrv
 
 import (
+	"net/netip"
 	"strings"
 	"testing"
 
@@ -29,6 +30,46 @@ func TestStrangersMayNotAdminister(t *testing.T) {
 	}
 	if resp := call(t, c, request(remoting.CodeGetRouteinfoByTopic, "topic=T")); resp.Code != 0 {
 		t.Error("the topic is gone:", resp.Code)
+	}
+}
+
+// TestStrangersAreNoBrokers: with a gate for brokers nobody else registers, takes out or keeps alive, and routes are for everybody.
+func TestStrangersAreNoBrokers(t *testing.T) {
+	s, c := startWith(t, Options{})
+	if !s.admitsBroker(nil, request(remoting.CodeRegisterBroker)) {
+		t.Error("without brokerAllowedCidrs")
+	}
+	registerTopics(t, c, "b", "1.1.1.1:1", "T", "U")
+	s.admitsBroker = func(_ *netpoll.Conn, req *remoting.Command) bool { return !remoting.IsBrokers(req.Code) }
+	s.brokers = netpoll.NewBrokerGate([]netip.Prefix{netip.MustParsePrefix("10.1.0.0/16")}, s.logger)
+	if s.brokers.Admits(nil, request(remoting.CodeGetRouteinfoByTopic)) != true {
+		t.Error("a route is for everybody")
+	}
+	for code, want := range map[int32]int32{
+		remoting.CodeGetRouteinfoByTopic: 0, remoting.CodeGetBrokerClusterInfo: 0, remoting.CodeGetBrokerMemberGroup: 0,
+		remoting.CodeRegisterBroker: 16, remoting.CodeUnregisterBroker: 16, remoting.CodeBrokerHeartbeat: 16, remoting.CodeQueryDataVersion: 16,
+	} {
+		resp := call(t, c, request(code, "topic=T", "brokerName=b", "brokerAddr=1.1.1.1:1", "clusterName=c"))
+		if resp.Code != want || want == 16 && !strings.Contains(string(resp.Remark), "brokerAllowedCidrs") {
+			t.Error(remoting.CodeName(code), resp.Code, string(resp.Remark))
+		}
+	}
+	if resp := call(t, c, request(remoting.CodeGetRouteinfoByTopic, "topic=T")); resp.Code != 0 {
+		t.Error("the broker is gone:", resp.Code)
+	}
+}
+
+func TestNetworksOfBrokers(t *testing.T) {
+	one, err := settings.FromFlag("brokerAllowedCidrs=10.1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, err := Keys().Merge([]settings.Setting{one})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := Check(v); err == nil || !strings.Contains(err.Error(), "brokerAllowedCidrs=10.1") {
+		t.Error(err)
 	}
 }
 

@@ -28,6 +28,9 @@ func (s *Server) handle(c *netpoll.Conn, req *remoting.Command) (int32, string, 
 	if !s.admits(c, req) {
 		return remoting.RespNoPermission, s.gate.Refusal(c, req), nil
 	}
+	if !s.admitsBroker(c, req) {
+		return remoting.RespNoPermission, s.brokers.Refusal(c, req), nil
+	}
 	switch req.Code {
 	case remoting.CodeRegisterBroker:
 		return s.registerBroker(c, req)

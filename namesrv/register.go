@@ -136,12 +136,15 @@ func (s *Server) register(c *netpoll.Conn, req *remoting.Command) (int32, string
 	entry := &registration{
 		cluster: req.Text("clusterName"), name: req.Text("brokerName"), addr: req.Text("brokerAddr"), haAddr: req.Text("haServerAddr"),
 		id: id, timeout: timeout, acting: req.Bool("enableActingMaster"), hasActing: hasActing, zone: req.Text("__ZONE_NAME"),
-		conn: c.ID(), body: b, dropMissingTopics: s.v.Bool("deleteTopicWithBrokerRegistration"),
+		conn: c.ID(), host: c.RemoteAddr().Addr().Unmap(), body: b, dropMissingTopics: s.v.Bool("deleteTopicWithBrokerRegistration"),
 	}
 	r, ok := s.routes.register(entry, s.o.Clock())
 	s.tell(entry, &r, ok)
 	if !ok {
 		return remoting.RespSystemError, "register broker failed", nil
+	}
+	if r.full != "" {
+		return remoting.RespSystemError, "register broker failed: " + r.full, nil
 	}
 	var table []byte
 	if order, there := s.kv.list(orderTopics); there && s.v.Bool("returnOrderTopicConfigToBroker") {
@@ -166,6 +169,10 @@ func (s *Server) tell(e *registration, r *registered, ok bool) {
 	switch {
 	case !ok:
 		log(slog.LevelWarn, "broker refused: it brings a single topic and has not registered before")
+	case r.full != "":
+		if now := time.Now().Unix(); s.toldFull.Swap(now) != now {
+			log(slog.LevelWarn, "broker refused: "+r.full, "from", e.host)
+		}
 	case r.keptFor != "":
 		log(slog.LevelWarn, "broker ignored: another one of its name and id is in the route, with a newer state", "inRoute", r.keptFor)
 	case r.replaced != "":

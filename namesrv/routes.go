@@ -1,7 +1,9 @@
 package namesrv
 
 import (
+	"encoding/json"
 	"maps"
+	"net/netip"
 	"sort"
 	"sync"
 	"time"
@@ -18,7 +20,9 @@ type routes struct {
 	live     map[addrKey]*lease                        // who is alive
 	topics   map[string]map[string]*remoting.QueueData // topic -> broker name -> its queues
 	filters  map[addrKey][]string                      // filter servers, which only old brokers have
-	mappings map[string]map[string]any                 // topic -> broker name -> mapping of a static topic
+	mappings map[string]map[string]json.RawMessage     // topic -> broker name -> mapping of a static topic
+	holders  map[string]map[addrKey]bool               // broker name -> keys of its leases in live
+	held     map[string]int64                          // broker name -> units that its topics and mappings take
 }
 
 // addrKey names one broker process.
@@ -31,7 +35,8 @@ type lease struct {
 	timeout time.Duration
 	version remoting.DataVersion
 	haAddr  string
-	conn    uint64 // the connection it registered by
+	conn    uint64     // the connection it registered by
+	host    netip.Addr // from which that came
 }
 
 // registration is one REGISTER_BROKER request.
@@ -42,6 +47,7 @@ type registration struct {
 	acting, hasActing           bool
 	zone                        string
 	conn                        uint64
+	host                        netip.Addr // that the connection comes from; not valid: not known
 	body                        *remoting.RegisterBrokerBody
 	dropMissingTopics           bool
 }
@@ -53,6 +59,7 @@ type registered struct {
 	joined   bool   // the address was not alive before
 	replaced string // a live broker of the same cluster, name and id at another address, which is out of the route now
 	keptFor  string // such a one that stays in the route, because its state is newer: nothing was registered
+	full     string // the bound that it would have passed: nothing was registered
 }
 
 const defaultTimeout = 120 * time.Second
@@ -60,23 +67,27 @@ const defaultTimeout = 120 * time.Second
 func newRoutes() *routes {
 	return &routes{
 		clusters: map[string]map[string]bool{}, brokers: map[string]*remoting.BrokerData{}, live: map[addrKey]*lease{},
-		topics: map[string]map[string]*remoting.QueueData{}, filters: map[addrKey][]string{}, mappings: map[string]map[string]any{},
+		topics: map[string]map[string]*remoting.QueueData{}, filters: map[addrKey][]string{}, mappings: map[string]map[string]json.RawMessage{},
+		holders: map[string]map[addrKey]bool{}, held: map[string]int64{},
 	}
 }
 
 // register enters a broker. Of two with the same cluster, name and id the later one counts, unless the other's state is newer. ok is
 // false where stock refuses: a broker id that is new and brings exactly one topic, which is a change sent before the first full
-// registration. What is refused leaves nothing in the tables.
+// registration. What is refused leaves nothing in the tables. An address that comes with another name than before gives its first one up.
 func (t *routes) register(r *registration, now time.Time) (_ registered, ok bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if len(r.body.TopicConfigSerializeWrapper.TopicConfigTable) == 1 && (t.brokers[r.name] == nil || t.brokers[r.name].BrokerAddrs[r.id] == "") {
 		return registered{}, false
 	}
-	if t.clusters[r.cluster] == nil {
-		t.clusters[r.cluster] = map[string]bool{}
+	if full := t.full(r); full != "" {
+		return registered{full: full}, true
 	}
-	t.clusters[r.cluster][r.name] = true
+	key := addrKey{r.cluster, r.addr}
+	if l := t.live[key]; l != nil && l.name != r.name && t.remove(r.cluster, l.name, r.addr) {
+		t.removeTopics(map[string]bool{l.name: true})
+	}
 	b := t.brokers[r.name]
 	first := b == nil
 	if first {
@@ -89,14 +100,13 @@ func (t *routes) register(r *registration, now time.Time) (_ registered, ok bool
 			delete(b.BrokerAddrs, id)
 		}
 	}
-	key := addrKey{r.cluster, r.addr}
 	w := &r.body.TopicConfigSerializeWrapper
 	var done registered
 	old, known := b.BrokerAddrs[r.id]
 	if known && old != r.addr {
 		if l := t.live[addrKey{r.cluster, old}]; l != nil {
 			if l.version.StateVersion > w.DataVersion.StateVersion {
-				delete(t.live, key)
+				t.endLease(key)
 				return registered{keptFor: old}, true
 			}
 			done.replaced = old
@@ -105,7 +115,7 @@ func (t *routes) register(r *registration, now time.Time) (_ registered, ok bool
 	b.BrokerAddrs[r.id] = r.addr
 	t.takeTopics(r, b, first || !known)
 	done.joined = t.live[key] == nil
-	t.live[key] = &lease{name: r.name, last: now, timeout: r.timeout, version: w.DataVersion, haAddr: r.haAddr, conn: r.conn}
+	t.lend(key, &lease{name: r.name, last: now, timeout: r.timeout, version: w.DataVersion, haAddr: r.haAddr, conn: r.conn, host: r.host})
 	if len(r.body.FilterServerList) > 0 {
 		t.filters[key] = r.body.FilterServerList
 	} else {
@@ -133,10 +143,7 @@ func (t *routes) takeTopics(r *registration, b *remoting.BrokerData, first bool)
 	if r.dropMissingTopics && changed && len(w.TopicQueueMappingInfoMap) == 0 {
 		for topic, byBroker := range t.topics {
 			if w.TopicConfigTable[topic] == nil && byBroker[r.name] != nil {
-				delete(byBroker, r.name)
-				if len(byBroker) == 0 {
-					delete(t.topics, topic)
-				}
+				t.dropQueues(topic, r.name)
 			}
 		}
 	}
@@ -148,16 +155,10 @@ func (t *routes) takeTopics(r *registration, b *remoting.BrokerData, first bool)
 		if acts && r.acting {
 			perm &^= remoting.PermWrite
 		}
-		if t.topics[name] == nil {
-			t.topics[name] = map[string]*remoting.QueueData{}
-		}
-		t.topics[name][r.name] = &remoting.QueueData{BrokerName: r.name, Perm: perm, ReadQueueNums: c.ReadQueueNums, WriteQueueNums: c.WriteQueueNums, TopicSysFlag: c.TopicSysFlag}
+		t.putQueues(name, &remoting.QueueData{BrokerName: r.name, Perm: perm, ReadQueueNums: c.ReadQueueNums, WriteQueueNums: c.WriteQueueNums, TopicSysFlag: c.TopicSysFlag})
 	}
 	for topic, m := range w.TopicQueueMappingInfoMap {
-		if t.mappings[topic] == nil {
-			t.mappings[topic] = map[string]any{}
-		}
-		t.mappings[topic][r.name] = m
+		t.putMapping(topic, r.name, m)
 	}
 }
 
@@ -175,18 +176,24 @@ func minID(b *remoting.BrokerData) int64 {
 func (t *routes) unregister(cluster, name, addr string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	last := map[string]bool{}
+	if l := t.live[addrKey{cluster, addr}]; l != nil && t.remove(cluster, l.name, addr) {
+		last[l.name] = true
+	}
 	if t.remove(cluster, name, addr) {
-		t.removeTopics(map[string]bool{name: true})
+		last[name] = true
+	}
+	if len(last) > 0 {
+		t.removeTopics(last)
 	}
 }
 
 // remove takes out all but the topics of a broker process, and reports whether it was the last of its name, so that they have
 // to go.
 func (t *routes) remove(cluster, name, addr string) (last bool) {
-	delete(t.live, addrKey{cluster, addr})
-	delete(t.filters, addrKey{cluster, addr})
+	t.endLease(addrKey{cluster, addr})
 	b := t.brokers[name]
-	if b == nil {
+	if b == nil || t.isHeld(name, addr) {
 		return false
 	}
 	maps.DeleteFunc(b.BrokerAddrs, func(_ int64, a string) bool { return a == addr })
@@ -197,9 +204,9 @@ func (t *routes) remove(cluster, name, addr string) (last bool) {
 		return false
 	}
 	delete(t.brokers, name)
-	delete(t.clusters[cluster], name)
-	if len(t.clusters[cluster]) == 0 {
-		delete(t.clusters, cluster)
+	t.leaveCluster(cluster, name)
+	for key := range t.holders[name] { // of processes whose places others have taken
+		t.leaveCluster(key.cluster, name)
 	}
 	return true
 }
@@ -225,6 +232,9 @@ func (t *routes) removeTopics(names map[string]bool) {
 		if len(byBroker) == 0 {
 			delete(t.mappings, topic)
 		}
+	}
+	for name := range names {
+		delete(t.held, name)
 	}
 }
 
@@ -299,15 +309,10 @@ func (t *routes) setPerm(name string, change func(int32) int32) int {
 func (t *routes) deleteTopic(topic, cluster string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if cluster == "" {
-		delete(t.topics, topic)
-		return
-	}
-	for name := range t.clusters[cluster] {
-		delete(t.topics[topic], name)
-	}
-	if len(t.topics[topic]) == 0 {
-		delete(t.topics, topic)
+	for name := range t.topics[topic] {
+		if cluster == "" || t.clusters[cluster][name] {
+			t.dropQueues(topic, name)
+		}
 	}
 }
 
@@ -320,10 +325,7 @@ func (t *routes) addTopic(topic string, queues []remoting.QueueData) {
 		if t.brokers[q.BrokerName] == nil {
 			continue
 		}
-		if t.topics[topic] == nil {
-			t.topics[topic] = map[string]*remoting.QueueData{}
-		}
-		t.topics[topic][q.BrokerName] = &q
+		t.putQueues(topic, &q)
 	}
 }
 

@@ -27,21 +27,24 @@ type Options struct {
 
 // Server is one name server.
 type Server struct {
-	o       Options
-	v       *settings.Values
-	logger  *slog.Logger
-	routes  *routes
-	kv      *kv
-	net     *netpoll.Server
-	workers *netpoll.Workers
-	gate    *netpoll.Gate
-	admits  func(*netpoll.Conn, *remoting.Command) bool // gate's
-	started time.Time
+	o            Options
+	v            *settings.Values
+	logger       *slog.Logger
+	routes       *routes
+	kv           *kv
+	net          *netpoll.Server
+	workers      *netpoll.Workers
+	gate         *netpoll.Gate
+	admits       func(*netpoll.Conn, *remoting.Command) bool // gate's
+	brokers      *netpoll.Gate
+	admitsBroker func(*netpoll.Conn, *remoting.Command) bool // brokers'
+	started      time.Time
 
 	reported time.Time // when the size of the tables was told last; scan's own
 
 	registrar *netpoll.Workers // one, for long requests that bring topics
 	backlog   backlog
+	toldFull  atomic.Int64 // the second in which a registration beyond the bounds was logged last
 
 	mu    sync.Mutex
 	conns map[uint64]*netpoll.Conn // by which brokers registered
@@ -68,8 +71,13 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	gate := netpoll.NewGate(administrators, o.Logger)
-	return &Server{o: o, v: o.Values, logger: o.Logger, routes: newRoutes(), kv: store, gate: gate, admits: gate.Admits,
+	brokers, err := o.Values.Prefixes("brokerAllowedCidrs")
+	if err != nil {
+		return nil, err
+	}
+	gate, brokerGate := netpoll.NewGate(administrators, o.Logger), netpoll.NewBrokerGate(brokers, o.Logger)
+	return &Server{o: o, v: o.Values, logger: o.Logger, routes: newRoutes(), kv: store,
+		gate: gate, admits: gate.Admits, brokers: brokerGate, admitsBroker: brokerGate.Admits,
 		backlog: backlog{count: map[addrKey]int{}}, conns: map[uint64]*netpoll.Conn{}, stop: make(chan struct{})}, nil
 }
 

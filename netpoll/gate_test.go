@@ -27,11 +27,11 @@ func TestGateOfAddresses(t *testing.T) {
 		{"192.0.2.7", "10.9.0.1", some, true},
 		{"192.0.2.8", "10.9.0.1", some, false},
 	} {
-		if got := isWithin(netip.MustParseAddr(c.remote), netip.MustParseAddr(c.local), c.prefixes); got != c.want {
+		if got := IsWithin(netip.MustParseAddr(c.remote), netip.MustParseAddr(c.local), c.prefixes); got != c.want {
 			t.Errorf("%s at %s: %v", c.remote, c.local, got)
 		}
 	}
-	if isWithin(netip.Addr{}, netip.Addr{}, some) {
+	if IsWithin(netip.Addr{}, netip.Addr{}, some) {
 		t.Error("an address that nobody knows is let in")
 	}
 }

@@ -28,6 +28,9 @@ type Leader struct {
 	done    sync.WaitGroup
 	unheed  func() // of the subscription to Sendable
 
+	turnedAway atomic.Int64
+	toldAway   atomic.Int64 // the second in which that was logged last
+
 	examining sync.Mutex
 	sparing   sparing
 
@@ -42,9 +45,6 @@ type Leader struct {
 	offsets  []int64
 	lines    []said
 }
-
-// maxPeers bounds the connections; of those that have said nothing yet the oldest goes when another one comes.
-const maxPeers = 64
 
 // Lead listens. Close ends it.
 func Lead(o LeaderOptions) (*Leader, error) {
@@ -124,38 +124,18 @@ func (l *Leader) accept() {
 				continue
 			}
 		}
+		if !l.lets(conn.(*net.TCPConn)) {
+			_ = conn.Close()
+			continue
+		}
 		s := &slave{l: l, conn: conn.(*net.TCPConn), addr: conn.RemoteAddr().String(), wake: make(chan struct{}, 1), came: l.Uptime(), healing: healing{st: l.store, every: l.o.HeartbeatTime}}
-		if !l.admit(s) {
+		if err := l.admit(s); err != nil {
+			l.turnAway(conn.RemoteAddr(), err)
 			_ = conn.Close()
 			continue
 		}
 		go s.serve()
 	}
-}
-
-// admit notes a connection, in the place of the oldest that has said nothing if there are too many.
-func (l *Leader) admit(s *slave) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.closed {
-		return false
-	}
-	if len(l.peers) >= maxPeers {
-		var oldest *slave
-		for p := range l.peers {
-			if !p.reported && !p.leaving && (oldest == nil || p.came < oldest.came) {
-				oldest = p
-			}
-		}
-		if oldest == nil {
-			return false
-		}
-		oldest.leaving = true
-		_ = oldest.conn.Close()
-	}
-	l.peers[s] = struct{}{}
-	l.done.Add(1)
-	return true
 }
 
 // leave forgets a connection that is over.

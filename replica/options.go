@@ -2,6 +2,7 @@ package replica
 
 import (
 	"log/slog"
+	"net/netip"
 	"time"
 
 	"ringmq/store"
@@ -11,6 +12,9 @@ import (
 type LeaderOptions struct {
 	Addr  string // host:port that slaves connect to
 	Store *store.Store
+
+	// Lets says whether a connection comes from where slaves are; it must be short. nil: slaves are everywhere.
+	Lets func(remote, local netip.Addr) bool
 
 	// Copies an acknowledged record must have, the master's own included; 1: no slave is waited for. With Auto it is as many as are
 	// in step, but MinCopies at least.

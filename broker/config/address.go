@@ -12,7 +12,7 @@ import (
 // and writes, and what a request may do. The next start would be deaf on the operator's port, or refuse the store it finds. Keys
 // that begin with storePath belong to them.
 var neverRemote = [...]string{
-	"brokerConfigPath", "rocketmqHome", "configBlackList", "kvConfigPath", "configStorePath", "authConfigPath", "adminAllowedCidrs",
+	"brokerConfigPath", "rocketmqHome", "configBlackList", "kvConfigPath", "configStorePath", "authConfigPath", "adminAllowedCidrs", "haAllowedCidrs",
 	"listenPort", "bindAddress", "namesrvListenPort", "haListenPort", "haServicePort", "fastListenPort",
 	"adminHttpAddress", "metricsPromExporterHost", "metricsPromExporterPort", "metricsExporterType",
 	"storeType", "readOnlyCommitLogStorePaths", "mappedFileSizeCommitLog", "mappedFileSizeConsumeQueue", "mapperFileSizeBatchConsumeQueue",
@@ -35,6 +35,12 @@ func (c *Config) BlackListed(key string) bool {
 // Administrators are the networks whose requests of administrators are answered, besides this machine. New has looked at it.
 func (c *Config) Administrators() []netip.Prefix {
 	all, _ := c.Prefixes("adminAllowedCidrs")
+	return all
+}
+
+// Slaves are the networks from which slaves may connect, besides this machine; none: all. New has looked at it.
+func (c *Config) Slaves() []netip.Prefix {
+	all, _ := c.Prefixes("haAllowedCidrs")
 	return all
 }
 

@@ -68,8 +68,10 @@ func (c *Config) check() error {
 			return fmt.Errorf("%s: %s=%d is not between %d and %d", v.Where(check.key), check.key, n, check.from, check.to)
 		}
 	}
-	if _, err := v.Prefixes("adminAllowedCidrs"); err != nil {
-		return err
+	for _, key := range []string{"adminAllowedCidrs", "haAllowedCidrs"} {
+		if _, err := v.Prefixes(key); err != nil {
+			return err
+		}
 	}
 	if err := c.checkRole(); err != nil {
 		return err

@@ -245,7 +245,7 @@ func TestAddresses(t *testing.T) {
 func TestBlackListIsNotNegotiable(t *testing.T) {
 	c := must(t, "configBlackList=brokerName; msgTraceTopicName")
 	for _, key := range []string{"brokerName", "msgTraceTopicName", "brokerConfigPath", "rocketmqHome", "configBlackList", "storePathRootDir", "storePathCommitLog",
-		"storePathEpochFile", "adminAllowedCidrs", "listenPort", "bindAddress", "namesrvListenPort", "haListenPort", "haServicePort", "mappedFileSizeCommitLog"} {
+		"storePathEpochFile", "adminAllowedCidrs", "haAllowedCidrs", "listenPort", "bindAddress", "namesrvListenPort", "haListenPort", "haServicePort", "mappedFileSizeCommitLog"} {
 		if !c.BlackListed(key) {
 			t.Errorf("%s can be set by a request", key)
 		}

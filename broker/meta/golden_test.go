@@ -17,6 +17,8 @@ func clock() time.Time { return time.UnixMilli(1_700_000_000_000) }
 
 func yes() bool { return true }
 
+func roomy(int64) bool { return true }
+
 func none() {}
 
 func noTopics() {}
@@ -45,7 +47,7 @@ var tables = map[string]func(doc []byte) ([]byte, error){
 		return t.Document()
 	},
 	"subscriptionGroup.json": func(doc []byte) ([]byte, error) {
-		g, err := NewGroups(doc, clock, yes, none)
+		g, err := NewGroups(doc, clock, yes, roomy, none)
 		if err != nil {
 			return nil, err
 		}

@@ -18,11 +18,13 @@ type Groups struct {
 	version   remoting.DataVersion
 	clock     func() time.Time
 	changed   func()
-	auto      func() bool // autoCreateSubscriptionGroup
+	auto      func() bool            // autoCreateSubscriptionGroup
+	may       func(bytes int64) bool // may clients make a group with which all have so many bytes?
 }
 
-// NewGroups reads the document (nil: none yet) and adds the groups that always exist.
-func NewGroups(doc []byte, clock func() time.Time, auto func() bool, changed func()) (*Groups, error) {
+// NewGroups reads the document (nil: none yet) and adds the groups that always exist. auto and may are asked before a group is made for
+// a client: whether that is done at all, and whether all groups may take so many bytes.
+func NewGroups(doc []byte, clock func() time.Time, auto func() bool, may func(bytes int64) bool, changed func()) (*Groups, error) {
 	f, err := readGroups(doc)
 	if err != nil {
 		return nil, err
@@ -43,7 +45,7 @@ func NewGroups(doc []byte, clock func() time.Time, auto func() bool, changed fun
 			all[name] = &c
 		}
 	}
-	g := &Groups{table: newTable(all), version: f.DataVersion, clock: clock, auto: auto, changed: changed}
+	g := &Groups{table: newTable(all, groupBytes), version: f.DataVersion, clock: clock, auto: auto, may: may, changed: changed}
 	if f.ForbiddenTable == nil {
 		f.ForbiddenTable = map[string]map[string]int32{}
 	}
@@ -80,6 +82,10 @@ func (g *Groups) Find(name []byte) *remoting.SubscriptionGroupConfig {
 		return got
 	}
 	c := remoting.NewSubscriptionGroupConfig(s)
+	if !g.may(g.Bytes() + groupBytes(&c)) {
+		g.mu.Unlock()
+		return nil
+	}
 	g.table.set(s, &c)
 	g.bump()
 	g.mu.Unlock()
@@ -93,6 +99,7 @@ func (g *Groups) FindAll(names []string) []*remoting.SubscriptionGroupConfig {
 	missing := map[string]*remoting.SubscriptionGroupConfig{}
 	look := func() {
 		clear(missing)
+		bytes := g.Bytes()
 		for i, name := range names {
 			found[i] = g.table.lookup(name)
 			if found[i] != nil || !g.auto() && !IsSystemGroup(name) || CheckGroupName(name) != "" {
@@ -100,7 +107,12 @@ func (g *Groups) FindAll(names []string) []*remoting.SubscriptionGroupConfig {
 			}
 			if missing[name] == nil {
 				c := remoting.NewSubscriptionGroupConfig(name)
+				more := groupBytes(&c)
+				if !g.may(bytes + more) {
+					continue
+				}
 				missing[name] = &c
+				bytes += more
 			}
 			found[i] = missing[name]
 		}
@@ -174,6 +186,10 @@ func (g *Groups) Alter(all ...remoting.SubscriptionGroupConfig) error {
 			return err
 		}
 		next[c.GroupName] = &c
+	}
+	if !g.table.fits(next) {
+		g.mu.Unlock()
+		return fullError("groups")
 	}
 	g.table.setAll(next)
 	g.bump()

@@ -17,7 +17,7 @@ import (
 func TestGroups(t *testing.T) {
 	auto, changes := true, 0
 	g, err := NewGroups([]byte(`{"dataVersion":{"counter":7,"stateVersion":0,"timestamp":5},"forbiddenTable":{"old":{"T":4,"U":3,"V":-1}},"subscriptionGroupTable":{"old":{"retryMaxTimes":3,"consumeEnable":false}}}`),
-		clock, func() bool { return auto }, func() { changes++ })
+		clock, func() bool { return auto }, roomy, func() { changes++ })
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -20,10 +20,11 @@ type Offsets struct {
 	commits atomic.Int64
 	resets  atomic.Int64 // that wait to be told, over all groups
 	clock   func() time.Time
-	run     string      // names this process among those that have the table
-	loaded  int64       // the version's counter when it began
-	dirty   atomic.Bool // something was committed since the version was raised
-	slave   bool        // the table is a master's: see Mirror
+	run     string       // names this process among those that have the table
+	loaded  int64        // the version's counter when it began
+	bytes   atomic.Int64 // of the document, about: as the last snapshot found it, and what came since
+	dirty   atomic.Bool  // something was committed since the version was raised
+	slave   bool         // the table is a master's: see Mirror
 
 	mu      sync.Mutex // of the version; taken last
 	version remoting.DataVersion
@@ -42,6 +43,11 @@ type progress struct {
 	pending   map[int32]int64 // resets that the next pull of the queue is told
 	resets    map[int32]int64 // counter of the version in which progress was set on purpose last
 	local     map[int32]int64 // on a slave: committed here, what the master had before, -1 for nothing
+}
+
+func (q *progress) has(queue int32) bool {
+	_, ok := q.committed[queue]
+	return ok
 }
 
 // commitsPerVersion is how many commits raise the table's version by one.
@@ -98,10 +104,20 @@ func (p *offsetPart) make(group, topic []byte) *progress {
 	return q
 }
 
-// Commit stores progress, even backwards. It is refused while a reset of the queue waits to be told.
+// Commit stores progress, even backwards. It is refused while a reset of the queue waits to be told, and in a queue that the group has
+// none in when the table is full.
 func (o *Offsets) Commit(group, topic []byte, queue int32, offset int64) bool {
 	p := &o.parts[partOf(group)]
 	p.mu.Lock()
+	if q := p.find(group, topic); q == nil || !q.has(queue) {
+		if o.IsFull() {
+			p.mu.Unlock()
+			return false
+		}
+		if o.bytes.Add(queueProgressBytes); q == nil {
+			o.bytes.Add(progressBytes(group, topic))
+		}
+	}
 	q := p.make(group, topic)
 	if _, reset := q.pending[queue]; reset {
 		p.mu.Unlock()

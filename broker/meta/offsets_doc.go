@@ -82,8 +82,11 @@ func (o *Offsets) snapshot() *OffsetsDoc {
 		t.Ours.Run, t.Ours.Loaded = o.master, 0
 	}
 	o.mu.Unlock()
+	var bytes int64
+	defer func() { o.bytes.Store(bytes) }()
 	o.each(func(group, topic string, q *progress) {
 		key := topic + "@" + group
+		bytes += progressBytes(group, topic) + int64(len(q.committed)+len(q.resets)+len(q.local))*queueProgressBytes
 		t.OffsetTable[key] = maps.Clone(q.committed)
 		t.GroupTopicMap[group] = append(t.GroupTopicMap[group], topic)
 		t.Ours.Resets = withQueues(t.Ours.Resets, key, q.resets)

@@ -13,10 +13,16 @@ const tableParts = 64
 type table[V any] struct {
 	parts [tableParts]atomic.Pointer[map[string]*V]
 	count atomic.Int64
+	bytes atomic.Int64 // of the text of all, about
+	size  func(*V) int64
 }
 
-func newTable[V any](all map[string]*V) *table[V] {
-	t := new(table[V])
+// newTable makes a table; size says how long the text of an entry is, about, and 0 for nil.
+func newTable[V any](all map[string]*V, size func(*V) int64) *table[V] {
+	t := &table[V]{size: size}
+	for _, v := range all {
+		t.bytes.Add(size(v))
+	}
 	parts := [tableParts]map[string]*V{}
 	for i := range parts {
 		parts[i] = map[string]*V{}
@@ -51,6 +57,7 @@ func (t *table[V]) set(name string, v *V) {
 	part := &t.parts[partOf(name)]
 	next := maps.Clone(*part.Load())
 	before := len(next)
+	t.bytes.Add(t.size(v) - t.size(next[name]))
 	if v == nil {
 		delete(next, name)
 	} else {
@@ -68,6 +75,7 @@ func (t *table[V]) setAll(all map[string]*V) {
 		if parts[n] == nil {
 			parts[n] = maps.Clone(*t.parts[n].Load())
 		}
+		t.bytes.Add(t.size(v) - t.size(parts[n][name]))
 		parts[n][name] = v
 	}
 	for n, next := range parts {
@@ -87,9 +95,25 @@ func (t *table[V]) all() map[string]*V {
 
 // replace puts other values in place of all.
 func (t *table[V]) replace(all map[string]*V) {
-	next := newTable(all)
+	next := newTable(all, t.size)
 	for i := range t.parts {
 		t.parts[i].Store(next.parts[i].Load())
 	}
 	t.count.Store(int64(len(all)))
+	t.bytes.Store(next.bytes.Load())
+}
+
+// with is what bytes will be with other values.
+func (t *table[V]) with(all map[string]*V) int64 {
+	n := t.bytes.Load()
+	for name, v := range all {
+		n += t.size(v) - t.size(t.lookup(name))
+	}
+	return n
+}
+
+// fits says whether other values may be put: the table does not become longer than maxTableBytes by them.
+func (t *table[V]) fits(all map[string]*V) bool {
+	n := t.with(all)
+	return n <= maxTableBytes || n <= t.bytes.Load()
 }

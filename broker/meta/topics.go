@@ -53,7 +53,7 @@ func NewTopics(doc []byte, clock func() time.Time, changed func()) (*Topics, err
 		c.TopicName = name
 		all[name] = c
 	}
-	t := &Topics{table: newTable(all), version: f.DataVersion, clock: clock, changed: changed}
+	t := &Topics{table: newTable(all, topicBytes), version: f.DataVersion, clock: clock, changed: changed}
 	if t.version.Timestamp == 0 {
 		t.version.Timestamp = clock().UnixMilli()
 	}
@@ -167,21 +167,31 @@ func (t *Topics) Alter(all []remoting.TopicConfig, attributes []string) (changed
 		t.mu.Unlock()
 		return false, nil
 	}
+	if !t.table.fits(next) {
+		t.mu.Unlock()
+		return false, fullError("topics")
+	}
 	t.put(next)
 	t.mu.Unlock()
 	t.changed()
 	return true, nil
 }
 
-// EnsureAll creates the topics that are not there, in one change.
-func (t *Topics) EnsureAll(all []remoting.TopicConfig) {
+// EnsureAll creates the topics that are not there, in one change, as long as there is room for them: may is asked for each with the
+// length that all would have then.
+func (t *Topics) EnsureAll(all []remoting.TopicConfig, may func(bytes int64) bool) {
 	missing := map[string]*remoting.TopicConfig{}
 	look := func() {
 		clear(missing)
+		bytes := t.Bytes()
 		for i := range all {
-			if t.table.lookup(all[i].TopicName) == nil {
-				c := all[i]
+			if t.table.lookup(all[i].TopicName) != nil || missing[all[i].TopicName] != nil {
+				continue
+			}
+			c := all[i]
+			if more := topicBytes(&c); may(bytes + more) {
 				missing[c.TopicName] = &c
+				bytes += more
 			}
 		}
 	}

@@ -140,7 +140,7 @@ func TestTopicsRefuseBrokenDocument(t *testing.T) {
 		if _, err := NewTopics([]byte(doc), clock, noTopics); err == nil || !strings.Contains(err.Error(), "topics.json") {
 			t.Errorf("%s: %v", doc, err)
 		}
-		if _, err := NewGroups([]byte(doc), clock, yes, none); doc != `{"topicConfigTable":3}` && err == nil {
+		if _, err := NewGroups([]byte(doc), clock, yes, roomy, none); doc != `{"topicConfigTable":3}` && err == nil {
 			t.Errorf("groups %s", doc)
 		}
 	}
@@ -207,7 +207,7 @@ func TestLookUpsDoNotAllocate(t *testing.T) {
 	}
 	topics, _ := NewTopics(nil, clock, noTopics)
 	topics.Put(remoting.NewTopicConfig("T", 4, rw))
-	groups, _ := NewGroups([]byte(`{"forbiddenTable":{"g":{"T":4}}}`), clock, yes, none)
+	groups, _ := NewGroups([]byte(`{"forbiddenTable":{"g":{"T":4}}}`), clock, yes, roomy, none)
 	offsets, _ := NewOffsets(nil, clock)
 	topic, group := []byte("T"), []byte("g")
 	groups.Find(group)

@@ -68,6 +68,8 @@ type Copying struct {
 	Enough    bool
 	Confirmed int64 // enough copies have everything before it; -1: the master's own suffices
 
+	TurnedAway int64 // connections that were not taken
+
 	// of a slave
 	Connected    bool
 	Refused      bool

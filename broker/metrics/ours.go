@@ -53,6 +53,7 @@ func (c *Collector) copying() {
 		return
 	}
 	c.gauge("ringmq_replication_slaves", float64(len(r.Slaves)))
+	c.counter("ringmq_replication_turned_away_total", r.TurnedAway)
 	c.gauge("ringmq_replication_copies_in_step", float64(r.InStep))
 	c.gauge("ringmq_replication_copies_wanted", float64(r.Wanted))
 	c.gauge("ringmq_replication_enough", one(r.Enough))

@@ -91,6 +91,7 @@ var Table = []Metric{
 	{"ringmq_page_cache_resident_bytes", Gauge, "bytes", nil, "", "Bytes of the log in the page cache, as of the last scan (coldDataFlowControlEnable and coldDataScanEnable); without a scan there is none", "MessageStore"},
 
 	{"ringmq_replication_slaves", Gauge, "slaves", nil, "", "Slaves that are connected; on a master", ""},
+	{"ringmq_replication_turned_away_total", Counter, "connections", nil, "", "Connections to the HA port that were closed as they came: from outside of haAllowedCidrs, or all places taken; on a master", ""},
 	{"ringmq_replication_copies_in_step", Gauge, "copies", nil, "", "Copies in step, the master's own included; on a master", ""},
 	{"ringmq_replication_copies_wanted", Gauge, "copies", nil, "", "Copies that an acknowledged message has; on a master", ""},
 	{"ringmq_replication_enough", Gauge, "", nil, "", "1 while enough copies are in step, 0 while messages are acknowledged without them; on a master", ""},

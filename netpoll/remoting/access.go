@@ -20,6 +20,11 @@ var openCodes = map[int32]bool{
 	CodeRegisterBroker: true, CodeUnregisterBroker: true, CodeBrokerHeartbeat: true, CodeQueryDataVersion: true, CodeGetBrokerMemberGroup: true,
 }
 
+// IsBrokers says whether a request changes what a name server knows of a broker, or keeps it there: only brokers ask it.
+func IsBrokers(code int32) bool {
+	return code == CodeRegisterBroker || code == CodeUnregisterBroker || code == CodeBrokerHeartbeat || code == CodeQueryDataVersion
+}
+
 // IsAdmin says whether a request is an administrator's. Codes that mean nothing are nobody's.
 func IsAdmin(code int32) bool {
 	_, named := codeNames[code]
