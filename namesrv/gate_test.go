@@ -3,6 +3,7 @@ package namesrv
 import (
 	"net/netip"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"ringmq/netpoll"
@@ -39,12 +40,14 @@ func TestStrangersAreNoBrokers(t *testing.T) {
 	if !s.admitsBroker(nil, request(remoting.CodeRegisterBroker)) {
 		t.Error("without brokerAllowedCidrs")
 	}
-	registerTopics(t, c, "b", "1.1.1.1:1", "T", "U")
-	s.admitsBroker = func(_ *netpoll.Conn, req *remoting.Command) bool { return !remoting.IsBrokers(req.Code) }
+	var strange atomic.Bool
+	s.admitsBroker = func(_ *netpoll.Conn, req *remoting.Command) bool { return !strange.Load() || !remoting.IsBrokers(req.Code) }
 	s.brokers = netpoll.NewBrokerGate([]netip.Prefix{netip.MustParsePrefix("10.1.0.0/16")}, s.logger)
-	if s.brokers.Admits(nil, request(remoting.CodeGetRouteinfoByTopic)) != true {
+	if !s.brokers.Admits(nil, request(remoting.CodeGetRouteinfoByTopic)) {
 		t.Error("a route is for everybody")
 	}
+	registerTopics(t, c, "b", "1.1.1.1:1", "T", "U")
+	strange.Store(true)
 	for code, want := range map[int32]int32{
 		remoting.CodeGetRouteinfoByTopic: 0, remoting.CodeGetBrokerClusterInfo: 0, remoting.CodeGetBrokerMemberGroup: 0,
 		remoting.CodeRegisterBroker: 16, remoting.CodeUnregisterBroker: 16, remoting.CodeBrokerHeartbeat: 16, remoting.CodeQueryDataVersion: 16,
