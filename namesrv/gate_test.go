@@ -41,7 +41,9 @@ func TestStrangersAreNoBrokers(t *testing.T) {
 		t.Error("without brokerAllowedCidrs")
 	}
 	var strange atomic.Bool
-	s.admitsBroker = func(_ *netpoll.Conn, req *remoting.Command) bool { return !strange.Load() || !remoting.IsBrokers(req.Code) }
+	s.admitsBroker = func(_ *netpoll.Conn, req *remoting.Command) bool {
+		return !strange.Load() || !remoting.IsBrokers(req.Code)
+	}
 	s.brokers = netpoll.NewBrokerGate([]netip.Prefix{netip.MustParsePrefix("10.1.0.0/16")}, s.logger)
 	if !s.brokers.Admits(nil, request(remoting.CodeGetRouteinfoByTopic)) {
 		t.Error("a route is for everybody")
