@@ -179,6 +179,9 @@ type drained struct {
 func (p *pair) drainFar(group string) (d drained, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 	defer cancel()
+	if err := p.introduce(ctx, group); err != nil {
+		return d, err
+	}
 	var mu sync.Mutex
 	var all sync.WaitGroup
 	errs := make([]error, slowQueues)
@@ -193,6 +196,29 @@ func (p *pair) drainFar(group string) (d drained, err error) {
 	}
 	all.Wait()
 	return d, errors.Join(errs...)
+}
+
+// introduce has both brokers know a group: the master makes it when it pulls first, the slave copies the table some seconds later, and refuses it until
+// then.
+func (p *pair) introduce(ctx context.Context, group string) error {
+	for _, n := range []*node{p.master, p.slave} {
+		c, err := rig.Dial(ctx, n.addr())
+		if err != nil {
+			return err
+		}
+		defer c.Close()
+		for {
+			_, err := rig.Pull(ctx, c, rig.PullRequest{Group: group, Topic: slowTopic})
+			if err == nil {
+				break
+			}
+			if _, answered := rig.Refused(err); !answered {
+				return err
+			}
+			time.Sleep(100 * time.Millisecond)
+		}
+	}
+	return nil
 }
 
 func (p *pair) drainQueue(ctx context.Context, group string, queue int) (served [2]int, runs string, err error) {
