@@ -36,18 +36,19 @@ func TestStrangersMayNotAdminister(t *testing.T) {
 
 // TestStrangersAreNoBrokers: with a gate for brokers nobody else registers, takes out or keeps alive, and routes are for everybody.
 func TestStrangersAreNoBrokers(t *testing.T) {
-	s, c := startWith(t, Options{})
-	if !s.admitsBroker(nil, request(remoting.CodeRegisterBroker)) {
-		t.Error("without brokerAllowedCidrs")
-	}
 	var strange atomic.Bool
-	s.admitsBroker = func(_ *netpoll.Conn, req *remoting.Command) bool {
-		return !strange.Load() || !remoting.IsBrokers(req.Code)
-	}
-	s.brokers = netpoll.NewBrokerGate([]netip.Prefix{netip.MustParsePrefix("10.1.0.0/16")}, s.logger)
-	if !s.brokers.Admits(nil, request(remoting.CodeGetRouteinfoByTopic)) {
-		t.Error("a route is for everybody")
-	}
+	_, c := startAltered(t, Options{}, func(s *Server) {
+		if !s.admitsBroker(nil, request(remoting.CodeRegisterBroker)) {
+			t.Error("without brokerAllowedCidrs")
+		}
+		s.admitsBroker = func(_ *netpoll.Conn, req *remoting.Command) bool {
+			return !strange.Load() || !remoting.IsBrokers(req.Code)
+		}
+		s.brokers = netpoll.NewBrokerGate([]netip.Prefix{netip.MustParsePrefix("10.1.0.0/16")}, s.logger)
+		if !s.brokers.Admits(nil, request(remoting.CodeGetRouteinfoByTopic)) {
+			t.Error("a route is for everybody")
+		}
+	})
 	registerTopics(t, c, "b", "1.1.1.1:1", "T", "U")
 	strange.Store(true)
 	for code, want := range map[int32]int32{
