@@ -142,20 +142,7 @@ func (s *Session) putList(ctx context.Context, a Args, out *Out, code int32, lis
 	if err != nil {
 		return err
 	}
-	addrs, err := s.targets(ctx, a, masters)
-	if err != nil {
-		return err
-	}
-	out.Table("brokers", row, Col{"", "brokerAddr"})
-	return each(addrs, func(addr string) error {
-		req := ask.Request(code)
-		req.Body = body
-		if _, err := s.call(ctx, addr, req); err != nil {
-			return err
-		}
-		out.Row(addr)
-		return nil
-	})
+	return s.toBrokers(ctx, a, masters, code, body, row, out)
 }
 
 func deleteTopic() *Command {
