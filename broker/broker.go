@@ -96,10 +96,10 @@ type Broker struct {
 	syncLimit time.Duration
 	closing   atomic.Bool
 	diskUse   atomic.Pointer[string]
-	warned    atomic.Int64 // the second in which a send that was not stored was logged last
+	warned    netpoll.Seldom // of sends that were not stored
 
-	toldRoom   atomic.Int64 // the second in which it was logged last that something was not made for a client
-	pullWarned atomic.Int64 // the second in which a failed pull was logged last
+	toldRoom   netpoll.Seldom // of what was not made for a client
+	pullWarned netpoll.Seldom // of failed pulls
 
 	inForce      configuration
 	configured   atomic.Int64 // changes by requests

@@ -257,8 +257,7 @@ func (b *Broker) pullCold(c *netpoll.Conn, l *loopState, a pullAnswer, hold hold
 
 // warnPullFailed says so, but not for every pull that meets a broken disk.
 func (b *Broker) warnPullFailed(h *remoting.PullHeader, err error) {
-	now := time.Now().Unix()
-	if last := b.pullWarned.Load(); now != last && b.pullWarned.CompareAndSwap(last, now) {
+	if b.pullWarned.Now() {
 		b.logger.Error("pull failed", "topic", string(h.Topic), "queueId", h.QueueID, "offset", h.QueueOffset, "error", err)
 	}
 }

@@ -1,8 +1,6 @@
 package broker
 
 import (
-	"time"
-
 	"ringmq/netpoll/remoting"
 )
 
@@ -39,7 +37,7 @@ func (b *Broker) mayMakeGroup(bytes int64) bool {
 
 // noRoom tells, once a second at most, that nothing more is made for clients.
 func (b *Broker) noRoom(what string, bytes int64) bool {
-	if now := time.Now().Unix(); b.toldRoom.Swap(now) != now {
+	if b.toldRoom.Now() {
 		b.logger.Warn("a client's "+what+" was not made: there are too many; administrators can make more", "bytes", bytes)
 	}
 	return false

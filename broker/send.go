@@ -8,7 +8,6 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
-	"time"
 
 	"ringmq/broker/meta"
 	"ringmq/broker/stats"
@@ -299,8 +298,7 @@ func (b *Broker) noteDiskUse() {
 
 // warnNotStored says so, but not for every message of a full disk.
 func (b *Broker) warnNotStored(err error) {
-	now := time.Now().Unix()
-	if last := b.warned.Load(); now != last && b.warned.CompareAndSwap(last, now) {
+	if b.warned.Now() {
 		b.logger.Warn("message not stored", "error", err)
 	}
 }

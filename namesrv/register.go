@@ -170,7 +170,7 @@ func (s *Server) tell(e *registration, r *registered, ok bool) {
 	case !ok:
 		log(slog.LevelWarn, "broker refused: it brings a single topic and has not registered before")
 	case r.full != "":
-		if now := time.Now().Unix(); s.toldFull.Swap(now) != now {
+		if s.toldFull.Now() {
 			log(slog.LevelWarn, "broker refused: "+r.full, "from", e.host)
 		}
 	case r.keptFor != "":

@@ -44,7 +44,7 @@ type Server struct {
 
 	registrar *netpoll.Workers // one, for long requests that bring topics
 	backlog   backlog
-	toldFull  atomic.Int64 // the second in which a registration beyond the bounds was logged last
+	toldFull  netpoll.Seldom // of registrations beyond the bounds
 
 	mu    sync.Mutex
 	conns map[uint64]*netpoll.Conn // by which brokers registered

@@ -5,8 +5,6 @@ import (
 	"log/slog"
 	"net/netip"
 	"slices"
-	"sync/atomic"
-	"time"
 
 	"ringmq/netpoll/remoting"
 )
@@ -18,7 +16,7 @@ type Gate struct {
 	key      string // that lists the networks
 	networks []netip.Prefix
 	logger   *slog.Logger
-	told     atomic.Int64 // the second in which a refusal was logged last
+	told     Seldom // of refusals
 }
 
 // NewGate makes the gate of a server whose administrators may also sit in networks.
@@ -52,7 +50,7 @@ func IsWithin(remote, local netip.Addr, networks []netip.Prefix) bool {
 // Refusal is the remark of an answer (NO_PERMISSION) to a request that was not admitted. It is logged too, at most once a second.
 func (g *Gate) Refusal(c *Conn, req *remoting.Command) string {
 	name := remoting.CodeName(req.Code)
-	if now := time.Now().Unix(); g.told.Swap(now) != now {
+	if g.told.Now() {
 		g.logger.Warn("a request of "+g.whose+" was refused: it did not come from this machine or from "+g.key,
 			"from", c.remote, "code", req.Code, "name", name)
 	}
