@@ -16,6 +16,9 @@ func (l *Log) CatchUp(to int64) {
 // catchesUp says that the log is not written as far as CatchUp said.
 func (l *Log) catchesUp() bool { return l.written.Load() < l.catchUp.Load() }
 
+// sparesZeros says that nothing is zeroed ahead for now.
+func (l *Log) sparesZeros() bool { return l.catchesUp() || l.committer.sizes.large.Load() }
+
 const (
 	// pastFrom is how large a batch must be to go past the page cache.
 	pastFrom = 1 << 20

@@ -30,6 +30,7 @@ type committer struct {
 	found int64 // from where on the batch lay that was over and not collected at the last look; -1: none
 
 	history history
+	sizes   batchSize
 
 	// The ring and these belong to whoever moved the state away from idle; to the holder of mu while it is ringing.
 	ops  []disk.Op
@@ -132,7 +133,7 @@ func (c *committer) end(b batch, err error) bool {
 	c.mu.Lock()
 	c.state = idle
 	if err == nil {
-		c.history.note(b, time.Now())
+		c.ended(b)
 	}
 	if err == nil && c.bell != NoBell {
 		c.ring()
@@ -142,6 +143,14 @@ func (c *committer) end(b batch, err error) bool {
 		c.l.passed(b)
 	}
 	return err == nil
+}
+
+// ended notes that the disk has done with a batch. Under mu.
+func (c *committer) ended(b batch) {
+	c.history.note(b, time.Now())
+	if c.sizes.note(b.to - b.from) {
+		poke(c.l.maker.wake) // it zeroes, or does not
+	}
 }
 
 // began notes that the batch goes to the disk now.

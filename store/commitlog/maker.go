@@ -159,8 +159,8 @@ func (m *maker) step() (again bool, err error) {
 	l.mu.Lock()
 	missing, start := l.next == nil && l.failed == nil, l.end
 	l.mu.Unlock()
-	catchesUp := l.catchesUp()
-	if l.o.Spares > 0 && !catchesUp && !(missing && m.urgent.Load()) {
+	catchesUp, spared := l.catchesUp(), l.sparesZeros()
+	if l.o.Spares > 0 && !spared && !(missing && m.urgent.Load()) {
 		reach := int64(nearBytes)
 		if !missing {
 			reach = l.o.SegmentBytes
@@ -181,8 +181,8 @@ func (m *maker) step() (again bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	if h.old && (urgent || catchesUp) {
-		// Zeroing a whole old segment now would hold appends up; a new one is there at once.
+	if h.old && (urgent || spared) {
+		// Zeroing a whole old segment now would hold appends up, or take what the disk can do; a new one is there at once.
 		if err := m.drop(h); err != nil {
 			return false, err
 		}
@@ -190,9 +190,8 @@ func (m *maker) step() (again bool, err error) {
 	}
 	if catchesUp {
 		h.zeroed = max(h.zeroed, min(l.o.SegmentBytes, (l.catchUp.Load()-start)/pageBytes*pageBytes))
-		urgent = true
 	}
-	if h.zeroed < l.o.SegmentBytes && (h.old || l.o.Spares > 0 && !urgent) {
+	if h.zeroed < l.o.SegmentBytes && (h.old || l.o.Spares > 0 && !urgent && !spared) {
 		n := min(zeroStep, l.o.SegmentBytes-h.zeroed)
 		if err := h.file.ZeroRange(h.zeroed, n); err != nil {
 			return false, errors.Join(err, m.drop(h))
@@ -317,7 +316,7 @@ func (m *maker) name(h *half, start int64) error {
 	if err != nil {
 		return err
 	}
-	if h.zeroed < l.o.SegmentBytes && !l.catchesUp() {
+	if h.zeroed < l.o.SegmentBytes && !l.sparesZeros() {
 		l.unzeroedRolls.Add(1)
 	}
 	l.mu.Lock()

@@ -54,7 +54,7 @@ func (c *committer) collect() {
 	}
 	c.state = idle
 	// The disk goes on while it is told what it has done.
-	c.history.note(b, time.Now())
+	c.ended(b)
 	c.ring()
 	c.mu.Unlock()
 	c.l.passed(b)
