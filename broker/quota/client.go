@@ -86,7 +86,7 @@ func (c *Client) PullWait(l *Limits, now time.Duration) time.Duration {
 }
 
 func (c *Client) owes(k Kind, l *Limits, now time.Duration) time.Duration {
-	if l.PerSecond[k] <= 0 {
+	if !l.Enforced || l.PerSecond[k] <= 0 {
 		return 0
 	}
 	d := time.Duration(c.paid[k].Load()) - now
