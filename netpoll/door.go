@@ -30,6 +30,7 @@ type door struct {
 	prefers func(remote netip.Addr) bool // nil: nobody
 
 	mu      sync.Mutex
+	asked   int64 // for most
 	most    int64 // of all hosts; at most ceiling
 	perHost int64 // of one that is not this machine; 0: no cap
 	count   int64
@@ -74,25 +75,27 @@ func (d *door) leave(remote netip.Addr) {
 	}
 }
 
-// cap sets the caps and returns the one of all hosts that is in force; changed says whether either is another one than before.
+// cap sets the caps and returns the one of all hosts that is in force; changed says whether anything else was asked for before.
 func (d *door) cap(most, perHost int64) (inForce int64, changed bool) {
-	if most <= 0 || most > d.ceiling {
-		most = d.ceiling
-	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	changed = most != d.most || perHost != d.perHost
-	d.most, d.perHost = most, perHost
-	return most, changed
+	changed = most != d.asked || perHost != d.perHost || d.most == 0
+	d.asked, d.perHost, d.most = most, perHost, most
+	if most <= 0 || most > d.ceiling {
+		d.most = d.ceiling
+	}
+	return d.most, changed
 }
 
 // Cap sets how many connections may be open, of all hosts and of one; 0: no more than the descriptors of the process allow. Those
 // that are open stay. It says in the log what is in force now. Any goroutine.
 func (s *Server) Cap(most, perHost int64) {
 	inForce, changed := s.door.cap(most, perHost)
-	if most > inForce {
+	switch {
+	case !changed:
+	case most > inForce:
 		s.o.Logger.Warn("maxConnections is more than the descriptors of this process allow beside its files", "maxConnections", most, "inForce", inForce, "descriptors", descriptors())
-	} else if changed {
+	default:
 		s.o.Logger.Info("connections have a cap", "inForce", inForce, "ofOneHost", perHost, "descriptors", descriptors())
 	}
 }
