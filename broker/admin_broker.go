@@ -53,6 +53,7 @@ func (b *Broker) applyConfig(keys []string) {
 	b.store.SetLimits(b.c.StoreOptions().Limits)
 	b.store.SetReadAhead(b.c.Bool("dataReadAheadEnable"))
 	b.store.SetColdReadMin(b.c.Int64("coldReadMinBytesPerSecond"))
+	b.net.Cap(b.c.Int64("maxConnections"), b.c.Int64("maxConnectionsPerHost"))
 	if slices.Contains(keys, "brokerPermission") {
 		// Name servers take the permission with the topics, and these only when their version has grown.
 		b.topics.Touch()

@@ -63,10 +63,14 @@ func BenchmarkHotPull(b *testing.B) {
 // BenchmarkServe is the broker's part alone: sends served on their loop, 64 a turn, from the frame to the parked answer; pulls of 32
 // messages of 1 KiB, 4 a turn, from the frame to the answer in the output buffer.
 func BenchmarkServe(b *testing.B) {
-	sends := map[string]int32{"10": remoting.CodeSendMessage, "310": remoting.CodeSendMessageV2}
+	sends := map[string]int32{"10": remoting.CodeSendMessage, "310": remoting.CodeSendMessageV2, "310 limited": remoting.CodeSendMessageV2}
 	for name, code := range sends {
 		b.Run(name, func(b *testing.B) {
-			r := newRig(b, "flushDiskType=ASYNC_FLUSH", "tailCacheBytes=67108864")
+			keys := []string{"flushDiskType=ASYNC_FLUSH", "tailCacheBytes=67108864"}
+			if name == "310 limited" { // by a quota that nobody reaches
+				keys = append(keys, "clientQuotaAction=limit", "clientSendMaxMessagesPerSecond=1000000000000", "clientSendMaxBytesPerSecond=1000000000000")
+			}
+			r := newRig(b, keys...)
 			r.broker.topics.Put(remoting.NewTopicConfig("Bench", 4, remoting.PermRead|remoting.PermWrite))
 			cmd := sendTo("Bench", 0, "UNIQ_KEY\x017F0000010001000000000000000000AA\x02WAIT\x01true\x02", strings.Repeat("b", 100))
 			if cmd.Code = code; code == remoting.CodeSendMessage {

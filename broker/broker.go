@@ -17,6 +17,7 @@ import (
 	"ringmq/broker/config"
 	"ringmq/broker/member"
 	"ringmq/broker/meta"
+	"ringmq/broker/quota"
 	"ringmq/broker/stats"
 	"ringmq/netpoll"
 	"ringmq/netpoll/remoting"
@@ -33,6 +34,7 @@ type Options struct {
 	Version    string        // of this build, for operators
 	Loops      int           // event loops; 0: GOMAXPROCS
 	Linger     time.Duration // of the event loops, see netpoll.Options; 0: not at all
+	Servers    int           // that share the descriptors of this process; 0: 1
 	Logger     *slog.Logger
 
 	// For tests; nil: the real ones.
@@ -77,6 +79,10 @@ type Broker struct {
 	admits    func(*netpoll.Conn, *remoting.Command) bool // gate's
 	loops     []*loopState
 	holds     *holds
+
+	clients *quota.Table
+	ticks   atomic.Int64                // of clients' figures: a loop that sees another number tells what its own have used
+	after   func(time.Duration, func()) // afterwards
 
 	coldControl *coldControl
 	coldHeld    coldHeld
@@ -125,6 +131,7 @@ func New(o Options) (*Broker, error) {
 	b.makeRole()
 	b.inForce.read(b.c)
 	b.slow.b = b
+	b.clients, b.after = quota.NewTable(cmp.Or(b.logger, slog.Default())), afterwards
 	b.coldControl = b.newColdControl()
 	b.region, b.cluster, b.name = b.c.Text("regionId"), b.c.Text("brokerClusterName"), b.c.Text("brokerName")
 	b.opening = remoting.NewOpening(remoting.RespSuccess, "MSG_REGION", b.region, "TRACE_ON", "true")
@@ -196,6 +203,7 @@ func (b *Broker) Start() error {
 		Loops: len(b.loops), Logger: b.logger, IdleTimeout: time.Duration(b.c.Int("serverChannelMaxIdleTimeSeconds")) * time.Second,
 		TotalBytes: b.connBytes, ShortTimeout: b.connShort, TurnEnded: func(loop int) { b.loop(loop).turnEnded() },
 		Rung: func(loop int) { b.loop(loop).appends.Rung() }, Linger: b.o.Linger,
+		MaxConns: b.c.Int64("maxConnections"), MaxConnsPerHost: b.c.Int64("maxConnectionsPerHost"), Servers: b.o.Servers, Prefers: b.isSlave,
 	}, &handlerSide{b})
 	if err != nil {
 		b.workers.Close()
@@ -275,6 +283,7 @@ func (b *Broker) everySecond() {
 		}
 		b.replication.sample()
 		b.wakeParked()
+		b.tickClients()
 		b.tendCold(n)
 		if n%5 == 0 || !b.inForce.get().longPolling {
 			b.holds.checkAll()

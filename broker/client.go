@@ -23,6 +23,7 @@ func (b *Broker) heartbeat(c *netpoll.Conn, req *remoting.Command) answer {
 	}
 	d.ConsumerDataSet = b.knownGroups(d.ConsumerDataSet)
 	client := member.Client{Conn: c.ID(), ID: d.ClientID, Language: req.Language.String(), Version: req.Version, Addr: c.RemoteAddr()}
+	b.named(c, d.ClientID)
 	subChanged, groups := b.members.Heartbeat(client, &d, b.notifies)
 	b.changed(groups)
 	a := answer{Fields: []answerField{{"IS_SUB_CHANGE", "false"}, {"IS_SUPPORT_HEART_BEAT_V2", "true"}}}

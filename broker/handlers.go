@@ -199,7 +199,7 @@ var busy = fail(remoting.RespSystemBusy, "[OVERLOAD]system busy, start flow cont
 // Opened implements netpoll.Handler. A connection that comes while Start has not yet noted where it listens waits that moment.
 func (h *handlerSide) Opened(c *netpoll.Conn) {
 	<-h.b.listening
-	c.SetState(&connState{})
+	c.SetState(&connState{use: usage{c: c}})
 	h.b.mu.Lock()
 	h.b.conns[c.ID()] = c
 	h.b.mu.Unlock()
@@ -211,10 +211,13 @@ func (h *handlerSide) Closed(c *netpoll.Conn, _ error) {
 	delete(h.b.conns, c.ID())
 	h.b.mu.Unlock()
 	h.b.holds.closed(c)
-	c.State().(*connState).sends.urgent = true
+	h.b.forgetSlowed(c)
+	l, state := h.b.loop(c.Loop()), c.State().(*connState)
+	state.sends.urgent = true
 	h.b.drain(c)
 	h.b.clientGone(c)
-	h.b.loop(c.Loop()).turnEnded() // netpoll ends no turn for this
+	l.leave(&state.use)
+	l.turnEnded() // netpoll ends no turn for this
 }
 
 // Woken implements netpoll.Handler.
@@ -234,9 +237,11 @@ func (b *Broker) conn(id uint64) *netpoll.Conn {
 
 // connState is what the broker keeps with a connection; its loop's own.
 type connState struct {
-	sends sendQueue
-	held  *heldPull // the first of those that wait or are on their way to the loop
-	helds int       // how many
+	sends  sendQueue
+	held   *heldPull // the first of those that wait or are on their way to the loop
+	helds  int       // how many
+	use    usage
+	slowed slowedPulls
 }
 
 // loopState is what requests of one loop share: scratch memory and the answers that wait for the log. Its loop's own, but for
@@ -258,6 +263,7 @@ type loopState struct {
 	parked     parking
 	figures    figures
 	came       time.Duration // Broker.uptime of the send at hand
+	user       *usage        // and whose it is
 	dead       bool          // the send at hand becomes a dead letter
 	woken      bool          // answers are to be looked at in this turn, whether the log is safe up to them or not
 	releases   atomic.Bool   // it is about to look at its parked answers; any goroutine reads it
@@ -273,6 +279,9 @@ type loopState struct {
 	built     int // bytes of the answers to pulls made in this turn
 	warm      int // bytes that pulls of this turn may still take from the page cache
 	freeHelds []*heldPull
+
+	users []*usage // that have used something since the loop last told
+	ticks int64    // Broker.ticks when it did
 }
 
 // now is Broker.uptime, the same all through a turn.
@@ -300,6 +309,7 @@ func (l *loopState) turnEnded() {
 		l.figures.parked.Store(n)
 	}
 	l.figures.turnEnded(l.turn, l.b.uptime)
+	l.tellUsed()
 	l.turn, l.woken, l.built, l.warm = 0, false, 0, warmBytes
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"ringmq/broker/config"
 	"ringmq/broker/lag"
+	"ringmq/broker/quota"
 )
 
 // inForce are the values that requests ask for all the time and that a request may change: a look at them must not cost a search by
@@ -28,6 +29,8 @@ type inForce struct {
 	coldTotalLimit int64         // globalColdReadThreshold
 
 	lagLimits lag.Limits // lagAlarmMessages and the keys beside it
+
+	quotas quota.Limits // clientSendMaxMessagesPerSecond and the keys beside it
 }
 
 // configuration keeps the values in force. Any goroutine.
@@ -54,5 +57,15 @@ func (f *configuration) read(c *config.Config) {
 			Messages: c.Int64("lagAlarmMessages"), BehindMs: c.Int64("lagAlarmBehindMs"), ClearPercent: c.Int("lagAlarmClearPercent"),
 			Hold: time.Duration(c.Int64("lagAlarmHoldMs")) * time.Millisecond,
 		},
+		quotas: quotasOf(c),
 	})
+}
+
+// quotasOf are the limits of clients.
+func quotasOf(c *config.Config) (l quota.Limits) {
+	for k := range quota.Kinds {
+		l.PerSecond[k] = c.Int64(k.Key())
+	}
+	l.Enforced = c.Text("clientQuotaAction") == "limit" && l.PerSecond != (quota.Counts{})
+	return l
 }

@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"ringmq/broker/quota"
 	"ringmq/broker/stats"
 	"ringmq/netpoll/remoting"
 	"ringmq/store"
@@ -82,8 +83,9 @@ func (m *topicMemo) countedIn(t *knownTopic, delayed bool) *knownTopic {
 	return m.waiting
 }
 
-// count counts what was stored in a topic. It shows at the end of the turn.
+// count counts what was stored in a topic, by the client of the send at hand. It shows at the end of the turn.
 func (l *loopState) count(t *knownTopic, kind stats.Kind, messages, bytes int64) {
+	l.used(l.user, quota.Counts{quota.SendMessages: messages, quota.SendBytes: bytes})
 	if t.puts.Add(kind, messages, bytes) {
 		l.counted = append(l.counted, t)
 	}

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"ringmq/broker/quota"
 	"ringmq/broker/stats"
 	"ringmq/netpoll"
 	"ringmq/netpoll/remoting"
@@ -32,7 +33,11 @@ func (b *Broker) pull(c *netpoll.Conn, req *remoting.Command) netpoll.Verdict {
 	if h.SysFlag&remoting.PullCommitOffset != 0 {
 		b.offsets.Commit(h.ConsumerGroup, h.Topic, h.QueueID, h.CommitOffset)
 	}
-	b.runPull(c, l, &a, b.mayHold(h))
+	hold := b.mayHold(h)
+	if v, slowed := b.slowsPull(c, l, &a, hold); slowed {
+		return v
+	}
+	b.runPull(c, l, &a, hold)
 	return netpoll.Done
 }
 
@@ -178,7 +183,7 @@ func (b *Broker) runPull(c *netpoll.Conn, l *loopState, a *pullAnswer, hold hold
 		out = l.putHead(a, &found, out, start)
 		l.built += len(out) - start
 		c.PutOut(out)
-		b.notePull(h, &found)
+		b.notePull(c, h, &found)
 		l.answeredPull(a, remoting.RespSuccess)
 		if l.warm == warm {
 			l.figures.read[fromMemory]++
@@ -310,14 +315,15 @@ func (b *Broker) finishPull(c *netpoll.Conn, h *remoting.PullHeader, a *pullAnsw
 		return
 	}
 	b.answerPull(c, a, records, f, code, f.Status.String())
-	b.notePull(h, f)
+	b.notePull(c, h, f)
 }
 
 // notePull notes how far a group has come, and what it got.
-func (b *Broker) notePull(h *remoting.PullHeader, f *store.Found) {
+func (b *Broker) notePull(c *netpoll.Conn, h *remoting.PullHeader, f *store.Found) {
 	b.offsets.Pulled(h.ConsumerGroup, h.Topic, h.QueueID, f.NextOffset)
 	if f.Messages > 0 {
 		b.stats.Get(h.ConsumerGroup, h.Topic, int64(f.Messages), int64(f.Bytes))
+		b.loop(c.Loop()).used(&c.State().(*connState).use, quota.Counts{quota.PullBytes: int64(f.Bytes)})
 	}
 }
 

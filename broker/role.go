@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"slices"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -46,6 +47,23 @@ type replication struct {
 	masterFlush atomic.Int64 // what 908 has set
 	rate        atomic.Int64 // bytes copied in the last second
 	sampled     int64        // end of the log at the last look; everySecond's own
+}
+
+// isSlave says whether slaves of this broker sit at an address: it is in their networks, or one is connected from there. They copy the tables
+// over ordinary connections, and come in though clients have taken all places.
+func (b *Broker) isSlave(remote netip.Addr) bool {
+	if networks := b.c.Slaves(); len(networks) > 0 {
+		return netpoll.IsWithin(remote, netip.Addr{}, networks)
+	}
+	<-b.listening
+	l := b.replication.leader
+	if l == nil {
+		return false
+	}
+	return slices.ContainsFunc(l.Slaves(), func(s replica.SlaveState) bool {
+		at, err := netip.ParseAddrPort(s.Addr)
+		return err == nil && at.Addr().Unmap() == remote
+	})
 }
 
 // sample measures how fast a slave copies.

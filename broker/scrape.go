@@ -65,6 +65,8 @@ func (s scraped) Figures() metrics.Figures {
 		HeldPulls: b.holds.count.Load(), HeldBytes: b.holds.bytes.Held(), Pending: b.pending.Held() + b.readers.bytes.Held(),
 		SlowSends: b.slow.sends.Load(), SlowPulls: b.slow.pulls.Load(), Active: !b.slave && !b.closing.Load(), Copying: s.copying(),
 	}
+	f.EachClient, f.OverQuota = b.clients.Each, b.quotaOver()
+	f.QuotaWaits = map[string]int64{"send": b.clients.SendWaits.Load(), "pull": b.clients.PullWaits.Load()}
 	f.CommitBytes, f.CommitMicros = b.store.Commits()
 	reads, parked := [readSources]int64{}, int64(0)
 	for _, l := range b.loops {

@@ -30,9 +30,13 @@ const (
 
 // send serves 10, 310 and 320.
 func (b *Broker) send(c *netpoll.Conn, req *remoting.Command) netpoll.Verdict {
-	q := &c.State().(*connState).sends
+	state := c.State().(*connState)
+	q := &state.sends
 	l := b.loop(c.Loop())
-	l.came = l.now()
+	l.came, l.user = l.now(), &state.use
+	if l.slowsSend(&state.use) {
+		return netpoll.Hold
+	}
 	if len(q.list) == 0 {
 		switch b.trySend(c, req) {
 		case sendDone:
@@ -74,9 +78,11 @@ func (b *Broker) prepare(h *remoting.SendHeader, req *remoting.Command) {
 
 // drain goes on with the sends that wait. On the connection's loop.
 func (b *Broker) drain(c *netpoll.Conn) {
-	q := &c.State().(*connState).sends
+	state, l := c.State().(*connState), b.loop(c.Loop())
+	q := &state.sends
+	l.user = &state.use
 	for len(q.list) > 0 {
-		b.loop(c.Loop()).came = q.list[0].came
+		l.came = q.list[0].came
 		switch v := b.trySend(c, q.list[0].req); {
 		case v == sendDone:
 			b.popSend(q)

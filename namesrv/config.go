@@ -22,6 +22,11 @@ func Check(v *settings.Values) error {
 	if port := v.Int("listenPort"); port < 0 || port > 65535 {
 		return fmt.Errorf("%s: listenPort=%d is not between 0 and 65535", v.Where("listenPort"), port)
 	}
+	for _, key := range []string{"maxConnections", "maxConnectionsPerHost"} {
+		if n := v.Int(key); n < 0 {
+			return fmt.Errorf("%s: %s=%d is less than 0", v.Where(key), key, n)
+		}
+	}
 	for _, key := range []string{"adminAllowedCidrs", "brokerAllowedCidrs"} {
 		if _, err := v.Prefixes(key); err != nil {
 			return err

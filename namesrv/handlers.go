@@ -279,6 +279,7 @@ func (s *Server) updateConfig(req *remoting.Command) (int32, string) {
 	if err != nil {
 		return remoting.RespSystemError, err.Error()
 	}
+	s.capConnections()
 	if s.o.ConfigFile != "" {
 		if err := s.v.Rewrite(s.o.ConfigFile); err != nil {
 			s.logger.Error("configuration file not written", "error", err)

@@ -1,5 +1,7 @@
 package namesrv
 
+import "net/netip"
+
 // What a lease holds: the address of its broker, the broker's name in its cluster, and with the last one of the name its topics. With
 // mu held:
 //
@@ -54,6 +56,18 @@ func (t *routes) leaveCluster(cluster, name string) {
 	if len(t.clusters[cluster]) == 0 {
 		delete(t.clusters, cluster)
 	}
+}
+
+// registeredFrom says that a live broker has registered from a host.
+func (t *routes) registeredFrom(host netip.Addr) bool {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	for _, l := range t.live {
+		if l.host == host {
+			return true
+		}
+	}
+	return false
 }
 
 // isHeld says that an address has a lease of a name, in whatever cluster.

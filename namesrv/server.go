@@ -23,6 +23,7 @@ type Options struct {
 	ConfigFile string           // rewritten when a request changes the configuration; "": nothing is written
 	Logger     *slog.Logger
 	Clock      func() time.Time // nil: time.Now
+	Servers    int              // that share the descriptors of this process; 0: 1
 }
 
 // Server is one name server.
@@ -38,6 +39,7 @@ type Server struct {
 	admits       func(*netpoll.Conn, *remoting.Command) bool // gate's
 	brokers      *netpoll.Gate
 	admitsBroker func(*netpoll.Conn, *remoting.Command) bool // brokers'
+	networks     []netip.Prefix                              // of brokers; none: they are everywhere
 	started      time.Time
 
 	reported time.Time // when the size of the tables was told last; scan's own
@@ -48,6 +50,7 @@ type Server struct {
 
 	mu    sync.Mutex
 	conns map[uint64]*netpoll.Conn // by which brokers registered
+	caps  *netpoll.Server          // net, for those who may ask before Start is over; nil: it does not listen yet
 
 	closing  atomic.Bool // the connections end because the server does: nothing leaves the tables any more
 	stop     chan struct{}
@@ -77,7 +80,7 @@ func New(o Options) (*Server, error) {
 	}
 	gate, brokerGate := netpoll.NewGate(administrators, o.Logger), netpoll.NewBrokerGate(brokers, o.Logger)
 	return &Server{o: o, v: o.Values, logger: o.Logger, routes: newRoutes(), kv: store,
-		gate: gate, admits: gate.Admits, brokers: brokerGate, admitsBroker: brokerGate.Admits,
+		gate: gate, admits: gate.Admits, brokers: brokerGate, admitsBroker: brokerGate.Admits, networks: brokers,
 		backlog: backlog{count: map[addrKey]int{}}, conns: map[uint64]*netpoll.Conn{}, stop: make(chan struct{})}, nil
 }
 
@@ -94,16 +97,42 @@ func (s *Server) Start() error {
 	if idle <= 0 {
 		idle = math.MaxInt64 // as stock: connections may be idle for ever
 	}
-	n, err := netpoll.Serve(netpoll.Options{Addrs: []string{addr}, Logger: s.logger, Clock: s.o.Clock, IdleTimeout: idle}, (*handler)(s))
+	n, err := netpoll.Serve(netpoll.Options{
+		Addrs: []string{addr}, Logger: s.logger, Clock: s.o.Clock, IdleTimeout: idle, Servers: s.o.Servers, Prefers: s.isBroker,
+		MaxConns: s.v.Int64("maxConnections"), MaxConnsPerHost: s.v.Int64("maxConnectionsPerHost"),
+	}, (*handler)(s))
 	if err != nil {
 		s.workers.Close()
 		s.registrar.Close()
 		return fmt.Errorf("name server: %w", err)
 	}
 	s.net = n
+	s.mu.Lock()
+	s.caps = n
+	s.mu.Unlock()
+	s.capConnections() // a request may have changed the keys meanwhile
 	s.done.Add(1)
 	go s.scan()
 	return nil
+}
+
+// capConnections has the caps that the keys say in force. Any goroutine.
+func (s *Server) capConnections() {
+	s.mu.Lock()
+	n := s.caps
+	s.mu.Unlock()
+	if n != nil {
+		n.Cap(s.v.Int64("maxConnections"), s.v.Int64("maxConnectionsPerHost"))
+	}
+}
+
+// isBroker says whether brokers sit at an address: in their networks, or, where these are not known, if one has registered from there. They
+// come in though clients have taken all places: a broker that is not heard leaves the routes.
+func (s *Server) isBroker(remote netip.Addr) bool {
+	if len(s.networks) > 0 {
+		return netpoll.IsWithin(remote, netip.Addr{}, s.networks)
+	}
+	return s.routes.registeredFrom(remote)
 }
 
 // begin notes when the server began.

@@ -270,7 +270,7 @@ func TestSwitches(t *testing.T) {
 
 // TestRefused: neither a start nor a request may ask for what would leave connections open or masters unelected.
 func TestRefused(t *testing.T) {
-	for _, bad := range []string{"useTLS=true", "tls.server.mode=enforcing", "enableControllerInNamesrv=true", "listenPort=70000"} {
+	for _, bad := range []string{"maxConnections=-1", "maxConnectionsPerHost=-1", "useTLS=true", "tls.server.mode=enforcing", "enableControllerInNamesrv=true", "listenPort=70000"} {
 		all, err := settings.ParseProperties("namesrv.conf", []byte("\n"+bad))
 		if err != nil {
 			t.Fatal(err)

@@ -203,6 +203,7 @@ func (c *Conn) close(err error) {
 	c.closed.Store(true)
 	delete(c.loop.conns, c)
 	c.s.conns.Add(-1)
+	c.s.door.leave(c.remote.Addr())
 	c.count(0, 0)
 	c.endTurn()
 	c.polled = false

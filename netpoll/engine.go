@@ -81,11 +81,11 @@ func (e *events) OnOpen(gc gnet.Conn) ([]byte, gnet.Action) {
 	if l == nil || !s.accepting.Load() {
 		return nil, gnet.Close
 	}
-	if s.conns.Load() >= s.o.MaxConns {
-		s.refused.Add(1)
+	c := newConn(s, l, gc)
+	if why := s.door.enter(c.remote.Addr(), c.local.Addr()); why != letIn {
+		s.turnAway(c, why)
 		return nil, gnet.Close
 	}
-	c := newConn(s, l, gc)
 	gc.SetContext(c)
 	l.conns[c] = struct{}{}
 	s.conns.Add(1)

@@ -77,11 +77,17 @@ func addrPort(a net.Addr) netip.AddrPort {
 	return netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())
 }
 
-// defaultMaxConns is half of what the process may open, so that files and accepting never want for descriptors.
-func defaultMaxConns() int64 {
+// descriptors is how many the process may have open.
+func descriptors() int64 {
 	var r unix.Rlimit
 	if unix.Getrlimit(unix.RLIMIT_NOFILE, &r) != nil || r.Cur > 1<<30 {
-		return 1 << 20
+		return 1 << 21
 	}
-	return int64(r.Cur / 2)
+	return int64(r.Cur)
+}
+
+// connCeiling is how many connections each of so many servers may have, the reserved ones apart: all together half of the descriptors,
+// so that files and accepting never want for one.
+func connCeiling(servers int) int64 {
+	return max(1, descriptors()/2/int64(max(servers, 1))-reservedConns)
 }

@@ -3,6 +3,7 @@ package netpoll
 import (
 	"errors"
 	"log/slog"
+	"net/netip"
 	"runtime"
 	"time"
 
@@ -32,14 +33,17 @@ type Handler interface {
 
 // Options of a server.
 type Options struct {
-	Addrs                []string      // host:port each; a connection knows the index it came in by
-	Loops                int           // 0: GOMAXPROCS
-	IdleTimeout          time.Duration // a connection that nothing was read from for so long is closed; 0: 120 s
-	OutboundBytesPerConn int           // a peer that leaves so much unread is not read from; at four times that it is closed; 0: 16 MiB
-	TotalBytes           int64         // what all connections together may hold in buffers; above it those that hold more than one read are not read from, and from half of it on answers are to be short (Conn.Spent); 0: 256 MiB
-	ShortTimeout         time.Duration // while memory is short: how long a peer may read almost nothing, and a frame take to arrive; 0: 10 s
-	MaxFrameBytes        int           // a longer frame closes its connection; 0: 16 MiB, which is also the most
-	MaxConns             int64         // connections beyond it are closed at once; 0: half of the descriptors the process may have
+	Addrs                []string                     // host:port each; a connection knows the index it came in by
+	Loops                int                          // 0: GOMAXPROCS
+	IdleTimeout          time.Duration                // a connection that nothing was read from for so long is closed; 0: 120 s
+	OutboundBytesPerConn int                          // a peer that leaves so much unread is not read from; at four times that it is closed; 0: 16 MiB
+	TotalBytes           int64                        // what all connections together may hold in buffers; above it those that hold more than one read are not read from, and from half of it on answers are to be short (Conn.Spent); 0: 256 MiB
+	ShortTimeout         time.Duration                // while memory is short: how long a peer may read almost nothing, and a frame take to arrive; 0: 10 s
+	MaxFrameBytes        int                          // a longer frame closes its connection; 0: 16 MiB, which is also the most
+	MaxConns             int64                        // connections beyond it are closed at once; 0, or more than that: what is left of half the descriptors the process may have
+	MaxConnsPerHost      int64                        // and those of one host, unless that is this machine; 0: no cap
+	Servers              int                          // that share the process's descriptors; 0: 1
+	Prefers              func(remote netip.Addr) bool // whose connections may take the places kept for this machine beyond MaxConns; called on a loop when a cap is reached; nil: nobody's
 	Logger               *slog.Logger
 	Clock                func() time.Time // nil: time.Now; for tests
 	// TurnEnded is called on a loop after each of its turns, whatever was done in it, before what it put out is sent; nil: not.
@@ -51,7 +55,8 @@ type Options struct {
 	// processors (GOMAXPROCS, as of Serve) are left to others; 0: not at all. A connection that is being accepted may wait as long.
 	Linger time.Duration
 
-	sweepInterval time.Duration // 0: one second; for tests
+	sweepInterval time.Duration                       // 0: one second; for tests
+	isLocal       func(remote, local netip.Addr) bool // whose connections come from this machine; nil: as IsWithin; for tests
 }
 
 func (o Options) withDefaults() Options {
@@ -73,8 +78,8 @@ func (o Options) withDefaults() Options {
 	if o.MaxFrameBytes == 0 || o.MaxFrameBytes > remoting.MaxFrameBytes {
 		o.MaxFrameBytes = remoting.MaxFrameBytes
 	}
-	if o.MaxConns == 0 {
-		o.MaxConns = defaultMaxConns()
+	if o.isLocal == nil {
+		o.isLocal = func(remote, local netip.Addr) bool { return IsWithin(remote, local, nil) }
 	}
 	if o.sweepInterval == 0 {
 		o.sweepInterval = sweepInterval
@@ -102,4 +107,7 @@ type Stats struct {
 	InboundBytes  int64 // read and not served
 	OutboundBytes int64 // answered and not taken by the peer's socket
 	HeldBytes     int64 // both
+
+	TurnedAway       int64 // connections closed as they came, because there were too many
+	TurnedAwayOfHost int64 // because there were too many of their host
 }

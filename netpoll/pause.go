@@ -82,6 +82,7 @@ func (c *Conn) resume(why pauseReason) {
 	if c.paused != 0 {
 		return
 	}
+	c.lastRead = c.s.o.Clock() // while nothing was read from it, it was not idle
 	c.arm()
 	if !c.serve() {
 		c.hangUp()

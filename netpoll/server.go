@@ -26,7 +26,7 @@ type Server struct {
 	nextID    atomic.Uint64
 	conns     atomic.Int64
 	paused    atomic.Int64
-	refused   atomic.Int64 // connections beyond MaxConns since the last report
+	door      door
 
 	heldIn    atomic.Int64  // bytes in inbound buffers
 	heldOut   atomic.Int64  // bytes in outbound buffers
@@ -61,6 +61,8 @@ func Serve(o Options, h Handler) (*Server, error) {
 		return nil, fmt.Errorf("netpoll: /proc is needed: %w", err)
 	}
 	s := &Server{o: o, handler: h, strain: make(chan struct{}, 1), booted: make(chan struct{}), stop: make(chan struct{}), ended: make(chan struct{})}
+	s.door = door{ceiling: connCeiling(o.Servers), isLocal: o.isLocal, prefers: o.Prefers, hosts: map[netip.Addr]int64{}}
+	s.Cap(o.MaxConns, o.MaxConnsPerHost)
 	s.accepting.Store(true)
 	s.mayLinger = int32(max(0, runtime.GOMAXPROCS(0)-max(2, o.Loops/2)))
 	for _, a := range o.Addrs {
@@ -110,7 +112,8 @@ func (s *Server) Wake(loop int) { s.loops[loop].wake() }
 // Stats returns figures of the moment. Any goroutine.
 func (s *Server) Stats() Stats {
 	in, out := s.heldIn.Load(), s.heldOut.Load()
-	return Stats{Connections: s.conns.Load(), Paused: s.paused.Load(), InboundBytes: in, OutboundBytes: out, HeldBytes: in + out}
+	return Stats{Connections: s.conns.Load(), Paused: s.paused.Load(), InboundBytes: in, OutboundBytes: out, HeldBytes: in + out,
+		TurnedAway: s.door.turnedAway[tooMany].Load(), TurnedAwayOfHost: s.door.turnedAway[tooManyOfHost].Load()}
 }
 
 // StopAccepting has new connections closed at once. Any goroutine.
@@ -233,9 +236,6 @@ func (s *Server) sweep() {
 			}
 			continue
 		case <-tick.C:
-		}
-		if n := s.refused.Swap(0); n > 0 {
-			s.o.Logger.Warn("connections refused, there are too many", "refused", n, "maxConns", s.o.MaxConns)
 		}
 		if s.conns.Load() == 0 {
 			continue

@@ -232,7 +232,7 @@ func TestEngineThatEndsByItself(t *testing.T) {
 }
 
 func TestTooManyConnections(t *testing.T) {
-	s, addr := serve(t, Options{MaxConns: 2}, &testHandler{})
+	s, addr := serve(t, Options{MaxConns: 2, isLocal: nobody}, &testHandler{})
 	a, b := dialTest(t, addr, DialOptions{}), dialTest(t, addr, DialOptions{})
 	for _, c := range []*Client{a, b} {
 		if _, err := c.Call(within(t), remoting.NewRequest(1)); err != nil {

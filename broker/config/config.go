@@ -62,6 +62,8 @@ func (c *Config) check() error {
 		{"haSendHeartbeatInterval", 1, 1 << 31}, {"haHousekeepingInterval", 1, 1 << 31}, {"syncFlushTimeout", 1, 1 << 31}, {"tailCacheBytes", 1 << 20, 1 << 30}, {"coldReadMinBytesPerSecond", 1 << 20, 1 << 40}, {"fileReservedTime", 0, 1 << 31},
 		{"metricsPromExporterPort", 0, 65535}, {"metricsTopK", 1, 100_000}, {"slowLogThresholdMs", 0, 1 << 31},
 		{"diskMaxUsedSpaceRatio", 1, 100}, {"diskSpaceCleanForciblyRatio", 1, 100}, {"diskSpaceWarningLevelRatio", 1, 100},
+		{"maxConnections", 0, 1 << 30}, {"maxConnectionsPerHost", 0, 1 << 30},
+		{"clientSendMaxMessagesPerSecond", 0, 1 << 50}, {"clientSendMaxBytesPerSecond", 0, 1 << 50}, {"clientPullMaxBytesPerSecond", 0, 1 << 50},
 		{"lagAlarmMessages", 0, 1 << 62}, {"lagAlarmBehindMs", 0, 1 << 50}, {"lagAlarmClearPercent", 1, 100}, {"lagAlarmHoldMs", 0, 1 << 31},
 	} {
 		if n := v.Int64(check.key); n < check.from || n > check.to {

@@ -149,6 +149,9 @@ func TestRefused(t *testing.T) {
 		{"messageDelayLevel=", "broker.conf:1: messageDelayLevel=: no level at all"},
 		{"deleteWhen=04;24", `broker.conf:1: deleteWhen=04;24: "24" is no hour`},
 		{"storePathCommitLog=/a,/b", "broker.conf:1: storePathCommitLog=/a,/b: several directories"},
+		{"maxConnections=-1", "broker.conf:1: maxConnections=-1 is not between 0 and"},
+		{"clientSendMaxBytesPerSecond=-1", "broker.conf:1: clientSendMaxBytesPerSecond=-1 is not between 0 and"},
+		{"clientQuotaAction=refuse", `broker.conf:1: clientQuotaAction: "refuse" is none of log, limit`},
 		{"diskMaxUsedSpaceRatio=101", "broker.conf:1: diskMaxUsedSpaceRatio=101 is not between 1 and 100"},
 	} {
 		if _, err := parse(t, c.text); err == nil || !strings.HasPrefix(err.Error(), c.want) {
@@ -250,8 +253,11 @@ func TestBlackListIsNotNegotiable(t *testing.T) {
 			t.Errorf("%s can be set by a request", key)
 		}
 	}
-	if c.BlackListed("fileReservedTime") {
-		t.Error("fileReservedTime cannot be set by a request")
+	for _, key := range []string{"fileReservedTime", "maxConnections", "maxConnectionsPerHost", "clientSendMaxMessagesPerSecond", "clientSendMaxBytesPerSecond",
+		"clientPullMaxBytesPerSecond", "clientQuotaAction"} {
+		if c.BlackListed(key) || !c.AtRuntime(key) {
+			t.Errorf("%s cannot be set by a request", key)
+		}
 	}
 }
 

@@ -36,6 +36,7 @@ type Collector struct {
 
 	mu                      sync.Mutex
 	intakes, outlets, deads *top
+	users                   *top
 
 	// of the question at hand
 	ch chan<- prometheus.Metric
@@ -50,7 +51,7 @@ func New(o Options, s Source) (*Collector, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	c := &Collector{o: o, s: s, descs: map[string]*prometheus.Desc{}, intakes: newTop(o.TopK), outlets: newTop(o.TopK), deads: newTop(o.TopK)}
+	c := &Collector{o: o, s: s, descs: map[string]*prometheus.Desc{}, intakes: newTop(o.TopK), outlets: newTop(o.TopK), deads: newTop(o.TopK), users: newTop(min(o.TopK, maxClients))}
 	common := prometheus.Labels{}
 	for k, v := range o.Labels {
 		if !mayLabel(k) || !utf8.ValidString(v) {
@@ -117,6 +118,7 @@ func (c *Collector) Collect(ch chan<- prometheus.Metric) {
 	c.stats()
 	c.requests()
 	c.connections()
+	c.clients()
 	c.lags()
 	c.storage()
 	c.log()

@@ -13,7 +13,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/common/expfmt"
 
+	"ringmq/broker/quota"
 	"ringmq/broker/stats"
+	"ringmq/netpoll"
 	"ringmq/store"
 	"ringmq/store/tally"
 )
@@ -40,6 +42,16 @@ func counts(bounds []int64, values ...int64) tally.Counts {
 		h.Add(v)
 	}
 	return h.Counts()
+}
+
+// used are clients with the amounts that they used: as many messages as bytes a second, ten times as many bytes.
+func used(clients ...any) func(func(string, int64, *quota.Counts)) {
+	return func(fn func(string, int64, *quota.Counts)) {
+		for i := 0; i < len(clients); i += 2 {
+			n := int64(clients[i+1].(int))
+			fn(clients[i].(string), n, &quota.Counts{n, 10 * n, 20 * n})
+		}
+	}
 }
 
 // busy is a broker of which everything can be said.
@@ -71,6 +83,8 @@ func busy() *fake {
 			Store:       store.Stats{Engine: "pwrite", EngineReason: `a "reason"`, DiskTotalBytes: 1000, DiskFreeBytes: 400, UnflushedBytes: 10, EarliestMessageTime: noon.UnixMilli() - 5000, ResidentBytes: 77},
 			CommitBytes: counts([]int64{1024}, 10, 2000), CommitMicros: counts([]int64{25, 50}, 25, 26, 1_000_000), Written: 20, Durable: 10,
 			Loops: []Loop{{Turns: counts([]int64{100}, 99), Parked: 3}}, Reads: map[string]int64{"memory": 8, "disk": 1}, SlowSends: 2,
+			Net: netpoll.Stats{Connections: 3, TurnedAway: 4, TurnedAwayOfHost: 5}, EachClient: used("10.0.0.7@1", 5, "10.0.0.8@1", 4, "10.0.0.9@1", 3, "(odd) \xff", 2, "last", 1),
+			OverQuota: map[string]int64{"send_messages": 1, "send_bytes": 0, "pull_bytes": 0}, QuotaWaits: map[string]int64{"send": 6, "pull": 0},
 			Copying: Copying{Slaves: []SlaveCopy{{Addr: "10.0.0.2:5", InStep: true, LagBytes: 3, SentOffset: 9, BytesPerSecond: 1}}, InStep: 2, Wanted: 2, Enough: true, Confirmed: 9}, Active: true,
 		}}
 }
@@ -138,6 +152,11 @@ func TestSeriesAreBounded(t *testing.T) {
 		s.stats.Get([]byte("g"+name), []byte(name), 1, 1)
 		s.f.Consumers = append(s.f.Consumers, Clients{Group: "g" + name, Count: 1})
 	}
+	var clients []any
+	for i := range 10_000 {
+		clients = append(clients, fmt.Sprint("10.0.0.7@", i), i+1)
+	}
+	s.f.EachClient = used(clients...)
 	text := shown(t, Options{TopK: 10}, s)
 	if n := strings.Count(text, "\n"); n > 1000 {
 		t.Error(n, "lines")
@@ -145,6 +164,8 @@ func TestSeriesAreBounded(t *testing.T) {
 	for _, line := range []string{
 		`rocketmq_messages_in_total{cluster="DefaultCluster",is_system="false",message_type="normal",node_id="broker-a",node_type="broker",otel_scope_name="broker-meter",topic="(other)"} 9994`,
 		`rocketmq_messages_out_total{cluster="DefaultCluster",consumer_group="(other)",is_system="false",node_id="broker-a",node_type="broker",otel_scope_name="broker-meter",topic="(other)"} 9991`,
+		`ringmq_client_sent_messages_total{client="10.0.0.7@9999",cluster="DefaultCluster",node_id="broker-a",node_type="broker"} 10000`,
+		`ringmq_client_sent_messages_total{client="(other)",cluster="DefaultCluster",node_id="broker-a",node_type="broker"} 4.9905045e+07`,
 	} {
 		if !strings.Contains(text, line+"\n") {
 			t.Error("missing:", line)

@@ -1,6 +1,7 @@
 package metrics
 
 import (
+	"ringmq/broker/quota"
 	"ringmq/broker/stats"
 	"ringmq/netpoll"
 	"ringmq/store"
@@ -40,6 +41,11 @@ type Figures struct {
 	SlowPulls int64
 	Copying   Copying
 	Active    bool
+
+	// EachClient calls fn with every client: its name, the bytes it moves a second, what it has used. nil: there are none. Any goroutine.
+	EachClient func(fn func(name string, bytesPerSecond int64, used *quota.Counts))
+	OverQuota  map[string]int64 // clients above a limit, by its kind
+	QuotaWaits map[string]int64 // times that requests of them had to wait
 }
 
 // Clients are connections that have all of this in common.

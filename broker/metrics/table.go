@@ -107,6 +107,13 @@ var Table = []Metric{
 	{"ringmq_replication_silence_seconds", Gauge, "s", nil, "", "Since the master was last heard; on a slave", ""},
 	{"ringmq_replication_bytes_per_second", Gauge, "bytes/s", nil, "", "What is copied; on a slave", ""},
 
+	{"ringmq_connections_turned_away_total", Counter, "connections", labels("cap"), "", "Connections closed as they came because there were too many: of all hosts (all, maxConnections) or of theirs (host, maxConnectionsPerHost)", ""},
+	{"ringmq_client_sent_messages_total", Counter, "messages", labels("client"), "", "Messages stored for a client, by the id that its heartbeats name or by its host; for the 100 that move the most bytes at the moment, or metricsTopK if that is less, and all others", "Connection"},
+	{"ringmq_client_sent_bytes_total", Counter, "bytes", labels("client"), "", "Bytes stored for it", "Connection"},
+	{"ringmq_client_pulled_bytes_total", Counter, "bytes", labels("client"), "", "Bytes handed out to it", "Connection"},
+	{"ringmq_clients_over_quota", Gauge, "clients", labels("quota"), "", "Clients that use more in a second than a key allows: send_messages, send_bytes, pull_bytes", ""},
+	{"ringmq_quota_waits_total", Counter, "", labels("request"), "", "Times that sends of a connection, or a pull, had to wait because their client was over its quota (clientQuotaAction=limit)", ""},
+
 	{"ringmq_loop_turn_seconds", Histogram, "s", labels("loop"), "100e-6 250e-6 500e-6 1e-3 2.5e-3 5e-3 0.01 0.05 0.1 0.5 1", "How long turns of an event loop took from the first request to the answers", ""},
 	{"ringmq_loop_parked_answers", Gauge, "answers", labels("loop"), "", "Answers of an event loop that wait for the log", ""},
 	{"ringmq_connections", Gauge, "connections", nil, "", "Connections of clients", ""},

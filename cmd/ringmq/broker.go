@@ -54,11 +54,12 @@ type brokerProcess struct {
 	file   string // rewritten when a request changes the configuration
 	logger *slog.Logger
 	loops  int // event loops; 0: one for every processor
+	shared int // servers that this process has; 0: 1
 	b      *broker.Broker
 }
 
 func (p *brokerProcess) start() error {
-	b, err := broker.New(broker.Options{Config: p.c, ConfigFile: p.file, Version: version, Logger: p.logger, Loops: p.loops, Linger: netpoll.LingerTime})
+	b, err := broker.New(broker.Options{Config: p.c, ConfigFile: p.file, Version: version, Logger: p.logger, Loops: p.loops, Linger: netpoll.LingerTime, Servers: p.shared})
 	if errors.Is(err, store.ErrLocked) {
 		return fmt.Errorf("the data directory %s is in use by another broker, ours or stock; stop that one, or choose another with --set storePathRootDir=PATH (%w)",
 			absolute(p.c.Text("storePathRootDir")), err)

@@ -183,7 +183,8 @@ type standaloneProcess struct {
 }
 
 func (p *standaloneProcess) start() error {
-	ns, err := startNamesrv(namesrv.Options{Values: p.namesrv, Logger: p.logger}, namesrvPortKey)
+	const servers = 2
+	ns, err := startNamesrv(namesrv.Options{Values: p.namesrv, Logger: p.logger, Servers: servers}, namesrvPortKey)
 	if err != nil {
 		return unusable(p.broker, err)
 	}
@@ -191,7 +192,7 @@ func (p *standaloneProcess) start() error {
 		p.broker, err = p.brokerConfig(ownAddress(p.namesrv.Text("bindAddress"), int(ns.Addr().Port())))
 	}
 	if err == nil {
-		p.b.c, p.b.logger = p.broker, p.logger
+		p.b.c, p.b.logger, p.b.shared = p.broker, p.logger, servers
 		err = p.b.start()
 	}
 	if err != nil {
