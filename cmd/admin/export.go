@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -53,22 +54,15 @@ func runExportMetadata(ctx context.Context, s *Session, a Args, out *Out) error 
 
 // addTopics adds a broker's topics to those of others: queues of one topic add up.
 func (s *Session) addTopics(ctx context.Context, addr string, special bool, m *metadata) error {
-	var t remoting.TopicConfigTable
-	if err := s.body(ctx, addr, ask.Request(remoting.CodeGetAllTopicConfig), &t); err != nil {
+	topics, _, err := s.topicTable(ctx, addr)
+	if err != nil {
 		return err
-	}
-	var system remoting.TopicList
-	if err := s.body(ctx, addr, ask.Request(remoting.CodeGetSystemTopicListFromBroker), &system); err != nil {
-		return err
-	}
-	for _, name := range system.TopicList {
-		delete(t.TopicConfigTable, name)
 	}
 	if m.Topics == nil {
 		m.Topics = map[string]*remoting.TopicConfig{}
 	}
-	for name, one := range t.TopicConfigTable {
-		if one == nil || !special && (strings.HasPrefix(name, retryPrefix) || strings.HasPrefix(name, deadPrefix)) {
+	for name, one := range topics {
+		if !special && (strings.HasPrefix(name, retryPrefix) || strings.HasPrefix(name, deadPrefix)) {
 			continue
 		}
 		if there := m.Topics[name]; there != nil {
@@ -80,6 +74,34 @@ func (s *Session) addTopics(ctx context.Context, addr string, special bool, m *m
 	return nil
 }
 
+// topicTable is request 21, and 305 for the topics that a broker has by itself: those are not in the table.
+func (s *Session) topicTable(ctx context.Context, addr string) (topics map[string]*remoting.TopicConfig, system map[string]bool, err error) {
+	var t remoting.TopicConfigTable
+	if err := s.body(ctx, addr, ask.Request(remoting.CodeGetAllTopicConfig), &t); err != nil {
+		return nil, nil, err
+	}
+	var own remoting.TopicList
+	if err := s.body(ctx, addr, ask.Request(remoting.CodeGetSystemTopicListFromBroker), &own); err != nil {
+		return nil, nil, err
+	}
+	system = map[string]bool{}
+	for _, name := range own.TopicList {
+		system[name] = true
+	}
+	maps.DeleteFunc(t.TopicConfigTable, func(name string, c *remoting.TopicConfig) bool { return c == nil || system[name] })
+	return t.TopicConfigTable, system, nil
+}
+
+// groupTable is request 201.
+func (s *Session) groupTable(ctx context.Context, addr string) (map[string]*remoting.SubscriptionGroupConfig, error) {
+	var t remoting.GroupTable
+	if err := s.body(ctx, addr, ask.Request(remoting.CodeGetAllSubscriptiongroupConfig), &t); err != nil {
+		return nil, err
+	}
+	maps.DeleteFunc(t.SubscriptionGroupTable, func(_ string, c *remoting.SubscriptionGroupConfig) bool { return c == nil })
+	return t.SubscriptionGroupTable, nil
+}
+
 // systemGroups are groups that every broker has by itself.
 var systemGroups = map[string]bool{
 	"TOOLS_CONSUMER": true, "FILTERSRV_CONSUMER": true, "SELF_TEST_C_GROUP": true, "CID_ONS-HTTP-PROXY": true, "CID_ONSAPI_PULL": true, "CID_ONSAPI_PERMISSION": true,
@@ -88,15 +110,15 @@ var systemGroups = map[string]bool{
 }
 
 func (s *Session) addGroups(ctx context.Context, addr string, m *metadata) error {
-	var t remoting.GroupTable
-	if err := s.body(ctx, addr, ask.Request(remoting.CodeGetAllSubscriptiongroupConfig), &t); err != nil {
+	groups, err := s.groupTable(ctx, addr)
+	if err != nil {
 		return err
 	}
 	if m.Groups == nil {
 		m.Groups = map[string]*remoting.SubscriptionGroupConfig{}
 	}
-	for name, one := range t.SubscriptionGroupTable {
-		if one == nil || systemGroups[name] {
+	for name, one := range groups {
+		if systemGroups[name] {
 			continue
 		}
 		if there := m.Groups[name]; there != nil {
