@@ -13,9 +13,6 @@ import (
 	"ringmq/netpoll/remoting"
 )
 
-// groupTopic is a group in a topic.
-type groupTopic struct{ group, topic string }
-
 // planOffsets plans the progress of every group in every topic of the document that a target has.
 func (im *importer) planOffsets(ctx context.Context) error {
 	all := map[groupTopic][]transferOffset{}

@@ -1,7 +1,6 @@
 package admin
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -93,7 +92,7 @@ func attributesOf(text string) (all []pair, err error) {
 func (s *Session) putTopic(ctx context.Context, addr string, t *remoting.TopicConfig, attributes string) error {
 	req := ask.Request(remoting.CodeUpdateAndCreateTopic, "topic", t.TopicName, "defaultTopic", "TBW102",
 		"readQueueNums", strconv.Itoa(int(t.ReadQueueNums)), "writeQueueNums", strconv.Itoa(int(t.WriteQueueNums)), "perm", strconv.Itoa(int(t.Perm)),
-		"topicFilterType", cmp.Or(t.TopicFilterType, "SINGLE_TAG"), "topicSysFlag", strconv.Itoa(int(t.TopicSysFlag)), "order", strconv.FormatBool(t.Order))
+		"topicFilterType", t.TopicFilterType, "topicSysFlag", strconv.Itoa(int(t.TopicSysFlag)), "order", strconv.FormatBool(t.Order))
 	if attributes != "" {
 		req.Set("attributes", attributes)
 	}

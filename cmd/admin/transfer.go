@@ -68,7 +68,9 @@ type transferOffset struct {
 
 // sort puts the lists into an order that does not depend on who answered first: two exports of the same are the same.
 func (t *transfer) sort() {
-	slices.SortFunc(t.Source.Brokers, func(a, b transferBroker) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortFunc(t.Source.Brokers, func(a, b transferBroker) int {
+		return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.Addr, b.Addr), strings.Compare(a.Version, b.Version))
+	})
 	slices.SortFunc(t.Topics, func(a, b transferTopic) int {
 		return cmp.Or(strings.Compare(a.Config.TopicName, b.Config.TopicName), strings.Compare(a.Broker, b.Broker))
 	})
@@ -119,6 +121,11 @@ func readTransfer(text []byte) (*transfer, error) {
 	r.d.DisallowUnknownFields()
 	if err := r.document(); err != nil {
 		return nil, err
+	}
+	for _, e := range r.t.Topics {
+		if e.Config.TopicFilterType == "" {
+			e.Config.TopicFilterType = "SINGLE_TAG" // there is no other, and brokers want to be told
+		}
 	}
 	r.t.sort()
 	return r.t, nil

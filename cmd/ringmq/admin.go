@@ -135,7 +135,7 @@ func (f *adminFlags) run(cmd *cobra.Command, c *admin.Command, args []string) er
 	}
 	a := admin.Args{}
 	for _, one := range c.Flags {
-		if given := cmd.Flags().Lookup(one.Long); given.Changed {
+		if given := cmd.Flags().Lookup(one.Long); given.Changed && !(one.Kind == admin.Switch && given.Value.String() == "false") {
 			a[one.Long] = strings.TrimSpace(given.Value.String())
 		}
 	}
