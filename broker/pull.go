@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"ringmq/broker/meta"
 	"ringmq/broker/stats"
 	"ringmq/netpoll"
 	"ringmq/netpoll/remoting"
@@ -178,7 +179,7 @@ func (b *Broker) runPull(c *netpoll.Conn, l *loopState, a *pullAnswer, hold hold
 		out = l.putHead(a, &found, out, start)
 		l.built += len(out) - start
 		c.PutOut(out)
-		b.notePull(h, &found)
+		b.notePull(c, h, &found)
 		l.answeredPull(a, remoting.RespSuccess)
 		if l.warm == warm {
 			l.figures.read[fromMemory]++
@@ -310,12 +311,12 @@ func (b *Broker) finishPull(c *netpoll.Conn, h *remoting.PullHeader, a *pullAnsw
 		return
 	}
 	b.answerPull(c, a, records, f, code, f.Status.String())
-	b.notePull(h, f)
+	b.notePull(c, h, f)
 }
 
-// notePull notes how far a group has come, and what it got.
-func (b *Broker) notePull(h *remoting.PullHeader, f *store.Found) {
-	b.offsets.Pulled(h.ConsumerGroup, h.Topic, h.QueueID, f.NextOffset)
+// notePull notes how far a group has come, by whom, and what it got. On the loop.
+func (b *Broker) notePull(c *netpoll.Conn, h *remoting.PullHeader, f *store.Found) {
+	b.offsets.Pulled(h.ConsumerGroup, h.Topic, h.QueueID, meta.Pull{Offset: f.NextOffset, Conn: c.ID(), At: b.loop(c.Loop()).now()})
 	if f.Messages > 0 {
 		b.stats.Get(h.ConsumerGroup, h.Topic, int64(f.Messages), int64(f.Bytes))
 	}
