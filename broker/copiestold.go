@@ -32,12 +32,9 @@ func (b *Broker) copiesTold(t map[string]string) {
 	if l == nil {
 		return
 	}
-	agreed, wanted := l.Agreed(), 1
-	if wanted, _ = b.c.Copies(); wanted < b.c.Replication().MinCopies {
-		wanted = b.c.Replication().MinCopies
-	}
+	agreed, keys := l.Agreed(), b.c.Replication()
 	t["replicationListen"] = b.haAddr()
-	t["replicationWanted"], t["replicationInStep"] = strconv.Itoa(wanted), strconv.Itoa(agreed.InStep)
+	t["replicationWanted"], t["replicationInStep"] = strconv.Itoa(max(keys.Copies, keys.MinCopies)), strconv.Itoa(agreed.InStep)
 	t["replicationEnough"], t["replicationRefuses"] = strconv.FormatBool(agreed.Enough), strconv.FormatBool(agreed.Refuses)
 	var refused []string
 	for _, r := range l.Refusals() {

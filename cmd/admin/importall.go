@@ -93,11 +93,14 @@ func readFile(name string) ([]byte, error) {
 		return nil, err
 	}
 	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, maxTransferBytes+1))
-	if err == nil && len(text) > maxTransferBytes {
-		err = fmt.Errorf("%s: longer than %d bytes", name, maxTransferBytes)
+	about, err := f.Stat()
+	if err != nil {
+		return nil, err
 	}
-	return text, err
+	if about.Size() > maxTransferBytes {
+		return nil, fmt.Errorf("%s: %d bytes, more than the %d of an export", name, about.Size(), maxTransferBytes)
+	}
+	return io.ReadAll(io.LimitReader(f, maxTransferBytes+1)) // a pipe has no size
 }
 
 // importer compares a document with brokers, and makes them have what it has.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -14,7 +15,7 @@ import (
 	"ringmq/netpoll/remoting"
 )
 
-// seen is a row of an import's plan.
+// planSeen is a row of an import's plan.
 type planSeen struct{ What, State, Broker, Name, Detail string }
 
 // imports runs an import with an answer in JSON, and returns its plan by what and name.
@@ -58,8 +59,8 @@ func wantPlan(t *testing.T, plan map[string]planSeen, want map[string]stepState)
 	}
 }
 
-// progressOf is request 14; -1: there is none.
-func (r *rig) progressOf(group, topic string, queue string) int64 {
+// progressOf is how far a group is in a queue; -1: it has no progress there.
+func (r *rig) progressOf(group, topic string, queue int32) int64 {
 	r.t.Helper()
 	s := newSession(r.o)
 	defer s.ask.Close()
@@ -67,11 +68,7 @@ func (r *rig) progressOf(group, topic string, queue string) int64 {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	var id int32
-	if queue == "1" {
-		id = 1
-	}
-	if offset, there := all[topic+"@"+group][id]; there {
+	if offset, there := all[topic+"@"+group][queue]; there {
 		return offset
 	}
 	return -1
@@ -150,7 +147,7 @@ func TestMovedToAnotherCluster(t *testing.T) {
 	if conf := r.mustRun("updateOrderConf -t T -m get"); !strings.Contains(conf, "[broker-b:2]") {
 		t.Error(conf)
 	}
-	if r.progressOf("G", "T", "0") != 0 || r.progressOf("G", "T", "1") != 0 {
+	if r.progressOf("G", "T", 0) != 0 || r.progressOf("G", "T", 1) != 0 {
 		t.Error("in empty queues the group begins with the first message")
 	}
 	if plan, err = r.imports(file + " -c DefaultCluster --offsets time"); err != nil {
@@ -192,11 +189,11 @@ func TestOffsetsOfTheFile(t *testing.T) {
 	}
 	for _, how := range []string{exact, byTime} {
 		plan(how, stepKept, true)
-		if r.progressOf("G", "T", "0") != 1 {
+		if r.progressOf("G", "T", 0) != 1 {
 			t.Error("moved unasked")
 		}
 		plan(how+" --overwrite", stepChange, false)
-		if a, b := r.progressOf("G", "T", "0"), r.progressOf("G", "T", "1"); a != 3 || b != 5 {
+		if a, b := r.progressOf("G", "T", 0), r.progressOf("G", "T", 1); a != 3 || b != 5 {
 			t.Errorf("%s: %d and %d, want 3 and 5", how, a, b)
 		}
 		plan(how, stepEqual, false)
@@ -205,7 +202,7 @@ func TestOffsetsOfTheFile(t *testing.T) {
 	}
 	m.beat("member", "G", "T")
 	plan(exact+" --overwrite", stepLeft, true)
-	if r.progressOf("G", "T", "0") != 1 {
+	if r.progressOf("G", "T", 0) != 1 {
 		t.Error("moved although a member is connected")
 	}
 }
@@ -231,7 +228,7 @@ func TestExactOnlyWhereTheQueueHasIt(t *testing.T) {
 	if detail := plan["topic T"].Detail; !strings.Contains(detail, "order is false, in the file true") || !strings.Contains(detail, "attributes is null, in the file") {
 		t.Error(detail)
 	}
-	if got := r.progressOf("G", "T", "0"); got != 3 {
+	if got := r.progressOf("G", "T", 0); got != 3 {
 		t.Error(got)
 	}
 	if _, err := r.imports(file + " -c DefaultCluster --overwrite --topics T"); err != nil {
@@ -276,7 +273,7 @@ func TestImportOfExportMetadata(t *testing.T) {
 	if !strings.Contains(text, "added up") || !strings.Contains(text, "3 done, 0 failed") {
 		t.Error(text)
 	}
-	if list := r.mustRun("getConsumerConfig -g G"); !strings.Contains(list, "retryMaxTimes                           =  3") {
+	if list := r.mustRun("getConsumerConfig -g G"); !strings.Contains(list, fmt.Sprintf("%-40s=  3\n", "retryMaxTimes")) {
 		t.Error(list)
 	}
 }
@@ -362,8 +359,15 @@ func TestForeignFiles(t *testing.T) {
 			t.Errorf("%.80s: %v, want %s", text, err, want)
 		}
 	}
-	if _, err := readTransfer(make([]byte, maxTransferBytes+1)); err == nil {
-		t.Error("a file of any length is read")
+	long := filepath.Join(t.TempDir(), "long.json")
+	if err := os.WriteFile(long, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(long, maxTransferBytes+1); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := readFile(long); err == nil || !strings.Contains(err.Error(), "more than") {
+		t.Error("a file of any length is read:", err)
 	}
 }
 
