@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -72,34 +71,6 @@ func (s *Session) addTopics(ctx context.Context, addr string, special bool, m *m
 		m.Topics[name] = one
 	}
 	return nil
-}
-
-// topicTable is request 21, and 305 for the topics that a broker has by itself: those are not in the table.
-func (s *Session) topicTable(ctx context.Context, addr string) (topics map[string]*remoting.TopicConfig, system map[string]bool, err error) {
-	var t remoting.TopicConfigTable
-	if err := s.body(ctx, addr, ask.Request(remoting.CodeGetAllTopicConfig), &t); err != nil {
-		return nil, nil, err
-	}
-	var own remoting.TopicList
-	if err := s.body(ctx, addr, ask.Request(remoting.CodeGetSystemTopicListFromBroker), &own); err != nil {
-		return nil, nil, err
-	}
-	system = map[string]bool{}
-	for _, name := range own.TopicList {
-		system[name] = true
-	}
-	maps.DeleteFunc(t.TopicConfigTable, func(name string, c *remoting.TopicConfig) bool { return c == nil || system[name] })
-	return t.TopicConfigTable, system, nil
-}
-
-// groupTable is request 201.
-func (s *Session) groupTable(ctx context.Context, addr string) (map[string]*remoting.SubscriptionGroupConfig, error) {
-	var t remoting.GroupTable
-	if err := s.body(ctx, addr, ask.Request(remoting.CodeGetAllSubscriptiongroupConfig), &t); err != nil {
-		return nil, err
-	}
-	maps.DeleteFunc(t.SubscriptionGroupTable, func(_ string, c *remoting.SubscriptionGroupConfig) bool { return c == nil })
-	return t.SubscriptionGroupTable, nil
 }
 
 // systemGroups are groups that every broker has by itself.

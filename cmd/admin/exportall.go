@@ -2,6 +2,7 @@ package admin
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"regexp"
@@ -63,6 +64,7 @@ type exporter struct {
 	pick   pick
 	doc    *transfer
 	untold []string // queues whose messages do not tell their time
+	lacks  []string // what the document does not have
 }
 
 func runExportAll(ctx context.Context, s *Session, a Args, out *Out) error {
@@ -80,7 +82,7 @@ func runExportAll(ctx context.Context, s *Session, a Args, out *Out) error {
 			return err
 		}
 	}
-	x.order(ctx, out)
+	x.order(ctx)
 	x.doc.sort()
 	file := a["to"]
 	var text strings.Builder
@@ -94,7 +96,10 @@ func runExportAll(ctx context.Context, s *Session, a Args, out *Out) error {
 		return err
 	}
 	if n := len(x.untold); n > 0 {
-		out.Textf("%d of the offsets have no time, since their messages cannot be read: %s\n", n, strings.Join(x.untold[:min(n, 5)], ", "))
+		x.lacks = append(x.lacks, fmt.Sprintf("%d of the offsets have no time, since their messages cannot be read: %s", n, strings.Join(x.untold[:min(n, 5)], ", ")))
+	}
+	for _, what := range x.lacks {
+		out.Textf("%s\n", what)
 	}
 	d := x.doc
 	out.Textf("%s: %d topics, %d groups, %d offsets of %d brokers\n", file, len(d.Topics), len(d.Groups), len(d.Offsets), len(d.Source.Brokers))
@@ -103,32 +108,33 @@ func runExportAll(ctx context.Context, s *Session, a Args, out *Out) error {
 	out.Set("topics", len(d.Topics))
 	out.Set("groups", len(d.Groups))
 	out.Set("offsets", len(d.Offsets))
-	out.Set("offsetsWithoutTime", len(x.untold))
+	out.Set("lacks", x.lacks)
 	return nil
 }
 
-// brokerName asks a broker who it is.
-func (s *Session) brokerName(ctx context.Context, addr string) (name, cluster string, err error) {
+// whoIs is the configuration of a broker, which says who it is.
+func (s *Session) whoIs(ctx context.Context, addr string) (map[string]string, error) {
 	c, err := s.ask.BrokerConfig(ctx, addr)
+	if err == nil && c["brokerName"] == "" {
+		err = errors.New("its configuration has no brokerName")
+	}
 	if err != nil {
-		return "", "", fmt.Errorf("%s: %w", addr, err)
+		return nil, fmt.Errorf("%s: %w", addr, err)
 	}
-	if name = c["brokerName"]; name == "" {
-		return "", "", fmt.Errorf("%s: its configuration has no brokerName", addr)
-	}
-	return name, c["brokerClusterName"], nil
+	return c, nil
 }
 
 func (x *exporter) broker(ctx context.Context, addr string) error {
-	name, cluster, err := x.s.brokerName(ctx, addr)
+	c, err := x.s.whoIs(ctx, addr)
 	if err != nil {
 		return err
 	}
+	name := c["brokerName"]
 	runtime, _, err := x.s.ask.RuntimeInfo(ctx, addr)
 	if err != nil {
 		return fmt.Errorf("%s: %w", addr, err)
 	}
-	x.doc.Source.Cluster = cluster
+	x.doc.Source.Cluster = c["brokerClusterName"]
 	x.doc.Source.Brokers = append(x.doc.Source.Brokers, transferBroker{Name: name, Addr: addr, Version: runtime["brokerVersionDesc"]})
 	var m metadata
 	if err := x.s.addTopics(ctx, addr, false, &m); err != nil {
@@ -151,31 +157,17 @@ func (x *exporter) broker(ctx context.Context, addr string) error {
 }
 
 // order adds the queues of ordered topics, which name servers keep. Whoever gave a broker alone may have no name server.
-func (x *exporter) order(ctx context.Context, out *Out) {
+func (x *exporter) order(ctx context.Context) {
 	var t remoting.KVTable
 	err := x.s.fromNames(ctx, ask.Request(remoting.CodeGetKvlistByNamespace, "namespace", orderTopics), &t)
 	if err != nil && ask.CodeOf(err) == -1 {
-		out.Textf("no name server says which queues ordered topics have: %v\n", err)
+		x.lacks = append(x.lacks, fmt.Sprintf("no name server says which queues ordered topics have: %v", err))
 	}
 	for _, one := range x.doc.Topics {
 		if conf := t.Table[one.Config.TopicName]; conf != "" {
 			x.doc.Order[one.Config.TopicName] = conf
 		}
 	}
-}
-
-// progressTable is the answer to 43: progress by topic@group and queue.
-type progressTable struct {
-	OffsetTable map[string]map[int32]int64 `json:"offsetTable"`
-}
-
-// allProgress is request 43.
-func (s *Session) allProgress(ctx context.Context, addr string) (map[string]map[int32]int64, error) {
-	var t progressTable
-	if err := s.body(ctx, addr, ask.Request(remoting.CodeGetAllConsumerOffset), &t); err != nil {
-		return nil, err
-	}
-	return t.OffsetTable, nil
 }
 
 // offsets adds how far the groups chosen are in the topics chosen. Progress of groups and topics that are gone stays where it is.

@@ -224,9 +224,12 @@ func (im *importer) findTargets(ctx context.Context, a Args) error {
 func (s *Session) importTarget(ctx context.Context, addr string) (*importTarget, error) {
 	t := &importTarget{addr: addr, sources: map[string]bool{}, system: map[string]bool{}, stats: map[string]map[int32]remoting.TopicOffset{},
 		members: map[string][]string{}, wants: map[string]*remoting.TopicConfig{}}
-	var err error
-	if t.name, _, err = s.brokerName(ctx, addr); err != nil {
+	c, err := s.whoIs(ctx, addr)
+	if err != nil {
 		return nil, err
+	}
+	if t.name = c["brokerName"]; c["brokerRole"] == "SLAVE" {
+		return nil, fmt.Errorf("%s is a slave: it takes everything from its master, where this belongs", addr)
 	}
 	if t.topics, t.system, err = s.topicTable(ctx, addr); err != nil {
 		return nil, err
