@@ -76,7 +76,7 @@ func runExportAll(ctx context.Context, s *Session, a Args, out *Out) error {
 	if err != nil {
 		return err
 	}
-	x := &exporter{s: s, pick: p, doc: &transfer{FormatVersion: transferVersion, Order: map[string]string{}, Source: transferSource{Time: s.now().UnixMilli()}}}
+	x := &exporter{s: s, pick: p, lacks: []string{}, doc: &transfer{FormatVersion: transferVersion, Order: map[string]string{}, Source: transferSource{Time: s.now().UnixMilli()}}}
 	for _, addr := range addrs {
 		if err := x.broker(ctx, addr); err != nil {
 			return err
