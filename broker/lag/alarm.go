@@ -36,8 +36,8 @@ type State struct {
 type Behind struct {
 	ID     int32     `json:"queueId"`
 	Diff   int64     `json:"diff"`
-	Offset int64     `json:"offset"`          // of the next message to be consumed
-	Since  time.Time `json:"since,omitzero"`  // no progress since then, as far as was looked; zero: it makes some
+	Offset int64     `json:"offset"`           // of the next message to be consumed
+	Since  time.Time `json:"since,omitzero"`   // no progress since then, as far as was looked; zero: it makes some
 	Member string    `json:"member,omitempty"` // id of the client that has it locked, or asked for its messages last; "": not known
 }
 

@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"strings"
 
-	"ringmq/cmd/ask"
 	"ringmq/netpoll/remoting"
 )
 
