@@ -48,7 +48,9 @@ func (f *fakeLeader) Agreed() replica.Agreement    { return *f.agreed.Load() }
 func (f *fakeLeader) Uptime() time.Duration        { return time.Since(f.began) }
 func (f *fakeLeader) Slaves() []replica.SlaveState { return f.slaves }
 
-func (f *fakeLeader) TurnedAway() int64         { return 0 }
+func (f *fakeLeader) TurnedAway() int64           { return 0 }
+func (f *fakeLeader) Refusals() []replica.Refusal { return nil }
+
 func (f *fakeLeader) AllOurs() bool             { return f.ours.Load() }
 func (f *fakeLeader) AllHave(offset int64) bool { return f.have.Load() >= offset }
 

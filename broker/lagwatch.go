@@ -190,12 +190,24 @@ func (w *lagWatch) judge(s *lag.State, f *lag.Figures, now time.Time, slow slown
 	case slow.cause != "":
 		s.Cause, s.Evidence = slow.cause, slow.evidence
 	case still >= lagStuckAfter:
-		s.Cause, s.Evidence = w.stuck(s, f), []string{queue, w.whoHas(s, f.Still.ID)}
+		member, who := w.whoHas(s, f.Still.ID)
+		s.Cause, s.Evidence = w.stuck(s, f), []string{queue, who}
+		s.Queue = behindIn(f.Still, member)
+		s.Queue.Since = f.StillSince
 	default:
 		r := lag.Rates{In: f.In, Out: f.Out, UsualIn: w.usual(stats.TopicPutNums, s.Topic), UsualOut: w.usual(stats.GroupGetNums, s.Topic+"@"+s.Group)}
 		s.Cause = r.Cause()
 		s.Evidence = []string{fmt.Sprintf("%.1f messages a second come in, %.1f are consumed; in the last hour %.1f came in and %.1f were handed out", r.In, r.Out, r.UsualIn, r.UsualOut)}
+		if s.Cause == lag.Slow {
+			member, who := w.whoHas(s, f.Most.ID)
+			s.Queue = behindIn(f.Most, member)
+			s.Evidence = append(s.Evidence, fmt.Sprintf("queue %d has most of it: %d behind at offset %d", s.Queue.ID, s.Queue.Diff, s.Queue.Offset), who)
+		}
 	}
+}
+
+func behindIn(q lag.Queue, member string) *lag.Behind {
+	return &lag.Behind{ID: q.ID, Diff: q.Max - q.Committed, Offset: q.Committed, Member: member}
 }
 
 // stuck tells a member that has messages and does not finish them from one that asks for none.
@@ -207,21 +219,27 @@ func (w *lagWatch) stuck(s *lag.State, f *lag.Figures) string {
 	return lag.NotPulling
 }
 
-// whoHas names the member that holds the lock of a queue, or all members where queues are not locked.
-func (w *lagWatch) whoHas(s *lag.State, id int32) string {
+// whoHas names the member that a queue is with: the one that holds its lock or, where queues are not locked, the one that asked for its
+// messages last, if it is still there. Otherwise it lists all members, and member is "".
+func (w *lagWatch) whoHas(s *lag.State, id int32) (member, sentence string) {
 	if holder := w.b.locks.Holder(s.Group, w.b.queueNamed(s.Topic, id)); holder != "" {
-		return "member " + holder + " has it"
+		return holder, "member " + holder + " has it"
 	}
+	pull, pulled := w.b.offsets.LastPull([]byte(s.Group), []byte(s.Topic), id)
 	var names []string
 	for _, c := range w.b.members.Consumers(s.Group) {
-		names = append(names, fmt.Sprintf("%s (%s)", c.ID, c.Addr))
+		name := fmt.Sprintf("%s (%s)", c.ID, c.Addr)
+		if pulled && c.Conn == pull.Conn {
+			return c.ID, fmt.Sprintf("member %s asked for its messages last, %s ago", name, max(w.b.uptime()-pull.At, 0).Round(time.Second))
+		}
+		names = append(names, name)
 	}
 	slices.Sort(names)
 	const most = 8
 	if len(names) > most {
 		names = append(names[:most], fmt.Sprintf("and %d more", len(names)-most))
 	}
-	return "members: " + strings.Join(names, ", ")
+	return "", "members: " + strings.Join(names, ", ")
 }
 
 func (w *lagWatch) usual(name, key string) float64 {

@@ -104,7 +104,10 @@ func TestLagOfStuckMember(t *testing.T) {
 	if len(news) != 1 || !news[0].Cleared.IsZero() || news[0].Diff != 10 || news[0].BehindMs < 60_000 {
 		t.Fatalf("%+v", news)
 	}
-	wantCause(t, news[0].State, lag.Stuck, "queue 1: 10 behind at offset 0, no progress for 1m1s", "the-client (127.0.0.1:")
+	wantCause(t, news[0].State, lag.Stuck, "queue 1: 10 behind at offset 0, no progress for 1m1s", "member the-client (127.0.0.1:", "asked for its messages last")
+	if q := news[0].Queue; q == nil || *q != (lag.Behind{ID: 1, Diff: 10, Since: r.now.Add(-61 * time.Second), Member: "the-client"}) {
+		t.Errorf("%+v", q)
+	}
 	for range 5 {
 		if news := r.turn(lagLookEvery); len(news) != 0 {
 			t.Fatal("again:", news)
@@ -132,7 +135,31 @@ func TestLagOfMemberThatDoesNotPull(t *testing.T) {
 	r.send(20)
 	r.turn(0)
 	r.turn(2 * time.Minute)
-	wantCause(t, r.state(), lag.NotPulling, "queue 0: 10 behind")
+	wantCause(t, r.state(), lag.NotPulling, "queue 0: 10 behind", "members: the-client (127.0.0.1:")
+	if q := r.state().Queue; q == nil || q.Member != "" {
+		t.Errorf("a member that never asked is named: %+v", q)
+	}
+}
+
+// TestLagOfMemberThatLeft: who asked last is named while it is a member, and not instead of those that are there.
+func TestLagOfMemberThatLeft(t *testing.T) {
+	t.Parallel()
+	r := newLagRig(t)
+	r.join()
+	r.commit(0, 0)
+	r.send(20)
+	other := r.dial()
+	want(t, other.call(beat("another", "G", "T", "*", 1)), 0, "")
+	want(t, other.call(pullOf("G", "T", 0, 0, "*", 0)), 0, "FOUND")
+	r.turn(0)
+	r.turn(2 * time.Minute)
+	wantCause(t, r.state(), lag.Stuck, "member another (127.0.0.1:")
+	want(t, other.call(request(remoting.CodeUnregisterClient, "clientID", "another", "consumerGroup", "G")), 0, "")
+	r.turn(lagLookEvery)
+	wantCause(t, r.state(), lag.Stuck, "members: the-client (127.0.0.1:")
+	if q := r.state().Queue; q == nil || q.Member != "" {
+		t.Errorf("%+v", q)
+	}
 }
 
 func TestLagWithoutMembers(t *testing.T) {
@@ -172,7 +199,7 @@ func TestLagByRates(t *testing.T) {
 	r.commit(0, 22)
 	r.commit(1, 22)
 	r.turn(10 * time.Minute)
-	wantCause(t, r.state(), lag.Slow, "0.0 messages a second come in")
+	wantCause(t, r.state(), lag.Slow, "0.0 messages a second come in", "queue 0 has most of it: 14 behind at offset 22")
 	r.w.histories = map[lag.Key]*lag.History{}
 	r.turn(0)
 	r.send(600)

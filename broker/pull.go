@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"ringmq/broker/meta"
 	"ringmq/broker/quota"
 	"ringmq/broker/stats"
 	"ringmq/netpoll"
@@ -318,9 +319,9 @@ func (b *Broker) finishPull(c *netpoll.Conn, h *remoting.PullHeader, a *pullAnsw
 	b.notePull(c, h, f)
 }
 
-// notePull notes how far a group has come, and what it got.
+// notePull notes how far a group has come, by whom, and what it got. On the loop.
 func (b *Broker) notePull(c *netpoll.Conn, h *remoting.PullHeader, f *store.Found) {
-	b.offsets.Pulled(h.ConsumerGroup, h.Topic, h.QueueID, f.NextOffset)
+	b.offsets.Pulled(h.ConsumerGroup, h.Topic, h.QueueID, meta.Pull{Offset: f.NextOffset, Conn: c.ID(), At: b.loop(c.Loop()).now()})
 	if f.Messages > 0 {
 		b.stats.Get(h.ConsumerGroup, h.Topic, int64(f.Messages), int64(f.Bytes))
 		b.loop(c.Loop()).used(&c.State().(*connState).use, quota.Counts{quota.PullBytes: int64(f.Bytes)})

@@ -26,6 +26,7 @@ type leader interface {
 	AllOurs() bool
 	AllHave(offset int64) bool
 	TurnedAway() int64
+	Refusals() []replica.Refusal
 }
 
 // follower is what a slave needs of its side, *replica.Follower.

@@ -13,6 +13,7 @@ parts=${*:-java go admin cli lag store strangers}
 
 . "$here/lib.sh"
 . "$here/strangers.sh"
+. "$here/moved.sh"
 exec 9>&2
 die() { echo "interop: $*" >&9; exit 1; }
 cleanup() {
@@ -104,7 +105,10 @@ admin_run() { # admin_run CLASS NAME FILE
   cat "$3.early" >>"$3"
   ours_stop
 }
-part_cli() { admin_run AdminCli cli "$1"; }
+part_cli() {
+  admin_run AdminCli cli "$1"
+  moved >>"$1"
+}
 part_lag() { admin_run LagCases lag "$1"; }
 export here work classpath ns_port broker_port
 

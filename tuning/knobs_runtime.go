@@ -37,7 +37,7 @@ func runtimeArea() area {
 			key: "garbage collector", want: "nothing to set", inside: true,
 			why: "G1HeapRegionSize, InitiatingHeapOccupancyPercent and G1ReservePercent tune a heap of GiB that holds messages. Here messages do not stay in the heap: they are copied from the socket's buffer into buffers " +
 				"outside of it. What is collected is some tens of MiB of connections and tables.",
-			source: "runbroker.sh of RocketMQ; docs/benchmarks.md of this project: 60.5 MiB in memory where stock had 5.02 GiB", gain: "none is left", sure: Measured,
+			source: "runbroker.sh of RocketMQ; docs/benchmarks.md of this project, which has the memory of both under the same load", gain: "none is left", sure: Measured,
 			judge: func(*Facts) []finding { return one(finding{state: Note, now: "Go's own"}) },
 		},
 		{

@@ -29,6 +29,16 @@ type State struct {
 	Members  int      `json:"members"`
 	Cause    string   `json:"cause"`
 	Evidence []string `json:"evidence,omitempty"`
+	Queue    *Behind  `json:"queue,omitempty"` // the queue that shows the cause, where one does
+}
+
+// Behind is a queue that a group is behind in.
+type Behind struct {
+	ID     int32     `json:"queueId"`
+	Diff   int64     `json:"diff"`
+	Offset int64     `json:"offset"`           // of the next message to be consumed
+	Since  time.Time `json:"since,omitzero"`   // no progress since then, as far as was looked; zero: it makes some
+	Member string    `json:"member,omitempty"` // id of the client that has it locked, or asked for its messages last; "": not known
 }
 
 // over says that a limit is passed.

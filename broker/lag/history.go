@@ -25,6 +25,7 @@ type Figures struct {
 	// Still is the queue that is behind and has stood still for longest, since when its progress has not changed.
 	Still      Queue
 	StillSince time.Time // zero: none is behind
+	Most       Queue     // the queue that has most of Diff
 }
 
 // looksKept is over how many looks rates are taken.
@@ -67,6 +68,9 @@ func (h *History) Add(l *Look) Figures {
 			continue
 		}
 		f.Diff += q.Max - q.Committed
+		if q.Max-q.Committed > f.Most.Max-f.Most.Committed {
+			f.Most = q
+		}
 		if f.StillSince.IsZero() || m.at.Before(f.StillSince) {
 			f.Still, f.StillSince = q, m.at
 		}

@@ -128,14 +128,18 @@ func TestOffsetsVersion(t *testing.T) {
 func TestPullOffsets(t *testing.T) {
 	o, _ := NewOffsets(nil, clock)
 	g, topic := []byte("g"), []byte("T")
-	o.Pulled(g, topic, 0, 5)
+	o.Pulled(g, topic, 0, Pull{Offset: 5})
 	if _, ok := o.PullOffset(g, topic, 0); ok {
 		t.Fatal("a group without progress has no entry")
 	}
 	o.Commit(g, topic, 0, 1)
-	o.Pulled(g, topic, 0, 5)
+	want := Pull{Offset: 5, Conn: 7, At: time.Second}
+	o.Pulled(g, topic, 0, want)
 	if v, ok := o.PullOffset(g, topic, 0); v != 5 || !ok {
 		t.Fatal(v, ok)
+	}
+	if got, ok := o.LastPull(g, topic, 0); got != want || !ok {
+		t.Fatal(got, ok)
 	}
 }
 

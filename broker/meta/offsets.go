@@ -39,7 +39,7 @@ type offsetPart struct {
 // progress is one group's in one topic.
 type progress struct {
 	committed map[int32]int64
-	pulled    map[int32]int64 // where the newest pull ended; not kept on disk
+	pulled    map[int32]Pull  // the newest pull; not kept on disk
 	pending   map[int32]int64 // resets that the next pull of the queue is told
 	resets    map[int32]int64 // counter of the version in which progress was set on purpose last
 	local     map[int32]int64 // on a slave: committed here, what the master had before, -1 for nothing
@@ -98,7 +98,7 @@ func (p *offsetPart) make(group, topic []byte) *progress {
 	}
 	q := topics[string(topic)]
 	if q == nil {
-		q = &progress{committed: map[int32]int64{}, pulled: map[int32]int64{}}
+		q = &progress{committed: map[int32]int64{}, pulled: map[int32]Pull{}}
 		topics[string(topic)] = q
 	}
 	return q
@@ -182,25 +182,38 @@ func (o *Offsets) Queues(group, topic string) map[int32]int64 {
 	return nil
 }
 
-// Pulled notes where a group's newest pull of a queue ended: the offset it was told to go on with. No allocation for a queue that the group has progress in.
-func (o *Offsets) Pulled(group, topic []byte, queue int32, offset int64) {
+// Pull is a group's newest pull of a queue.
+type Pull struct {
+	Offset int64         // where it ended: what it was told to go on with
+	Conn   uint64        // number of the connection that asked
+	At     time.Duration // when it was answered, by the broker's uptime
+}
+
+// Pulled notes a group's newest pull of a queue. No allocation for a queue that the group has progress in.
+func (o *Offsets) Pulled(group, topic []byte, queue int32, pull Pull) {
 	p := &o.parts[partOf(group)]
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if q := p.find(group, topic); q != nil {
-		q.pulled[queue] = offset
+		q.pulled[queue] = pull
 	}
 }
 
-// PullOffset returns what Pulled noted.
-func (o *Offsets) PullOffset(group, topic []byte, queue int32) (offset int64, ok bool) {
+// LastPull returns what Pulled noted.
+func (o *Offsets) LastPull(group, topic []byte, queue int32) (pull Pull, ok bool) {
 	p := &o.parts[partOf(group)]
 	p.mu.RLock()
 	defer p.mu.RUnlock()
 	if q := p.find(group, topic); q != nil {
-		offset, ok = q.pulled[queue]
+		pull, ok = q.pulled[queue]
 	}
-	return offset, ok
+	return pull, ok
+}
+
+// PullOffset returns where the newest pull ended.
+func (o *Offsets) PullOffset(group, topic []byte, queue int32) (offset int64, ok bool) {
+	pull, ok := o.LastPull(group, topic, queue)
+	return pull.Offset, ok
 }
 
 // Reset sets progress and has the next pull of the queue told of it. What of the table has a higher version than the reset holds it.

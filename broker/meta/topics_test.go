@@ -212,14 +212,14 @@ func TestLookUpsDoNotAllocate(t *testing.T) {
 	topic, group := []byte("T"), []byte("g")
 	groups.Find(group)
 	offsets.Commit(group, topic, 0, 1)
-	offsets.Pulled(group, topic, 0, 1)
+	offsets.Pulled(group, topic, 0, Pull{Offset: 1})
 	n := int64(1)
 	for name, fn := range map[string]func(){
 		"Topics.Get":        func() { topics.Get(topic) },
 		"Groups.Find":       func() { groups.Find(group) },
 		"Groups.Forbidden":  func() { groups.Forbidden("g", topic) },
 		"Offsets.Commit":    func() { n++; offsets.Commit(group, topic, 0, n) },
-		"Offsets.Pulled":    func() { offsets.Pulled(group, topic, 0, n) },
+		"Offsets.Pulled":    func() { offsets.Pulled(group, topic, 0, Pull{Offset: n}) },
 		"Offsets.Query":     func() { offsets.Query(group, topic, 0) },
 		"Offsets.TakeReset": func() { offsets.TakeReset(group, topic, 0) },
 		"CheckTopicName":    func() { CheckTopicName(topic) },

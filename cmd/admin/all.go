@@ -1,6 +1,6 @@
 package admin
 
-// All are the commands: stock's, and lag, which is ours.
+// All are the commands: stock's, and those that are ours: lag, export and import.
 func All() []*Command {
 	return []*Command{
 		updateTopic(), updateTopicList(), deleteTopic(), updateTopicPerm(), topicList(), topicRoute(), topicStatus(), topicClusterList(), updateOrderConf(), allocateMQ(),
@@ -13,7 +13,7 @@ func All() []*Command {
 		getBrokerConfig(), updateBrokerConfig(), getNamesrvConfig(), updateNamesrvConfig(), updateKvConfig(), deleteKvConfig(),
 		wipeWritePerm(), addWritePerm(),
 		getColdDataFlowCtrInfo(), updateColdDataFlowCtrGroupConfig(), removeColdDataFlowCtrGroupConfig(), setCommitLogReadAheadMode(),
-		exportMetadata(), exportConfigs(),
+		exportMetadata(), exportConfigs(), exportAll(), importAll(),
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 type Command struct {
 	Name, Short string
 	Flags       []Flag
+	Operand     Flag // what stands behind the flags without a name; its Long is "" where nothing does
 	Reads       bool // it changes nothing, so that it may be repeated
 	Run         func(ctx context.Context, s *Session, a Args, out *Out) error
 }
@@ -121,9 +122,17 @@ func (f Flag) label() string {
 	return "-" + f.Short + " (--" + f.Long + ")"
 }
 
+// all are the flags, and the operand if there is one.
+func (c *Command) all() []Flag {
+	if c.Operand.Long == "" {
+		return c.Flags
+	}
+	return append(c.Flags[:len(c.Flags):len(c.Flags)], c.Operand)
+}
+
 // check says what is wrong with what was given.
 func (c *Command) check(a Args) error {
-	for _, f := range c.Flags {
+	for _, f := range c.all() {
 		v, given := a[f.Long]
 		if !given {
 			if f.Required {

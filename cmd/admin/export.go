@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"strings"
 
-	"ringmq/cmd/ask"
 	"ringmq/netpoll/remoting"
 )
 
@@ -53,22 +52,15 @@ func runExportMetadata(ctx context.Context, s *Session, a Args, out *Out) error 
 
 // addTopics adds a broker's topics to those of others: queues of one topic add up.
 func (s *Session) addTopics(ctx context.Context, addr string, special bool, m *metadata) error {
-	var t remoting.TopicConfigTable
-	if err := s.body(ctx, addr, ask.Request(remoting.CodeGetAllTopicConfig), &t); err != nil {
+	topics, _, err := s.topicTable(ctx, addr)
+	if err != nil {
 		return err
-	}
-	var system remoting.TopicList
-	if err := s.body(ctx, addr, ask.Request(remoting.CodeGetSystemTopicListFromBroker), &system); err != nil {
-		return err
-	}
-	for _, name := range system.TopicList {
-		delete(t.TopicConfigTable, name)
 	}
 	if m.Topics == nil {
 		m.Topics = map[string]*remoting.TopicConfig{}
 	}
-	for name, one := range t.TopicConfigTable {
-		if one == nil || !special && (strings.HasPrefix(name, retryPrefix) || strings.HasPrefix(name, deadPrefix)) {
+	for name, one := range topics {
+		if !special && (strings.HasPrefix(name, retryPrefix) || strings.HasPrefix(name, deadPrefix)) {
 			continue
 		}
 		if there := m.Topics[name]; there != nil {
@@ -88,15 +80,15 @@ var systemGroups = map[string]bool{
 }
 
 func (s *Session) addGroups(ctx context.Context, addr string, m *metadata) error {
-	var t remoting.GroupTable
-	if err := s.body(ctx, addr, ask.Request(remoting.CodeGetAllSubscriptiongroupConfig), &t); err != nil {
+	groups, err := s.groupTable(ctx, addr)
+	if err != nil {
 		return err
 	}
 	if m.Groups == nil {
 		m.Groups = map[string]*remoting.SubscriptionGroupConfig{}
 	}
-	for name, one := range t.SubscriptionGroupTable {
-		if one == nil || systemGroups[name] {
+	for name, one := range groups {
+		if systemGroups[name] {
 			continue
 		}
 		if there := m.Groups[name]; there != nil {

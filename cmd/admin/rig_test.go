@@ -247,7 +247,10 @@ func parse(t *testing.T, words string) (*Command, Args, Format) {
 				}
 				continue next
 			}
-			t.Fatalf("%s: no flag %s", words, all[i])
+			if c.Operand.Long == "" || strings.HasPrefix(all[i], "-") {
+				t.Fatalf("%s: no flag %s", words, all[i])
+			}
+			a[c.Operand.Long] = all[i]
 		}
 		return c, a, format
 	}

@@ -35,6 +35,7 @@ func (v *visit) askBroker(ctx context.Context, b *brokerSeen) {
 			b.ID = id
 		}
 	}
+	v.askCopies(ctx, b)
 	if fast := fastAddr(b.Addr); fast != "" {
 		_, b.FastErr = v.ask.Dial(ctx, fast)
 	}

@@ -112,6 +112,7 @@ func (v *visit) lookAtBrokers(ctx context.Context) {
 		v.add(judgeSpace(b)...)
 		v.add(judgeRetention(b)...)
 		v.add(judgeBusy(b)...)
+		v.add(judgeCopies(b)...)
 		v.add(judgeProcess(b, v.askProcess(ctx, b.Addr))...)
 		if v.file == nil {
 			v.add(judgeRunningConfig(b)...)

@@ -108,6 +108,10 @@ var liveSetUps = []struct {
 	{"the broker is busy", Broken, "broker-busy", func(t *testing.T) Options {
 		return fakeOnly(t, func(a *reply) { a.code = remoting.RespSystemBusy }, nil)
 	}},
+	{"a synchronous master has no slave", Warning, "too-few-copies", func(t *testing.T) Options { return newRig(t, "brokerRole=SYNC_MASTER").o }},
+	{"a synchronous master without slaves refuses sends", Broken, "too-few-copies", func(t *testing.T) Options {
+		return newRig(t, "brokerRole=SYNC_MASTER", "minInSyncReplicas=2").o
+	}},
 	{"the topic does not exist", Broken, "topic-not-there", func(t *testing.T) Options {
 		r := newRig(t, "autoCreateTopicEnable=false")
 		r.o.Topic = "Orders"
@@ -170,6 +174,33 @@ func TestLiveSetUps(t *testing.T) {
 				t.Error("exit code", code)
 			}
 		})
+	}
+}
+
+// TestParted: a slave whose log is longer than its master's is named, by its own word and by the master's.
+func TestParted(t *testing.T) {
+	slave := newRig(t)
+	dial(t, slave.addr(), nil).topic("T", 1, 1, 6)
+	dial(t, slave.addr(), nil).send("T", 0)
+	slave.stop()
+	master := &rig{t: t, root: t.TempDir(), ns: slave.ns}
+	master.start()
+	slave.start("brokerRole=SLAVE", "brokerId=1")
+	slave.o.NoMessage = true
+	for began := time.Now(); ; {
+		told := map[string]bool{}
+		report := Run(t.Context(), slave.o)
+		for _, f := range report.Findings {
+			if f.Name == "pair-has-parted" && f.State == Broken && f.Fix != "" {
+				told[f.About] = true
+			}
+		}
+		if told["broker-a "+master.addr()] && told["broker-a/1 "+slave.addr()] {
+			return
+		}
+		if time.Since(began) > 30*time.Second {
+			t.Fatalf("%+v", report.Findings)
+		}
 	}
 }
 

@@ -115,6 +115,51 @@ var madeSetUps = []struct {
 	{"sends wait for threads", Warning, "sends-wait", func() []Finding {
 		return judgeBusy(brokerWith(m("sendThreadPoolQueueHeadWaitTimeMills", "250"), m()))
 	}},
+	{"a slave's log is not its master's", Broken, "pair-has-parted", func() []Finding {
+		return judgeCopies(slaveWith(m("replicationConnected", "false", "replicationMaster", "10.0.0.5:10912", "replicationRefused", "the slave's log is longer than the master's")))
+	}},
+	{"the master refuses a slave that is not listed", Broken, "pair-has-parted", func() []Finding {
+		return judgeCopies(brokerWith(m("replicationRefusedSlaves", "10.0.0.6: its bytes differ (its log ends at 4711)"), m()))
+	}},
+	{"a slave finds no master", Broken, "slave-without-master", func() []Finding {
+		return judgeCopies(slaveWith(m("replicationConnected", "false", "replicationMaster", "")))
+	}},
+	{"nothing listens on the master's HA port", Broken, "ha-port-unreachable", func() []Finding {
+		b := slaveWith(m("replicationConnected", "false", "replicationMaster", "10.0.0.5:10912", "replicationSilentMs", "-1"))
+		b.Copies = copiesSeen{Dialled: b.haToTry(), DialErr: errors.New("refused")}
+		return judgeCopies(b)
+	}},
+	{"a firewall keeps the slave from the HA port", Broken, "ha-port-closed-to-the-slave", func() []Finding {
+		b := slaveWith(m("replicationConnected", "false", "replicationMaster", "10.0.0.5:10912", "replicationSilentMs", "90000"))
+		b.Copies.Dialled = b.haToTry()
+		return judgeCopies(b)
+	}},
+	{"a stock slave hears nothing", Warning, "master-is-silent", func() []Finding {
+		b := slaveWith(m())
+		b.Copies.HA = &remoting.HARuntimeInfo{Client: remoting.HAClientInfo{MasterAddr: "10.0.0.5:10912", LastReadTimestamp: noon.Add(-2 * time.Minute).UnixMilli()}}
+		return judgeCopies(b)
+	}},
+	{"everybody may copy the log", Warning, "ha-port-open-to-everybody", func() []Finding {
+		b := brokerWith(m("replicationListen", "10.0.0.5:10912"), m("haAllowedCidrs", ""))
+		b.Copies.Dialled = b.haToTry()
+		return judgeCopies(b)
+	}},
+	{"a synchronous master without its slave", Warning, "too-few-copies", func() []Finding {
+		return judgeCopies(brokerWith(m("replicationWanted", "2", "replicationInStep", "1", "replicationEnough", "false", "replicationRefuses", "false"), m()))
+	}},
+	{"a synchronous master that refuses sends", Broken, "too-few-copies", func() []Finding {
+		return judgeCopies(brokerWith(m("replicationWanted", "2", "replicationInStep", "1", "replicationEnough", "false", "replicationRefuses", "true"), m()))
+	}},
+	{"a stock master without its slave", Warning, "too-few-copies", func() []Finding {
+		b := brokerWith(m(), m("brokerRole", "SYNC_MASTER", "inSyncReplicas", "2"))
+		b.Copies.HA = &remoting.HARuntimeInfo{Master: true}
+		return judgeCopies(b)
+	}},
+	{"a slave is far behind", Warning, "slave-far-behind", func() []Finding {
+		b := brokerWith(m(), m())
+		b.Copies.HA = &remoting.HARuntimeInfo{Master: true, HAConnectionInfo: []remoting.HAConnectionInfo{{Addr: "10.0.0.6:4711", Diff: gib, TransferredBytesPerSec: 1 << 20}}}
+		return judgeCopies(b)
+	}},
 	{"the file is not there", Broken, "config-unreadable", func() []Finding { return judgeFile(parseConfig("broker.conf", nil, fs.ErrNotExist), false) }},
 	{"the file asks for what is not built", Broken, "config-refused", func() []Finding { return judged("namesrvAddr=a:9876\nbrokerRole=SLAVE\n") }},
 	{"a value is no number", Broken, "config-refused", func() []Finding { return judged("listenPort=often\n") }},
@@ -181,6 +226,36 @@ var madeSetUps = []struct {
 	{"the store may not be read", Unknown, "store-not-readable", func() []Finding { return judgeStore(&storeSeen{Root: "/srv", Err: fs.ErrPermission}, 0) }},
 }
 
+// slaveWith is brokerWith for a slave.
+func slaveWith(runtime map[string]string) *brokerSeen {
+	b := brokerWith(runtime, m())
+	b.ID = 1
+	return b
+}
+
+// TestWhichHAPortIsTried: one that a slave does not reach, and one that lets everybody in where others get to it.
+func TestWhichHAPortIsTried(t *testing.T) {
+	listens := m("replicationListen", "10.0.0.7:10912")
+	local := brokerWith(m("replicationListen", "127.0.0.1:10912"), m("haAllowedCidrs", ""))
+	local.Addr = "127.0.0.1:10911"
+	for _, one := range []struct {
+		b    *brokerSeen
+		want string
+	}{
+		{brokerWith(listens, m("haAllowedCidrs", "")), "10.0.0.5:10912"},
+		{brokerWith(listens, m("haAllowedCidrs", "10.0.0.0/24")), ""},
+		{brokerWith(listens, nil), ""},
+		{brokerWith(m(), m("haAllowedCidrs", "")), ""},
+		{local, ""},
+		{slaveWith(m("replicationConnected", "true", "replicationMaster", "10.0.0.5:10912")), ""},
+		{slaveWith(m("replicationConnected", "false", "replicationMaster", "10.0.0.5:10912")), "10.0.0.5:10912"},
+	} {
+		if got := one.b.haToTry(); got != one.want {
+			t.Errorf("%+v: %q, want %q", one.b.Runtime, got, one.want)
+		}
+	}
+}
+
 // behind is a group with one member and one queue of so many messages, consumed up to an offset, that begins at another.
 func behind(end, consumed, first int64) *groupSeen {
 	q := remoting.MessageQueue{Topic: "T", BrokerName: "a", QueueID: 0}
@@ -219,8 +294,10 @@ func TestGoodSetUps(t *testing.T) {
 		"stock's keys":     judgeFile(fileOf("namesrvAddr=a:9876\nwarmMapedFileEnable=true\nenablePropertyFilter=true\n"), true),
 		"route alone": judgeTopic(&topicSeen{Name: "T", Routes: []routeSeen{{"a:9876", &remoting.TopicRouteData{QueueDatas: []remoting.QueueData{{BrokerName: "b", Perm: 6, ReadQueueNums: 1, WriteQueueNums: 1}},
 			BrokerDatas: []remoting.BrokerData{{BrokerName: "b", BrokerAddrs: map[int64]string{0: "x:1"}}}}, nil}}}),
-		"a small lag": judgeGroup(behind(100, 90, 0)),
-		"segments":    judgeSegments(&storeSeen{Segments: []segmentSeen{{"0", 0, 1024}, {"1", 1024, 1024}, {"2", 2048, 0}}}, 1024),
+		"a slave that follows": judgeCopies(slaveWith(m("replicationConnected", "true", "replicationMaster", "10.0.0.5:10912"))),
+		"a master alone":       judgeCopies(brokerWith(m("replicationWanted", "1", "replicationInStep", "1", "replicationEnough", "true", "replicationRefuses", "false"), m())),
+		"a small lag":          judgeGroup(behind(100, 90, 0)),
+		"segments":             judgeSegments(&storeSeen{Segments: []segmentSeen{{"0", 0, 1024}, {"1", 1024, 1024}, {"2", 2048, 0}}}, 1024),
 	}
 	for what, all := range good {
 		for _, f := range all {

@@ -38,6 +38,7 @@ type brokerSeen struct {
 	Config    map[string]string // nil: it does not say
 	ConfigErr error
 	Asked     time.Time // by this machine's clock, the middle of question and answer
+	Copies    copiesSeen
 }
 
 func (b *brokerSeen) label() string {

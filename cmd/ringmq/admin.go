@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -93,6 +94,11 @@ func (f *adminFlags) nameServers() []string {
 func newAdminCommand(c *admin.Command) *cobra.Command {
 	f := &adminFlags{}
 	cmd := &cobra.Command{Use: c.Name, Short: c.Short, Args: cobra.NoArgs}
+	if c.Operand.Long != "" {
+		cmd.Use += " " + strings.ToUpper(c.Operand.Long)
+		cmd.Long = c.Short + ".\n\n" + strings.ToUpper(c.Operand.Long) + ": " + c.Operand.Usage + "."
+		cmd.Args = cobra.ExactArgs(1)
+	}
 	if lower := strings.ToLower(c.Name); lower != c.Name {
 		cmd.Aliases = []string{lower}
 	}
@@ -115,20 +121,26 @@ func newAdminCommand(c *admin.Command) *cobra.Command {
 		fl.Lookup("watch").NoOptDefVal = "2s"
 	}
 	addCompletion(cmd, c, f)
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return f.run(cmd, c) }
+	cmd.RunE = func(cmd *cobra.Command, args []string) error { return f.run(cmd, c, args) }
 	return cmd
 }
 
-func (f *adminFlags) run(cmd *cobra.Command, c *admin.Command) error {
+// exitLeft is the exit code of a command that did what it could, and left something: see admin.LeftError.
+const exitLeft exitCode = 2
+
+func (f *adminFlags) run(cmd *cobra.Command, c *admin.Command, args []string) error {
 	o, err := f.options()
 	if err != nil {
 		return err
 	}
 	a := admin.Args{}
 	for _, one := range c.Flags {
-		if given := cmd.Flags().Lookup(one.Long); given.Changed {
+		if given := cmd.Flags().Lookup(one.Long); given.Changed && !(one.Kind == admin.Switch && given.Value.String() == "false") {
 			a[one.Long] = strings.TrimSpace(given.Value.String())
 		}
+	}
+	if c.Operand.Long != "" {
+		a[c.Operand.Long] = args[0]
 	}
 	every := f.watch
 	if seconds := a.Number("interval", 0); seconds > 0 && every == 0 {
@@ -145,7 +157,12 @@ func (f *adminFlags) run(cmd *cobra.Command, c *admin.Command) error {
 		defer bar.clear()
 		o.Progress = bar.show
 	}
-	if err := admin.Run(ctx, o, c, a, w); err != nil {
+	err = admin.Run(ctx, o, c, a, w)
+	var left *admin.LeftError
+	switch {
+	case errors.As(err, &left):
+		return &endError{exitLeft, fmt.Sprintf("admin %s: %v", c.Name, err)}
+	case err != nil:
 		return fmt.Errorf("admin %s: %w", c.Name, err)
 	}
 	return nil
