@@ -77,7 +77,7 @@ func canonical(t *testing.T, body []byte, how exact) any {
 		var keys []string
 		for line := range strings.Lines(string(body)) {
 			key, value, _ := strings.Cut(strings.TrimSpace(line), "=")
-			if key == "adminAllowedCidrs" || key == "brokerAllowedCidrs" { // which stock does not have
+			if key == "adminAllowedCidrs" || key == "brokerAllowedCidrs" || key == "adminHttpAddress" { // which stock does not have
 				continue
 			}
 			if how == wholeBody {

@@ -1,6 +1,6 @@
 package admin
 
-// All are the commands: stock's, and lag, which is ours.
+// All are the commands: stock's, and lag, drain and undrain, which are ours.
 func All() []*Command {
 	return []*Command{
 		updateTopic(), updateTopicList(), deleteTopic(), updateTopicPerm(), topicList(), topicRoute(), topicStatus(), topicClusterList(), updateOrderConf(), allocateMQ(),
@@ -11,7 +11,7 @@ func All() []*Command {
 		sendMessage(), consumeMessage(), sendMsgStatus(), checkMsgSendRT(), clusterRT(),
 		clusterList(), brokerStatus(), haStatus(), getBrokerEpoch(), statsAll(), resetMasterFlushOffset(),
 		getBrokerConfig(), updateBrokerConfig(), getNamesrvConfig(), updateNamesrvConfig(), updateKvConfig(), deleteKvConfig(),
-		wipeWritePerm(), addWritePerm(),
+		wipeWritePerm(), addWritePerm(), drainBroker(), undrainBroker(),
 		getColdDataFlowCtrInfo(), updateColdDataFlowCtrGroupConfig(), removeColdDataFlowCtrGroupConfig(), setCommitLogReadAheadMode(),
 		exportMetadata(), exportConfigs(),
 	}
