@@ -31,7 +31,7 @@ func runUndrain(ctx context.Context, s *Session, a Args, out *Out) error {
 	}
 	out.Set("brokerName", name)
 	out.Set("brokerAddr", master)
-	out.Table("nameServers", "%-24[1]v  %[2]v topics, %[3]v of %[4]v that may be written to are open to producers\n", Col{"", "nameServer"}, Col{"", "topics"}, Col{"", "open"}, Col{"", "writable"})
+	out.Table("nameServers", "%[1]v  %[2]v topics, %[3]v of %[4]v that may be written to are open to producers\n", Col{"", "nameServer"}, Col{"", "topics"}, Col{"", "open"}, Col{"", "writable"})
 	err = s.atNames(func(addr string) error { return s.giveBack(ctx, addr, name, topics, out) })
 	if err != nil {
 		return err

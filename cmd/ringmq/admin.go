@@ -167,7 +167,7 @@ func (f *adminFlags) run(cmd *cobra.Command, c *admin.Command) error {
 	steps := &adminSteps{w: os.Stderr, terminal: terminal, now: time.Now}
 	defer steps.clear()
 	o.Steps, o.Stop = steps.show, stopProcess
-	err = admin.Run(ctx, o, c, a, w)
+	err = admin.Run(ctx, o, c, a, clearFirst{w, steps.clear})
 	var end *admin.DrainError
 	switch {
 	case errors.As(err, &end):

@@ -77,3 +77,14 @@ func (p *adminSteps) clear() {
 		p.drawn = 0
 	}
 }
+
+// clearFirst takes away what was drawn before anything is written: it would be written over, or taken away afterwards.
+type clearFirst struct {
+	io.Writer
+	clear func()
+}
+
+func (c clearFirst) Write(b []byte) (int, error) {
+	c.clear()
+	return c.Writer.Write(b)
+}

@@ -152,7 +152,12 @@ func TestAdminSteps(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 	out.Reset()
-	if p.clear(); out.String() != "\x1b[1A\r\x1b[J" {
+	for range 2 {
+		if _, err := (clearFirst{&out, p.clear}).Write([]byte("answer ")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if out.String() != "\x1b[1A\r\x1b[Janswer answer " {
 		t.Errorf("%q", out.String())
 	}
 }
