@@ -114,6 +114,7 @@ type Broker struct {
 	replication replication
 	lags        *lagWatch
 	web         webServers
+	pulse       pulse
 
 	mu    sync.Mutex
 	conns map[uint64]*netpoll.Conn
@@ -281,6 +282,7 @@ func (b *Broker) everySecond() {
 			b.stats.Sample(now)
 			b.stats.SamplePuts(now, b.store.PutDistribution(), b.putMicros())
 		}
+		b.feelPulse()
 		b.replication.sample()
 		b.wakeParked()
 		b.tickClients()
@@ -314,6 +316,7 @@ func (b *Broker) persistOffsets() {
 // Shutdown leaves the route, answers what is held, takes no more sends, and closes the store in order. After ctx the store is
 // closed as it is: the next start looks at the log again.
 func (b *Broker) Shutdown(ctx context.Context) error {
+	b.pulse.stopping.Store(true)
 	b.registrar.close(ctx)
 	b.net.StopAccepting()
 	b.closing.Store(true)

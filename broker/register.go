@@ -198,6 +198,7 @@ type nameServer struct {
 	told   bool                  // how the first registration ended was logged
 	why    atomic.Pointer[error] // of lost
 	lost   atomic.Bool           // it did not answer the last time
+	at     atomic.Int64          // Broker.uptime when it last had this broker enter; 0: it never had
 	redial chan struct{}
 }
 
@@ -308,6 +309,7 @@ func (t *nameServer) send(c *netpoll.Client, table map[string]*remoting.TopicCon
 		if resp.Code != remoting.RespSuccess {
 			return fmt.Errorf("code %d: %s", resp.Code, resp.Remark)
 		}
+		t.at.Store(int64(max(t.r.b.uptime(), 1)))
 		if g := t.r.b.replication.group; g != nil {
 			g.registered(resp.Text("masterAddr"), resp.Text("haServerAddr"))
 		}

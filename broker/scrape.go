@@ -30,7 +30,7 @@ func (b *Broker) startWeb() error {
 		b.web.metrics = s
 	}
 	if keys.Admin != "" {
-		s, err := web.Serve(keys.Admin, web.Admin(registry), b.logger)
+		s, err := web.Serve(keys.Admin, web.Admin(registry, b.health()), b.logger)
 		if err != nil {
 			return fmt.Errorf("adminHttpAddress=%s: %w", keys.Admin, err)
 		}

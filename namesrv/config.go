@@ -3,6 +3,8 @@ package namesrv
 import (
 	_ "embed"
 	"fmt"
+	"net"
+	"strconv"
 
 	"ringmq/netpoll/remoting/settings"
 )
@@ -32,9 +34,15 @@ func Check(v *settings.Values) error {
 			return err
 		}
 	}
+	if a := v.Text("adminHttpAddress"); a != "" {
+		_, port, err := net.SplitHostPort(a)
+		if _, no := strconv.ParseUint(port, 10, 16); err != nil || no != nil {
+			return fmt.Errorf("%s: adminHttpAddress=%s is not of the form host:port", v.Where("adminHttpAddress"), a)
+		}
+	}
 	return v.Refuse(refused)
 }
 
 // neverRemote are keys that no request may set, whatever the black list says: after the next start the operator would not find
 // this server again.
-var neverRemote = []string{"kvConfigPath", "configStorePath", "rocketmqHome", "configBlackList", "listenPort", "bindAddress", "adminAllowedCidrs", "brokerAllowedCidrs"}
+var neverRemote = []string{"kvConfigPath", "configStorePath", "rocketmqHome", "configBlackList", "listenPort", "bindAddress", "adminHttpAddress", "adminAllowedCidrs", "brokerAllowedCidrs"}

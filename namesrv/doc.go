@@ -2,5 +2,6 @@
 // connection ends; clients ask for routes.
 //
 // Reading order: routes.go and lookup.go (the tables; pure, time is passed in), kv.go (the key-value configuration), config.go,
-// server.go (sockets and timers), handlers.go (request codes), register.go (brokers and their topics, and what is done beside the loops).
+// server.go (sockets and timers), handlers.go (request codes), register.go (brokers and their topics, and what is done beside the loops),
+// health.go (what probes ask).
 package namesrv

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"ringmq/netpoll"
 	"ringmq/netpoll/remoting"
@@ -151,7 +150,7 @@ func appendText(dst []byte, s string) []byte {
 }
 
 func (s *Server) routeOf(req *remoting.Command) (int32, string, append1) {
-	if s.v.Bool("needWaitForService") && s.o.Clock().Sub(s.started) < time.Duration(s.v.Int("waitSecondsForService"))*time.Second {
+	if s.waits() > 0 {
 		return remoting.RespSystemError, "name server not ready", nil
 	}
 	topic := textOrNull(req, "topic")

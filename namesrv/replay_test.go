@@ -68,7 +68,7 @@ func fields(c *remoting.Command, how exact) []string {
 }
 
 // ours are the keys that stock does not have.
-var ours = []string{"adminAllowedCidrs", "brokerAllowedCidrs", "maxConnections", "maxConnectionsPerHost"}
+var ours = []string{"adminAllowedCidrs", "brokerAllowedCidrs", "adminHttpAddress", "maxConnections", "maxConnectionsPerHost"}
 
 // canonical reads a body without the order that stock's hash tables give its lists; for the shape only, without its values.
 func canonical(t *testing.T, body []byte, how exact) any {

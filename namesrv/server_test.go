@@ -260,7 +260,7 @@ func TestSwitches(t *testing.T) {
 	if b, err := os.ReadFile(file); err != nil || !strings.Contains(string(b), "enableTopicList=false") {
 		t.Errorf("%s %v", b, err)
 	}
-	for _, key := range []string{"kvConfigPath", "configStorePath", "rocketmqHome", "configBlackList", "listenPort", "bindAddress", "adminAllowedCidrs", "brokerAllowedCidrs"} {
+	for _, key := range []string{"kvConfigPath", "configStorePath", "rocketmqHome", "configBlackList", "listenPort", "bindAddress", "adminHttpAddress", "adminAllowedCidrs", "brokerAllowedCidrs"} {
 		change.Body = []byte("enableTopicList=true\n" + key + "=x\n")
 		if resp := call(t, c, change); resp.Code != 16 || string(resp.Remark) != "Can not update config in black list." {
 			t.Error(key, resp.Code, string(resp.Remark))

@@ -32,6 +32,7 @@ type loop struct {
 	recounted time.Time // when it last looked what its connections hold
 
 	tasks   atomic.Int32 // of ours that gnet has still to run
+	asked   tick
 	woken   atomic.Bool
 	wakeNow gnet.Runnable
 	mu      sync.Mutex

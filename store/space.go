@@ -70,6 +70,19 @@ func (s *Store) logRatio() float64   { return math.Float64frombits(s.space.logRa
 func (s *Store) queueRatio() float64 { return math.Float64frombits(s.space.queueRatio.Load()) }
 func (s *Store) usedRatio() float64  { return max(s.logRatio(), s.queueRatio()) }
 
+// Fullness is how full the disks of a store are.
+type Fullness struct {
+	Used      float64 // part of the disk of the log or of that of the rest, whichever is fuller: 0..1
+	Limit     float64 // beyond it nothing is stored
+	Full      bool    // it was beyond at the last look
+	NoSegment bool    // the log's next segment could not be made: nothing is stored when this one is full
+}
+
+// Fullness is as the last look at the disks found it, cleanResourceInterval ago at most. Any goroutine, no I/O.
+func (s *Store) Fullness() Fullness {
+	return Fullness{Used: s.usedRatio(), Limit: float64(s.retention.Load().WarningRatio) / 100, Full: s.space.full.Load(), NoSegment: s.log.NoSpace()}
+}
+
 var (
 	errDiskFull = fmt.Errorf("%w: the disk is full beyond its warning ratio", ErrNotWritable)
 	errBlocked  = fmt.Errorf("%w: the queues cannot be written", ErrNotWritable)

@@ -27,13 +27,14 @@ func Metrics(g prometheus.Gatherer) http.Handler {
 	return mux
 }
 
-// Admin answers an operator: /metrics, and /debug/pprof/ to callers on this host. A profile says much about what a process does, and a trace
-// slows it down: they are for nobody else, whatever the address.
+// Admin answers an operator: /metrics, the probes /livez and /readyz, and /debug/pprof/ to callers on this host. A profile says much about
+// what a process does, and a trace slows it down: they are for nobody else, whatever the address.
 //
 // net/http/pprof enters its handlers into http.DefaultServeMux when it is imported; nobody serves that one.
-func Admin(g prometheus.Gatherer) http.Handler {
+func Admin(g prometheus.Gatherer, h Health) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", scrape(g))
+	h.enter(mux)
 	debug := http.NewServeMux()
 	debug.HandleFunc("GET /debug/pprof/", pprof.Index)
 	debug.HandleFunc("GET /debug/pprof/profile", pprof.Profile)

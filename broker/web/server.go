@@ -26,6 +26,7 @@ const (
 	idleTime    = 2 * time.Minute
 	headBytes   = 16 << 10
 	maxRequests = 8 // at a time; those beyond are told to come again
+	maxProbes   = 8 // at a time beside them: whoever looks at profiles must not make a process look dead
 )
 
 // Serve listens on an address, host:port, and answers there until Close.
@@ -48,12 +49,16 @@ func Serve(addr string, h http.Handler, logger *slog.Logger) (*Server, error) {
 
 // bounded refuses what is too much at a time.
 func (s *Server) bounded(h http.Handler) http.Handler {
-	places := make(chan struct{}, maxRequests)
+	requests, probes := make(chan struct{}, maxRequests), make(chan struct{}, maxProbes)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.gate.RLock()
 		defer s.gate.RUnlock()
 		if s.closed {
 			return // nobody hears it
+		}
+		places := requests
+		if isProbe(r.URL.Path) {
+			places = probes
 		}
 		select {
 		case places <- struct{}{}:

@@ -52,7 +52,7 @@ func registry() *prometheus.Registry {
 // TestPaths: metrics on both addresses, profiles and traces on the operator's alone. What net/http/pprof enters into the mux that all share is
 // nowhere.
 func TestPaths(t *testing.T) {
-	stock, admin := serve(t, Metrics(registry())), serve(t, Admin(registry()))
+	stock, admin := serve(t, Metrics(registry())), serve(t, Admin(registry(), Health{}))
 	for _, c := range []struct {
 		s    *Server
 		path string
@@ -74,7 +74,7 @@ func TestPaths(t *testing.T) {
 
 // TestProfilesAreForThisHost, whoever asks and by whatever name.
 func TestProfilesAreForThisHost(t *testing.T) {
-	h := Admin(registry())
+	h := Admin(registry(), Health{})
 	for _, c := range []struct {
 		local, remote, host string
 		code                int

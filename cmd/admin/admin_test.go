@@ -174,6 +174,14 @@ var script = []struct {
 	{"wipeWritePerm -b broker-a", nil},
 	{"topicRoute -t T -l --output csv", nil},
 	{"addWritePerm -b broker-a --output json", nil},
+	{"drain -b {broker} --settle 0s --timeout 1ms", exceptProducers},
+	{"undrain -b {broker}", nil},
+	{"undrain --brokerName broker-a --output json", nil},
+	{"drain", nil},
+	{"drain -b 192.0.2.1:10911", nil},
+	{"drain --brokerName broker-x", nil},
+	{"undrain --brokerName broker-x", nil},
+	{"drain -b {broker} --settle soon", nil},
 	{"updateColdDataFlowCtrGroupConfig -b {broker} -g G -v 1000", nil},
 	{"getColdDataFlowCtrInfo -b {broker}", nil},
 	{"removeColdDataFlowCtrGroupConfig -b {broker} -g G", nil},
@@ -204,6 +212,11 @@ var script = []struct {
 	{"deleteTopic -t TBW102 -c DefaultCluster", nil},
 	// It may come to any queue.
 	{"queryMsgById -t T -i 7F0000010001000000010000000A0003 -s true", anyQueue},
+}
+
+// exceptProducers leaves out for how long nothing was sent.
+func exceptProducers(s string) string {
+	return regexp.MustCompile(`(?m)^producers .*\n`).ReplaceAllString(s, "")
 }
 
 func (r *rig) workload() {
@@ -318,7 +331,8 @@ const stockCommands = `
 // TestEveryStockCommand: each is here or says why not, and none is both.
 func TestEveryStockCommand(t *testing.T) {
 	t.Parallel()
-	here, ours := map[string]bool{}, map[string]bool{"lag": true, "export": true, "import": true}
+	ours := map[string]bool{"lag": true, "drain": true, "undrain": true, "export": true, "import": true}
+	here := map[string]bool{}
 	for _, c := range All() {
 		if !ours[c.Name] {
 			here[c.Name] = true

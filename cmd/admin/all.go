@@ -1,6 +1,6 @@
 package admin
 
-// All are the commands: stock's, and those that are ours: lag, export and import.
+// All are the commands: stock's, and those that are ours: lag, drain, undrain, export and import.
 func All() []*Command {
 	return []*Command{
 		updateTopic(), updateTopicList(), deleteTopic(), updateTopicPerm(), topicList(), topicRoute(), topicStatus(), topicClusterList(), updateOrderConf(), allocateMQ(),
@@ -11,7 +11,7 @@ func All() []*Command {
 		sendMessage(), consumeMessage(), sendMsgStatus(), checkMsgSendRT(), clusterRT(),
 		clusterList(), brokerStatus(), haStatus(), getBrokerEpoch(), statsAll(), resetMasterFlushOffset(),
 		getBrokerConfig(), updateBrokerConfig(), getNamesrvConfig(), updateNamesrvConfig(), updateKvConfig(), deleteKvConfig(),
-		wipeWritePerm(), addWritePerm(),
+		wipeWritePerm(), addWritePerm(), drainBroker(), undrainBroker(),
 		getColdDataFlowCtrInfo(), updateColdDataFlowCtrGroupConfig(), removeColdDataFlowCtrGroupConfig(), setCommitLogReadAheadMode(),
 		exportMetadata(), exportConfigs(), exportAll(), importAll(),
 	}

@@ -36,6 +36,7 @@ const (
 	TrueFalse
 	Moment // of time: now, ms since 1970, or yyyy-MM-dd#HH:mm:ss:SSS in local time
 	Switch // without a value
+	Span   // of time: 500ms, 30s, 10m
 )
 
 // Names is the kind of thing that a flag's value is the name of, for completion.
@@ -80,6 +81,14 @@ func (a Args) Number(long string, other int64) int64 {
 func (a Args) True(long string, other bool) bool {
 	if v, ok := a[long]; ok {
 		return strings.EqualFold(v, "true")
+	}
+	return other
+}
+
+// Span is the value of a flag of that kind, or a default.
+func (a Args) Span(long string, other time.Duration) time.Duration {
+	if d, err := time.ParseDuration(a[long]); err == nil {
+		return d
 	}
 	return other
 }
@@ -156,6 +165,10 @@ func (c *Command) check(a Args) error {
 			}
 		case Moment:
 			_, err = parseMoment(v, time.Time{})
+		case Span:
+			if d, wrong := time.ParseDuration(v); wrong != nil || d < 0 {
+				err = errors.New("no span of time such as 30s or 10m")
+			}
 		}
 		if err != nil {
 			return fmt.Errorf("%s %q: %w", f.label(), v, err)

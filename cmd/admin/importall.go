@@ -25,10 +25,8 @@ func importAll() *Command {
 	}
 }
 
-// LeftError says that nothing failed, and that something of the file is not as the file has it.
-type LeftError struct{ text string }
-
-func (e *LeftError) Error() string { return e.text }
+// importLeft is the exit code where nothing failed, and something of the file is not as the file has it.
+const importLeft = 2
 
 // Ways to set progress.
 const (
@@ -180,7 +178,7 @@ func (im *importer) carryOut(ctx context.Context, out *Out) (failed int) {
 	return failed
 }
 
-// verdict is the exit code: an error where something failed, a LeftError where something of the file is not as the file has it.
+// verdict is the exit code: an error where something failed, an EndError where something of the file is not as the file has it.
 func (im *importer) verdict(failed int, out *Out) error {
 	left, kept := 0, 0
 	for _, st := range im.steps {
@@ -198,9 +196,9 @@ func (im *importer) verdict(failed int, out *Out) error {
 	case failed > 0:
 		return fmt.Errorf("%d of %d items failed", failed, len(im.steps))
 	case kept > 0:
-		return &LeftError{fmt.Sprintf("%d of %d items are not as the file has them; --overwrite changes the %d that are different", kept+left, len(im.steps), kept)}
+		return &EndError{importLeft, fmt.Sprintf("%d of %d items are not as the file has them; --overwrite changes the %d that are different", kept+left, len(im.steps), kept)}
 	case left > 0:
-		return &LeftError{fmt.Sprintf("%d of %d items are not as the file has them", left, len(im.steps))}
+		return &EndError{importLeft, fmt.Sprintf("%d of %d items are not as the file has them", left, len(im.steps))}
 	}
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -89,28 +90,48 @@ func newRig(t *testing.T, more ...string) *rig {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = ns.Shutdown(context.Background()) })
+	r := &rig{t: t, ns: ns, o: Options{NameServers: []string{ns.Addr().String()}, Timeout: 10 * time.Second, BodyDir: filepath.Join(t.TempDir(), "bodies")}}
+	r.b, _ = r.start(more...)
+	return r
+}
+
+// start starts a broker at the rig's name server. stop ends it before the test does.
+func (r *rig) start(more ...string) (_ *broker.Broker, stop func()) {
+	r.t.Helper()
+	t := r.t
 	c, err := config.New(merged(t, config.Keys("127.0.0.1"), append([]string{
 		"bindAddress=127.0.0.1", "listenPort=" + strconv.Itoa(freePort(t)), "brokerIP1=127.0.0.1", "brokerIP2=127.0.0.1", "brokerName=broker-a", "brokerClusterName=DefaultCluster",
-		"namesrvAddr=" + ns.Addr().String(), "storePathRootDir=" + filepath.Join(t.TempDir(), "store"), "mappedFileSizeCommitLog=8388608", "enabledAppendPropCRC=false",
+		"namesrvAddr=" + r.ns.Addr().String(), "storePathRootDir=" + filepath.Join(t.TempDir(), "store"), "mappedFileSizeCommitLog=8388608", "enabledAppendPropCRC=false",
 		"maxHashSlotNum=1000", "maxIndexNum=4000", "tailCacheBytes=4194304", "diskEngine=pwrite", "flushDiskType=ASYNC_FLUSH",
 		"diskMaxUsedSpaceRatio=98", "diskSpaceCleanForciblyRatio=99", "diskSpaceWarningLevelRatio=100",
 	}, more...)...))
 	if err != nil {
 		t.Fatal(err)
 	}
-	b, err := broker.New(broker.Options{Config: c, Version: "test", Logger: quiet, Loops: 1})
+	b, err := broker.New(broker.Options{Config: c, Version: "test", Logger: slog.New(slog.DiscardHandler), Loops: 1})
 	if err == nil {
 		err = b.Start()
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
+	stop = sync.OnceFunc(func() {
 		if err := b.Shutdown(context.Background()); err != nil {
 			t.Error("shutdown:", err)
 		}
 	})
-	return &rig{t: t, ns: ns, b: b, o: Options{NameServers: []string{ns.Addr().String()}, Timeout: 10 * time.Second, BodyDir: filepath.Join(t.TempDir(), "bodies")}}
+	t.Cleanup(stop)
+	return b, stop
+}
+
+// until waits for what another goroutine brings about.
+func (r *rig) until(what string, ok func() bool) {
+	r.t.Helper()
+	for began := time.Now(); !ok(); time.Sleep(2 * time.Millisecond) {
+		if time.Since(began) > 30*time.Second {
+			r.t.Fatal("not in time: ", what)
+		}
+	}
 }
 
 func (r *rig) addr() string { return r.b.Addr().String() }

@@ -26,6 +26,10 @@ type Options struct {
 	BodyDir string
 	// Progress is told how far a long command is; nil: nobody wants to know. total is 0 when it is not known.
 	Progress func(what string, done, total int64)
+	// Steps is told how it stands with everything that a command waits for, again and again; nil: nobody wants to know.
+	Steps func(all []Step)
+	// Stop ends the process of the broker at an address, and says what it did; nil: nobody can. An error says what to do instead.
+	Stop func(ctx context.Context, addr string) (string, error)
 }
 
 // Run runs one command once, on connections of its own. What was found before something failed is written too.
@@ -34,7 +38,7 @@ func Run(ctx context.Context, o Options, c *Command, a Args, w io.Writer) (err e
 		return err
 	}
 	s := newSession(o)
-	defer s.ask.Close()
+	defer func() { s.ask.Close() }()
 	buf := bufio.NewWriterSize(w, 64<<10)
 	out := newOut(buf, o.Format)
 	err = c.Run(ctx, s, a, out)
@@ -75,7 +79,7 @@ func Watch(ctx context.Context, o Options, c *Command, a Args, every time.Durati
 }
 
 func newSession(o Options) *Session {
-	s := &Session{ask: ask.New(o.Timeout), names: o.NameServers, now: o.Now, wait: o.Wait, bodyDir: o.BodyDir, progress: o.Progress}
+	s := &Session{ask: ask.New(o.Timeout), timeout: o.Timeout, names: o.NameServers, now: o.Now, wait: o.Wait, bodyDir: o.BodyDir, progress: o.Progress, steps: o.Steps, stop: o.Stop}
 	if s.now == nil {
 		s.now = time.Now
 	}
@@ -94,6 +98,9 @@ func newSession(o Options) *Session {
 	}
 	if s.progress == nil {
 		s.progress = func(string, int64, int64) {}
+	}
+	if s.steps == nil {
+		s.steps = func([]Step) {}
 	}
 	return s
 }

@@ -17,11 +17,20 @@ import (
 // Session is who is asked in one run of a command.
 type Session struct {
 	ask      *ask.Asker
+	timeout  time.Duration // ask's
 	names    []string
 	now      func() time.Time
 	wait     func(ctx context.Context, d time.Duration) error
 	bodyDir  string
 	progress func(what string, done, total int64)
+	steps    func(all []Step)
+	stop     func(ctx context.Context, addr string) (string, error)
+}
+
+// redial forgets all connections, for a command that goes on after servers were away.
+func (s *Session) redial() {
+	s.ask.Close()
+	s.ask = ask.New(s.timeout)
 }
 
 // call asks one server; an error says which.

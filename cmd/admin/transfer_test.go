@@ -22,7 +22,7 @@ type planSeen struct{ What, State, Broker, Name, Detail string }
 func (r *rig) imports(words string) (map[string]planSeen, error) {
 	r.t.Helper()
 	text, err := r.run("import " + words + " --output json")
-	var left *LeftError
+	var left *EndError
 	if err != nil && !errors.As(err, &left) {
 		return nil, err
 	}
@@ -253,7 +253,7 @@ func TestImportGoesOn(t *testing.T) {
 		t.Fatal(err)
 	}
 	got, err := r.run("import " + file + " -b {broker} --offsets exact")
-	var left *LeftError
+	var left *EndError
 	if err == nil || errors.As(err, &left) || !strings.Contains(err.Error(), "1 of 4 items failed") || !strings.Contains(got, "by itself") || !strings.Contains(got, "neither here nor in the file") {
 		t.Errorf("%v\n%s", err, got)
 	}

@@ -60,10 +60,15 @@ type adminFlags struct {
 	watch   time.Duration
 }
 
-// add gives a command these flags, -o only if it has no other one.
+// answerTime is how long an answer is waited for unless somebody says otherwise.
+const answerTime = 5 * time.Second
+
+// add gives a command these flags, -o and --timeout only if it has no other ones.
 func (f *adminFlags) add(fl *pflag.FlagSet) {
 	fl.StringVarP(&f.namesrv, "namesrvAddr", "n", "", "name servers, `'host:port;host:port'`; without it NAMESRV_ADDR, else 127.0.0.1:9876")
-	fl.DurationVar(&f.timeout, "timeout", 5*time.Second, "how long to wait for a connection, and for an answer")
+	if f.timeout = answerTime; fl.Lookup("timeout") == nil {
+		fl.DurationVar(&f.timeout, "timeout", answerTime, "how long to wait for a connection, and for an answer")
+	}
 	short := "o"
 	if fl.ShorthandLookup(short) != nil {
 		short = ""
@@ -91,9 +96,21 @@ func (f *adminFlags) nameServers() []string {
 	return strings.FieldsFunc(text, func(ch rune) bool { return ch == ';' || ch == ',' || ch == ' ' })
 }
 
+// adminLong is what the help of commands says that stock does not have.
+var adminLong = map[string]string{
+	"drain": "Takes a broker out of use, for a planned stop: wipes the write permission of its name at every name server; waits until producers\n" +
+		"have left, until all groups that have members have consumed everything, and until every slave has the whole log and the groups'\n" +
+		"progress; and with --stop ends its process. While it waits it says what for. Where a registration of the broker brings the\n" +
+		"permission back, it is wiped again. What was wiped stays so, however this ends, until ringmq admin undrain or a start of the broker.\n\n" +
+		"Exit code 0: drained, and stopped if that was wanted; 1: nothing was begun; 2: not drained in time; 3: drained, not stopped;\n" +
+		"130: interrupted.",
+	"undrain": "Gives a broker that was drained its write permission back at every name server, and looks at the routes of all its topics whether\n" +
+		"producers see it. A broker that was stopped needs none: it has its permission back when it starts.",
+}
+
 func newAdminCommand(c *admin.Command) *cobra.Command {
 	f := &adminFlags{}
-	cmd := &cobra.Command{Use: c.Name, Short: c.Short, Args: cobra.NoArgs}
+	cmd := &cobra.Command{Use: c.Name, Short: c.Short, Long: adminLong[c.Name], Args: cobra.NoArgs}
 	if c.Operand.Long != "" {
 		cmd.Use += " " + strings.ToUpper(c.Operand.Long)
 		cmd.Long = c.Short + ".\n\n" + strings.ToUpper(c.Operand.Long) + ": " + c.Operand.Usage + "."
@@ -125,9 +142,6 @@ func newAdminCommand(c *admin.Command) *cobra.Command {
 	return cmd
 }
 
-// exitLeft is the exit code of a command that did what it could, and left something: see admin.LeftError.
-const exitLeft exitCode = 2
-
 func (f *adminFlags) run(cmd *cobra.Command, c *admin.Command, args []string) error {
 	o, err := f.options()
 	if err != nil {
@@ -152,16 +166,20 @@ func (f *adminFlags) run(cmd *cobra.Command, c *admin.Command, args []string) er
 	if every > 0 {
 		return admin.Watch(ctx, o, c, a, every, w, w == os.Stdout && term.IsTerminal(int(os.Stdout.Fd())))
 	}
-	if term.IsTerminal(int(os.Stderr.Fd())) {
+	terminal := term.IsTerminal(int(os.Stderr.Fd()))
+	if terminal {
 		bar := &adminProgress{w: os.Stderr}
 		defer bar.clear()
 		o.Progress = bar.show
 	}
-	err = admin.Run(ctx, o, c, a, w)
-	var left *admin.LeftError
+	steps := &adminSteps{w: os.Stderr, terminal: terminal, now: time.Now}
+	defer steps.clear()
+	o.Steps, o.Stop = steps.show, stopProcess
+	err = admin.Run(ctx, o, c, a, clearFirst{w, steps.clear})
+	var end *admin.EndError
 	switch {
-	case errors.As(err, &left):
-		return &endError{exitLeft, fmt.Sprintf("admin %s: %v", c.Name, err)}
+	case errors.As(err, &end):
+		return &endError{exitCode(end.Code), fmt.Sprintf("admin %s: %s", c.Name, end.Text)}
 	case err != nil:
 		return fmt.Errorf("admin %s: %w", c.Name, err)
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"ringmq/broker/web"
 	"ringmq/namesrv"
 )
 
@@ -40,14 +42,32 @@ func newNamesrv() *cobra.Command {
 
 // namesrvProcess is a name server as serve runs it.
 type namesrvProcess struct {
-	o namesrv.Options
-	s *namesrv.Server
+	o      namesrv.Options
+	s      *namesrv.Server
+	probes *web.Server // nil: adminHttpAddress is not set
 }
 
 func (p *namesrvProcess) start() error {
 	var err error
-	p.s, err = startNamesrv(p.o, "listenPort")
-	return err
+	if p.s, err = startNamesrv(p.o, "listenPort"); err != nil {
+		return err
+	}
+	addr := p.o.Values.Text(adminHTTPKey)
+	if addr == "" {
+		return nil
+	}
+	if p.probes, err = web.Serve(addr, web.Probes(namesrvHealth(p.s)), p.o.Logger); err != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), drainLimit)
+		defer cancel()
+		return errors.Join(busy(err, adminHTTPKey+"="+addr), p.s.Shutdown(ctx))
+	}
+	return nil
+}
+
+// namesrvHealth is what probes look at in a name server.
+func namesrvHealth(s *namesrv.Server) web.Health {
+	loops := web.Check{Name: "event-loops", Look: s.Turns}
+	return web.Health{Live: []web.Check{loops}, Ready: []web.Check{loops, {Name: "serving", Look: s.Serves}}}
 }
 
 // startNamesrv starts one; portKey is what its port is set by.
@@ -68,6 +88,11 @@ func (p *namesrvProcess) report(w io.Writer) {
 	withoutEffect(w, nil, p.o.Values.WithoutEffect(), p.o.Values)
 }
 
-func (p *namesrvProcess) shutdown(ctx context.Context) error { return p.s.Shutdown(ctx) }
+func (p *namesrvProcess) shutdown(ctx context.Context) error {
+	if p.probes != nil {
+		p.probes.Close()
+	}
+	return p.s.Shutdown(ctx)
+}
 
 func newLogger(w io.Writer) *slog.Logger { return slog.New(slog.NewTextHandler(w, nil)) }

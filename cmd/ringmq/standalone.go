@@ -56,8 +56,8 @@ type both struct {
 	broker  *config.Config
 }
 
-// split sorts settings to the two servers: a key that both know goes to both, but listenPort to the broker. It fills in the
-// defaults of this subcommand, which differ from those of a server of its own.
+// split sorts settings to the two servers: a key that both know goes to both, but listenPort and adminHttpAddress to the broker. It
+// fills in the defaults of this subcommand, which differ from those of a server of its own.
 func split(over []settings.Setting) (both, error) {
 	b := both{over: over}
 	table := namesrv.Keys()
@@ -74,7 +74,7 @@ func split(over []settings.Setting) (both, error) {
 			}
 			s.Key = "listenPort"
 			mine = append(mine, s)
-		case s.Key == "listenPort" || s.Key == "configBlackList":
+		case s.Key == "listenPort" || s.Key == "configBlackList" || s.Key == adminHTTPKey: // the broker's alone
 		case strings.EqualFold(s.Key, namesrvPortKey):
 			return b, fmt.Errorf("%s: there is no key %s; did you mean %s?", s.Where, s.Key, namesrvPortKey)
 		case known.Known(s.Key):

@@ -163,6 +163,13 @@ func (l *Log) Err() error {
 	return nil
 }
 
+// NoSpace says that the next segment could not be made, so that nothing is appended beyond the end of this one. Any goroutine, no I/O.
+func (l *Log) NoSpace() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.noSpace && l.next == nil
+}
+
 // UnzeroedRolls counts the segments that were needed before they had been zeroed.
 func (l *Log) UnzeroedRolls() int64 { return l.unzeroedRolls.Load() }
 
