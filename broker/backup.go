@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 
 	"ringmq/broker/meta"
 	"ringmq/netpoll"
@@ -95,20 +96,29 @@ type BackupTables struct {
 }
 
 // AskBackupTables asks a broker of this kind.
+//
+// It asks for the topics twice: one that is deleted while an answer is made can be missing among its topics and among its graves, and then it
+// was among the topics of the answer before.
 func AskBackupTables(ctx context.Context, c *netpoll.Client) (*BackupTables, error) {
-	cmd := remoting.NewRequest(remoting.CodeGetAllTopicConfig)
-	cmd.Set(peerGravesKey, "")
-	resp, err := askPeer(ctx, c, cmd, nil)
+	before, err := askBackupTopics(ctx, c)
 	if err != nil {
 		return nil, err
 	}
-	t := &BackupTables{}
-	var both topicsWithGraves
-	if err := remoting.Unmarshal(resp.Body, &both); err != nil {
-		return nil, fmt.Errorf("its topics cannot be read: %w", err)
+	both, err := askBackupTopics(ctx, c)
+	if err != nil {
+		return nil, err
 	}
-	t.Topics, t.Graves = both.TopicConfigTable, both.Graves
-	if resp, err = askPeer(ctx, c, remoting.NewRequest(remoting.CodeGetAllSubscriptiongroupConfig), nil); err != nil {
+	t := &BackupTables{Topics: both.TopicConfigTable, Graves: both.Graves}
+	if t.Graves == nil {
+		t.Graves = map[string]int64{}
+	}
+	for name := range before.TopicConfigTable.TopicConfigTable {
+		if t.Topics.TopicConfigTable[name] == nil && t.Graves[name] <= before.Graves[name] {
+			t.Graves[name] = math.MaxInt64
+		}
+	}
+	resp, err := askPeer(ctx, c, remoting.NewRequest(remoting.CodeGetAllSubscriptiongroupConfig), nil)
+	if err != nil {
 		return nil, err
 	}
 	if err := remoting.Unmarshal(resp.Body, &t.Groups); err != nil {
@@ -124,6 +134,19 @@ func AskBackupTables(ctx context.Context, c *netpoll.Client) (*BackupTables, err
 		return nil, fmt.Errorf("its modes of requests cannot be read: %w", err)
 	}
 	return t, nil
+}
+
+func askBackupTopics(ctx context.Context, c *netpoll.Client) (both topicsWithGraves, err error) {
+	cmd := remoting.NewRequest(remoting.CodeGetAllTopicConfig)
+	cmd.Set(peerGravesKey, "")
+	resp, err := askPeer(ctx, c, cmd, nil)
+	if err != nil {
+		return both, err
+	}
+	if err := remoting.Unmarshal(resp.Body, &both); err != nil {
+		return both, fmt.Errorf("its topics cannot be read: %w", err)
+	}
+	return both, nil
 }
 
 // askPeer asks a broker as one of this kind does. has is the version that the asker has of what it asks for; nil: none.

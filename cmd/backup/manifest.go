@@ -1,4 +1,26 @@
-package backup
+	m, err := parseManifest(b)
+	if err != nil {
+		return nil, fmt.Errorf("%s in %s %w", ManifestName, dir, err)
+	}
+	return m, nil
+}
+
+func parseManifest(b []byte) (*Manifest, error) {
+	m := &Manifest{}
+	if err := json.Unmarshal(b, m); err != nil {
+		return nil, fmt.Errorf("is damaged: %w", err)
+	}
+	if m.FormatVersion != formatVersion {
+		return nil, fmt.Errorf("has format version %d, of another release; this one knows %d", m.FormatVersion, formatVersion)
+	}
+	if m.Sum != m.sum() {
+		return nil, errors.New("is damaged: its checksum is wrong")
+	}
+	if m.State != StateComplete && m.State != StateUnderWay || m.From < 0 || m.To < m.From {
+		return nil, fmt.Errorf("says what cannot be: state %q, from %d to %d", m.State, m.From, m.To)
+	}
+	return m, nil
+}package backup
 
 import (
 	"bytes"

@@ -82,12 +82,12 @@ func Take(ctx context.Context, o Options) (*Manifest, error) {
 	}
 	if r.st, err = store.Open(so); err != nil {
 		if errors.Is(err, store.ErrLocked) {
-			return nil, fmt.Errorf("%s is in use, by another backup or a broker: %w", o.Dir, err)
+			return nil, fmt.Errorf("%s is in use, by another backup or a broker: %w", r.Dir, err)
 		}
 		return nil, err
 	}
 	// Under the lock now: another run may have come to its end meanwhile.
-	if r.m, err = ReadManifest(o.Dir); err == nil {
+	if r.m, err = ReadManifest(r.Dir); err == nil {
 		err = r.fill(ctx)
 	}
 	// In order even so: the next run goes on without having to look at all of it.
@@ -112,9 +112,11 @@ func (r *run) ask(ctx context.Context) error {
 		return fmt.Errorf("%s: %s", r.Broker, netpoll.Unreachable(err))
 	}
 	defer c.Close()
-	some, cancel := context.WithTimeout(ctx, r.Timeout)
-	defer cancel()
-	if r.progress, err = broker.AskBackupProgress(some, c); err != nil {
+	err = r.timed(ctx, func(ctx context.Context) (err error) {
+		r.progress, err = broker.AskBackupProgress(ctx, c)
+		return err
+	})
+	if err != nil {
 		return fmt.Errorf("%s: %w", r.Broker, err)
 	}
 	f := &r.progress.Facts
@@ -124,13 +126,28 @@ func (r *run) ask(ctx context.Context) error {
 	if r.HA == "" {
 		r.HA = f.HAAddr
 	}
-	if r.reach, err = replica.Reach(some, r.HA); err != nil {
+	err = r.timed(ctx, func(ctx context.Context) (err error) {
+		r.reach, err = replica.Reach(ctx, r.HA)
+		return err
+	})
+	if err != nil {
 		return fmt.Errorf("the HA port of %s, %s (--ha says where it is if not there): %w", f.Broker, r.HA, err)
 	}
-	if r.tables, err = broker.AskBackupTables(some, c); err != nil {
+	err = r.timed(ctx, func(ctx context.Context) (err error) {
+		r.tables, err = broker.AskBackupTables(ctx, c)
+		return err
+	})
+	if err != nil {
 		return fmt.Errorf("%s: %w", r.Broker, err)
 	}
 	return nil
+}
+
+// timed calls fn with a bound of its own.
+func (r *run) timed(ctx context.Context, fn func(ctx context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, r.Timeout)
+	defer cancel()
+	return fn(ctx)
 }
 
 // begin looks at what the directory is, and makes it a backup under way.
