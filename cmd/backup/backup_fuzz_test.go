@@ -2,6 +2,7 @@ package backup
 
 import (
 	"encoding/json"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"testing"
@@ -29,7 +30,8 @@ func FuzzManifest(f *testing.F) {
 // FuzzVerify: whatever lies in a log, it is looked at to its end, and no more records are found than there can be.
 func FuzzVerify(f *testing.F) {
 	const segment = 4096
-	r := record.Record{Topic: []byte("T"), Body: []byte("body"), QueueOffset: 0, Properties: record.AppendProperty(nil, "TAGS", "a")}
+	host := netip.MustParseAddrPort("127.0.0.1:10911")
+	r := record.Record{BornHost: host, StoreHost: host, Topic: []byte("T"), Body: []byte("body"), QueueOffset: 0, Properties: record.AppendProperty(nil, "TAGS", "a")}
 	whole := record.AppendAs(nil, &r, record.PlanProperties(r.Properties, false))
 	f.Add(whole, int64(len(whole)), true)
 	f.Add(append([]byte("rot"), whole...), int64(segment), false)

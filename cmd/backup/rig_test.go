@@ -221,6 +221,11 @@ func (m *member) end(topic string, queue int) int64 {
 	return n
 }
 
+func (m *member) makeGroup(name string) {
+	m.t.Helper()
+	m.must(remoting.CodeUpdateAndCreateSubscriptiongroup, `{"groupName":"`+name+`","consumeEnable":true,"retryQueueNums":1,"whichBrokerWhenConsumeSlowly":1}`)
+}
+
 // makeTopic makes one, with changes of attributes.
 func (m *member) makeTopic(topic, attributes string) bool {
 	resp, err := m.call(remoting.CodeUpdateAndCreateTopic, "", "topic", topic, "defaultTopic", "TBW102", "readQueueNums", "4", "writeQueueNums", "4", "perm", "6",
