@@ -1,26 +1,4 @@
-	m, err := parseManifest(b)
-	if err != nil {
-		return nil, fmt.Errorf("%s in %s %w", ManifestName, dir, err)
-	}
-	return m, nil
-}
-
-func parseManifest(b []byte) (*Manifest, error) {
-	m := &Manifest{}
-	if err := json.Unmarshal(b, m); err != nil {
-		return nil, fmt.Errorf("is damaged: %w", err)
-	}
-	if m.FormatVersion != formatVersion {
-		return nil, fmt.Errorf("has format version %d, of another release; this one knows %d", m.FormatVersion, formatVersion)
-	}
-	if m.Sum != m.sum() {
-		return nil, errors.New("is damaged: its checksum is wrong")
-	}
-	if m.State != StateComplete && m.State != StateUnderWay || m.From < 0 || m.To < m.From {
-		return nil, fmt.Errorf("says what cannot be: state %q, from %d to %d", m.State, m.From, m.To)
-	}
-	return m, nil
-}package backup
+package backup
 
 import (
 	"bytes"
@@ -100,18 +78,26 @@ func ReadManifest(dir string) (*Manifest, error) {
 	if err != nil {
 		return nil, err
 	}
+	m, err := parseManifest(b)
+	if err != nil {
+		return nil, fmt.Errorf("%s in %s %w", ManifestName, dir, err)
+	}
+	return m, nil
+}
+
+func parseManifest(b []byte) (*Manifest, error) {
 	m := &Manifest{}
 	if err := json.Unmarshal(b, m); err != nil {
-		return nil, fmt.Errorf("%s in %s is damaged: %w", ManifestName, dir, err)
+		return nil, fmt.Errorf("is damaged: %w", err)
 	}
 	if m.FormatVersion != formatVersion {
-		return nil, fmt.Errorf("%s in %s has format version %d, of another release; this one knows %d", ManifestName, dir, m.FormatVersion, formatVersion)
+		return nil, fmt.Errorf("has format version %d, of another release; this one knows %d", m.FormatVersion, formatVersion)
 	}
 	if m.Sum != m.sum() {
-		return nil, fmt.Errorf("%s in %s is damaged: its checksum is wrong", ManifestName, dir)
+		return nil, errors.New("is damaged: its checksum is wrong")
 	}
 	if m.State != StateComplete && m.State != StateUnderWay || m.From < 0 || m.To < m.From {
-		return nil, fmt.Errorf("%s in %s says what cannot be: state %q, from %d to %d", ManifestName, dir, m.State, m.From, m.To)
+		return nil, fmt.Errorf("says what cannot be: state %q, from %d to %d", m.State, m.From, m.To)
 	}
 	return m, nil
 }

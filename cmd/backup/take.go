@@ -28,11 +28,11 @@ type Options struct {
 	Version string        // of this program
 	Timeout time.Duration // of a connection and of an answer; 0: 10 s
 
-	Tell     func(format string, args ...any)       // a line for whoever looks; nil: nobody does
-	Progress func(what string, done, total int64)   // how far it is; nil likewise
-	Logger   *slog.Logger                           // of the store; nil: nothing is logged
-	patience time.Duration                          // with a master that gives nothing; 0: as replica has it
-	alter    func(o *store.Options)                 // of a test, before the store is opened
+	Tell     func(format string, args ...any)          // a line for whoever looks; nil: nobody does
+	Progress func(what string, done, total int64)      // how far it is; nil likewise
+	Logger   *slog.Logger                              // of the store; nil: nothing is logged
+	patience time.Duration                             // with a master that gives nothing; 0: as replica has it
+	alter    func(o *store.Options)                    // of a test, before the store is opened
 	reached  func(ctx context.Context, at int64) error // of a test: called while the log is copied; an error ends that
 }
 

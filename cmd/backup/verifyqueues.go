@@ -68,8 +68,8 @@ func newQueueLook(v *look) *queueLook {
 	round := func(n, unit int64) int64 { return (n + unit - 1) / unit * unit }
 	return &queueLook{look: v, open: map[queueKey]*openQueue{}, found: map[queueKey]int64{}, cursor: map[queueKey]int64{}, isBatch: map[queueKey]bool{}, high: map[queueKey]int64{}, last: map[queueKey]int64{},
 		missing: map[queueKey][]lostEntry{},
-		plain: queueKind{"consumequeue", record.QueueUnitBytes, round(int64(o.QueueFileBytes), record.QueueUnitBytes)},
-		batch: queueKind{"batchconsumequeue", batchUnitBytes, round(int64(o.BatchQueueBytes), batchUnitBytes)}}
+		plain:   queueKind{"consumequeue", record.QueueUnitBytes, round(int64(o.QueueFileBytes), record.QueueUnitBytes)},
+		batch:   queueKind{"batchconsumequeue", batchUnitBytes, round(int64(o.BatchQueueBytes), batchUnitBytes)}}
 }
 
 // hasQueue says whether the records of a topic have entries: its name can be a folder's.

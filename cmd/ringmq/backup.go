@@ -184,4 +184,6 @@ func restored(m *backup.Manifest, dir string) string {
 }
 
 // showMiB is show for bytes.
-func (p *adminProgress) showMiB(what string, done, total int64) { p.show(what+" (MiB)", done>>20, total>>20) }
+func (p *adminProgress) showMiB(what string, done, total int64) {
+	p.show(what+" (MiB)", done>>20, total>>20)
+}
