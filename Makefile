@@ -8,7 +8,7 @@ TAGGED  = $(sort $(dir $(shell grep -rl --include='*.go' '^//go:build.*uring' .)
 ON_DISK = go list -tags uring -f '{{.ImportPath}} {{join .Deps " "}} {{join .TestImports " "}} {{join .XTestImports " "}}' ./... | \
   grep -E 'ringmq/(store|store/disk|broker)( |$$)' | cut -d' ' -f1
 
-.PHONY: help build run test check package package-test fuzz crash powerloss replication replication-bars interop versus ceiling scale soak metrics-check clean
+.PHONY: help build run test check package package-test fuzz crash powerloss backup replication replication-bars interop versus ceiling scale soak metrics-check clean
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 18
 
@@ -44,6 +44,9 @@ crash: build ## a real process killed at random moments, ROUNDS times; nothing a
 POWER_ROUNDS ?= 30
 powerloss: build ## power cuts on loop-mounted ext4 and xfs (needs root), POWER_ROUNDS per engine and file system
 	interop/powerloss/run.sh $(POWER_ROUNDS)
+
+backup: build ## a broker under load is backed up twice, put back, and asked for all that it had acknowledged
+	interop/backup.sh
 
 replication: FAULTS ?= 500
 replication: PARTS ?= ours mixed migration clients mixed-clients

@@ -49,7 +49,8 @@ var rooms = []room{
 	{"broker/lag", nil, nil},
 	{"cmd/admin", []string{"cmd/ask", "broker/lag", "netpoll/remoting", "netpoll/remoting/settings", "store/record"}, nil},
 	{"cmd/doctor", []string{"cmd/ask", "netpoll", "netpoll/remoting", "netpoll/remoting/settings", "store/disk", "store/record", "broker/config", "bench"}, nil},
-	{"cmd", []string{"cmd/admin", "cmd/doctor", "netpoll/", "store/", "store", "netpoll", "replica", "namesrv", "broker", "broker/", "tuning", "bench"}, nil},
+	{"cmd/backup", []string{"cmd/ask", "netpoll", "netpoll/remoting", "netpoll/remoting/settings", "store", "store/disk", "store/record", "replica", "broker", "broker/config", "broker/meta"}, nil},
+	{"cmd", []string{"cmd/admin", "cmd/backup", "cmd/doctor", "netpoll/", "store/", "store", "netpoll", "replica", "namesrv", "broker", "broker/", "tuning", "bench"}, nil},
 	{"interop", []string{"netpoll", "netpoll/remoting", "store/record", "interop/"}, []string{xsys}},
 }
 

@@ -12,7 +12,7 @@ func (b *Broker) adminTable() map[int32]onWorker {
 		remoting.CodeGetSystemTopicListFromBroker:         b.systemTopics,
 		remoting.CodeGetTopicStatsInfo:                    b.topicStats,
 		remoting.CodeGetAllConsumerOffset:                 forPeer(b.allConsumerOffsets, b.offsets.Unchanged),
-		remoting.CodeGetAllDelayOffset:                    forPeer(b.allDelayOffsets, func(remoting.DataVersion) bool { return false }),
+		remoting.CodeGetAllDelayOffset:                    b.backupFacts(forPeer(b.allDelayOffsets, func(remoting.DataVersion) bool { return false })),
 		remoting.CodeUpdateAndCreateSubscriptiongroup:     b.updateGroup,
 		remoting.CodeUpdateAndCreateSubscriptiongroupList: b.updateGroups,
 		remoting.CodeDeleteSubscriptiongroup:              b.deleteGroup,

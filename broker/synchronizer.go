@@ -177,28 +177,11 @@ func (s *synchronizer) call(ctx context.Context, code int32, has *remoting.DataV
 
 // ask is call for a request with fields, or an answer.
 func (s *synchronizer) ask(ctx context.Context, cmd *remoting.Command, has *remoting.DataVersion) (resp *remoting.Command, same bool, err error) {
-	text := []byte{}
-	if has != nil {
-		if text, err = json.Marshal(has); err != nil {
-			panic(err) // numbers
-		}
-	}
-	cmd.Set(peerKey, string(text))
-	cmd.Set(peerZipKey, peerZlib)
-	code := cmd.Code
-	if resp, err = s.client.Call(ctx, cmd); err != nil {
-		return nil, false, fmt.Errorf("%s: %w", remoting.CodeName(code), err)
-	}
-	if resp.Code != remoting.RespSuccess {
-		return nil, false, fmt.Errorf("%s: code %d: %s", remoting.CodeName(code), resp.Code, resp.Remark)
+	if resp, err = askPeer(ctx, s.client, cmd, has); err != nil {
+		return nil, false, err
 	}
 	v, ours := resp.Get(peerKey)
 	s.ours = ours
-	if how, _ := resp.Get(peerZipKey); string(how) == peerZlib {
-		if resp.Body, err = inflate(resp.Body, maxInflatedBytes); err != nil {
-			return nil, false, fmt.Errorf("%s: %w", remoting.CodeName(code), err)
-		}
-	}
 	return resp, string(v) == peerSame, nil
 }
 

@@ -52,8 +52,8 @@ type Follower struct {
 	unheed func()        // of the subscription to Sendable
 	grown  chan struct{} // one token: Sendable has grown
 
-	cut   cutter // of the log as it was received, in whatever connection
-	keeps bool   // the log is never given up for a later beginning
+	cut    cutter // of the log as it was received, in whatever connection
+	manner manner
 
 	mu      sync.Mutex
 	state   FollowerState
@@ -61,14 +61,22 @@ type Follower struct {
 	stock   bool   // the master spoken with last does not know the extension
 
 	followsOurs atomic.Bool // state.Connected and state.Ours
+	accepted    atomic.Bool // some master has accepted this side once
+}
+
+// manner is how a Follower differs from that of a slave.
+type manner struct {
+	keeps bool  // the log is never given up for a later beginning
+	aside bool  // what it acknowledges counts as no copy; it keeps its log too, unless that is empty; what goes wrong here ends it
+	until int64 // nothing from there on is taken, and a record ends there; 0: there is no such place
 }
 
 // Follow starts. Close ends it.
-func Follow(o FollowerOptions) *Follower { return newFollower(o, false) }
+func Follow(o FollowerOptions) *Follower { return newFollower(o, manner{}) }
 
-func newFollower(o FollowerOptions, keeps bool) *Follower {
+func newFollower(o FollowerOptions, how manner) *Follower {
 	o = o.withDefaults()
-	f := &Follower{o: o, store: o.Store, logger: o.Logger, done: make(chan struct{}), grown: make(chan struct{}, 1), keeps: keeps}
+	f := &Follower{o: o, store: o.Store, logger: o.Logger, done: make(chan struct{}), grown: make(chan struct{}, 1), manner: how}
 	n := f.store.CopyBytes()
 	f.cut = cutter{segmentBytes: f.store.SegmentBytes(), maxRecord: min(n, f.store.MaxRecordBytes()), maxRun: min(n, readBytes)}
 	f.stop, f.end = context.WithCancel(context.Background())
@@ -117,6 +125,7 @@ func (f *Follower) began(ours bool) {
 	f.stock, f.failing = !ours, ""
 	f.state.Connected, f.state.Ours, f.state.Refused = true, ours, ""
 	f.followsOurs.Store(ours)
+	f.accepted.Store(true)
 }
 
 func (f *Follower) change(fn func(s *FollowerState)) {
@@ -189,7 +198,7 @@ func (f *Follower) attempt() time.Duration {
 
 // report logs why there is no connection, once as long as it is the same.
 func (f *Follower) report(addr string, err error) {
-	if err == nil || f.stop.Err() != nil {
+	if err == nil || f.stop.Err() != nil || errors.Is(err, errArrived) {
 		return
 	}
 	var no refusedError

@@ -29,6 +29,8 @@ const (
 	welcomeMagic = uint64(0xF272696E676D7102) // the master's answer, in place of a header's offset
 	statusMagic  = uint64(0xF272696E676D7103) // how far the master is, likewise
 	helloCompare = uint32(1)                  // a flag of hello
+	helloAside   = uint32(2)                  // another one
+	welcomeAside = uint32(1)                  // a flag of welcome
 	askMagic     = uint64(0xF272696E676D7104) // either side wants bytes of the other's log
 	bytesMagic   = uint64(0xF272696E676D7105) // and gets them
 	helloVersion = 1
@@ -68,6 +70,7 @@ func parseHeader(b []byte) header {
 type hello struct {
 	version      uint32
 	compare      bool // it asks for bytes, and wants no log
+	aside        bool // what it acknowledges is to count as no copy
 	segmentBytes int64
 	min          int64  // its log begins here
 	sumFrom      int64  // sum covers from here to end; nothing where they are the same
@@ -81,7 +84,10 @@ func (h hello) append(dst []byte) []byte {
 	dst = be.AppendUint32(dst, h.version)
 	flags := uint32(0)
 	if h.compare {
-		flags = helloCompare
+		flags |= helloCompare
+	}
+	if h.aside {
+		flags |= helloAside
 	}
 	dst = be.AppendUint32(dst, flags)
 	dst = be.AppendUint64(dst, uint64(h.segmentBytes))
@@ -106,8 +112,9 @@ func parseHello(b []byte) (h hello, err error) {
 	if len(b) != helloBytes || be.Uint64(b) != helloMagic || be.Uint32(b[44:]) != helloSum(b) {
 		return h, errFrame
 	}
-	h = hello{version: be.Uint32(b[8:]), compare: be.Uint32(b[12:])&helloCompare != 0, segmentBytes: int64(be.Uint64(b[16:])), min: int64(be.Uint64(b[24:])),
-		sumFrom: int64(be.Uint64(b[32:])), sum: be.Uint32(b[40:]), end: int64(be.Uint64(b[56:]))}
+	flags := be.Uint32(b[12:])
+	h = hello{version: be.Uint32(b[8:]), compare: flags&helloCompare != 0, aside: flags&helloAside != 0, segmentBytes: int64(be.Uint64(b[16:])),
+		min: int64(be.Uint64(b[24:])), sumFrom: int64(be.Uint64(b[32:])), sum: be.Uint32(b[40:]), end: int64(be.Uint64(b[56:]))}
 	if h.min < 0 || h.sumFrom < h.min || h.end < h.sumFrom || h.end-h.sumFrom > sumBytes {
 		return h, errFrame
 	}
@@ -148,6 +155,7 @@ type welcome struct {
 	start        int64 // the first byte that will be sent
 	end, min     int64 // of the master's log
 	segmentBytes int64
+	aside        bool // it grants what a hello of that name asked for
 }
 
 // append writes the answer as a frame.
@@ -163,7 +171,11 @@ func (w welcome) append(dst []byte) []byte {
 	dst = be.AppendUint64(dst, uint64(w.min))
 	dst = be.AppendUint64(dst, uint64(w.segmentBytes))
 	dst = be.AppendUint64(dst, 0)
-	dst = be.AppendUint32(dst, 0)
+	flags := uint32(0)
+	if w.aside {
+		flags = welcomeAside
+	}
+	dst = be.AppendUint32(dst, flags)
 	return be.AppendUint32(dst, crc32.Checksum(dst[start:], castagnoli))
 }
 
@@ -174,7 +186,7 @@ func parseWelcome(b []byte) (w welcome, err error) {
 		return w, errFrame
 	}
 	w = welcome{version: be.Uint32(b), refusal: refusal(be.Uint32(b[4:])), start: int64(be.Uint64(b[8:])), end: int64(be.Uint64(b[16:])),
-		min: int64(be.Uint64(b[24:])), segmentBytes: int64(be.Uint64(b[32:]))}
+		min: int64(be.Uint64(b[24:])), segmentBytes: int64(be.Uint64(b[32:])), aside: be.Uint32(b[48:])&welcomeAside != 0}
 	if w.min < 0 || w.end < w.min || w.start < 0 || w.segmentBytes <= 0 {
 		return w, errFrame
 	}

@@ -85,6 +85,9 @@ func (s *session) append(ctx context.Context, b []byte, opaque bool) error {
 			}
 		case errors.Is(err, store.ErrNotWritable) && st.Sendable().Err() == nil:
 			st.CommitCopies()
+			if s.f.manner.aside {
+				return refusedError(fmt.Sprintf("nothing can be written here: %v", err))
+			}
 			s.f.report(s.addr, fmt.Errorf("replica: the slave's log: %w", err))
 			if err := pause(ctx, spaceRetry); err != nil {
 				return err

@@ -14,13 +14,13 @@ type SlaveState struct {
 	BytesPerSecond int64
 }
 
-// Slaves lists the connected slaves. Any goroutine.
+// Slaves lists the connected slaves; backups in the making are none. Any goroutine.
 func (l *Leader) Slaves() []SlaveState {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	list := make([]SlaveState, 0, len(l.peers))
 	for s := range l.peers {
-		if s.reported {
+		if s.isCopy() {
 			list = append(list, SlaveState{Addr: s.addr, Ours: s.ours, AckOffset: s.progress.acked, SentOffset: s.progress.sent, InStep: s.progress.inStep,
 				BytesPerSecond: s.meter.rate(l.Uptime())})
 		}
@@ -30,26 +30,34 @@ func (l *Leader) Slaves() []SlaveState {
 
 // AllOurs says whether there are slaves and all of them speak the extension. Any goroutine; no lock, no allocation.
 func (l *Leader) AllOurs() bool {
-	list := *l.senders.Load()
-	for _, s := range list {
+	some := false
+	for _, s := range *l.senders.Load() {
+		if s.aside {
+			continue
+		}
 		if !s.ours {
 			return false
 		}
+		some = true
 	}
-	return len(list) > 0
+	return some
 }
 
 // AllHave says whether there are slaves and all of them have acknowledged what lies before an offset. Any goroutine.
 func (l *Leader) AllHave(offset int64) bool {
-	list := *l.senders.Load()
+	some := false
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for _, s := range list {
+	for _, s := range *l.senders.Load() {
+		if s.aside {
+			continue
+		}
 		if s.progress.acked < offset {
 			return false
 		}
+		some = true
 	}
-	return len(list) > 0
+	return some
 }
 
 // Refusal is a slave that is given nothing until somebody decides.

@@ -149,7 +149,7 @@ func (l *Leader) leave(s *slave) {
 			l.fellOut++
 		}
 		if !l.closed {
-			l.say(slog.LevelInfo, "slave left", "slave", s.addr, "acknowledged", s.progress.acked, "why", s.why)
+			l.say(slog.LevelInfo, s.what()+" left", s.what(), s.addr, "acknowledged", s.progress.acked, "why", s.why)
 		}
 	} else if s.silent {
 		l.garbage++
@@ -175,16 +175,22 @@ func (l *Leader) join(s *slave, acked, start int64) {
 	l.mu.Lock()
 	s.reported = true
 	s.progress.begin(acked, start, l.store.Sendable().Load(), l.Uptime())
-	delete(l.turned, hostOf(s.addr))
+	if !s.aside {
+		delete(l.turned, hostOf(s.addr))
+	}
 	l.listSenders()
 	changed := l.judge()
 	l.unlock()
-	l.logger.Info("slave joined", "slave", s.addr, "ours", s.ours, "has", acked, "from", start)
+	l.logger.Info(s.what()+" joined", s.what(), s.addr, "ours", s.ours, "has", acked, "from", start)
 	l.tell(changed)
 }
 
 // refuse remembers a slave that is not taken, and says so once as long as the reason stays.
 func (l *Leader) refuse(s *slave, why refusal, offset int64) {
+	if s.aside {
+		l.logger.Info("a backup was refused", "from", s.addr, "why", why.String(), "backupEnd", offset, "begins", l.store.LogMin(), "ends", l.store.Sendable().Load())
+		return
+	}
 	host := hostOf(s.addr)
 	l.mu.Lock()
 	was, known := l.turned[host]
@@ -241,7 +247,7 @@ func (l *Leader) judge() (changed bool) {
 	end, now := l.store.Sendable().Load(), l.Uptime()
 	list := l.standing[:0]
 	for s := range l.peers {
-		if !s.reported {
+		if !s.isCopy() {
 			continue
 		}
 		was := s.progress.inStep

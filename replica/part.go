@@ -23,7 +23,7 @@ const adoptLook = 10 * time.Millisecond
 // shorter or differs, or begins behind the store's end. It returns where the log ended before, and where it ends now.
 func Adopt(ctx context.Context, o FollowerOptions) (from, to int64, err error) {
 	from = o.Store.LogMax()
-	f := newFollower(o, true)
+	f := newFollower(o, manner{keeps: true})
 	defer f.Close()
 	tick := time.NewTicker(adoptLook)
 	defer tick.Stop()

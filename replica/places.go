@@ -77,13 +77,16 @@ func (l *Leader) leastUseful() (least *slave) {
 }
 
 // lessUseful orders connections that are not in step: those that have said nothing come first, the oldest of them before the others,
-// then those that do not speak the extension, then those that have acknowledged nothing for the longest time.
+// then backups, then those that do not speak the extension, then those that have acknowledged nothing for the longest time.
 func lessUseful(a, b *slave) int {
 	if a.reported != b.reported {
 		return yesLast(a.reported, b.reported)
 	}
 	if !a.reported {
 		return cmp.Compare(a.came, b.came)
+	}
+	if a.aside != b.aside {
+		return yesLast(b.aside, a.aside)
 	}
 	if a.ours != b.ours {
 		return yesLast(a.ours, b.ours)

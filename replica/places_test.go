@@ -78,6 +78,7 @@ func TestWhoGivesItsPlaceUp(t *testing.T) {
 	const s = time.Second
 	order := []*slave{
 		{came: 1 * s}, {came: 2 * s}, // have said nothing
+		{reported: true, aside: true, ours: true, progress: at(6 * s)},
 		{reported: true, progress: at(4 * s)}, {reported: true, progress: at(5 * s)},
 		{reported: true, ours: true, progress: at(1 * s)}, {reported: true, ours: true, progress: at(2 * s)},
 	}

@@ -91,10 +91,11 @@ func (s *slave) send(start int64) error {
 	return nil
 }
 
-// spares says that those who store come before the slave: it is far behind, nothing waits for it to acknowledge, and there are copies enough.
+// spares says that those who store come before the slave: it is far behind, nothing waits for it to acknowledge, and there are copies enough. They always
+// come before a backup.
 func (t *sender) spares() bool {
 	l := t.s.l
-	if l.store.Sendable().Load()-t.at < spareFrom || !l.agreed.Load().Enough {
+	if l.store.Sendable().Load()-t.at < spareFrom || !t.s.aside && !l.agreed.Load().Enough {
 		return false
 	}
 	l.mu.Lock()

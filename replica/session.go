@@ -82,7 +82,7 @@ func (s *session) hello(ctx context.Context) error {
 		return fmt.Errorf("replica: the slave's log: %w", err)
 	}
 	s.at = st.LogMax()
-	h := hello{version: helloVersion, segmentBytes: st.SegmentBytes(), min: st.LogMin(), sumFrom: s.at, end: s.at}
+	h := hello{version: helloVersion, aside: s.f.manner.aside, segmentBytes: st.SegmentBytes(), min: st.LogMin(), sumFrom: s.at, end: s.at}
 	s.empty = h.min == h.end
 	if !s.empty {
 		// All of one segment, so that the master has all of it or nothing.
@@ -106,6 +106,9 @@ func (s *session) receive(ctx context.Context) error {
 			err = s.frame(ctx)
 		} else {
 			err = s.body()
+		}
+		if err == nil && s.arrived() {
+			err = s.end(ctx)
 		}
 		if err == nil && !s.goesOn() {
 			err = s.drain(ctx, false)
@@ -186,6 +189,9 @@ func (s *session) frame(ctx context.Context) error {
 	s.heard(h)
 	if h.offset < 0 {
 		return s.control(ctx, h)
+	}
+	if s.f.manner.aside && !s.began {
+		return refusedError(errCounts.Error()) // a stock master
 	}
 	if s.empty && h.size > 0 && s.at != h.offset {
 		if err := s.rebase(ctx, h.offset); err != nil {
@@ -269,6 +275,9 @@ func (s *session) welcomed(ctx context.Context, w welcome) error {
 		s.f.change(func(st *FollowerState) { st.Ours = true })
 		return refusedError(w.refusal.String())
 	}
+	if s.f.manner.aside && !w.aside {
+		return refusedError(errCounts.Error())
+	}
 	s.begin(true)
 	if w.start < s.at {
 		return fmt.Errorf("%w: the master starts at %d", errFrame, w.start)
@@ -285,7 +294,7 @@ func (s *session) welcomed(ctx context.Context, w welcome) error {
 // rebase has the log go on at start, where the master's begins, and gives up what there is.
 func (s *session) rebase(ctx context.Context, start int64) error {
 	st := s.f.store
-	if s.f.keeps {
+	if s.f.manner.keeps || s.f.manner.aside && !s.empty {
 		return refusedError(fmt.Sprintf("the other log begins at %d, behind this one's end", start))
 	}
 	if start%st.SegmentBytes() != 0 || start < s.at {

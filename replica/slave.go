@@ -19,8 +19,10 @@ type slave struct {
 	conn *net.TCPConn
 	addr string
 	ours bool
-	came time.Duration
-	wake chan struct{} // one token: there is something to send, or all of a pinned segment was acknowledged
+	// aside: whoever makes a backup. What it acknowledges counts as no copy, and it gives its place to any slave.
+	aside bool
+	came  time.Duration
+	wake  chan struct{} // one token: there is something to send, or all of a pinned segment was acknowledged
 
 	healing healing
 
@@ -99,7 +101,7 @@ func (s *slave) greet() (start int64, ok bool) {
 			s.speechless()
 			return 0, false
 		}
-		s.ours = true
+		s.ours, s.aside = true, h.aside
 		return s.greetOurs(h)
 	}
 	acked := int64(first)
@@ -108,6 +110,17 @@ func (s *slave) greet() (start int64, ok bool) {
 		return 0, false
 	}
 	return s.greetStock(acked)
+}
+
+// isCopy says whether this is a slave, whose acknowledgements count. Leader.mu is held, or the slave is known to have reported.
+func (s *slave) isCopy() bool { return s.reported && !s.aside }
+
+// what it is, for the log.
+func (s *slave) what() string {
+	if s.aside {
+		return "backup"
+	}
+	return "slave"
 }
 
 // speechless notes that whoever connected is no slave.
@@ -139,8 +152,9 @@ func (s *slave) greetStock(acked int64) (start int64, ok bool) {
 // greetOurs answers a slave of ours: an empty one, and one that is further behind than the log goes back, starts where the log begins.
 func (s *slave) greetOurs(h hello) (start int64, ok bool) {
 	low, end := s.l.store.LogMin(), s.l.store.Sendable().Load()
-	w := welcome{version: helloVersion, start: h.end, end: end, min: low, segmentBytes: s.l.store.SegmentBytes()}
+	w := welcome{version: helloVersion, start: h.end, end: end, min: low, segmentBytes: s.l.store.SegmentBytes(), aside: h.aside}
 	switch {
+	case h.compare && h.aside: // it wants to know how far this log is
 	case h.segmentBytes != w.segmentBytes:
 		w.refusal = segmentsDiffer
 	case h.compare:

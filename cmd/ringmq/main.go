@@ -2,7 +2,7 @@
 // or each in its own, and a look into store files.
 //
 // Reading order: main.go; settings.go (where values come from), serve.go (start, stop, what is printed); then a file for every
-// subcommand: standalone.go, namesrv.go, broker.go, doctor.go, health.go, admin*.go, dump*.go, bench*.go (bench.go has the table of workloads), tune*.go,
+// subcommand: standalone.go, namesrv.go, broker.go, backup.go, doctor.go, health.go, admin*.go, dump*.go, bench*.go (bench.go has the table of workloads), tune*.go,
 // version.go, man.go; notify.go for the service manager.
 package main
 
@@ -53,7 +53,7 @@ func newRoot() *cobra.Command {
 		Version:           version,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
 	}
-	root.AddCommand(newStandalone(), newNamesrv(), newBroker(), newDoctor(), newHealth(), newAdmin(), newDump(), newBench(), newTune(), newVersion(), newMan())
+	root.AddCommand(newStandalone(), newNamesrv(), newBroker(), newBackup(), newRestore(), newDoctor(), newHealth(), newAdmin(), newDump(), newBench(), newTune(), newVersion(), newMan())
 	root.SetVersionTemplate(versionText())
 	root.Flags().BoolP("version", "v", false, "print version, Go version and platform")
 	refuseUnknown(root)
