@@ -60,7 +60,8 @@ func (c *Config) check() error {
 		{"maxMessageSize", 1, 1 << 24}, {"defaultTopicQueueNums", 1, 65536}, {"maxHashSlotNum", 1, 1 << 28}, {"maxIndexNum", 2, 1 << 28},
 		{"brokerPermission", 0, 15}, {"inSyncReplicas", 0, 128}, {"minInSyncReplicas", 0, 128}, {"slaveTimeout", 1, 1 << 31}, {"haMaxGapNotInSync", 1, 1 << 40},
 		{"haSendHeartbeatInterval", 1, 1 << 31}, {"haHousekeepingInterval", 1, 1 << 31}, {"syncFlushTimeout", 1, 1 << 31}, {"tailCacheBytes", 1 << 20, 1 << 30}, {"coldReadMinBytesPerSecond", 1 << 20, 1 << 40}, {"fileReservedTime", 0, 1 << 31},
-		{"metricsPromExporterPort", 0, 65535}, {"metricsTopK", 1, 100_000}, {"slowLogThresholdMs", 0, 1 << 31},
+		{"metricsPromExporterPort", 0, 65535}, {"metricsTopK", 1, 100_000}, {"metricsOtelCardinalityLimit", 1, 1 << 31},
+		{"metricGrpcExporterIntervalInMills", 100, 1 << 31}, {"metricGrpcExporterTimeOutInMills", 1, 1 << 31}, {"metricLoggingExporterIntervalInMills", 100, 1 << 31}, {"slowLogThresholdMs", 0, 1 << 31},
 		{"diskMaxUsedSpaceRatio", 1, 100}, {"diskSpaceCleanForciblyRatio", 1, 100}, {"diskSpaceWarningLevelRatio", 1, 100},
 		{"lagAlarmMessages", 0, 1 << 62}, {"lagAlarmBehindMs", 0, 1 << 50}, {"lagAlarmClearPercent", 1, 100}, {"lagAlarmHoldMs", 0, 1 << 31},
 	} {
