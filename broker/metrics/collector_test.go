@@ -71,7 +71,7 @@ func busy() *fake {
 			Store:       store.Stats{Engine: "pwrite", EngineReason: `a "reason"`, DiskTotalBytes: 1000, DiskFreeBytes: 400, UnflushedBytes: 10, EarliestMessageTime: noon.UnixMilli() - 5000, ResidentBytes: 77},
 			CommitBytes: counts([]int64{1024}, 10, 2000), CommitMicros: counts([]int64{25, 50}, 25, 26, 1_000_000), Written: 20, Durable: 10,
 			Loops: []Loop{{Turns: counts([]int64{100}, 99), Parked: 3}}, Reads: map[string]int64{"memory": 8, "disk": 1}, SlowSends: 2,
-			Copying: Copying{Slaves: []SlaveCopy{{Addr: "10.0.0.2:5", InStep: true, LagBytes: 3, SentOffset: 9, BytesPerSecond: 1}}, InStep: 2, Wanted: 2, Enough: true, Confirmed: 9}, Active: true,
+			Copying: Copying{Slaves: []SlaveCopy{{Addr: "10.0.0.2:5", InStep: true, LagBytes: 3, SentOffset: 9, BytesPerSecond: 1}}, InStep: 2, Wanted: 2, Enough: true, Confirmed: 9}, Active: true, Pushes: Pushes{On: true, Done: 7, Failed: 1},
 		}}
 }
 

@@ -40,6 +40,13 @@ type Figures struct {
 	SlowPulls int64
 	Copying   Copying
 	Active    bool
+	Pushes    Pushes
+}
+
+// Pushes are the times that the broker handed its metrics on by itself.
+type Pushes struct {
+	On           bool // it does
+	Done, Failed int64
 }
 
 // Clients are connections that have all of this in common.
