@@ -11,10 +11,10 @@ import (
 	"ringmq/broker/web"
 )
 
-// startWeb answers over HTTP where the configuration says so.
+// startWeb shows metrics, over HTTP, and hands them on where the configuration says so.
 func (b *Broker) startWeb() error {
 	keys := b.c.Metrics()
-	if keys.Prometheus == "" && keys.Admin == "" {
+	if keys.Prometheus == "" && keys.Admin == "" && keys.Push == nil {
 		return nil
 	}
 	c, err := metrics.New(metrics.Options{Cluster: b.cluster, Name: b.name, Version: b.o.Version, Labels: keys.Labels, TopK: keys.TopK, Hidden: keys.Hidden}, scraped{b})
@@ -22,6 +22,7 @@ func (b *Broker) startWeb() error {
 		return fmt.Errorf("metricsLabel=%s: %w", b.c.Text("metricsLabel"), err)
 	}
 	registry := metrics.Registry(c)
+	b.startPush(keys.Push, c, registry)
 	if keys.Prometheus != "" {
 		s, err := web.Serve(keys.Prometheus, web.Metrics(registry), b.logger)
 		if err != nil {
@@ -64,6 +65,10 @@ func (s scraped) Figures() metrics.Figures {
 		Written: b.store.Written().Load(), Durable: b.store.Durable().Load(), Net: b.net.Stats(),
 		HeldPulls: b.holds.count.Load(), HeldBytes: b.holds.bytes.Held(), Pending: b.pending.Held() + b.readers.bytes.Held(),
 		SlowSends: b.slow.sends.Load(), SlowPulls: b.slow.pulls.Load(), Active: !b.slave && !b.closing.Load(), Copying: s.copying(),
+	}
+	if b.pusher != nil {
+		f.Pushes.On = true
+		f.Pushes.Done, f.Pushes.Failed = b.pusher.Pushes()
 	}
 	f.CommitBytes, f.CommitMicros = b.store.Commits()
 	reads, parked := [readSources]int64{}, int64(0)
