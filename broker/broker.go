@@ -17,6 +17,7 @@ import (
 	"ringmq/broker/config"
 	"ringmq/broker/member"
 	"ringmq/broker/meta"
+	"ringmq/broker/push"
 	"ringmq/broker/quota"
 	"ringmq/broker/stats"
 	"ringmq/netpoll"
@@ -114,6 +115,7 @@ type Broker struct {
 	replication replication
 	lags        *lagWatch
 	web         webServers
+	pusher      *push.Pusher // nil: nobody asked for it. Set before anybody looks at metrics
 	pulse       pulse
 
 	mu    sync.Mutex
@@ -329,6 +331,9 @@ func (b *Broker) Shutdown(ctx context.Context) error {
 	}
 	_ = b.store.Visible().Wait(ctx, b.store.LogMax())
 	b.awaitReleased(ctx)
+	if b.pusher != nil {
+		b.pusher.Close(ctx) // while there is something to look at, and nothing is counted any more
+	}
 	if l := b.replication.leader; l != nil {
 		l.Close()
 	}

@@ -11,10 +11,10 @@ import (
 	"ringmq/broker/web"
 )
 
-// startWeb answers over HTTP where the configuration says so.
+// startWeb shows metrics, over HTTP, and hands them on where the configuration says so.
 func (b *Broker) startWeb() error {
 	keys := b.c.Metrics()
-	if keys.Prometheus == "" && keys.Admin == "" {
+	if keys.Prometheus == "" && keys.Admin == "" && keys.Push == nil {
 		return nil
 	}
 	c, err := metrics.New(metrics.Options{Cluster: b.cluster, Name: b.name, Version: b.o.Version, Labels: keys.Labels, TopK: keys.TopK, Hidden: keys.Hidden}, scraped{b})
@@ -22,6 +22,7 @@ func (b *Broker) startWeb() error {
 		return fmt.Errorf("metricsLabel=%s: %w", b.c.Text("metricsLabel"), err)
 	}
 	registry := metrics.Registry(c)
+	b.startPush(keys.Push, c, registry)
 	if keys.Prometheus != "" {
 		s, err := web.Serve(keys.Prometheus, web.Metrics(registry), b.logger)
 		if err != nil {
@@ -67,6 +68,10 @@ func (s scraped) Figures() metrics.Figures {
 	}
 	f.EachClient, f.OverQuota = b.clients.Each, b.quotaOver()
 	f.QuotaWaits = map[string]int64{"send": b.clients.SendWaits.Load(), "pull": b.clients.PullWaits.Load()}
+	if b.pusher != nil {
+		f.Pushes.On = true
+		f.Pushes.Done, f.Pushes.Failed = b.pusher.Pushes()
+	}
 	f.CommitBytes, f.CommitMicros = b.store.Commits()
 	reads, parked := [readSources]int64{}, int64(0)
 	for _, l := range b.loops {

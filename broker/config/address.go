@@ -15,8 +15,9 @@ var neverRemote = [...]string{
 	"brokerConfigPath", "rocketmqHome", "configBlackList", "kvConfigPath", "configStorePath", "authConfigPath", "adminAllowedCidrs", "haAllowedCidrs",
 	"listenPort", "bindAddress", "namesrvListenPort", "haListenPort", "haServicePort", "fastListenPort",
 	"adminHttpAddress", "metricsPromExporterHost", "metricsPromExporterPort", "metricsExporterType",
+	"metricsGrpcExporterTarget", "metricsGrpcExporterHeader", // nobody but who starts the broker says where it sends metrics to, and as whom
 	"storeType", "readOnlyCommitLogStorePaths", "mappedFileSizeCommitLog", "mappedFileSizeConsumeQueue", "mapperFileSizeBatchConsumeQueue",
-	"lagAlarmWebhook", // nobody but who starts the broker says where it sends requests to
+	"lagAlarmWebhook", // and alarms
 }
 
 // BlackListed says whether a configuration request must be refused because it names key.

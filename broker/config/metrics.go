@@ -5,6 +5,7 @@ import (
 	"net"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // Metrics is what the keys of metrics say.
@@ -14,6 +15,16 @@ type Metrics struct {
 	TopK       int               // series of topics and groups that a metric has at most
 	Labels     map[string]string // on every series
 	Hidden     map[string]bool   // groups of metrics that are switched off, named after enable...Metrics
+	Push       *Push             // nil: they are shown and not handed on
+}
+
+// Push is where metrics are handed on to, and when.
+type Push struct {
+	Target   string            // URL of a collector, without a path; "": the broker's log
+	Header   map[string]string // of every call, names in lower case
+	Timeout  time.Duration     // of a call
+	Interval time.Duration
+	Delta    bool // what was counted since the last time, where it is what was counted since the start otherwise
 }
 
 // exporters are the values of metricsExporterType, by the number that stands for each.
@@ -38,7 +49,8 @@ var metricGroups = map[string]string{
 
 // Metrics returns what the keys of metrics say.
 func (c *Config) Metrics() Metrics {
-	m := Metrics{Admin: c.Text("adminHttpAddress"), TopK: c.Int("metricsTopK"), Labels: map[string]string{}, Hidden: map[string]bool{}}
+	m := Metrics{Admin: c.Text("adminHttpAddress"), TopK: min(c.Int("metricsTopK"), c.Int("metricsOtelCardinalityLimit")), Labels: map[string]string{}, Hidden: map[string]bool{}}
+	m.Push = c.push()
 	if c.exporter() == "PROM" {
 		host := strings.TrimSpace(c.Text("metricsPromExporterHost"))
 		if host == "" {
@@ -72,5 +84,5 @@ func (c *Config) checkMetrics() error {
 			return fmt.Errorf("%s: adminHttpAddress=%s is not of the form host:port", c.Where("adminHttpAddress"), a)
 		}
 	}
-	return nil
+	return c.checkPush()
 }

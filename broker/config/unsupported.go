@@ -24,8 +24,7 @@ var unsupported = []settings.Wish{
 	{Key: "timerWheelEnable", Value: "true"}, {Key: "enablePropertyFilter", Value: "true"}, {Key: "recallMessageEnable", Value: "true"},
 	{Key: "enableSlaveActingMaster", Value: "true"}, {Key: "totalReplicas", Value: "1", Other: true}, {Key: "allAckInSyncStateSet", Value: "true"},
 	{Key: "popConsumerKVServiceEnable", Value: "true"}, {Key: "rocksdbCQDoubleWriteEnable", Value: "true"}, {Key: "enableLmq", Value: "true"},
-	{Key: "enableMultiDispatch", Value: "true"}, {Key: "enableConsumeQueueExt", Value: "true"}, {Key: "metricsExporterType", Value: "OTLP_GRPC"}, {Key: "metricsExporterType", Value: "1"},
-	{Key: "metricsExporterType", Value: "LOG"}, {Key: "metricsExporterType", Value: "3"},
+	{Key: "enableMultiDispatch", Value: "true"}, {Key: "enableConsumeQueueExt", Value: "true"},
 	{Key: "migrateAuthFromV1Enabled", Value: "true"}, {Key: "tls.server.mode", Value: "permissive"},
 }
 

@@ -34,6 +34,8 @@ type Collector struct {
 	meter *prometheus.Desc
 	about *prometheus.Desc
 
+	common prometheus.Labels
+
 	mu                      sync.Mutex
 	intakes, outlets, deads *top
 	users                   *top
@@ -42,9 +44,6 @@ type Collector struct {
 	ch chan<- prometheus.Metric
 	f  Figures
 }
-
-// scope is the label that stock's metrics have from the library that shows them.
-const scope = "broker-meter"
 
 // New makes a collector. An error names the label that cannot be put on every series.
 func New(o Options, s Source) (*Collector, error) {
@@ -60,7 +59,8 @@ func New(o Options, s Source) (*Collector, error) {
 		common[k] = v
 	}
 	common["cluster"], common["node_type"], common["node_id"] = o.Cluster, "broker", o.Name
-	stock := prometheus.Labels{"otel_scope_name": scope}
+	c.common = common
+	stock := prometheus.Labels{scopeLabel: Scope}
 	for k, v := range common {
 		stock[k] = v
 	}
@@ -74,14 +74,14 @@ func New(o Options, s Source) (*Collector, error) {
 		}
 		c.descs[m.Name] = prometheus.NewDesc(m.Name, m.Help, m.Labels, with)
 	}
-	c.meter = prometheus.NewDesc("otel_scope_info", "Which library's metrics those of the scope are named after", nil, prometheus.Labels{"otel_scope_name": scope})
-	c.about = prometheus.NewDesc("target_info", "Empty, as a stock broker's", nil, nil)
+	c.meter = prometheus.NewDesc(scopeInfo, "Which library's metrics those of the scope are named after", nil, prometheus.Labels{scopeLabel: Scope})
+	c.about = prometheus.NewDesc(targetInfo, "Empty, as a stock broker's", nil, nil)
 	return c, nil
 }
 
 // mayLabel says whether a name can be a label of every metric: none has it already. Those that tell brokers apart are replaced.
 func mayLabel(name string) bool {
-	if !model.LabelName(name).IsValidLegacy() || strings.HasPrefix(name, "__") || name == "otel_scope_name" || name == "le" {
+	if !model.LabelName(name).IsValidLegacy() || strings.HasPrefix(name, "__") || name == scopeLabel || name == "le" {
 		return false
 	}
 	for _, m := range Table {
@@ -98,6 +98,9 @@ func Registry(c *Collector) *prometheus.Registry {
 	r.MustRegister(c, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return r
 }
+
+// Common are the labels of every metric of the table. Nobody may change them.
+func (c *Collector) Common() map[string]string { return c.common }
 
 // Describe implements prometheus.Collector.
 func (c *Collector) Describe(ch chan<- *prometheus.Desc) {
@@ -124,6 +127,7 @@ func (c *Collector) Collect(ch chan<- prometheus.Metric) {
 	c.log()
 	c.copying()
 	c.loops()
+	c.pushing()
 	c.ch = nil
 }
 

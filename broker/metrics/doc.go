@@ -5,5 +5,5 @@
 // (top.go), and the others have one together.
 //
 // Reading order: table.go (every metric, with what it means), figures.go (what a broker has to say), top.go, collector.go, stock.go,
-// ours.go.
+// ours.go, otel.go (the same metrics by OpenTelemetry's names).
 package metrics

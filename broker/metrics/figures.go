@@ -41,11 +41,18 @@ type Figures struct {
 	SlowPulls int64
 	Copying   Copying
 	Active    bool
+	Pushes    Pushes
 
 	// EachClient calls fn with every client: its name, the bytes it moves a second, what it has used. nil: there are none. Any goroutine.
 	EachClient func(fn func(name string, bytesPerSecond int64, used *quota.Counts))
 	OverQuota  map[string]int64 // clients above a limit, by its kind
 	QuotaWaits map[string]int64 // times that requests of them had to wait
+}
+
+// Pushes are the times that the broker handed its metrics on by itself.
+type Pushes struct {
+	On           bool // it does
+	Done, Failed int64
 }
 
 // Clients are connections that have all of this in common.

@@ -87,3 +87,11 @@ func (c *Collector) loops() {
 	c.gauge("ringmq_broker_active", one(c.f.Active))
 	c.gauge("ringmq_build_info", 1, c.o.Version)
 }
+
+// pushing shows what became of metrics that the broker hands on itself.
+func (c *Collector) pushing() {
+	if p := &c.f.Pushes; p.On {
+		c.counter("ringmq_metrics_pushes_total", p.Done, "success")
+		c.counter("ringmq_metrics_pushes_total", p.Failed, "failure")
+	}
+}

@@ -123,6 +123,7 @@ var Table = []Metric{
 	{"ringmq_held_pull_bytes", Gauge, "bytes", nil, "", "Memory of pulls that wait", ""},
 	{"ringmq_pending_request_bytes", Gauge, "bytes", nil, "", "Memory of requests that wait for workers, clients or topics", ""},
 	{"ringmq_slow_requests_total", Counter, "requests", labels("request"), "", "Requests over slowLogThresholdMs, of which some have a line in the log", ""},
+	{"ringmq_metrics_pushes_total", Counter, "pushes", labels("outcome"), "", "Times that the broker handed its metrics on by itself, by OTLP or to its log: success or failure; where metricsExporterType asks for it", ""},
 	{"ringmq_broker_active", Gauge, "", nil, "", "1 while the broker takes messages: a master that is not being stopped", ""},
 	{"ringmq_build_info", Gauge, "", labels("version"), "", "1; which build this is", ""},
 }
