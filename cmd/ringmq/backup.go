@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/term"
 
 	"ringmq/cmd/backup"
 )
@@ -69,7 +70,7 @@ func (f *backupFlags) run(cmd *cobra.Command) error {
 		f.o.Broker = addr
 	}
 	out := cmd.OutOrStdout()
-	p := adminProgress{w: cmd.ErrOrStderr()}
+	p := adminProgress{w: terminal(cmd.ErrOrStderr())}
 	f.o.Version, f.o.Progress = version, p.showMiB
 	f.o.Tell = func(format string, args ...any) {
 		p.clear()
@@ -95,7 +96,7 @@ func newBackupVerify() *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
 			defer stop()
-			p := adminProgress{w: cmd.ErrOrStderr()}
+			p := adminProgress{w: terminal(cmd.ErrOrStderr())}
 			r, err := backup.Verify(ctx, backup.VerifyOptions{Dir: args[0], Interrupted: interrupted, Progress: p.showMiB})
 			p.clear()
 			if err != nil {
@@ -150,7 +151,7 @@ func newRestore() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
 			defer stop()
-			p := adminProgress{w: cmd.ErrOrStderr()}
+			p := adminProgress{w: terminal(cmd.ErrOrStderr())}
 			o.Progress = p.showMiB
 			r, err := backup.Restore(ctx, o)
 			p.clear()
@@ -181,6 +182,14 @@ func restored(m *backup.Manifest, dir string) string {
 		fmt.Fprintf(&b, "%s=%s\n", k, m.Keys[k])
 	}
 	return b.String()
+}
+
+// terminal is w if that is one, and otherwise a writer that drops what is drawn.
+func terminal(w io.Writer) io.Writer {
+	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		return w
+	}
+	return io.Discard
 }
 
 // showMiB is show for bytes.
