@@ -74,8 +74,9 @@ func TestLargeBatchesAreNotZeroedFor(t *testing.T) {
 	l.committer.mu.Unlock()
 	one()
 	l.maker.working.Lock() // what the maker had begun is over
+	before := zeroed.Load()
 	l.maker.working.Unlock()
-	before, rolls, first := zeroed.Load(), l.UnzeroedRolls(), l.Max()
+	rolls, first := l.UnzeroedRolls(), l.Max()
 	for l.committer.sizes.large.Load() {
 		one()
 		if now := zeroed.Load(); now != before && l.committer.sizes.large.Load() {
