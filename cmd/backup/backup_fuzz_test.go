@@ -36,6 +36,11 @@ func FuzzVerify(f *testing.F) {
 	f.Add(whole, int64(len(whole)), true)
 	f.Add(append([]byte("rot"), whole...), int64(segment), false)
 	f.Add([]byte{}, int64(0), true)
+	keys := map[string]string{"mappedFileSizeCommitLog": "4096"}
+	c, err := configOf("/store", keys)
+	if err != nil {
+		f.Fatal(err)
+	}
 	f.Fuzz(func(t *testing.T, b []byte, to int64, complete bool) {
 		dir := t.TempDir()
 		log := filepath.Join(dir, "commitlog")
@@ -47,11 +52,11 @@ func FuzzVerify(f *testing.F) {
 		if err := os.WriteFile(filepath.Join(log, "00000000000000000000"), all, 0o644); err != nil {
 			t.Fatal(err)
 		}
-		m := &Manifest{State: StateUnderWay, To: min(max(to, 0), segment), Keys: map[string]string{"mappedFileSizeCommitLog": "4096"}}
+		m := &Manifest{State: StateUnderWay, To: min(max(to, 0), segment), Keys: keys}
 		if complete {
 			m.State = StateComplete
 		}
-		rep, err := verify(t.Context(), dir, m, nil)
+		rep, err := verifyWith(t.Context(), dir, m, c, nil)
 		if err != nil || rep.Records > segment/record.MinRecordBytes || rep.LogBytes > segment {
 			t.Errorf("%+v, %v", rep, err)
 		}

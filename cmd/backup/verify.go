@@ -102,12 +102,17 @@ func lockStore(dir string) (io.Closer, error) {
 
 // verify looks at a store that is locked.
 func verify(ctx context.Context, dir string, m *Manifest, progress func(string, int64, int64)) (*Report, error) {
-	if progress == nil {
-		progress = func(string, int64, int64) {}
-	}
 	c, err := configOf(dir, m.Keys)
 	if err != nil {
 		return nil, fmt.Errorf("the keys in %s: %w", ManifestName, err)
+	}
+	return verifyWith(ctx, dir, m, c, progress)
+}
+
+// verifyWith is verify with the configuration made.
+func verifyWith(ctx context.Context, dir string, m *Manifest, c *config.Config, progress func(string, int64, int64)) (*Report, error) {
+	if progress == nil {
+		progress = func(string, int64, int64) {}
 	}
 	v := &look{ctx: ctx, dir: dir, m: m, to: m.To, r: &Report{Manifest: m}, c: c, progress: progress, segment: c.StoreOptions().SegmentBytes}
 	v.readGraves()
