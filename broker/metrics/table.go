@@ -74,7 +74,7 @@ var Table = []Metric{
 	{"ringmq_store_failures_total", Counter, "", nil, "", "Messages that were not stored", "MessageStore"},
 	{"ringmq_log_segments", Gauge, "segments", nil, "", "Segments of the log", "MessageStore"},
 	{"ringmq_log_segments_deleted_total", Counter, "segments", nil, "", "Segments deleted since the start", "MessageStore"},
-	{"ringmq_log_unzeroed_rolls_total", Counter, "segments", nil, "", "Segments that were needed before they had been filled with zeros: writes to them cost more", "MessageStore"},
+	{"ringmq_log_unzeroed_rolls_total", Counter, "segments", nil, "", "Segments that were needed before they had been filled with zeros, where they were to be: writes to them cost more", "MessageStore"},
 	{"ringmq_log_gaps", Gauge, "gaps", nil, "", "Places of the log where something is lost, known and not healed", "MessageStore"},
 	{"ringmq_log_gaps_healed_total", Counter, "gaps", nil, "", "Such places that a copy had", "MessageStore"},
 	{"ringmq_queues", Gauge, "queues", nil, "", "Queues in memory", "MessageStore"},

@@ -49,9 +49,8 @@ type Step struct {
 
 // Codes that a process ends with after a drain, besides 0, and 1 for what failed before anything was waited for.
 const (
-	DrainTimedOut    = 2   // not drained in time
-	DrainNotStopped  = 3   // drained, and not stopped although that was wanted
-	DrainInterrupted = 130 // by a signal, as a shell has it
+	DrainTimedOut   = 2 // not drained in time
+	DrainNotStopped = 3 // drained, and not stopped although that was wanted
 )
 
 // drain is one run of the command.
@@ -158,7 +157,7 @@ func (d *drain) run(ctx context.Context, limit time.Duration) ([]Step, error) {
 	for {
 		steps := d.round(ctx)
 		if ctx.Err() != nil {
-			return steps, &EndError{DrainInterrupted, "interrupted; " + d.back()}
+			return steps, &EndError{Interrupted, "interrupted; " + d.back()}
 		}
 		d.s.steps(steps)
 		if !slices.ContainsFunc(steps, func(one Step) bool { return !one.Done }) {
@@ -177,7 +176,7 @@ func (d *drain) run(ctx context.Context, limit time.Duration) ([]Step, error) {
 			d.s.redial()
 		}
 		if d.s.wait(ctx, drainRound) != nil {
-			return steps, &EndError{DrainInterrupted, "interrupted; " + d.back()}
+			return steps, &EndError{Interrupted, "interrupted; " + d.back()}
 		}
 	}
 }
@@ -253,7 +252,7 @@ func (d *drain) write(steps []Step, stopped string, done bool, out *Out) {
 // writable are the topics of a broker that may be written to, by name, and in their order.
 func (s *Session) writable(ctx context.Context, broker string) ([]string, error) {
 	var t remoting.TopicConfigTable
-	if err := s.body(ctx, broker, ask.Request(remoting.CodeGetAllTopicConfig), &t); err != nil {
+	if err := s.table(ctx, broker, remoting.CodeGetAllTopicConfig, &t); err != nil {
 		return nil, err
 	}
 	var names []string

@@ -283,7 +283,7 @@ func TestDrainInterrupted(t *testing.T) {
 	r.o.Wait = func(context.Context, time.Duration) error { return context.Canceled }
 	_, err := r.drain("")
 	var end *EndError
-	if !errors.As(err, &end) || end.Code != DrainInterrupted || !strings.HasPrefix(end.Text, "interrupted; its write permission stays wiped: go back with ") {
+	if !errors.As(err, &end) || end.Code != Interrupted || !strings.HasPrefix(end.Text, "interrupted; its write permission stays wiped: go back with ") {
 		t.Error(err)
 	}
 }

@@ -188,10 +188,10 @@ func (d *drain) lacks(ctx context.Context, addr string, end int64, progress bool
 	if !progress {
 		return ""
 	}
-	mine, err := d.progressAt(ctx, d.master)
+	mine, err := d.s.allProgress(ctx, d.master)
 	if err == nil {
-		var its map[string]map[string]int64
-		if its, err = d.progressAt(ctx, addr); err == nil {
+		var its map[string]map[int32]int64
+		if its, err = d.s.allProgress(ctx, addr); err == nil {
 			return d.compareProgress(addr, mine, its)
 		}
 	}
@@ -199,21 +199,11 @@ func (d *drain) lacks(ctx context.Context, addr string, end int64, progress bool
 	return ask.Brief(err.Error())
 }
 
-// progressAt is request 43: offsets of queues by topic@group.
-func (d *drain) progressAt(ctx context.Context, addr string) (map[string]map[string]int64, error) {
-	var t struct {
-		Offsets map[string]map[string]int64 `json:"offsetTable"`
-	}
-	err := d.s.body(ctx, addr, ask.Request(remoting.CodeGetAllConsumerOffset), &t)
-	return t.Offsets, err
-}
-
 // compareProgress says which groups' progress a slave does not have: their members would get messages again there.
-func (d *drain) compareProgress(addr string, mine, its map[string]map[string]int64) string {
+func (d *drain) compareProgress(addr string, mine, its map[string]map[int32]int64) string {
 	lacking := map[string]bool{}
 	for key, queues := range mine {
-		at := strings.LastIndexByte(key, '@')
-		if group := key[at+1:]; !d.ignored[group] {
+		if _, group, _ := strings.Cut(key, "@"); !d.ignored[group] {
 			for q, offset := range queues {
 				if its[key][q] < offset {
 					lacking[group] = true

@@ -6,4 +6,7 @@ type EndError struct {
 	Text string
 }
 
+// Interrupted is the code of what a signal ended, as a shell has it.
+const Interrupted = 130
+
 func (e *EndError) Error() string { return e.Text }

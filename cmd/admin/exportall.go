@@ -156,15 +156,24 @@ func (x *exporter) broker(ctx context.Context, addr string) error {
 	return x.offsets(ctx, addr, name, &m)
 }
 
+// orderTable is request 219 for the queues of ordered topics; there is none as long as nobody gave one any.
+func (s *Session) orderTable(ctx context.Context) (map[string]string, error) {
+	var t remoting.KVTable
+	err := s.fromNames(ctx, ask.Request(remoting.CodeGetKvlistByNamespace, "namespace", orderTopics), &t)
+	if ask.CodeOf(err) == remoting.RespQueryNotFound {
+		return nil, nil
+	}
+	return t.Table, err
+}
+
 // order adds the queues of ordered topics, which name servers keep. Whoever gave a broker alone may have no name server.
 func (x *exporter) order(ctx context.Context) {
-	var t remoting.KVTable
-	err := x.s.fromNames(ctx, ask.Request(remoting.CodeGetKvlistByNamespace, "namespace", orderTopics), &t)
-	if err != nil && ask.CodeOf(err) == -1 {
+	table, err := x.s.orderTable(ctx)
+	if err != nil {
 		x.lacks = append(x.lacks, fmt.Sprintf("no name server says which queues ordered topics have: %v", err))
 	}
 	for _, one := range x.doc.Topics {
-		if conf := t.Table[one.Config.TopicName]; conf != "" {
+		if conf := table[one.Config.TopicName]; conf != "" {
 			x.doc.Order[one.Config.TopicName] = conf
 		}
 	}

@@ -112,6 +112,8 @@ type importer struct {
 	targets []*importTarget
 	names   map[string]string // broker of the document -> target that stands for it
 	steps   []step
+
+	notBegun int // of them, when a signal came
 }
 
 // importTarget is a broker that is to have what the document has.
@@ -163,6 +165,10 @@ func (im *importer) carryOut(ctx context.Context, out *Out) (failed int) {
 		if st.do == nil {
 			continue
 		}
+		if ctx.Err() != nil {
+			im.notBegun++
+			continue
+		}
 		im.s.progress("items", int64(i), int64(len(im.steps)))
 		todo++
 		err := st.do(ctx)
@@ -193,6 +199,8 @@ func (im *importer) verdict(failed int, out *Out) error {
 	out.Set("left", left)
 	out.Set("failed", failed)
 	switch {
+	case im.notBegun > 0:
+		return &EndError{Interrupted, fmt.Sprintf("interrupted: %d items failed, %d were not begun", failed, im.notBegun)}
 	case failed > 0:
 		return fmt.Errorf("%d of %d items failed", failed, len(im.steps))
 	case kept > 0:

@@ -211,11 +211,7 @@ func (im *importer) planOrder(ctx context.Context) {
 	if len(im.doc.Order) == 0 {
 		return
 	}
-	var t remoting.KVTable
-	err := im.s.fromNames(ctx, ask.Request(remoting.CodeGetKvlistByNamespace, "namespace", orderTopics), &t)
-	if ask.CodeOf(err) > 0 {
-		err = nil // there is no such namespace yet
-	}
+	table, err := im.s.orderTable(ctx)
 	for _, topic := range slices.Sorted(maps.Keys(im.doc.Order)) {
 		if !im.pick.topic(topic) {
 			continue

@@ -25,16 +25,16 @@ func runUndrain(ctx context.Context, s *Session, a Args, out *Out) error {
 	if err != nil {
 		return fmt.Errorf("%w (a broker that was stopped needs no undrain: it has its write permission back when it starts)", err)
 	}
-	topics, err := s.writable(ctx, master)
-	if err != nil {
-		return err
-	}
+	topics, unknown := s.writable(ctx, master)
 	out.Set("brokerName", name)
 	out.Set("brokerAddr", master)
 	out.Table("nameServers", "%[1]v  %[2]v topics, %[3]v of %[4]v that may be written to are open to producers\n", Col{"", "nameServer"}, Col{"", "topics"}, Col{"", "open"}, Col{"", "writable"})
 	err = s.atNames(func(addr string) error { return s.giveBack(ctx, addr, name, topics, out) })
 	if err != nil {
 		return err
+	}
+	if unknown != nil {
+		return fmt.Errorf("the write permission was given back, and not looked at whether producers see it: %w", unknown)
 	}
 	if conf, err := s.ask.BrokerConfig(ctx, master); err == nil {
 		if perm, err := strconv.ParseInt(conf["brokerPermission"], 10, 32); err == nil && int32(perm)&remoting.PermWrite == 0 {

@@ -183,15 +183,21 @@ func (r *run) begin() error {
 	return nil
 }
 
-// makeDir makes a directory, so that its name is durable too.
+// makeDir makes a directory and those above it that there are not, so that their names are durable too.
 func makeDir(dir string) error {
 	if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	above := filepath.Dir(filepath.Clean(dir))
+	if above != dir {
+		if err := makeDir(above); err != nil {
+			return err
+		}
+	}
+	if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	return disk.OS().SyncDir(filepath.Dir(dir))
+	return disk.OS().SyncDir(above)
 }
 
 func now() string { return time.Now().UTC().Format(time.RFC3339) }

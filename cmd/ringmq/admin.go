@@ -104,6 +104,7 @@ var adminLong = map[string]string{
 		"permission back, it is wiped again. What was wiped stays so, however this ends, until ringmq admin undrain or a start of the broker.\n\n" +
 		"Exit code 0: drained, and stopped if that was wanted; 1: nothing was begun; 2: not drained in time; 3: drained, not stopped;\n" +
 		"130: interrupted.",
+	"import": "Exit code 0: all of the file is there; 1: something failed; 2: something was kept, or left out, as the plan says; 130: interrupted.",
 	"undrain": "Gives a broker that was drained its write permission back at every name server, and looks at the routes of all its topics whether\n" +
 		"producers see it. A broker that was stopped needs none: it has its permission back when it starts.",
 }
@@ -113,7 +114,7 @@ func newAdminCommand(c *admin.Command) *cobra.Command {
 	cmd := &cobra.Command{Use: c.Name, Short: c.Short, Long: adminLong[c.Name], Args: cobra.NoArgs}
 	if c.Operand.Long != "" {
 		cmd.Use += " " + strings.ToUpper(c.Operand.Long)
-		cmd.Long = c.Short + ".\n\n" + strings.ToUpper(c.Operand.Long) + ": " + c.Operand.Usage + "."
+		cmd.Long = strings.TrimPrefix(cmd.Long+"\n\n", "\n\n") + c.Short + ".\n\n" + strings.ToUpper(c.Operand.Long) + ": " + c.Operand.Usage + "."
 		cmd.Args = cobra.ExactArgs(1)
 	}
 	if lower := strings.ToLower(c.Name); lower != c.Name {
