@@ -144,9 +144,8 @@ func TestDrain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := &drain{s: s}
-	slave, err := d.progressAt(t.Context(), c.BrokerAddrTable["broker-a"].BrokerAddrs[1])
-	if err != nil || slave["T@G"]["0"] != 6 || slave["T@G"]["1"] != 5 {
+	slave, err := s.allProgress(t.Context(), c.BrokerAddrTable["broker-a"].BrokerAddrs[1])
+	if err != nil || slave["T@G"][0] != 6 || slave["T@G"][1] != 5 {
 		t.Errorf("the slave has %v %v", slave, err)
 	}
 	text, err := r.run("undrain --brokerName broker-a")
@@ -345,11 +344,11 @@ func TestDrainLooksAtAllTopics(t *testing.T) {
 
 func TestProgressThatASlaveLacks(t *testing.T) {
 	d := &drain{ignored: map[string]bool{"I": true}}
-	mine := map[string]map[string]int64{"T@G": {"0": 5, "1": 7}, "%RETRY%H@H": {"0": 1}, "T@I": {"0": 9}, "T@Z": {"0": 0}}
-	if why := d.compareProgress("s:1", mine, map[string]map[string]int64{"T@G": {"0": 5, "1": 6}}); why != "s:1 lacks the progress of G, H" {
+	mine := map[string]map[int32]int64{"T@G": {0: 5, 1: 7}, "%RETRY%H@H": {0: 1}, "T@I": {0: 9}, "T@Z": {0: 0}}
+	if why := d.compareProgress("s:1", mine, map[string]map[int32]int64{"T@G": {0: 5, 1: 6}}); why != "s:1 lacks the progress of G, H" {
 		t.Error(why)
 	}
-	if why := d.compareProgress("s:1", mine, map[string]map[string]int64{"T@G": {"0": 5, "1": 8}, "%RETRY%H@H": {"0": 1}}); why != "" {
+	if why := d.compareProgress("s:1", mine, map[string]map[int32]int64{"T@G": {0: 5, 1: 8}, "%RETRY%H@H": {0: 1}}); why != "" {
 		t.Error(why)
 	}
 }

@@ -224,7 +224,7 @@ func (im *importer) planOrder(ctx context.Context) {
 		case stranger != "":
 			st.state, st.detail = stepLeft, fmt.Sprintf("no broker here stands for %s of %s: say which with --brokers, or set it with updateOrderConf", stranger, im.doc.Order[topic])
 		default:
-			here, differ := t.Table[topic], ""
+			here, differ := table[topic], ""
 			if here != conf {
 				differ = fmt.Sprintf("it is %s, in the file %s", here, conf)
 			}
