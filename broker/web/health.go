@@ -5,11 +5,12 @@ import (
 	"encoding/json"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 )
 
 // Check is one thing that a probe looks at. Look returns what there is to say, and an error where it is not as it has to be. It ends
-// with ctx at the latest, waits for no disk, and may be called by several goroutines at a time.
+// with ctx at the latest, waits for no disk, and may be called by two goroutines at a time, one for each probe.
 type Check struct {
 	Name string
 	Look func(ctx context.Context) (string, error)
@@ -36,8 +37,8 @@ func Probes(h Health) http.Handler {
 
 // enter adds the probes' paths.
 func (h Health) enter(mux *http.ServeMux) {
-	mux.Handle("GET "+livePath, probe("livez", h.Live))
-	mux.Handle("GET "+readyPath, probe("readyz", h.Ready))
+	mux.Handle("GET "+livePath, &probe{name: "livez", checks: h.Live})
+	mux.Handle("GET "+readyPath, &probe{name: "readyz", checks: h.Ready})
 }
 
 // isProbe says whether a path is a probe's.
@@ -57,24 +58,57 @@ type report struct {
 	Checks []result `json:"checks"`
 }
 
-// probe answers 200 where all checks hold and 503 where one does not; a line a check, or JSON for who asks for it.
-func probe(name string, checks []Check) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		ctx, cancel := context.WithTimeout(r.Context(), probeTime)
-		defer cancel()
-		all := look(ctx, name, checks)
-		w.Header().Set("Cache-Control", "no-store")
-		w.Header().Set("X-Content-Type-Options", "nosniff")
-		body, kind := []byte(all.text()), "text/plain; charset=utf-8"
-		if wantsJSON(r) {
-			body, kind = all.json(), "application/json"
-		}
-		w.Header().Set("Content-Type", kind)
-		if !all.OK {
-			w.WriteHeader(http.StatusServiceUnavailable)
-		}
-		_, _ = w.Write(body)
+// probe looks at checks for those who ask, however many, once at a time: who asks while somebody looks gets what is found then.
+type probe struct {
+	name   string
+	checks []Check
+	mu     sync.Mutex
+	under  *glance // nil: nobody looks
+}
+
+// glance is a look that is under way.
+type glance struct {
+	done  chan struct{} // closed when found is there
+	found report
+}
+
+// ServeHTTP answers 200 where all checks hold and 503 where one does not; a line a check, or JSON for who asks for it.
+func (p *probe) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	all := p.look()
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	body, kind := []byte(all.text()), "text/plain; charset=utf-8"
+	if wantsJSON(r) {
+		body, kind = all.json(), "application/json"
 	}
+	w.Header().Set("Content-Type", kind)
+	if !all.OK {
+		w.WriteHeader(http.StatusServiceUnavailable)
+	}
+	_, _ = w.Write(body)
+}
+
+// look takes probeTime at most. It does not end when the one who asked first goes: others wait for it.
+func (p *probe) look() report {
+	p.mu.Lock()
+	if g := p.under; g != nil {
+		p.mu.Unlock()
+		<-g.done
+		return g.found
+	}
+	g := &glance{done: make(chan struct{})}
+	p.under = g
+	p.mu.Unlock()
+	defer func() {
+		p.mu.Lock()
+		p.under = nil
+		p.mu.Unlock()
+		close(g.done)
+	}()
+	ctx, cancel := context.WithTimeout(context.Background(), probeTime)
+	defer cancel()
+	g.found = look(ctx, p.name, p.checks)
+	return g.found
 }
 
 func look(ctx context.Context, name string, checks []Check) report {

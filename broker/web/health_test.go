@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 )
 
 // fixed is a check that always finds the same.
@@ -92,5 +93,83 @@ func TestProbesBesideRequests(t *testing.T) {
 	}
 	if ended.Load() != maxRequests {
 		t.Errorf("%d were answered", ended.Load())
+	}
+}
+
+// TestOneLookAtATime: who asks while somebody looks gets what is found then, however many ask; the next look is a new one.
+func TestOneLookAtATime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const askers = 20
+		looks, gate := atomic.Int32{}, make(chan struct{})
+		p := &probe{name: "livez", checks: []Check{{"slow", func(context.Context) (string, error) {
+			looks.Add(1)
+			<-gate
+			return "turns", nil
+		}}}}
+		found := make(chan report, askers+1)
+		for range askers {
+			go func() { found <- p.look() }()
+		}
+		synctest.Wait()
+		if n := looks.Load(); n != 1 {
+			t.Errorf("%d looks at a time", n)
+		}
+		close(gate)
+		for range askers {
+			if r := <-found; !r.OK || r.text() != "[+]slow: turns\nlivez ok\n" {
+				t.Errorf("%+v", r)
+			}
+		}
+		if r := p.look(); !r.OK || looks.Load() != 2 {
+			t.Errorf("%+v after %d looks", r, looks.Load())
+		}
+	})
+}
+
+// TestALookOutlivesWhoAskedFirst: others wait for it.
+func TestALookOutlivesWhoAskedFirst(t *testing.T) {
+	mux := http.NewServeMux()
+	Health{Live: []Check{{"context", func(ctx context.Context) (string, error) { return "turns", ctx.Err() }}}}.enter(mux)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	w := httptest.NewRecorder()
+	if mux.ServeHTTP(w, httptest.NewRequest("GET", "/livez", nil).WithContext(ctx)); w.Code != http.StatusOK {
+		t.Error(w.Code, w.Body)
+	}
+}
+
+// TestManyProbes: none is told to come again, as an orchestrator takes that for a process that is not alive.
+func TestManyProbes(t *testing.T) {
+	const askers = 40
+	asking, gate, codes := make(chan struct{}, askers), make(chan struct{}), make(chan int, askers)
+	s := serve(t, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		asking <- struct{}{}
+		<-gate
+	}))
+	for range askers {
+		go func() {
+			r, err := http.Get("http://" + s.Addr().String() + livePath)
+			if err != nil {
+				codes <- 0
+				return
+			}
+			r.Body.Close()
+			codes <- r.StatusCode
+		}()
+	}
+	early := 0
+	for range askers {
+		select {
+		case <-asking:
+		case code := <-codes:
+			early++
+			t.Errorf("%d before the look was over", code)
+		}
+	}
+	close(gate)
+	for range askers - early {
+		if code := <-codes; code != http.StatusOK {
+			t.Error(code)
+		}
 	}
 }

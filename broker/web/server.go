@@ -14,7 +14,7 @@ import (
 // Server answers on one address. Any goroutine.
 type Server struct {
 	server *http.Server
-	listen net.Listener
+	door   *door
 	ended  chan struct{}
 	gate   sync.RWMutex // held by requests that are being answered
 	closed bool         // under gate
@@ -23,10 +23,9 @@ type Server struct {
 // Bounds of a request. Nothing here has a body.
 const (
 	headTime    = 5 * time.Second
-	idleTime    = 2 * time.Minute
+	idleTime    = 10 * time.Second // who asks seldom connects again
 	headBytes   = 16 << 10
-	maxRequests = 8 // at a time; those beyond are told to come again
-	maxProbes   = 8 // at a time beside them: whoever looks at profiles must not make a process look dead
+	maxRequests = 8 // at a time, probes apart; those beyond are told to come again
 )
 
 // Serve listens on an address, host:port, and answers there until Close.
@@ -35,30 +34,36 @@ func Serve(addr string, h http.Handler, logger *slog.Logger) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{listen: l, ended: make(chan struct{})}
+	s := &Server{door: &door{TCPListener: l.(*net.TCPListener)}, ended: make(chan struct{})}
 	s.server = &http.Server{Handler: s.bounded(h), ReadHeaderTimeout: headTime, ReadTimeout: headTime, IdleTimeout: idleTime, MaxHeaderBytes: headBytes,
-		ErrorLog: slog.NewLogLogger(logger.Handler(), slog.LevelDebug)}
+		ConnContext: func(ctx context.Context, c net.Conn) context.Context { return context.WithValue(ctx, visitorKey{}, c) },
+		ErrorLog:    slog.NewLogLogger(logger.Handler(), slog.LevelDebug)}
 	go func() {
 		defer close(s.ended)
-		if err := s.server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		if err := s.server.Serve(s.door); !errors.Is(err, http.ErrServerClosed) {
 			logger.Error("no more answers over HTTP", "address", l.Addr().String(), "error", err)
 		}
 	}()
 	return s, nil
 }
 
-// bounded refuses what is too much at a time.
+// bounded refuses what is too much at a time. Probes are never too many: all that ask at a time share one look, and whoever looks at profiles
+// must not make a process look dead.
 func (s *Server) bounded(h http.Handler) http.Handler {
-	requests, probes := make(chan struct{}, maxRequests), make(chan struct{}, maxProbes)
+	places := make(chan struct{}, maxRequests)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.gate.RLock()
 		defer s.gate.RUnlock()
 		if s.closed {
 			return // nobody hears it
 		}
-		places := requests
+		if v, ok := r.Context().Value(visitorKey{}).(*visitor); ok {
+			v.asks()
+			defer v.answered()
+		}
 		if isProbe(r.URL.Path) {
-			places = probes
+			h.ServeHTTP(w, r)
+			return
 		}
 		select {
 		case places <- struct{}{}:
@@ -71,7 +76,7 @@ func (s *Server) bounded(h http.Handler) http.Handler {
 }
 
 // Addr is the address listened on, port filled in.
-func (s *Server) Addr() netip.AddrPort { return s.listen.Addr().(*net.TCPAddr).AddrPort() }
+func (s *Server) Addr() netip.AddrPort { return s.door.Addr().(*net.TCPAddr).AddrPort() }
 
 // closeTime is how long a request may go on that was being answered.
 const closeTime = 500 * time.Millisecond
