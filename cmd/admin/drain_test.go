@@ -325,6 +325,34 @@ func TestDrainPuts(t *testing.T) {
 	}
 }
 
+// TestDrainHearsTheLastSend: one that comes right before the look in which the settling time is over is waited for.
+func TestDrainHearsTheLastSend(t *testing.T) {
+	t.Parallel()
+	r, m := lagging(t)
+	rounds := 0
+	seen := r.watched(func(round int) {
+		if rounds = round; round == 5 {
+			m.send("T", 0, "from somebody with an old route")
+		}
+	})
+	got, err := r.drain("--settle 5s --timeout 0s --ignoreGroup G")
+	if err != nil || !got.Drained || rounds < 11 {
+		t.Errorf("after %d rounds: %+v %v", rounds, got, err)
+	}
+	wantsWords(t, "producers", seen["producers"], "1.0 messages a second are sent")
+	// What one look alone has seen may be a delivery; the next two have to be quiet all the same.
+	begin := time.Now()
+	p := drainPuts{}
+	for i, c := range []struct {
+		raw  int64
+		calm int
+	}{{7, 1}, {7, 2}, {8, 0}, {7, 1}, {7, 2}, {9, 0}, {9, 1}, {9, 2}} {
+		if p.look("1", c.raw, begin.Add(time.Duration(i)*time.Second)); p.calm != c.calm {
+			t.Errorf("look %d: calm for %d", i, p.calm)
+		}
+	}
+}
+
 // TestDrainLooksAtAllTopics: where there are more than fit into one round, each has its turn.
 func TestDrainLooksAtAllTopics(t *testing.T) {
 	p := drainPerm{}

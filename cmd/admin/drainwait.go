@@ -20,6 +20,7 @@ type drainPuts struct {
 	raw  int64     // puts at the last look
 	seen int64     // puts that are known to have been no delivery
 	last time.Time // that there was one
+	calm int       // looks in a row, this process's first included, that saw none
 }
 
 // producers waits until nothing has been sent for the settling time, since the permission was wiped at the earliest. What the broker
@@ -43,13 +44,18 @@ func (d *drain) producers(ctx context.Context) Step {
 	}
 	quiet := max(now.Sub(since), 0)
 	switch {
-	case quiet >= d.settle:
-		return Step{"producers", true, "nothing was sent for " + spanText(quiet)}
-	case rate > 0:
+	case rate > 0: // however long it was quiet before
 		return Step{"producers", false, fmt.Sprintf("%.1f messages a second are sent", rate)}
+	case quiet >= d.settle && (d.puts.calm >= calmLooks || d.settle == 0): // with 0 nobody wants to wait
+		return Step{"producers", true, "nothing was sent for " + spanText(quiet)}
+	case quiet >= d.settle:
+		return Step{"producers", false, fmt.Sprintf("nothing was sent for %s; one more look", spanText(quiet))}
 	}
 	return Step{"producers", false, fmt.Sprintf("nothing was sent for %s of %s", spanText(quiet), spanText(d.settle))}
 }
+
+// calmLooks are how many looks in a row have to agree that nothing is sent: what came right before a look is known to the next.
+const calmLooks = 2
 
 // delayed sums up the levels of delayed messages: those that were delivered, since ever, and those that wait.
 func delayed(t map[string]string) (delivered, waits int64) {
@@ -72,7 +78,7 @@ func delayed(t map[string]string) (delivered, waits int64) {
 // before it counts as one: what one look alone has seen is not taken for a send yet.
 func (p *drainPuts) look(boot string, raw int64, now time.Time) (rate float64) {
 	if p.boot != boot {
-		*p = drainPuts{boot: boot, at: now, raw: raw, seen: raw, last: now}
+		*p = drainPuts{boot: boot, at: now, raw: raw, seen: raw, last: now, calm: 1}
 		return 0
 	}
 	if sure := min(p.raw, raw); sure > p.seen {
@@ -80,6 +86,9 @@ func (p *drainPuts) look(boot string, raw int64, now time.Time) (rate float64) {
 	}
 	if seconds := now.Sub(p.at).Seconds(); seconds > 0 {
 		rate = max(float64(raw-p.raw), 0) / seconds
+	}
+	if p.calm++; raw > p.raw {
+		p.calm = 0
 	}
 	p.at, p.raw = now, raw
 	return rate
