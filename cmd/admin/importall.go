@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"time"
 
 	"ringmq/netpoll/remoting"
 )
@@ -18,6 +19,7 @@ func importAll() *Command {
 		Flags: append([]Flag{
 			brokerFlag(), clusterFlag(),
 			{Long: "offsets", Usage: "progress of groups: none (the default) leaves it; exact sets the offsets of the file, where queues have them; time looks up by when messages were stored"},
+			{Long: "margin", Usage: "how much earlier --offsets time goes: what clocks, and the two ways of a message, may differ by; 1m if it is not given", Kind: Span},
 			{Long: "dryRun", Usage: "only say what would be done", Kind: Switch},
 			{Long: "overwrite", Usage: "change what is there and different, progress of groups included", Kind: Switch},
 			{Long: "brokers", Usage: "which broker stands for which of the file: old=new,old=new; without it those of the same name"},
@@ -34,6 +36,9 @@ const (
 	offsetsExact = "exact"
 	offsetsTime  = "time"
 )
+
+// defaultMargin is what --offsets time goes back further than the file says.
+const defaultMargin = time.Minute
 
 // step is one thing of a document at one broker, or at the name servers.
 type step struct {
@@ -59,9 +64,12 @@ func runImportAll(ctx context.Context, s *Session, a Args, out *Out) error {
 	if err != nil {
 		return err
 	}
-	im := &importer{s: s, pick: p, mode: a.Or("offsets", offsetsNone), overwrite: a.Has("overwrite")}
+	im := &importer{s: s, pick: p, mode: a.Or("offsets", offsetsNone), margin: a.Span("margin", defaultMargin), overwrite: a.Has("overwrite")}
 	if im.mode != offsetsNone && im.mode != offsetsExact && im.mode != offsetsTime {
 		return fmt.Errorf("--offsets %q: none of none, exact, time", im.mode)
+	}
+	if a.Has("margin") && im.mode != offsetsTime {
+		return errors.New("--margin is for --offsets time")
 	}
 	text, err := readFile(a["file"])
 	if err != nil {
@@ -106,6 +114,7 @@ type importer struct {
 	s         *Session
 	pick      pick
 	mode      string
+	margin    time.Duration // of offsetsTime
 	overwrite bool
 	doc       *transfer
 
@@ -126,6 +135,7 @@ type importTarget struct {
 	progress   map[string]map[int32]int64
 	stats      map[string]map[int32]remoting.TopicOffset // by topic, as they were asked for
 	members    map[string][]string                       // by group, likewise
+	stopped    map[string]error                          // by group, as asked right before its progress was set; nil: it has no members
 	wants      map[string]*remoting.TopicConfig          // topics that it has when all is done, as the document has them
 }
 
@@ -229,7 +239,7 @@ func (im *importer) findTargets(ctx context.Context, a Args) error {
 
 func (s *Session) importTarget(ctx context.Context, addr string) (*importTarget, error) {
 	t := &importTarget{addr: addr, sources: map[string]bool{}, system: map[string]bool{}, stats: map[string]map[int32]remoting.TopicOffset{},
-		members: map[string][]string{}, wants: map[string]*remoting.TopicConfig{}}
+		members: map[string][]string{}, stopped: map[string]error{}, wants: map[string]*remoting.TopicConfig{}}
 	c, err := s.whoIs(ctx, addr)
 	if err != nil {
 		return nil, err

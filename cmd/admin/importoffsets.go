@@ -3,6 +3,7 @@ package admin
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -56,14 +57,14 @@ func (im *importer) planProgress(ctx context.Context, t *importTarget, k groupTo
 		im.add(step{what: "offset", state: stepLeft, broker: t.name, name: k.group + " " + k.topic, detail: "the group is neither here nor in the file"})
 		return nil
 	}
+	if im.mode == offsetsTime {
+		return im.planByTime(ctx, t, k, entries)
+	}
 	own := map[int32][]transferOffset{}
 	for _, e := range entries {
 		if t.sources[e.Broker] {
 			own[e.QueueID] = append(own[e.QueueID], e)
 		}
-	}
-	if im.mode == offsetsTime {
-		return im.planByTime(ctx, t, k, own, entries)
 	}
 	for _, id := range slices.Sorted(maps.Keys(own)) {
 		if len(own[id]) > 1 {
@@ -86,21 +87,19 @@ func (im *importer) planProgress(ctx context.Context, t *importTarget, k groupTo
 	return nil
 }
 
-// planByTime looks up offsets by the times of the document: of the same queue, or, where none of the document stands for it, the
-// earliest in the topic, so that nothing is passed over. A queue in which the group had no progress stays without.
-func (im *importer) planByTime(ctx context.Context, t *importTarget, k groupTopic, own map[int32][]transferOffset, entries []transferOffset) error {
+// planByTime looks up offsets by time, for all queues by the same: the earliest of the group in the topic, less the margin. Which message went
+// to which queue is decided anew in another cluster, and a queue without progress in the file, or here, may have any of those that are still
+// to be consumed.
+func (im *importer) planByTime(ctx context.Context, t *importTarget, k groupTopic, entries []transferOffset) error {
+	first := slices.MinFunc(entries, func(a, b transferOffset) int { return cmp.Compare(a.StoreTimestamp, b.StoreTimestamp) })
+	if first.StoreTimestamp == 0 {
+		im.add(step{what: "offset", state: stepLeft, broker: t.name, name: k.group + " " + k.topic, detail: fmt.Sprintf(
+			"the file does not say when the next message of queue %d of %s was stored: it may be earlier than those of all other queues", first.QueueID, first.Broker)})
+		return nil
+	}
+	at := max(first.StoreTimestamp-im.margin.Milliseconds(), 0)
+	how := fmt.Sprintf(", by the earliest time in the topic, %s, less %s", stampSeconds(first.StoreTimestamp), im.margin)
 	for id := range queueCount(t.wants[k.topic]) {
-		at, from := earliest(own[id]), "its queue"
-		if len(own[id]) == 0 {
-			if im.hadQueue(t, k.topic, id) {
-				continue
-			}
-			at, from = earliest(entries), "the topic, at the earliest"
-		}
-		if at == 0 {
-			im.add(im.offsetStep(t, k, id, stepLeft, "the file does not say when the message was stored"))
-			continue
-		}
 		_, high, err := im.bounds(ctx, t, k.topic, id)
 		if err != nil {
 			return err
@@ -111,26 +110,9 @@ func (im *importer) planByTime(ctx context.Context, t *importTarget, k groupTopi
 				return err
 			}
 		}
-		im.add(im.setOffset(ctx, t, k, id, max(offset, 0), fmt.Sprintf(", by the time of %s, %s", from, stampSeconds(at))))
+		im.add(im.setOffset(ctx, t, k, id, max(offset, 0), how))
 	}
 	return nil
-}
-
-// earliest is the earliest time of entries that have one; 0: none has.
-func earliest(entries []transferOffset) (at int64) {
-	for _, e := range entries {
-		if e.StoreTimestamp > 0 && (at == 0 || e.StoreTimestamp < at) {
-			at = e.StoreTimestamp
-		}
-	}
-	return at
-}
-
-// hadQueue says whether a broker that the target stands for has the queue.
-func (im *importer) hadQueue(t *importTarget, topic string, id int32) bool {
-	return slices.ContainsFunc(im.doc.Topics, func(e transferTopic) bool {
-		return e.Config.TopicName == topic && t.sources[e.Broker] && id < queueCount(e.Config)
-	})
 }
 
 func queueCount(c *remoting.TopicConfig) int32 { return max(c.ReadQueueNums, c.WriteQueueNums) }
@@ -162,6 +144,9 @@ func (im *importer) setOffset(ctx context.Context, t *importTarget, k groupTopic
 		differ = fmt.Sprintf("from %d to %d%s", here, offset, how)
 	}
 	st := im.compare(im.offsetStep(t, k, id, "", fmt.Sprintf("%d%s", offset, how)), there, differ, func(ctx context.Context) error {
+		if err := im.s.stillStopped(ctx, t, k.group); err != nil {
+			return err
+		}
 		return im.s.setProgress(ctx, t.addr, k.group, remoting.MessageQueue{Topic: k.topic, BrokerName: t.name, QueueID: id}, offset)
 	})
 	if st.do == nil {
@@ -171,7 +156,7 @@ func (im *importer) setOffset(ctx context.Context, t *importTarget, k groupTopic
 		st.do, st.state, st.detail = nil, stepLeft, st.detail+"; whether the group has members is not known: "+err.Error()
 	} else if len(who) > 0 {
 		st.do, st.state = nil, stepLeft
-		st.detail += fmt.Sprintf("; %d members are connected, %s: stop them first, or use resetOffsetByTime", len(who), strings.Join(who[:min(len(who), 3)], ", "))
+		st.detail += "; " + connectedText(who)
 	}
 	return st
 }
@@ -184,21 +169,49 @@ func (s *Session) membersOf(ctx context.Context, t *importTarget, group string) 
 	if who, asked := t.members[group]; asked {
 		return who, nil
 	}
-	c, err := s.ask.Consumers(ctx, t.addr, group)
+	who, err := s.membersAt(ctx, t.addr, group)
+	if err == nil {
+		t.members[group] = who
+	}
+	return who, err
+}
+
+// membersAt asks a broker for the ids of a group's members.
+func (s *Session) membersAt(ctx context.Context, addr, group string) (who []string, err error) {
+	c, err := s.ask.Consumers(ctx, addr, group)
 	switch {
 	case ask.CodeOf(err) == remoting.RespConsumerNotOnline:
-		t.members[group] = []string{}
 		return nil, nil
 	case err != nil:
 		return nil, err
 	}
-	who := []string{}
 	for _, m := range c.ConnectionSet {
 		who = append(who, m.ClientID)
 	}
 	slices.Sort(who)
-	t.members[group] = who
 	return who, nil
+}
+
+func connectedText(who []string) string {
+	return fmt.Sprintf("%d members are connected, %s: stop them first, or use resetOffsetByTime", len(who), strings.Join(who[:min(len(who), 3)], ", "))
+}
+
+// stillStopped asks for a group's members again, right before its progress at a target is set for the first time: between the plan and that, all
+// that comes before was done, and somebody may have started them.
+func (s *Session) stillStopped(ctx context.Context, t *importTarget, group string) error {
+	err, asked := t.stopped[group]
+	if asked {
+		return err
+	}
+	who, err := s.membersAt(ctx, t.addr, group)
+	switch {
+	case err != nil:
+		err = fmt.Errorf("whether the group has members is not known: %w", err)
+	case len(who) > 0:
+		err = errors.New(connectedText(who))
+	}
+	t.stopped[group] = err
+	return err
 }
 
 // setProgress is commit that notices when the broker does not take it.

@@ -187,14 +187,22 @@ func TestOffsetsOfTheFile(t *testing.T) {
 		}
 		wantPlan(t, got, want)
 	}
-	for _, how := range []string{exact, byTime} {
+	for _, c := range []struct {
+		how    string
+		queues [2]int64
+	}{
+		{exact, [2]int64{3, 5}},
+		{byTime + " --margin 0s", [2]int64{3, 3}}, // the fourth message of queue 0, and the first after it in queue 1
+		{byTime, [2]int64{0, 0}},                  // a minute before it there was none
+	} {
+		how := c.how
 		plan(how, stepKept, true)
 		if r.progressOf("G", "T", 0) != 1 {
 			t.Error("moved unasked")
 		}
 		plan(how+" --overwrite", stepChange, false)
-		if a, b := r.progressOf("G", "T", 0), r.progressOf("G", "T", 1); a != 3 || b != 5 {
-			t.Errorf("%s: %d and %d, want 3 and 5", how, a, b)
+		if a, b := r.progressOf("G", "T", 0), r.progressOf("G", "T", 1); a != c.queues[0] || b != c.queues[1] {
+			t.Errorf("%s: %d and %d, want %v", how, a, b, c.queues)
 		}
 		plan(how, stepEqual, false)
 		m.commit("G", "T", 0, 1)
