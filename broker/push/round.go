@@ -59,11 +59,31 @@ func (p *Pusher) round() error {
 		}
 	}
 	r.send()
+	if err != nil {
+		r.carry()
+	}
 	p.counted = r.next
 	if r.err == nil {
 		p.last = r.now
 	}
 	return cmp.Or(r.err, r.rejected)
+}
+
+// carry remembers what was taken of series that an incomplete look did not bring: they are not gone, and what they counted would come again
+// with the next look that brings them.
+func (r *round) carry() {
+	for name, old := range r.p.counted {
+		next := r.next[name]
+		if next == nil {
+			r.next[name] = old
+			continue
+		}
+		for key, s := range old {
+			if _, there := next[key]; !there {
+				next[key] = s
+			}
+		}
+	}
 }
 
 func (r *round) family(shown *dto.MetricFamily) {
