@@ -219,7 +219,7 @@ func (b *Broker) Start() error {
 	b.advertise = netip.AddrPortFrom(b.advertise.Addr(), n.Addrs()[0].Port())
 	err = b.startReplication()
 	if err == nil {
-		err = b.startWeb()
+		err = b.startMetrics()
 	}
 	if err != nil {
 		close(b.listening)

@@ -11,8 +11,8 @@ import (
 	"ringmq/broker/web"
 )
 
-// startWeb shows metrics, over HTTP, and hands them on where the configuration says so.
-func (b *Broker) startWeb() error {
+// startMetrics shows metrics and probes over HTTP, and begins to hand metrics on, each where the configuration says so.
+func (b *Broker) startMetrics() error {
 	keys := b.c.Metrics()
 	if keys.Prometheus == "" && keys.Admin == "" && keys.Push == nil {
 		return nil

@@ -166,20 +166,20 @@ func (s *Server) loopOf(gc gnet.Conn) *loop {
 	panic("netpoll: more event loops than were asked for")
 }
 
-// execute has r run on the loop. Any goroutine. false: the loop has no connection, or is ending; r will not run.
-func (l *loop) execute(r gnet.Runnable) bool {
+// execute has r run on the loop, and tells which that is in this engine. Any goroutine. nil: it has no connection, or is ending; r will not run.
+func (l *loop) execute(r gnet.Runnable) gnet.EventLoop {
 	// gnet writes to the loop's event descriptor. Under the gate it cannot have been closed, and its number cannot be a file's.
 	l.s.gate.RLock()
 	defer l.s.gate.RUnlock()
 	if l.el == nil {
-		return false
+		return nil
 	}
 	l.tasks.Add(1)
 	if l.el.Execute(context.Background(), r) != nil {
 		l.tasks.Add(-1)
-		return false
+		return nil
 	}
-	return true
+	return l.el
 }
 
 // gnetLog gives gnet's words to the structured log. What it calls errors are mostly peers that went away.

@@ -63,13 +63,16 @@ func (l *loop) wake() {
 	if b := l.bell; b != nil && b.ring() {
 		return
 	}
-	if !l.execute(l.wakeNow) {
+	if l.execute(l.wakeNow) == nil {
 		l.woken.Store(false)
 	}
 }
 
 // run has fn called on the loop, and what it put out sent; false if the loop has never had a connection or is at its end.
-func (l *loop) run(fn func()) bool {
+func (l *loop) run(fn func()) bool { return l.runOn(fn) != nil }
+
+// runOn is run that tells which of the loops that engines bring, one after the other, it is called on; nil: on none.
+func (l *loop) runOn(fn func()) gnet.EventLoop {
 	return l.execute(gnet.RunnableFunc(func(context.Context) error {
 		l.tasks.Add(-1)
 		fn()

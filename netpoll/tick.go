@@ -11,7 +11,7 @@ import (
 type tick struct {
 	mu    sync.Mutex
 	waits chan struct{}  // closed when the loop came to it; nil: nobody asks
-	of    gnet.EventLoop // asked; an engine that ended by itself takes the question along
+	of    gnet.EventLoop // that was asked; an engine that ended by itself takes the question along
 }
 
 // tick asks. It returns nil where there is nothing to wait for: the loop never had a connection, or it is at its end.
@@ -24,13 +24,13 @@ func (l *loop) tick() <-chan struct{} {
 	if l.asked.waits != nil && l.asked.of == el {
 		return l.asked.waits
 	}
-	l.asked.waits, l.asked.of = nil, el
-	waits := make(chan struct{})
-	if !l.run(l.tock) {
+	l.asked.waits = nil
+	of := l.runOn(l.tock) // not always el: the loop's first connection may come in between
+	if of == nil {
 		return nil
 	}
-	l.asked.waits = waits
-	return waits
+	l.asked.waits, l.asked.of = make(chan struct{}), of // tock waits for asked.mu
+	return l.asked.waits
 }
 
 // tock answers, on the loop.
