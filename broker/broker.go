@@ -286,6 +286,7 @@ func (b *Broker) everySecond() {
 		}
 		b.feelPulse()
 		b.replication.sample()
+		b.replication.noteSlaves()
 		b.wakeParked()
 		b.tickClients()
 		b.tendCold(n)

@@ -401,17 +401,14 @@ func TestCapOfConnections(t *testing.T) {
 	want(t, r.dial().call(sendTo("T", 0, "", "x")), 0, "")
 }
 
-// TestSlavesArePreferred when clients have taken all connections: those of their networks, or else those who are connected.
+// TestSlavesArePreferred when clients have taken all connections: those of their networks, or else those who were connected a second ago.
 func TestSlavesArePreferred(t *testing.T) {
 	t.Parallel()
-	f := &fakeLeader{}
+	f := &fakeLeader{slaves: []replica.SlaveState{{Addr: "10.0.0.2:4711"}, {Addr: "odd"}}}
 	r := &rig{t: t, root: t.TempDir()}
 	r.startRoutes("127.0.0.1", 0)
 	r.startWith(Options{lead: f.lead}, func(*Broker) {})
-	if r.broker.isSlave(netip.MustParseAddr("10.0.0.2")) {
-		t.Error("there is no slave")
-	}
-	f.slaves = []replica.SlaveState{{Addr: "10.0.0.2:4711"}}
+	r.broker.replication.noteSlaves()
 	if !r.broker.isSlave(netip.MustParseAddr("10.0.0.2")) || r.broker.isSlave(netip.MustParseAddr("10.0.0.3")) {
 		t.Error("one is connected")
 	}
