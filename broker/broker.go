@@ -85,6 +85,9 @@ type Broker struct {
 	ticks   atomic.Int64                // of clients' figures: a loop that sees another number tells what its own have used
 	after   func(time.Duration, func()) // afterwards
 
+	// quotaWaits are sends and pulls that had to wait because their client is over its quota, each once, however long it did.
+	quotaWaits struct{ sends, pulls atomic.Int64 }
+
 	coldControl *coldControl
 	coldHeld    coldHeld
 
@@ -286,6 +289,7 @@ func (b *Broker) everySecond() {
 		}
 		b.feelPulse()
 		b.replication.sample()
+		b.replication.noteSlaves()
 		b.wakeParked()
 		b.tickClients()
 		b.tendCold(n)

@@ -12,14 +12,15 @@ import (
 	"ringmq/broker/lag"
 )
 
-// tell logs alarms, and hands them to the webhook.
+// tell counts alarms, logs them, and hands them to the webhook.
 func (w *lagWatch) tell(news []lag.Alarm) {
 	for i := range news {
 		a := &news[i]
-		level, text := slog.LevelWarn, "consumers lag"
+		level, text, count := slog.LevelWarn, "consumers lag", &w.begun
 		if !a.Cleared.IsZero() {
-			level, text = slog.LevelInfo, "consumers no longer lag"
+			level, text, count = slog.LevelInfo, "consumers no longer lag", &w.ended
 		}
+		count.Add(1)
 		w.b.logger.Log(context.Background(), level, text, "group", a.Group, "topic", a.Topic, "messages", a.Diff, "behindMs", a.BehindMs, "inTps", a.In, "outTps", a.Out,
 			"members", a.Members, "cause", a.Cause, "evidence", a.Evidence)
 		if w.hook != nil {

@@ -23,6 +23,9 @@ type lagWatch struct {
 	alarms    lag.Alarms
 	last      atomic.Pointer[[]lag.State]
 	hook      *lagHook // nil: nobody is to be told
+	every     time.Duration
+
+	begun, ended atomic.Int64 // alarms that were told of
 }
 
 // lagQueue names a queue of a group's.
@@ -44,7 +47,7 @@ const (
 )
 
 func newLagWatch(b *Broker) *lagWatch {
-	w := &lagWatch{b: b, histories: map[lag.Key]*lag.History{}, ages: map[lagQueue]lagAge{}}
+	w := &lagWatch{b: b, every: lagLookEvery, histories: map[lag.Key]*lag.History{}, ages: map[lagQueue]lagAge{}}
 	if url := b.c.Text("lagAlarmWebhook"); url != "" {
 		w.hook = newLagHook(url, b.logger)
 	}
@@ -64,7 +67,7 @@ func (b *Broker) Lags() []lag.State {
 func (b *Broker) LagAlarms() []lag.Alarm { return b.lags.alarms.Standing() }
 
 func (w *lagWatch) run(stop <-chan struct{}) {
-	tick := time.NewTicker(lagLookEvery)
+	tick := time.NewTicker(w.every)
 	defer tick.Stop()
 	for {
 		select {

@@ -263,6 +263,65 @@ func TestLagLimitsByRequest(t *testing.T) {
 	}
 }
 
+// TestLagAlarmIsSaidOnce: one line when it begins and one when it ends, however often is looked in between; as long the gauge is there.
+func TestLagAlarmIsSaidOnce(t *testing.T) {
+	t.Parallel()
+	var log logged
+	r := &rig{t: t, root: t.TempDir()}
+	r.startRoutes("127.0.0.1", 0)
+	r.startWith(Options{Logger: slog.New(slog.NewTextHandler(&log, nil))}, func(b *Broker) { b.lags.every = time.Hour },
+		"lagAlarmMessages=5", "lagAlarmHoldMs=30000", "adminHttpAddress=127.0.0.1:0")
+	l := &lagRig{rig: r, c: r.dial(), w: r.broker.lags, now: time.Now()}
+	if a := l.c.call(request(remoting.CodeUpdateAndCreateTopic, "topic", "T", "readQueueNums", 2, "writeQueueNums", 2, "perm", 6, "topicFilterType", "SINGLE_TAG")); a.Code != 0 {
+		t.Fatal(string(a.Remark))
+	}
+	l.join()
+	l.commit(0, 0)
+	l.commit(1, 0)
+	l.send(20)
+	check := func(began, ended int) {
+		t.Helper()
+		if n := len(log.lines(`msg="consumers lag"`)); n != began {
+			t.Error(n, "lines at the beginning, want", began)
+		}
+		if n := len(log.lines(`msg="consumers no longer lag"`)); n != ended {
+			t.Error(n, "lines at the end, want", ended)
+		}
+		at := scrapes(t, r.broker.web.admin)
+		if b, e := at[`ringmq_lag_alarms_total{event="begun"}`], at[`ringmq_lag_alarms_total{event="ended"}`]; b != float64(began) || e != float64(ended) {
+			t.Errorf("%v have begun and %v have ended, want %d and %d", b, e, began, ended)
+		}
+		stand := 0.0
+		for name, v := range at {
+			if strings.HasPrefix(name, "ringmq_lag_alarm{") {
+				stand += v
+				if !strings.Contains(name, `consumer_group="G"`) || !strings.Contains(name, `topic="T"`) || !strings.Contains(name, `cause="consumer-not-pulling"`) {
+					t.Error(name)
+				}
+			}
+		}
+		if stand != float64(began-ended) {
+			t.Errorf("the gauge is %v, want %d", stand, began-ended)
+		}
+	}
+	look := func(later time.Duration) { l.w.tell(l.turn(later)) }
+	look(0)
+	check(0, 0)
+	look(61 * time.Second)
+	check(1, 0)
+	for range 5 {
+		look(lagLookEvery)
+	}
+	check(1, 0)
+	l.commit(0, 10)
+	l.commit(1, 10)
+	look(lagLookEvery)
+	look(31 * time.Second)
+	check(1, 1)
+	look(lagLookEvery)
+	check(1, 1)
+}
+
 // TestLagHook: what is raised and what is cleared is posted once each, in order, over a failure of the other side; and logged.
 func TestLagHook(t *testing.T) {
 	t.Parallel()

@@ -16,6 +16,9 @@ import (
 // pull serves 11 and 361. What is in memory or in the page cache is answered on the loop; what needs the disk goes to a worker and comes
 // back; what is not there yet is held.
 func (b *Broker) pull(c *netpoll.Conn, req *remoting.Command) netpoll.Verdict {
+	state := c.State().(*connState)
+	again := state.slowed.again
+	state.slowed.again = false
 	if b.slave && !b.inForce.get().slaveRead {
 		b.reply(c, req, rejected)
 		return netpoll.Done
@@ -31,7 +34,8 @@ func (b *Broker) pull(c *netpoll.Conn, req *remoting.Command) netpoll.Verdict {
 		b.refusePull(c, req, code, remark, forbidden)
 		return netpoll.Done
 	}
-	if h.SysFlag&remoting.PullCommitOffset != 0 {
+	// Only as it comes: while it is offered again its queue may have got a new owner, who has come further.
+	if h.SysFlag&remoting.PullCommitOffset != 0 && !again {
 		b.offsets.Commit(h.ConsumerGroup, h.Topic, h.QueueID, h.CommitOffset)
 	}
 	hold := b.mayHold(h)

@@ -150,8 +150,8 @@ func TestSendsOverTheQuotaAreSlowed(t *testing.T) {
 	if n := stored() - before; n != int64(len(wires)*each)+1 {
 		t.Errorf("%d messages were stored", n)
 	}
-	if r.broker.clients.SendWaits.Load() == 0 {
-		t.Error("nobody counted")
+	if n := r.broker.quotaWaits.sends.Load(); n == 0 || n > int64(len(wires)*each) {
+		t.Error(n, "sends waited")
 	}
 }
 
@@ -196,8 +196,8 @@ func TestPullsOverTheQuotaAreSlowed(t *testing.T) {
 	if n := r.broker.holds.bytes.Held(); n != 0 {
 		t.Error(n, "bytes are held for nobody")
 	}
-	if r.broker.clients.PullWaits.Load() < pulls-1 {
-		t.Error("nobody counted")
+	if n := r.broker.quotaWaits.pulls.Load(); n != pulls-1 {
+		t.Error(n, "pulls waited")
 	}
 }
 
@@ -213,7 +213,7 @@ func TestASlowedPullDoesNotWaitForEver(t *testing.T) {
 	for range 3 {
 		answers = append(answers, c.start(pullOf("G", "T", 0, 0, "*", time.Minute)))
 	}
-	until(t, "three wait", func() bool { return r.broker.clients.PullWaits.Load() == 3 })
+	until(t, "three wait", func() bool { return r.broker.quotaWaits.pulls.Load() == 3 })
 	codes := map[int32]int{}
 	for _, ch := range answers {
 		for {
@@ -240,7 +240,7 @@ func TestASlowedPullDoesNotWaitForEver(t *testing.T) {
 // TestManySlowedPulls of one connection are bounded, and then it is not read from; none is lost; and when it ends nothing of it is left.
 func TestManySlowedPulls(t *testing.T) {
 	t.Parallel()
-	r, s := newSteppedRig(t, "clientPullMaxBytesPerSecond=1000")
+	r, s := newSteppedRig(t, "clientPullMaxBytesPerSecond=1000", "adminHttpAddress=127.0.0.1:0")
 	c := r.dial()
 	want(t, c.call(sendTo("T", 0, "", strings.Repeat("x", 10_000))), 0, "")
 	r.visibleMax("T", 0, 1)
@@ -257,6 +257,10 @@ func TestManySlowedPulls(t *testing.T) {
 	until(t, "no more are read", func() bool { return s.pending() == 2 && r.broker.net.Stats().Paused == 1 })
 	gone := full("gone")
 	until(t, "no more are read of two", func() bool { return s.pending() == 4 && r.broker.net.Stats().Paused == 2 })
+	at := scrapes(t, r.broker.web.admin)
+	if sends, pulls := at[`ringmq_quota_waits_total{request="send"}`], at[`ringmq_quota_waits_total{request="pull"}`]; sends != 0 || pulls != 2*maxSlowedPulls {
+		t.Errorf("%v sends and %v pulls waited", sends, pulls)
+	}
 	if n := r.broker.holds.bytes.Held(); n < 2*maxSlowedPulls*100 || n > 4<<20 {
 		t.Error(n, "bytes are held")
 	}
@@ -401,17 +405,14 @@ func TestCapOfConnections(t *testing.T) {
 	want(t, r.dial().call(sendTo("T", 0, "", "x")), 0, "")
 }
 
-// TestSlavesArePreferred when clients have taken all connections: those of their networks, or else those who are connected.
+// TestSlavesArePreferred when clients have taken all connections: those of their networks, or else those who were connected a second ago.
 func TestSlavesArePreferred(t *testing.T) {
 	t.Parallel()
-	f := &fakeLeader{}
+	f := &fakeLeader{slaves: []replica.SlaveState{{Addr: "10.0.0.2:4711"}, {Addr: "odd"}}}
 	r := &rig{t: t, root: t.TempDir()}
 	r.startRoutes("127.0.0.1", 0)
 	r.startWith(Options{lead: f.lead}, func(*Broker) {})
-	if r.broker.isSlave(netip.MustParseAddr("10.0.0.2")) {
-		t.Error("there is no slave")
-	}
-	f.slaves = []replica.SlaveState{{Addr: "10.0.0.2:4711"}}
+	r.broker.replication.noteSlaves()
 	if !r.broker.isSlave(netip.MustParseAddr("10.0.0.2")) || r.broker.isSlave(netip.MustParseAddr("10.0.0.3")) {
 		t.Error("one is connected")
 	}

@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
-	"slices"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -48,23 +47,37 @@ type replication struct {
 	masterFlush atomic.Int64 // what 908 has set
 	rate        atomic.Int64 // bytes copied in the last second
 	sampled     int64        // end of the log at the last look; everySecond's own
+
+	slavesAt atomic.Pointer[map[netip.Addr]struct{}] // where slaves are connected from, as of the last second; nil: nobody has looked yet
 }
 
-// isSlave says whether slaves of this broker sit at an address: it is in their networks, or one is connected from there. They copy the tables
-// over ordinary connections, and come in though clients have taken all places.
+// isSlave says whether slaves of this broker sit at an address: it is in their networks, or one was connected from there a second ago. They
+// copy the tables over ordinary connections, and come in though clients have taken all places. It waits for nobody: connections ask for it
+// while there are too many of them. Any goroutine.
 func (b *Broker) isSlave(remote netip.Addr) bool {
 	if networks := b.c.Slaves(); len(networks) > 0 {
 		return netpoll.IsWithin(remote, netip.Addr{}, networks)
 	}
-	<-b.listening
-	l := b.replication.leader
-	if l == nil {
+	at := b.replication.slavesAt.Load()
+	if at == nil {
 		return false
 	}
-	return slices.ContainsFunc(l.Slaves(), func(s replica.SlaveState) bool {
-		at, err := netip.ParseAddrPort(s.Addr)
-		return err == nil && at.Addr().Unmap() == remote
-	})
+	_, is := (*at)[remote]
+	return is
+}
+
+// noteSlaves notes where slaves are connected from. Once a second.
+func (r *replication) noteSlaves() {
+	if r.leader == nil {
+		return
+	}
+	at := map[netip.Addr]struct{}{}
+	for _, s := range r.leader.Slaves() {
+		if from, err := netip.ParseAddrPort(s.Addr); err == nil {
+			at[from.Addr().Unmap()] = struct{}{}
+		}
+	}
+	r.slavesAt.Store(&at)
 }
 
 // sample measures how fast a slave copies.

@@ -67,7 +67,11 @@ func (s scraped) Figures() metrics.Figures {
 		SlowSends: b.slow.sends.Load(), SlowPulls: b.slow.pulls.Load(), Active: !b.slave && !b.closing.Load(), Copying: s.copying(),
 	}
 	f.EachClient, f.OverQuota = b.clients.Each, b.quotaOver()
-	f.QuotaWaits = map[string]int64{"send": b.clients.SendWaits.Load(), "pull": b.clients.PullWaits.Load()}
+	f.QuotaWaits = map[string]int64{"send": b.quotaWaits.sends.Load(), "pull": b.quotaWaits.pulls.Load()}
+	for _, a := range b.LagAlarms() {
+		f.LagAlarms = append(f.LagAlarms, metrics.LagAlarm{Group: a.Group, Topic: a.Topic, Cause: a.Cause, Messages: a.Diff})
+	}
+	f.LagAlarmsBegun, f.LagAlarmsEnded = b.lags.begun.Load(), b.lags.ended.Load()
 	if b.pusher != nil {
 		f.Pushes.On = true
 		f.Pushes.Done, f.Pushes.Failed = b.pusher.Pushes()

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"ringmq/broker/meta"
+	"ringmq/broker/quota"
 	"ringmq/netpoll"
 	"ringmq/netpoll/remoting"
 	"ringmq/store"
@@ -16,9 +17,14 @@ import (
 )
 
 // sendBack serves 36: a consumer gives a message back, to be delivered again later or to become a dead letter. A worker reads the
-// message; its topic and the log are waited for as a send waits for them, on nobody's goroutine.
+// message; its topic and the log are waited for as a send waits for them, on nobody's goroutine. For its client it counts as a send.
 func (b *Broker) sendBack(c *netpoll.Conn, req *remoting.Command) netpoll.Verdict {
-	came := b.loop(c.Loop()).now()
+	l, u := b.loop(c.Loop()), &c.State().(*connState).use
+	if l.slowsSend(u) {
+		return netpoll.Hold
+	}
+	u.tookSend()
+	came := l.now()
 	ok := b.workers.TryClone(req, func(own *remoting.Command) {
 		s := &returned{b: b, c: c, enc: own.Encoding, opaque: own.Opaque, oneway: own.IsOneway(), group: own.Text("group"), came: came}
 		if a, done := s.read(own); done {
@@ -120,7 +126,8 @@ func (s *returned) store() {
 
 func (s *returned) storeOnLoop() {
 	b := s.b
-	p, err := b.loop(s.c.Loop()).appends.Append(s.m)
+	l := b.loop(s.c.Loop())
+	p, err := l.appends.Append(s.m)
 	switch {
 	case errors.Is(err, store.ErrFull):
 		b.store.Room(s.store)
@@ -133,6 +140,7 @@ func (s *returned) storeOnLoop() {
 		return
 	}
 	b.pending.Give(s.bytes)
+	l.used(&s.c.State().(*connState).use, quota.Counts{quota.SendMessages: 1, quota.SendBytes: int64(p.Size)})
 	b.stats.SendBack(s.group, s.from)
 	if string(s.m.Topic) == store.DelayTopic {
 		b.stats.Waits(int64(p.Size))
@@ -142,7 +150,6 @@ func (s *returned) storeOnLoop() {
 	if s.oneway {
 		return
 	}
-	l := b.loop(s.c.Loop())
 	from := len(l.parked.frames)
 	l.parked.frames = remoting.AppendReply(l.parked.frames, s.enc, s.opaque, remoting.RespSuccess, "")
 	l.park(s.c, p.End, from, parkedBack, s.came)

@@ -40,6 +40,7 @@ func (b *Broker) send(c *netpoll.Conn, req *remoting.Command) netpoll.Verdict {
 	if len(q.list) == 0 {
 		switch b.trySend(c, req) {
 		case sendDone:
+			state.use.tookSend()
 			return netpoll.Done
 		case sendNoRoom:
 			b.room(c, c.Resume)
@@ -51,6 +52,7 @@ func (b *Broker) send(c *netpoll.Conn, req *remoting.Command) netpoll.Verdict {
 		q.held = true // until what it waits for, its topic or the sends before it, has come
 		return netpoll.Hold
 	}
+	state.use.tookSend()
 	if len(q.list) > 0 {
 		b.prepare(&l.send, req)
 	}

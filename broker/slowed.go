@@ -3,6 +3,7 @@ package broker
 import (
 	"time"
 
+	"ringmq/broker/quota"
 	"ringmq/netpoll"
 	"ringmq/netpoll/remoting"
 	"ringmq/store"
@@ -13,22 +14,36 @@ import (
 // writing stays in its socket. Its pulls wait as held ones do, and the rest of their connection goes on. Connections of other clients
 // notice nothing.
 
-// slowsSend says whether a send has to wait, and sees to it that it is offered again. On the loop.
+// slowsSend says whether a send has to wait, and sees to it that it is offered again. A send that waits keeps no place: others of its client
+// may come before it each time. One that has waited as long as anybody may is therefore taken, and its client owes it. On the loop; whoever
+// is done with the send says so by tookSend.
 func (l *loopState) slowsSend(u *usage) bool {
 	q := &l.b.inForce.get().quotas
 	if !q.SlowsSends() {
 		return false
 	}
-	wait := l.clientOf(u).SendWait(q, l.now())
-	if wait > 0 {
-		l.offerLater(u, wait)
+	now := l.now()
+	wait := l.clientOf(u).SendWait(q, now)
+	if wait <= 0 {
+		return false
 	}
-	return wait > 0
+	if !u.waits {
+		u.waits, u.since = true, now
+		l.b.quotaWaits.sends.Add(1)
+	}
+	left := u.since + quota.MaxDebt - now
+	if left <= 0 {
+		return false
+	}
+	l.offerLater(u, min(wait, left))
+	return true
 }
+
+// tookSend says that the send at hand waits for its client no longer. On the loop.
+func (u *usage) tookSend() { u.waits = false }
 
 // offerLater has a connection on hold go on after a time. On its loop.
 func (l *loopState) offerLater(u *usage, wait time.Duration) {
-	l.b.clients.SendWaits.Add(1)
 	if u.slowed {
 		return // somebody else had it go on before; its timer is still to come
 	}
@@ -46,6 +61,7 @@ func (l *loopState) offerLater(u *usage, wait time.Duration) {
 type slowedPulls struct {
 	list  []*heldPull
 	timed bool // a timer has them looked at
+	again bool // the pull that comes next was offered before, and is not among them for want of room
 }
 
 const (
@@ -66,13 +82,14 @@ func (b *Broker) slowsPull(c *netpoll.Conn, l *loopState, a *pullAnswer, hold ho
 	if wait == 0 && len(state.slowed.list) == 0 {
 		return netpoll.Done, false
 	}
-	b.clients.PullWaits.Add(1)
 	p := l.newHeld(c, &l.pull, a, l.tags.codes)
 	if len(state.slowed.list) >= maxSlowedPulls || state.helds >= maxHeldPerConn || !b.holds.bytes.Take(p.bytes) {
 		l.freeHeld(p)
 		l.offerLater(&state.use, max(wait, shortestSlow))
+		state.slowed.again = true
 		return netpoll.Hold, true
 	}
+	b.quotaWaits.pulls.Add(1)
 	p.hold = hold
 	state.link(p)
 	state.slowed.list = append(state.slowed.list, p)

@@ -19,6 +19,8 @@ type usage struct {
 	listed bool          // in loopState.users
 	gone   bool          // the connection has ended
 	slowed bool          // it is not read from, or soon again not, until a timer says so
+	waits  bool          // the send that is offered next has had to wait
+	since  time.Duration // and does from then on, in Broker.uptime
 }
 
 // maxClientID is how long an id may be that stands for a client in figures and lines.

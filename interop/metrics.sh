@@ -54,7 +54,7 @@ broker() { # broker NAME PORT ADMIN KEY=VALUE...
 }
 run namesrv "$bin" namesrv --set bindAddress=127.0.0.1 --set listenPort="$port" --set kvConfigPath="$work/kv.json"
 wait_tcp "$port" namesrv
-broker master "$master" $((port + 20)) brokerRole=SYNC_MASTER inSyncReplicas=2 metricsExporterType=PROM metricsPromExporterPort=$((port + 22))
+broker master "$master" $((port + 20)) brokerRole=SYNC_MASTER inSyncReplicas=2 lagAlarmBehindMs=1 lagAlarmHoldMs=0 metricsExporterType=PROM metricsPromExporterPort=$((port + 22))
 wait_tcp "$master" master
 broker slave "$slave" $((port + 21)) brokerRole=SLAVE brokerId=1
 wait_tcp "$slave" slave

@@ -18,6 +18,7 @@ type Conn struct {
 	gc       gnet.Conn
 	id       uint64
 	listener int
+	place    place
 	remote   netip.AddrPort
 	local    netip.AddrPort
 	state    any
@@ -203,7 +204,7 @@ func (c *Conn) close(err error) {
 	c.closed.Store(true)
 	delete(c.loop.conns, c)
 	c.s.conns.Add(-1)
-	c.s.door.leave(c.remote.Addr())
+	c.s.door.leave(c.remote.Addr(), c.place)
 	c.count(0, 0)
 	c.endTurn()
 	c.polled = false

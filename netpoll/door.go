@@ -6,8 +6,18 @@ import (
 	"sync/atomic"
 )
 
-// reservedConns are places beyond the caps for this machine itself and for whom Options.Prefers names: an administrator gets in
-// though clients have taken all others.
+// place is what a connection takes: one of the places that the cap counts, or one of those that are kept beyond it. Those for this machine are
+// nobody else's: an administrator gets in though clients have taken all others, and whoever passes for one whom Options.Prefers names.
+type place uint8
+
+const (
+	ordinary place = iota
+	ofThisMachine
+	ofPreferred
+	places
+)
+
+// reservedConns is how many places are kept of either kind, and how far whoever is preferred may pass the cap of one host.
 const reservedConns = 32
 
 // refusal is the cap that a connection would pass.
@@ -22,8 +32,8 @@ const (
 
 // door counts connections by host and says which are let in. Any goroutine.
 //
-//	count is the sum over hosts
-//	count <= most + reservedConns, unless most was lowered since
+//	the sum over taken is the sum over hosts
+//	taken[ordinary] <= most, unless most was lowered since; taken[any other] <= reservedConns
 type door struct {
 	ceiling int64 // what the descriptors of the process allow
 	isLocal func(remote, local netip.Addr) bool
@@ -33,43 +43,56 @@ type door struct {
 	asked   int64 // for most
 	most    int64 // of all hosts; at most ceiling
 	perHost int64 // of one that is not this machine; 0: no cap
-	count   int64
+	taken   [places]int64
 	hosts   map[netip.Addr]int64
 
 	turnedAway [refusals]atomic.Int64
 	told       Seldom
 }
 
-// enter lets a connection in, or says which cap stands against it. Who was let in leaves.
-func (d *door) enter(remote, local netip.Addr) refusal {
+// enter lets a connection in, or says which cap stands against it. Who was let in leaves the place that it has taken.
+func (d *door) enter(remote, local netip.Addr) (refusal, place) {
 	mine := d.isLocal(remote, local)
-	why := d.take(remote, mine, 0)
+	kept := ordinary
+	if mine {
+		kept = ofThisMachine
+	}
+	why, at := d.take(remote, kept)
 	// Whoever is asked whom he prefers may wait for others: never under mu.
-	if why == letIn || !mine && (d.prefers == nil || !d.prefers(remote)) {
-		return why
+	if why == letIn || mine || d.prefers == nil || !d.prefers(remote) {
+		return why, at
 	}
-	return d.take(remote, mine, reservedConns)
+	return d.take(remote, ofPreferred)
 }
 
-// take takes a place, one of so many more than the caps say.
-func (d *door) take(remote netip.Addr, mine bool, more int64) refusal {
+// take takes an ordinary place or, where there is none, one that is kept for such a connection.
+func (d *door) take(remote netip.Addr, kept place) (refusal, place) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	switch {
-	case d.count >= d.most+more:
-		return tooMany
-	case d.perHost > 0 && !mine && d.hosts[remote] >= d.perHost+more:
-		return tooManyOfHost
+	if d.perHost > 0 && kept != ofThisMachine {
+		most := d.perHost
+		if kept == ofPreferred {
+			most += reservedConns
+		}
+		if d.hosts[remote] >= most {
+			return tooManyOfHost, ordinary
+		}
 	}
-	d.count++
+	at := ordinary
+	if d.taken[ordinary] >= d.most {
+		if at = kept; kept == ordinary || d.taken[kept] >= reservedConns {
+			return tooMany, ordinary
+		}
+	}
+	d.taken[at]++
 	d.hosts[remote]++
-	return letIn
+	return letIn, at
 }
 
-func (d *door) leave(remote netip.Addr) {
+func (d *door) leave(remote netip.Addr, at place) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.count--
+	d.taken[at]--
 	if d.hosts[remote]--; d.hosts[remote] == 0 {
 		delete(d.hosts, remote)
 	}

@@ -78,8 +78,8 @@ func TestCaps(t *testing.T) {
 	}
 }
 
-// TestReserve: when the cap is reached, this machine and those who are preferred get in, for so many places; and one host's cap is none for
-// this machine.
+// TestReserve: when the cap is reached, this machine and those who are preferred get in, each for so many places, of which the other kind takes
+// none; and one host's cap is none for this machine.
 func TestReserve(t *testing.T) {
 	mine := func(remote, _ netip.Addr) bool { return remote == from("127.0.0.1") }
 	slaves := func(remote netip.Addr) bool { return remote == from("127.0.0.9") }
@@ -92,12 +92,15 @@ func TestReserve(t *testing.T) {
 	if _, in := dialFrom(t, addr, "127.0.0.4"); in {
 		t.Fatal("a stranger has a place that is kept")
 	}
-	for range 3 {
+	for range reservedConns {
 		if _, in := dialFrom(t, addr, "127.0.0.9"); !in {
 			t.Fatal("a slave is turned away")
 		}
 	}
-	for range reservedConns - 3 {
+	if _, in := dialFrom(t, addr, "127.0.0.9"); in {
+		t.Fatal("the places of slaves have no end")
+	}
+	for range reservedConns {
 		if _, in := dialFrom(t, addr, "127.0.0.1"); !in {
 			t.Fatal("an administrator on this machine is turned away")
 		}
@@ -107,45 +110,60 @@ func TestReserve(t *testing.T) {
 			t.Fatal("the places that are kept have no end for", host)
 		}
 	}
-	if n := s.Stats().Connections; n != 2+reservedConns {
+	if n := s.Stats().Connections; n != 2+2*reservedConns {
 		t.Fatal(n)
 	}
 }
 
-// TestDoorCounts: whoever comes and goes, the count is the sum over hosts, and hosts without connections are forgotten.
+// TestDoorCounts: whoever comes and goes, the places taken are the sum over hosts, no kind of place is taken more often than there are of
+// it, and hosts without connections are forgotten.
 func TestDoorCounts(t *testing.T) {
-	d := &door{ceiling: 1000, isLocal: nobody, hosts: map[netip.Addr]int64{}}
+	host := func(n int) netip.Addr { return netip.AddrFrom4([4]byte{10, 0, 0, byte(n)}) }
+	d := &door{ceiling: 1000, hosts: map[netip.Addr]int64{}, isLocal: func(remote, _ netip.Addr) bool { return remote == host(0) },
+		prefers: func(remote netip.Addr) bool { return remote == host(1) || remote == host(2) }}
 	d.cap(300, 20)
+	type conn struct {
+		from netip.Addr
+		at   place
+	}
 	r := rand.New(rand.NewPCG(1, 2))
-	var in []netip.Addr
+	var in []conn
+	most := [places]int64{}
 	for range 20_000 {
 		if r.IntN(3) > 0 {
-			host := netip.AddrFrom4([4]byte{10, 0, 0, byte(r.IntN(40))})
-			if d.enter(host, host) == letIn {
-				in = append(in, host)
+			from := host(max(0, r.IntN(50)-10))
+			if why, at := d.enter(from, from); why == letIn {
+				in = append(in, conn{from, at})
 			}
 		} else if len(in) > 0 {
 			i := r.IntN(len(in))
-			d.leave(in[i])
+			d.leave(in[i].from, in[i].at)
 			in[i] = in[len(in)-1]
 			in = in[:len(in)-1]
 		}
-		sum := int64(0)
-		for host, n := range d.hosts {
-			if n < 1 || n > 20 {
-				t.Fatal(host, n)
+		sum, taken := int64(0), int64(0)
+		for from, n := range d.hosts {
+			if n < 1 || n > 20+reservedConns && from != host(0) || n > 20 && from.As4()[3] > 2 {
+				t.Fatal(from, n)
 			}
 			sum += n
 		}
-		if sum != d.count || d.count != int64(len(in)) || d.count > 300 {
-			t.Fatal(sum, d.count, len(in))
+		for kind, n := range d.taken {
+			most[kind] = max(most[kind], n)
+			taken += n
+		}
+		if sum != taken || taken != int64(len(in)) || most[ordinary] > 300 || most[ofThisMachine] > reservedConns || most[ofPreferred] > reservedConns {
+			t.Fatal(sum, d.taken, len(in))
 		}
 	}
-	for _, host := range in {
-		d.leave(host)
+	if most[ofThisMachine] != reservedConns || most[ofPreferred] == 0 {
+		t.Fatal(most)
 	}
-	if len(d.hosts) != 0 || d.count != 0 {
-		t.Fatal(d.hosts, d.count)
+	for _, c := range in {
+		d.leave(c.from, c.at)
+	}
+	if len(d.hosts) != 0 || d.taken != [places]int64{} {
+		t.Fatal(d.hosts, d.taken)
 	}
 }
 
@@ -155,7 +173,7 @@ func TestCeiling(t *testing.T) {
 	s := &Server{o: Options{Logger: slog.New(slog.NewTextHandler(&log, nil))}}
 	s.door.ceiling = connCeiling(1)
 	files := descriptors()
-	if c := s.door.ceiling; c > files/2 || connCeiling(2) > files/4 || connCeiling(1<<30) != 1 {
+	if c := s.door.ceiling; c > files/2 || connCeiling(2) > files/4 || c != files/2-2*reservedConns || connCeiling(1<<30) != 1 {
 		t.Fatal(c, files)
 	}
 	s.Cap(0, 0)

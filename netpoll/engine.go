@@ -82,10 +82,12 @@ func (e *events) OnOpen(gc gnet.Conn) ([]byte, gnet.Action) {
 		return nil, gnet.Close
 	}
 	c := newConn(s, l, gc)
-	if why := s.door.enter(c.remote.Addr(), c.local.Addr()); why != letIn {
+	why, at := s.door.enter(c.remote.Addr(), c.local.Addr())
+	if why != letIn {
 		s.turnAway(c, why)
 		return nil, gnet.Close
 	}
+	c.place = at
 	gc.SetContext(c)
 	l.conns[c] = struct{}{}
 	s.conns.Add(1)

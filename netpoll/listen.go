@@ -89,5 +89,5 @@ func descriptors() int64 {
 // connCeiling is how many connections each of so many servers may have, the reserved ones apart: all together half of the descriptors,
 // so that files and accepting never want for one.
 func connCeiling(servers int) int64 {
-	return max(1, descriptors()/2/int64(max(servers, 1))-reservedConns)
+	return max(1, descriptors()/2/int64(max(servers, 1))-int64(places-1)*reservedConns)
 }

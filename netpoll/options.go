@@ -43,7 +43,7 @@ type Options struct {
 	MaxConns             int64                        // connections beyond it are closed at once; 0, or more than that: what is left of half the descriptors the process may have
 	MaxConnsPerHost      int64                        // and those of one host, unless that is this machine; 0: no cap
 	Servers              int                          // that share the process's descriptors; 0: 1
-	Prefers              func(remote netip.Addr) bool // whose connections may take the places kept for this machine beyond MaxConns; called on a loop when a cap is reached; nil: nobody's
+	Prefers              func(remote netip.Addr) bool // whose connections may take places that are kept for them beyond MaxConns, as others are for this machine; called on a loop when a cap is reached; nil: nobody's
 	Logger               *slog.Logger
 	Clock                func() time.Time // nil: time.Now; for tests
 	// TurnEnded is called on a loop after each of its turns, whatever was done in it, before what it put out is sent; nil: not.

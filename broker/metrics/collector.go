@@ -123,6 +123,7 @@ func (c *Collector) Collect(ch chan<- prometheus.Metric) {
 	c.connections()
 	c.clients()
 	c.lags()
+	c.lagAlarms()
 	c.storage()
 	c.log()
 	c.copying()

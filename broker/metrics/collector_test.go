@@ -85,6 +85,7 @@ func busy() *fake {
 			Loops: []Loop{{Turns: counts([]int64{100}, 99), Parked: 3}}, Reads: map[string]int64{"memory": 8, "disk": 1}, SlowSends: 2,
 			Net: netpoll.Stats{Connections: 3, TurnedAway: 4, TurnedAwayOfHost: 5}, EachClient: used("10.0.0.7@1", 5, "10.0.0.8@1", 4, "10.0.0.9@1", 3, "(odd) \xff", 2, "last", 1),
 			OverQuota: map[string]int64{"send_messages": 1, "send_bytes": 0, "pull_bytes": 0}, QuotaWaits: map[string]int64{"send": 6, "pull": 0},
+			LagAlarms: []LagAlarm{{"billing", "Orders", "consumer-stuck", 7}, {"audit", "Orders", "no-consumer", 9}}, LagAlarmsBegun: 3, LagAlarmsEnded: 1,
 			Copying: Copying{Slaves: []SlaveCopy{{Addr: "10.0.0.2:5", InStep: true, LagBytes: 3, SentOffset: 9, BytesPerSecond: 1}}, InStep: 2, Wanted: 2, Enough: true, Confirmed: 9}, Active: true, Pushes: Pushes{On: true, Done: 7, Failed: 1},
 		}}
 }
@@ -157,6 +158,9 @@ func TestSeriesAreBounded(t *testing.T) {
 		clients = append(clients, fmt.Sprint("10.0.0.7@", i), i+1)
 	}
 	s.f.EachClient = used(clients...)
+	for i := range 10_000 {
+		s.f.LagAlarms = append(s.f.LagAlarms, LagAlarm{fmt.Sprint("g", i), "T", "consumers-slow", int64(i)})
+	}
 	text := shown(t, Options{TopK: 10}, s)
 	if n := strings.Count(text, "\n"); n > 1000 {
 		t.Error(n, "lines")
@@ -166,6 +170,8 @@ func TestSeriesAreBounded(t *testing.T) {
 		`rocketmq_messages_out_total{cluster="DefaultCluster",consumer_group="(other)",is_system="false",node_id="broker-a",node_type="broker",otel_scope_name="broker-meter",topic="(other)"} 9991`,
 		`ringmq_client_sent_messages_total{client="10.0.0.7@9999",cluster="DefaultCluster",node_id="broker-a",node_type="broker"} 10000`,
 		`ringmq_client_sent_messages_total{client="(other)",cluster="DefaultCluster",node_id="broker-a",node_type="broker"} 4.9905045e+07`,
+		`ringmq_lag_alarm{cause="consumers-slow",cluster="DefaultCluster",consumer_group="g9990",node_id="broker-a",node_type="broker",topic="T"} 1`,
+		`ringmq_lag_alarm{cause="(other)",cluster="DefaultCluster",consumer_group="(other)",node_id="broker-a",node_type="broker",topic="(other)"} 9992`,
 	} {
 		if !strings.Contains(text, line+"\n") {
 			t.Error("missing:", line)

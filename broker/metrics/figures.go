@@ -46,7 +46,10 @@ type Figures struct {
 	// EachClient calls fn with every client: its name, the bytes it moves a second, what it has used. nil: there are none. Any goroutine.
 	EachClient func(fn func(name string, bytesPerSecond int64, used *quota.Counts))
 	OverQuota  map[string]int64 // clients above a limit, by its kind
-	QuotaWaits map[string]int64 // times that requests of them had to wait
+	QuotaWaits map[string]int64 // requests of them that had to wait
+
+	LagAlarms                      []LagAlarm // that stand
+	LagAlarmsBegun, LagAlarmsEnded int64
 }
 
 // Pushes are the times that the broker handed its metrics on by itself.
@@ -101,6 +104,13 @@ type SlaveCopy struct {
 	SentOffset     int64
 	BytesPerSecond int64
 	LagBytes       int64
+}
+
+// LagAlarm is an alarm of lag: a group is too far behind in a topic. There is one for a group and a topic at most.
+type LagAlarm struct {
+	Group, Topic string
+	Cause        string
+	Messages     int64 // that it is behind
 }
 
 // Lag is how far a group is behind in a topic.

@@ -1,6 +1,10 @@
 package metrics
 
-import "strconv"
+import (
+	"cmp"
+	"slices"
+	"strconv"
+)
 
 // log shows the store: the log, its commits, what pulls read.
 func (c *Collector) log() {
@@ -65,6 +69,23 @@ func (c *Collector) copying() {
 		c.gauge("ringmq_replication_slave_in_step", one(s.InStep), s.Addr)
 		c.gauge("ringmq_replication_slave_sent_offset_bytes", float64(s.SentOffset), s.Addr)
 		c.gauge("ringmq_replication_slave_bytes_per_second", float64(s.BytesPerSecond), s.Addr)
+	}
+}
+
+// lagAlarms shows the alarms that stand, those with the most messages waiting by themselves.
+func (c *Collector) lagAlarms() {
+	c.counter("ringmq_lag_alarms_total", c.f.LagAlarmsBegun, "begun")
+	c.counter("ringmq_lag_alarms_total", c.f.LagAlarmsEnded, "ended")
+	all := c.f.LagAlarms
+	slices.SortFunc(all, func(a, b LagAlarm) int {
+		return cmp.Or(cmp.Compare(b.Messages, a.Messages), cmp.Compare(a.Group, b.Group), cmp.Compare(a.Topic, b.Topic))
+	})
+	for i, a := range all {
+		if i >= c.o.TopK {
+			c.gauge("ringmq_lag_alarm", float64(len(all)-i), Others, Others, Others)
+			return
+		}
+		c.gauge("ringmq_lag_alarm", 1, a.Group, a.Topic, a.Cause)
 	}
 }
 

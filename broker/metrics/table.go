@@ -112,7 +112,10 @@ var Table = []Metric{
 	{"ringmq_client_sent_bytes_total", Counter, "bytes", labels("client"), "", "Bytes stored for it", "Connection"},
 	{"ringmq_client_pulled_bytes_total", Counter, "bytes", labels("client"), "", "Bytes handed out to it", "Connection"},
 	{"ringmq_clients_over_quota", Gauge, "clients", labels("quota"), "", "Clients that use more in a second than a key allows: send_messages, send_bytes, pull_bytes", ""},
-	{"ringmq_quota_waits_total", Counter, "", labels("request"), "", "Times that sends of a connection, or a pull, had to wait because their client was over its quota (clientQuotaAction=limit)", ""},
+	{"ringmq_quota_waits_total", Counter, "", labels("request"), "", "Sends, those that give a message back included, and pulls that had to wait because their client was over its quota (clientQuotaAction=limit); each once, however long it waited", ""},
+
+	{"ringmq_lag_alarm", Gauge, "", labels("consumer_group topic cause"), "", "1 while an alarm of lag stands (lagAlarmMessages, lagAlarmBehindMs), with its cause as of the last look, and then no more; beyond metricsTopK, those with the most messages waiting first, how many others stand", "LagAndDlq"},
+	{"ringmq_lag_alarms_total", Counter, "alarms", labels("event"), "", "Alarms of lag since the start that have begun, and that have ended", "LagAndDlq"},
 
 	{"ringmq_loop_turn_seconds", Histogram, "s", labels("loop"), "100e-6 250e-6 500e-6 1e-3 2.5e-3 5e-3 0.01 0.05 0.1 0.5 1", "How long turns of an event loop took from the first request to the answers", ""},
 	{"ringmq_loop_parked_answers", Gauge, "answers", labels("loop"), "", "Answers of an event loop that wait for the log", ""},

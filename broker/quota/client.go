@@ -5,11 +5,13 @@ import (
 	"time"
 )
 
+// MaxDebt bounds what one answer or a change of limits can cost: nobody waits longer than this for what was used before. Whoever has waited so
+// long for what others of his client use meanwhile is to be let through.
+const MaxDebt = 10 * time.Second
+
 const (
 	// burst is how much time's worth a client may save up.
 	burst = time.Second
-	// maxDebt bounds what one answer or a change of limits can cost: nobody waits longer than this for what was used before.
-	maxDebt = 10 * time.Second
 	// shortest and longest bound one wait. Shorter ones would cost more than they are worth; after a longer one others of the connection
 	// would be missed, its heartbeats for one.
 	shortest = 10 * time.Millisecond
@@ -27,12 +29,14 @@ type Client struct {
 	at    int           // in Table.list
 	conns int           // that it has
 	left  time.Duration // when the last of them went
-	seen  Counts        // used, as of the last tick
-	rate  int64         // bytes a second, smoothed
-	over  [Kinds]standing
+
+	// under Table.looks
+	seen Counts // used, as of the last tick
+	rate int64  // bytes a second, smoothed
+	over [Kinds]standing
 }
 
-// standing is how a client stands to a limit; under Table.mu.
+// standing is how a client stands to a limit; under Table.looks.
 type standing struct {
 	is    bool          // above it, and that was said
 	since time.Duration // of the clock
@@ -62,13 +66,13 @@ func (c *Client) Charge(n *Counts, l *Limits, now time.Duration) {
 }
 
 func (c *Client) pay(paid *atomic.Int64, n, perSecond int64, now time.Duration) {
-	cost := int64(maxDebt)
+	cost := int64(MaxDebt)
 	if n < 1<<32 { // no overflow
 		cost = min(cost, n*int64(time.Second)/perSecond)
 	}
 	for {
 		was := paid.Load()
-		next := min(max(was, int64(now-burst))+cost, int64(now+maxDebt))
+		next := min(max(was, int64(now-burst))+cost, int64(now+MaxDebt))
 		if paid.CompareAndSwap(was, next) {
 			return
 		}
@@ -104,7 +108,7 @@ func wait(debt time.Duration) time.Duration {
 	return min(max(debt, shortest), longest)
 }
 
-// tick looks what was used in the second before, and tells who has come above a limit or is below it again. Under Table.mu.
+// tick looks what was used in the second before, and tells who has come above a limit or is below it again. Under Table.looks.
 func (c *Client) tick(now, elapsed time.Duration, l *Limits, tell *news) {
 	ms, bytes := max(elapsed.Milliseconds(), 1), int64(0)
 	for k := range Kinds {
@@ -136,7 +140,8 @@ func (c *Client) tick(now, elapsed time.Duration, l *Limits, tell *news) {
 // quietTicks is how many ticks in a row a client is below a limit before that is said: who goes up and down around it is above it.
 const quietTicks = 5
 
-// owing says that the client has something that must not be forgotten: a debt, or a beginning that was told without its end.
+// owing says that the client has something that must not be forgotten: a debt, or a beginning that was told without its end. Under
+// Table.looks.
 func (c *Client) owing(now time.Duration) bool {
 	for k := range c.over {
 		if c.over[k].is || c.paid[k].Load() > int64(now) {

@@ -133,7 +133,7 @@ func TestWaitsAreBounded(t *testing.T) {
 		}
 		waited += wait
 	}
-	if waited < maxDebt || waited > maxDebt+longest {
+	if waited < MaxDebt || waited > MaxDebt+longest {
 		t.Fatal(waited)
 	}
 	c.Charge(one(SendBytes, 1), l, 2*now)
@@ -305,6 +305,35 @@ func TestSharedByGoroutines(t *testing.T) {
 	tab.Each(func(_ string, _ int64, n *Counts) { sum += n[SendMessages] })
 	if sum != 8000 {
 		t.Error(sum)
+	}
+}
+
+// TestLooksHoldNobodyUp: connections come and go while all clients are looked at, and who is forgotten meanwhile is forgotten once.
+func TestLooksHoldNobodyUp(t *testing.T) {
+	tab, _ := table()
+	now := time.Hour
+	for i := range 3 * atOnce {
+		tab.Leave(tab.Join(fmt.Sprint("gone", i), now, nil), now)
+	}
+	for i := range 10 {
+		tab.Join(fmt.Sprint("here", i), now, nil)
+	}
+	looked := 0
+	tab.Each(func(string, int64, *Counts) {
+		if looked++; !tab.mu.TryLock() {
+			t.Fatal("nobody can come")
+		}
+		tab.mu.Unlock()
+	})
+	if looked != 3*atOnce+10 {
+		t.Fatal(looked)
+	}
+	all := append([]*Client(nil), tab.list...)
+	later := now + idleTime + time.Second
+	tab.forgetIdle(all, later)
+	tab.forgetIdle(all, later) // as one that has seen them before they went
+	if n := tab.Len(); n != 10 || tab.idle != 0 {
+		t.Fatal(n, "are left,", tab.idle, "of them without a connection")
 	}
 }
 

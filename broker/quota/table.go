@@ -4,7 +4,6 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
@@ -12,23 +11,24 @@ import (
 //
 //	len(list) == len(clients) <= connections + maxIdle
 type Table struct {
-	SendWaits, PullWaits atomic.Int64 // times a connection's sends, or a pull, had to wait; counted by whoever has them wait
-
 	logger *slog.Logger
 
-	mu      sync.Mutex
+	looks sync.Mutex    // one look at all of them at a time; taken before mu
+	last  time.Duration // when Tick last looked; under looks
+	seen  []*Client     // of the look that is on; under looks
+
+	mu      sync.Mutex // never held for the length of the list's clients, but for copying it: connections open and close under it
 	clients map[string]*Client
 	list    []*Client
-	idle    int           // of them without a connection
-	last    time.Duration // when Tick last looked
-	over    Counts        // how many were above a limit then, by kind
+	idle    int    // of them without a connection
+	over    Counts // how many were above a limit then, by kind
 }
 
 const (
 	// maxIdle is how many clients without a connection are remembered, so that what they owe is not forgotten by coming again.
 	maxIdle = 4096
 	// idleTime is for how long.
-	idleTime = maxDebt + time.Second
+	idleTime = MaxDebt + time.Second
 )
 
 // NewTable makes an empty table. What is said of clients goes to the logger.
@@ -87,30 +87,56 @@ func (t *Table) forget(c *Client) {
 	delete(t.clients, c.name)
 }
 
+// look copies the list, for a look at all clients that holds nobody up. Under looks; the next look takes the memory again.
+func (t *Table) look() []*Client {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	clear(t.seen) // of clients that are gone
+	t.seen = append(t.seen[:0], t.list...)
+	return t.seen
+}
+
 // Tick looks what clients used since the last one, and says who is above a limit and who no longer. About once a second.
 func (t *Table) Tick(now time.Duration, l *Limits) {
 	var tell news
-	t.mu.Lock()
+	t.looks.Lock()
 	if elapsed := now - t.last; elapsed > 0 {
-		t.last, t.over = now, Counts{}
-		for i := 0; i < len(t.list); {
-			c := t.list[i]
+		t.last = now
+		var over Counts
+		all := t.look()
+		for _, c := range all {
 			c.tick(now, elapsed, l, &tell)
-			if c.conns == 0 && now-c.left >= idleTime && !c.owing(now) {
-				t.idle--
-				t.forget(c) // another one takes its place
-				continue
-			}
 			for k := range c.over {
 				if c.over[k].is {
-					t.over[k]++
+					over[k]++
 				}
 			}
-			i++
+		}
+		for at := 0; at < len(all); at += atOnce {
+			t.forgetIdle(all[at:min(at+atOnce, len(all))], now)
+		}
+		t.mu.Lock()
+		t.over = over
+		t.mu.Unlock()
+	}
+	t.looks.Unlock()
+	tell.say(t.logger)
+}
+
+// atOnce is how many clients are asked whether they can be forgotten while others wait.
+const atOnce = 256
+
+// forgetIdle forgets those clients that have been without a connection for long enough. Under looks.
+func (t *Table) forgetIdle(some []*Client, now time.Duration) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, c := range some {
+		// One that went meanwhile may be forgotten already.
+		if t.idle > 0 && c.conns == 0 && t.clients[c.name] == c && now-c.left >= idleTime && !c.owing(now) {
+			t.idle--
+			t.forget(c)
 		}
 	}
-	t.mu.Unlock()
-	tell.say(t.logger)
 }
 
 // Over is how many clients are above each limit, as of the last tick.
@@ -120,11 +146,12 @@ func (t *Table) Over() Counts {
 	return t.over
 }
 
-// Each calls fn with every client: its name, the bytes it moves a second, and what it has used since it was first seen. fn must be short.
+// Each calls fn with every client: its name, the bytes it moves a second, and what it has used since it was first seen. fn may not look at all
+// clients itself.
 func (t *Table) Each(fn func(name string, bytesPerSecond int64, used *Counts)) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	for _, c := range t.list {
+	t.looks.Lock()
+	defer t.looks.Unlock()
+	for _, c := range t.look() {
 		var used Counts
 		for k := range used {
 			used[k] = c.used[k].Load()
