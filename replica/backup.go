@@ -75,7 +75,10 @@ type AsideOptions struct {
 	To       int64           // where the copy ends: an End of Reach, so that a record ends there
 	Patience time.Duration   // a master that gives nothing for so long is given up; 0: a minute
 	Progress func(end int64) // called on the caller's goroutine, ten times a second; nil: nobody looks
-	Logger   *slog.Logger
+	// Opaque is called before a range is appended that is no whole records on the master, on another goroutine; an error ends the copy. nil: nobody
+	// wants to know.
+	Opaque func(from, to int64) error
+	Logger *slog.Logger
 }
 
 const (
@@ -94,7 +97,7 @@ func CopyAside(ctx context.Context, o AsideOptions) error {
 	if have := o.Store.LogMax(); have > o.To {
 		return fmt.Errorf("replica: %s", slaveAhead)
 	}
-	f := newFollower(FollowerOptions{Store: o.Store, Master: func() string { return o.Addr }, Logger: o.Logger}, manner{aside: true, until: o.To})
+	f := newFollower(FollowerOptions{Store: o.Store, Master: func() string { return o.Addr }, Logger: o.Logger}, manner{aside: true, until: o.To, opaque: o.Opaque})
 	defer f.Close()
 	tick := time.NewTicker(asideLook)
 	defer tick.Stop()

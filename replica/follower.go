@@ -69,6 +69,8 @@ type manner struct {
 	keeps bool  // the log is never given up for a later beginning
 	aside bool  // what it acknowledges counts as no copy; it keeps its log too, unless that is empty; what goes wrong here ends it
 	until int64 // nothing from there on is taken, and a record ends there; 0: there is no such place
+	// opaque is told of a range that is damaged on the master before it is appended; nil: nobody is
+	opaque func(from, to int64) error
 }
 
 // Follow starts. Close ends it.

@@ -56,6 +56,11 @@ func (s *session) append(ctx context.Context, b []byte, opaque bool) error {
 		s.f.logger.Error("the master's log is damaged here, or has a record that is too large for this slave; copied as it is",
 			"from", s.at, "to", s.at+int64(len(b)))
 		s.f.change(func(f *FollowerState) { f.DamagedBytes += int64(len(b)) })
+		if tell := s.f.manner.opaque; tell != nil {
+			if err := tell(s.at, s.at+int64(len(b))); err != nil {
+				return refusedError(err.Error())
+			}
+		}
 	}
 	if s.catchesUp() {
 		st.AwaitDispatch(ctx, s.at+int64(len(b)))

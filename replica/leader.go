@@ -30,6 +30,7 @@ type Leader struct {
 
 	turnedAway atomic.Int64
 	toldAway   atomic.Int64 // the second in which that was logged last
+	toldAside  atomic.Int64 // likewise, of a backup that was refused
 
 	examining sync.Mutex
 	sparing   sparing
@@ -185,10 +186,13 @@ func (l *Leader) join(s *slave, acked, start int64) {
 	l.tell(changed)
 }
 
-// refuse remembers a slave that is not taken, and says so once as long as the reason stays.
+// refuse remembers a slave that is not taken, and says so once as long as the reason stays. A backup is not remembered, and said once a second at
+// most: anybody may come again and again.
 func (l *Leader) refuse(s *slave, why refusal, offset int64) {
 	if s.aside {
-		l.logger.Info("a backup was refused", "from", s.addr, "why", why.String(), "backupEnd", offset, "begins", l.store.LogMin(), "ends", l.store.Sendable().Load())
+		if now := time.Now().Unix(); l.toldAside.Swap(now) != now {
+			l.logger.Info("a backup was refused", "from", s.addr, "why", why.String(), "backupEnd", offset, "begins", l.store.LogMin(), "ends", l.store.Sendable().Load())
+		}
 		return
 	}
 	host := hostOf(s.addr)

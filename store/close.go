@@ -9,16 +9,20 @@ import (
 // Close refuses new messages, makes everything stored durable, lets the dispatcher come to its end, writes queues, index
 // and checkpoint, removes the abort file and releases the lock. When ctx ends first, or anything fails, the abort file
 // stays and the next start looks at the log again. Calls after the first return what it returned.
-func (s *Store) Close(ctx context.Context) error {
+func (s *Store) Close(ctx context.Context) error { return s.CloseWith(ctx, nil) }
+
+// CloseWith is Close with a last thing to do once everything is durable and before the lock is released, so that nobody else can have changed
+// anything meanwhile. It is not done where something failed; its error is Close's. nil: there is none.
+func (s *Store) CloseWith(ctx context.Context, last func() error) error {
 	s.closeOnce.Do(func() {
-		if err := s.close(ctx); err != nil {
+		if err := s.close(ctx, last); err != nil {
 			s.closeErr = fmt.Errorf("close store %s: %w", s.o.Root, err)
 		}
 	})
 	return s.closeErr
 }
 
-func (s *Store) close(ctx context.Context) error {
+func (s *Store) close(ctx context.Context, last func() error) error {
 	s.closing.Store(true)
 	s.stopAll()
 	s.background.Wait()
@@ -47,6 +51,9 @@ func (s *Store) close(ctx context.Context) error {
 	err = errors.Join(err, s.queues.Close(), s.batches.close(), s.ring.Close())
 	if err == nil {
 		err = removeAbort(s.fs, s.o.Root)
+	}
+	if err == nil && last != nil {
+		err = last()
 	}
 	return errors.Join(err, s.lock.Close())
 }

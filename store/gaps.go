@@ -72,6 +72,9 @@ func (s *Store) Gaps() []Gap {
 	return append([]Gap(nil), s.gaps.list...)
 }
 
+// NoteGap puts a range on the list that is known to be damaged from before the store was opened, so that it can be healed. Any goroutine.
+func (s *Store) NoteGap(from, to int64) { s.gaps.add(from, to, "rot") }
+
 func (g *gaps) count() int {
 	g.mu.Lock()
 	defer g.mu.Unlock()

@@ -47,7 +47,10 @@ type Manifest struct {
 	MasterVersion string            `json:"masterVersion"` // of the broker's ringmq
 	Keys          map[string]string `json:"keys"`          // configuration that a broker needs to go on with it
 	Files         map[string]string `json:"files"`         // SHA-256 of what lies in config/, by name
-	Damaged       [][2]int64        `json:"damaged"`       // of the log, from and to: the master's own log was damaged there
+	Damaged       [][2]int64        `json:"damaged"`       // of the log, from and to: the master's own log was damaged there, or has a record that no queue takes
+
+	// Of the log too: damaged here, and not on the master, when a run looked last. The next one has it back.
+	Doubtful [][2]int64 `json:"doubtful,omitempty"`
 
 	Sum string `json:"sum"` // SHA-256 of all this with Sum empty
 }

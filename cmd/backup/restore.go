@@ -49,14 +49,14 @@ type restoring struct {
 // it is there, durable and found to be fine, no broker starts on it. After an error what was copied stays, and is to be removed.
 func Restore(ctx context.Context, o RestoreOptions) (*Report, error) {
 	o.From, o.To = filepath.Clean(o.From), filepath.Clean(o.To)
-	if within(o.To, o.From) {
+	named := o.From
+	if folder, err := filepath.EvalSymlinks(o.From); err == nil { // a walk follows none; what is not there is said below
+		o.From = folder
+	}
+	if within(o.To, o.From) || within(o.To, named) {
 		return nil, fmt.Errorf("%s lies in the backup itself", o.To)
 	}
-	m, err := ReadManifest(o.From)
-	if err != nil {
-		return nil, err
-	}
-	lock, err := lockStore(o.From)
+	m, lock, err := lockBackup(o.From)
 	if err != nil {
 		return nil, err
 	}
@@ -107,8 +107,14 @@ func (r *restoring) list() error {
 			return nil
 		}
 		info, err := e.Info()
-		if err != nil || !info.Mode().IsRegular() || !r.wanted(inner) {
+		if err != nil {
 			return err
+		}
+		if !info.Mode().IsRegular() {
+			return fmt.Errorf("%s is neither a file nor a folder (%s): no run has put it there", name, info.Mode().Type())
+		}
+		if !r.wanted(inner) {
+			return nil
 		}
 		f := copied{name: inner, bytes: info.Size()}
 		if f.whole = strings.HasPrefix(inner, "commitlog/"); f.whole {

@@ -50,5 +50,5 @@ func masterIn(c *remoting.ClusterInfo, name string) (string, error) {
 	case len(names) == 0:
 		return "", errors.New("the name server knows no master")
 	}
-	return "", fmt.Errorf("which master? --name is one of %s", strings.Join(names, ", "))
+	return "", fmt.Errorf("which master? --brokerName is one of %s", strings.Join(names, ", "))
 }

@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"slices"
 	"time"
 
 	"ringmq/broker"
@@ -34,6 +33,7 @@ type Options struct {
 	patience time.Duration                             // with a master that gives nothing; 0: as replica has it
 	alter    func(o *store.Options)                    // of a test, before the store is opened
 	reached  func(ctx context.Context, at int64) error // of a test: called while the log is copied; an error ends that
+	complete func()                                    // of a test: called when the directory has just been made complete
 }
 
 func (o Options) withDefaults() Options {
@@ -88,10 +88,16 @@ func Take(ctx context.Context, o Options) (*Manifest, error) {
 	}
 	// Under the lock now: another run may have come to its end meanwhile.
 	if r.m, err = ReadManifest(r.Dir); err == nil {
-		err = r.fill(ctx)
+		if err = r.fill(ctx); err != nil {
+			err = errors.Join(err, r.remember())
+		}
+	}
+	var last func() error
+	if err == nil {
+		last = r.finish
 	}
 	// In order even so: the next run goes on without having to look at all of it.
-	if closed := r.st.Close(context.WithoutCancel(ctx)); err == nil {
+	if closed := r.st.CloseWith(context.WithoutCancel(ctx), last); err == nil {
 		err = closed
 	}
 	if err != nil && r.m != nil && !r.m.Complete() {
@@ -100,7 +106,7 @@ func Take(ctx context.Context, o Options) (*Manifest, error) {
 	if err != nil {
 		return nil, err
 	}
-	return r.m, r.finish()
+	return r.m, nil
 }
 
 // ask takes from the master all but the log.
@@ -248,6 +254,9 @@ func configOf(dir string, keys map[string]string) (*config.Config, error) {
 
 // fill brings the open store to where the master was, tables and all.
 func (r *run) fill(ctx context.Context) error {
+	if err := r.recall(); err != nil {
+		return err
+	}
 	at, to := r.st.LogMax(), r.reach.End
 	switch begun := at > r.st.LogMin(); {
 	case begun && at < r.reach.Min:
@@ -276,6 +285,9 @@ func (r *run) fill(ctx context.Context) error {
 	if err := r.settle(ctx, to); err != nil {
 		return err
 	}
+	if err := r.heal(ctx, to); err != nil {
+		return err
+	}
 	if err := r.bury(to); err != nil {
 		return err
 	}
@@ -295,9 +307,9 @@ func (r *run) fill(ctx context.Context) error {
 	return nil
 }
 
-// asItWas has a backup be complete again that was, and got nothing: its log still ends at an offset.
+// asItWas has a backup be complete again that was, and got nothing: its log still ends at an offset, and nothing in it waits to be healed.
 func (r *run) asItWas(was Manifest, at int64, why error) error {
-	if !was.Complete() || r.st.LogMax() != at {
+	if !was.Complete() || r.st.LogMax() != at || len(r.m.Doubtful) > 0 {
 		return why
 	}
 	*r.m = was
@@ -328,7 +340,7 @@ func (r *run) copyLog(ctx context.Context, from, to int64) error {
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	err := replica.CopyAside(ctx, replica.AsideOptions{Store: r.st, Addr: r.HA, To: to, Patience: r.patience, Logger: r.Logger, Progress: func(at int64) {
+	err := replica.CopyAside(ctx, replica.AsideOptions{Store: r.st, Addr: r.HA, To: to, Patience: r.patience, Logger: r.Logger, Opaque: r.opaque, Progress: func(at int64) {
 		r.Progress("log", max(0, at-from), to-from)
 		if r.reached == nil {
 			return
@@ -394,18 +406,20 @@ func (r *run) note(to int64) {
 	m, f := r.m, &r.progress.Facts
 	m.From, m.Before, m.To = r.st.LogMin(), m.To, to
 	m.MasterVersion, m.Keys = f.Version, f.Keys
-	for _, g := range r.st.Gaps() {
-		if d := [2]int64{g.From, g.To}; !slices.Contains(m.Damaged, d) {
-			m.Damaged = append(m.Damaged, d)
-		}
-	}
 }
 
-// finish says that the backup is complete. Everything else is durable.
+// finish says that the backup is complete. Everything else is durable, and the store's lock is still held: nobody has changed anything since.
 func (r *run) finish() (err error) {
-	if r.m.Files, err = documentSums(r.Dir); err != nil {
+	m := *r.m
+	if m.Files, err = documentSums(r.Dir); err != nil {
 		return err
 	}
-	r.m.State, r.m.Ended = StateComplete, now()
-	return r.m.write(r.Dir, r.Version)
+	m.State, m.Ended = StateComplete, now()
+	if err = m.write(r.Dir, r.Version); err == nil {
+		*r.m = m
+		if r.complete != nil {
+			r.complete()
+		}
+	}
+	return err
 }

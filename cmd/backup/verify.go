@@ -54,7 +54,8 @@ type look struct {
 	ctx      context.Context
 	dir      string
 	m        *Manifest
-	to       int64 // where the log should end; -1: wherever it does
+	to       int64 // where the log should end; -1: wherever it does, behind sure
+	sure     int64 // a complete run has promised what lies before
 	r        *Report
 	c        *config.Config
 	segment  int64
@@ -66,11 +67,7 @@ type look struct {
 // Verify looks at a backup that nobody writes to: every record by its checksum, every queue beside the records, the tables and the
 // manifest. Nothing is changed. An error says that it could not be looked at; what is wrong is in the report.
 func Verify(ctx context.Context, o VerifyOptions) (*Report, error) {
-	m, err := ReadManifest(o.Dir)
-	if err != nil {
-		return nil, err
-	}
-	lock, err := lockStore(o.Dir)
+	m, lock, err := lockBackup(o.Dir)
 	if err != nil {
 		return nil, err
 	}
@@ -100,6 +97,23 @@ func lockStore(dir string) (io.Closer, error) {
 	return l, err
 }
 
+// lockBackup is lockStore for what is a backup, with what it says of itself while nobody writes.
+func lockBackup(dir string) (*Manifest, io.Closer, error) {
+	if _, err := ReadManifest(dir); err != nil {
+		return nil, nil, err // where there is none, no lock is made
+	}
+	lock, err := lockStore(dir)
+	if err != nil {
+		return nil, nil, err
+	}
+	m, err := ReadManifest(dir)
+	if err != nil {
+		_ = lock.Close()
+		return nil, nil, err
+	}
+	return m, lock, nil
+}
+
 // verify looks at a store that is locked.
 func verify(ctx context.Context, dir string, m *Manifest, progress func(string, int64, int64)) (*Report, error) {
 	c, err := configOf(dir, m.Keys)
@@ -114,7 +128,7 @@ func verifyWith(ctx context.Context, dir string, m *Manifest, c *config.Config, 
 	if progress == nil {
 		progress = func(string, int64, int64) {}
 	}
-	v := &look{ctx: ctx, dir: dir, m: m, to: m.To, r: &Report{Manifest: m}, c: c, progress: progress, segment: c.StoreOptions().SegmentBytes}
+	v := &look{ctx: ctx, dir: dir, m: m, to: m.To, sure: m.To, r: &Report{Manifest: m}, c: c, progress: progress, segment: c.StoreOptions().SegmentBytes}
 	v.readGraves()
 	// What was interrupted has queues that lag behind the log: the start of a broker goes on with them.
 	whole := m.Complete()

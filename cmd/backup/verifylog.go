@@ -26,12 +26,13 @@ func (v *look) log() error {
 		v.r.bad("commitlog/%s is no segment", other)
 	}
 	if len(files) == 0 {
-		if v.to > v.m.From {
-			v.r.bad("there is no commit log, and it should reach from %d to %d", v.m.From, v.to)
+		if v.sure > v.m.From {
+			v.r.bad("there is no commit log, and it should reach from %d to %d", v.m.From, v.sure)
 		}
 		return nil
 	}
-	if v.to >= 0 && files[0].start != v.m.From {
+	// One that never was complete has promised nothing.
+	if start := files[0].start; v.to >= 0 && start != v.m.From || v.sure > 0 && start > v.m.From {
 		v.r.bad("the log begins at %d instead of %d", files[0].start, v.m.From)
 	}
 	last := files[len(files)-1]
@@ -47,7 +48,7 @@ func (v *look) log() error {
 		}
 		at = f.start + v.segment
 		if f.size != v.segment {
-			if f == last && f.size == 0 {
+			if f == last && f.size == 0 && f.start >= v.sure {
 				continue // the next one in the making
 			}
 			v.r.bad("%s has %d bytes instead of %d", f.name, f.size, v.segment)
@@ -61,8 +62,8 @@ func (v *look) log() error {
 		}
 		over = over || w.over
 	}
-	if v.to >= 0 && at < v.to {
-		v.r.bad("the log ends at %d instead of %d", at, v.to)
+	if at < v.sure {
+		v.r.bad("the log ends at %d, before %d", at, v.sure)
 	}
 	return nil
 }
@@ -157,7 +158,7 @@ func (w *logWalk) step(at int64) (int64, error) {
 	if magic == record.MagicBlank && int64(size) == w.f.size-at {
 		return w.f.size, nil
 	}
-	if size == 0 && magic == 0 && w.to < 0 {
+	if size == 0 && magic == 0 && w.open(at) {
 		w.over = true // of an interrupted one nobody knows where it ends
 		return w.f.size, nil
 	}
@@ -170,10 +171,10 @@ func (w *logWalk) step(at int64) (int64, error) {
 		w.r.Records++
 		return at + int64(w.rec.TotalSize), err
 	}
-	next, err := w.search(at + 1)
+	next, err := w.search(at+1, w.bound(at))
 	switch {
 	case err != nil:
-	case w.to < 0 && next == w.f.size:
+	case w.open(at) && next == w.f.size:
 		w.over = true // what was being written when it was interrupted
 	default:
 		w.damaged(w.f.start+at, w.f.start+next)
@@ -181,12 +182,20 @@ func (w *logWalk) step(at int64) (int64, error) {
 	return next, err
 }
 
+// open says that the log may have ended anywhere from a place on: it is one that was interrupted, and what it promised lies before.
+func (w *logWalk) open(at int64) bool { return w.to < 0 && w.f.start+at >= w.sure }
+
+// bound is where in the file what begins at a place has to end, at the latest: no record lies across the end of what a complete run had.
+func (w *logWalk) bound(at int64) int64 {
+	if w.open(at) {
+		return w.f.size
+	}
+	return min(w.f.size, w.sure-w.f.start)
+}
+
 // record says whether a whole, unharmed record begins at a place; it is in rec then.
 func (w *logWalk) record(at int64) (bool, error) {
-	end := w.f.size
-	if w.to >= 0 {
-		end = min(end, w.to-w.f.start)
-	}
+	end := w.bound(at)
 	head, err := w.view(at, record.BlankBytes)
 	if err != nil || len(head) < record.BlankBytes {
 		return false, err
@@ -206,12 +215,8 @@ func (w *logWalk) record(at int64) (bool, error) {
 	return true, nil
 }
 
-// search finds the next record, or the blank at the end of the segment, or the end of the log.
-func (w *logWalk) search(at int64) (int64, error) {
-	end := w.f.size
-	if w.to >= 0 {
-		end = min(end, w.to-w.f.start)
-	}
+// search finds the next record before an end in the file, or that end.
+func (w *logWalk) search(at, end int64) (int64, error) {
 	for at < end {
 		b, err := w.view(at, int(min(end-at, readBytes)))
 		if err != nil {
@@ -237,16 +242,7 @@ func (w *logWalk) search(at int64) (int64, error) {
 
 // damaged notes that a range of the log is no records, where that is not known from the master.
 func (w *logWalk) damaged(from, to int64) {
-	at := from
-	for again := true; again && at < to; {
-		again = false
-		for _, d := range w.m.Damaged {
-			if d[0] <= at && at < d[1] {
-				at, again = d[1], true
-			}
-		}
-	}
-	if at >= to {
+	if covered(w.m.Damaged, from, to) {
 		w.r.Known += to - from
 		return
 	}

@@ -117,12 +117,22 @@ func (q *queueLook) record(r *record.Record, known *record.Known) error {
 		}
 	case u.Written() && !u.IsBlank() && u.Offset > r.PhysicalOffset:
 		// The queue began anew behind this record. If the entry is damaged instead, there is one too many of them in the end.
+	case q.lost(r):
 	default:
 		if list := q.missing[k]; len(list) < maxFindings {
 			q.missing[k] = append(list, lostEntry{r.PhysicalOffset, r.QueueOffset})
 		}
 	}
 	return nil
+}
+
+// lost says that a record which has no entry is one of those that no queue took on the master either, and counts it.
+func (q *queueLook) lost(r *record.Record) bool {
+	if !covered(q.m.Damaged, r.PhysicalOffset, r.PhysicalOffset+int64(r.TotalSize)) {
+		return false
+	}
+	q.r.Known += int64(r.TotalSize)
+	return true
 }
 
 // batchRecord looks for the entry of a batch: they are numbered as they came.
@@ -137,7 +147,9 @@ func (q *queueLook) batchRecord(k queueKey, r *record.Record, known *record.Know
 			return err
 		}
 		if b == nil || !record.ParseQueueUnit(b).Written() {
-			q.r.bad("batch queue %s: the record at %d has no entry", k, r.PhysicalOffset)
+			if !q.lost(r) {
+				q.r.bad("batch queue %s: the record at %d has no entry", k, r.PhysicalOffset)
+			}
 			return nil
 		}
 		u := record.ParseQueueUnit(b)

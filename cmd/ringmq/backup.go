@@ -1,16 +1,15 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"maps"
 	"os"
-	"os/signal"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -23,7 +22,7 @@ import (
 type backupFlags struct {
 	o       backup.Options
 	namesrv string
-	name    string
+	name    string // brokerName
 }
 
 func newBackup() *cobra.Command {
@@ -36,17 +35,18 @@ func newBackup() *cobra.Command {
 			"It asks what a slave asks, of the broker's port and of its HA port, so adminAllowedCidrs does not matter and haAllowedCidrs must have\n" +
 			"this machine, or be empty. It counts as no copy: a SYNC_MASTER waits for its slaves as if it were not there. Until a run has come to\n" +
 			"its end the directory says that it is under way; the same command goes on then. What the master's retention deletes stays in the\n" +
-			"backup. When the master no longer has what follows, the run fails and a backup in another directory has to be begun.",
+			"backup. When the master no longer has what follows, the run fails and a backup in another directory has to be begun.\n\n" +
+			"Exit code 0: the backup is complete; 1: it is not, and the text says why; 130: interrupted, the same command goes on.",
 		Example: "  ringmq backup -b 10.0.0.1:10911 --to /backup/broker-a\n" +
-			"  ringmq backup -n 10.0.0.9:9876 --name broker-a --to /backup/broker-a\n" +
+			"  ringmq backup -n 10.0.0.9:9876 --brokerName broker-a --to /backup/broker-a\n" +
 			"  ringmq backup verify /backup/broker-a\n" +
 			"  ringmq restore --from /backup/broker-a --to /srv/mq",
 		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd) },
 	}
 	fl := cmd.Flags()
 	fl.StringVarP(&f.o.Broker, "broker", "b", "", "`host:port` of the master")
-	fl.StringVarP(&f.namesrv, "namesrvAddr", "n", "", "name servers, `'host:port;host:port'`, that know the master, instead of --broker")
-	fl.StringVar(&f.name, "name", "", "with -n: the `brokerName`; without it the only one there is")
+	fl.StringVarP(&f.namesrv, "namesrvAddr", "n", "", "name servers, `'host:port;host:port'`, that know the master, instead of --broker; without both NAMESRV_ADDR")
+	fl.StringVar(&f.name, "brokerName", "", "of the master that name servers are asked for; without it the only one there is")
 	fl.StringVar(&f.o.HA, "ha", "", "`host:port` of the master's HA port, where it cannot be reached as it says itself (brokerIP2, haListenPort)")
 	fl.StringVar(&f.o.Dir, "to", "", "the `directory` of the backup: empty, not there, or a backup of this broker")
 	fl.DurationVar(&f.o.Timeout, "timeout", 10*time.Second, "how long to wait for a connection, and for an answer")
@@ -56,16 +56,22 @@ func newBackup() *cobra.Command {
 }
 
 func (f *backupFlags) run(cmd *cobra.Command) error {
-	ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := untilSignal(cmd.Context())
 	defer stop()
-	if (f.o.Broker == "") == (f.namesrv == "") {
-		return errors.New("name the master with --broker, or with --namesrvAddr")
+	if f.o.Timeout <= 0 {
+		return fmt.Errorf("--timeout: %s is no time to wait", f.o.Timeout)
 	}
-	if f.namesrv != "" {
-		servers := strings.FieldsFunc(f.namesrv, func(ch rune) bool { return ch == ';' || ch == ',' || ch == ' ' })
+	if f.o.Broker != "" && f.namesrv != "" {
+		return errors.New("name the master with --broker, or with --namesrvAddr, not with both")
+	}
+	if f.o.Broker == "" {
+		servers := f.nameServers(os.Getenv("NAMESRV_ADDR"))
+		if len(servers) == 0 {
+			return errors.New("name the master with --broker, or with --namesrvAddr, or its name servers in NAMESRV_ADDR")
+		}
 		addr, err := backup.Find(ctx, servers, f.name, f.o.Timeout)
 		if err != nil {
-			return err
+			return interruptedError(ctx, err)
 		}
 		f.o.Broker = addr
 	}
@@ -80,10 +86,27 @@ func (f *backupFlags) run(cmd *cobra.Command) error {
 	m, err := backup.Take(ctx, f.o)
 	p.clear()
 	if err != nil {
-		return err
+		return interruptedError(ctx, err)
 	}
 	_, err = fmt.Fprintf(out, "complete: the log of %s from %d to %d is in %s, %d MiB of it new\n", m.Broker, m.From, m.To, absolute(f.o.Dir), (m.To-max(m.Before, m.From))>>20)
 	return err
+}
+
+// nameServers are those of the flag, else those of the environment.
+func (f *backupFlags) nameServers(environment string) []string {
+	text := f.namesrv
+	if text == "" {
+		text = environment
+	}
+	return strings.FieldsFunc(text, func(ch rune) bool { return ch == ';' || ch == ',' || ch == ' ' })
+}
+
+// interruptedError is what becomes of an error of something that a signal has ended.
+func interruptedError(ctx context.Context, err error) error {
+	if err == nil || ctx.Err() == nil {
+		return err
+	}
+	return &endError{exitStopped, err.Error()}
 }
 
 func newBackupVerify() *cobra.Command {
@@ -92,15 +115,15 @@ func newBackupVerify() *cobra.Command {
 		Use: "verify DIRECTORY", Short: "Check a backup: every message, queue and table", Args: cobra.ExactArgs(1),
 		Long: "Reads all of a backup and checks every message by its checksums, every queue beside the messages, the tables and what the backup\n" +
 			"says of itself. Nothing is changed. The key index is not looked at: a broker makes it again where it is removed.\n\n" +
-			"Exit code 0: nothing is wrong; 1: something is, or it could not be looked at.",
+			"Exit code 0: nothing is wrong; 1: something is, or it could not be looked at; 130: interrupted.",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
+			ctx, stop := untilSignal(cmd.Context())
 			defer stop()
 			p := adminProgress{w: terminal(cmd.ErrOrStderr())}
 			r, err := backup.Verify(ctx, backup.VerifyOptions{Dir: args[0], Interrupted: interrupted, Progress: p.showMiB})
 			p.clear()
 			if err != nil {
-				return err
+				return interruptedError(ctx, err)
 			}
 			printBackup(cmd.OutOrStdout(), r)
 			if !r.Fine() {
@@ -146,10 +169,11 @@ func newRestore() *cobra.Command {
 		Use: "restore", Short: "Put a backup back as a store that a broker starts on", Args: cobra.NoArgs,
 		Long: "Copies a backup into an empty directory, checks the copy as ringmq backup verify does, and says what the broker's configuration has to\n" +
 			"be. Until all of it is there, durable and found to be fine, no broker starts on the directory. The backup stays as it is.\n\n" +
-			"The broker starts as a master. Slaves of the one that is gone may be ahead of it and are refused then: empty their stores.",
+			"The broker starts as a master. Slaves of the one that is gone may be ahead of it and are refused then: empty their stores.\n\n" +
+			"Exit code 0: a broker can start; 1: it cannot, and the text says why; 130: interrupted, remove the directory and restore again.",
 		Example: "  ringmq restore --from /backup/broker-a --to /srv/mq",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
+			ctx, stop := untilSignal(cmd.Context())
 			defer stop()
 			p := adminProgress{w: terminal(cmd.ErrOrStderr())}
 			o.Progress = p.showMiB
@@ -160,7 +184,7 @@ func newRestore() *cobra.Command {
 				printBackup(out, r)
 			}
 			if err != nil {
-				return err
+				return interruptedError(ctx, err)
 			}
 			return printText(out, restored(r.Manifest, absolute(o.To)))
 		},

@@ -1,12 +1,19 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
+	"context"
+	"errors"
+	"fmt"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"ringmq/cmd/backup"
 )
@@ -20,10 +27,14 @@ func TestBackupCommands(t *testing.T) {
 	dead := l.Addr().String()
 	_ = l.Close()
 	dir := filepath.Join(t.TempDir(), "backup")
+	t.Setenv("NAMESRV_ADDR", "")
 	for text, args := range map[string][]string{
 		"name the master":                {"backup", "--to", dir},
 		`required flag(s) "to"`:          {"backup", "-b", dead},
 		"nothing listens there":          {"backup", "-b", dead, "--to", dir},
+		"not with both":                  {"backup", "-b", dead, "-n", dead, "--to", dir},
+		"0s is no time to wait":          {"backup", "-b", dead, "--to", dir, "--timeout", "0"},
+		"-1s is no time to wait":         {"backup", "-n", dead, "--brokerName", "b", "--to", dir, "--timeout", "-1s"},
 		dead:                             {"backup", "-n", dead, "--to", dir},
 		"it is no backup":                {"backup", "verify", dir},
 		`required flag(s) "from", "to"`:  {"restore"},
@@ -53,5 +64,86 @@ func TestBackupTexts(t *testing.T) {
 	}
 	if got := restored(m, "/srv"); !strings.Contains(got, "brokerName=b\nbrokerId=0\nstorePathRootDir=/srv\nmappedFileSizeCommitLog=4096\nmaxIndexNum=7\n") {
 		t.Error(got)
+	}
+}
+
+// backupError runs a command under a context and returns its error.
+func backupError(ctx context.Context, args ...string) error {
+	root := newRoot()
+	root.SetOut(&bytes.Buffer{})
+	root.SetErr(&bytes.Buffer{})
+	root.SetArgs(args)
+	return root.ExecuteContext(ctx)
+}
+
+// TestBackupAsAdmin: the environment names the name servers where nothing else names the master, and what is interrupted has a code of its own.
+func TestBackupAsAdmin(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dead := l.Addr().String()
+	_ = l.Close()
+	dir := filepath.Join(t.TempDir(), "backup")
+	t.Setenv("NAMESRV_ADDR", dead)
+	if err := backupError(t.Context(), "backup", "--to", dir); err == nil || !strings.Contains(err.Error(), dead) {
+		t.Error("the environment is not heard:", err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for _, args := range [][]string{{"backup", "-b", dead, "--to", dir}, {"backup", "--to", dir}} {
+		var end *endError
+		if err := backupError(ctx, args...); !errors.As(err, &end) || end.code != exitStopped {
+			t.Errorf("%v, interrupted: %v", args, err)
+		}
+	}
+}
+
+// secondSignal is in the environment of a process that a first signal is to end, and does not.
+const secondSignal = "RINGMQ_TEST_SECOND_SIGNAL"
+
+// TestSecondSignal: the second one ends what the first one does not.
+func TestSecondSignal(t *testing.T) {
+	if os.Getenv(secondSignal) != "" {
+		ctx, stop := untilSignal(context.Background())
+		defer stop()
+		fmt.Println("ready")
+		<-ctx.Done()
+		fmt.Println("first")
+		select {} // an end that does not come
+	}
+	cmd := exec.Command(os.Args[0], "-test.run=^TestSecondSignal$")
+	cmd.Env = append(os.Environ(), secondSignal+"=1")
+	out, err := cmd.StdoutPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan struct{})
+	again := time.NewTicker(10 * time.Millisecond)
+	defer again.Stop()
+	lines := bufio.NewScanner(out)
+	for lines.Scan() && lines.Text() != "ready" {
+	}
+	_ = cmd.Process.Signal(syscall.SIGINT)
+	for lines.Scan() && lines.Text() != "first" {
+	}
+	go func() {
+		defer close(ended)
+		_ = cmd.Wait()
+	}()
+	for late := time.After(30 * time.Second); ; {
+		select {
+		case <-ended:
+			return
+		case <-again.C:
+			_ = cmd.Process.Signal(syscall.SIGINT)
+		case <-late:
+			_ = cmd.Process.Kill()
+			<-ended
+			t.Fatal("it hears no second signal")
+		}
 	}
 }

@@ -16,8 +16,8 @@ import (
 )
 
 // untilSignal is a context that the first signal ends; the second one then ends the process.
-func untilSignal() (context.Context, context.CancelFunc) {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+func untilSignal(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop)
 	return ctx, stop
 }
@@ -33,7 +33,7 @@ func (o *benchOptions) single(cmd *cobra.Command, wl *workload) error {
 		return err
 	}
 	defer out.close()
-	ctx, stop := untilSignal()
+	ctx, stop := untilSignal(context.Background())
 	defer stop()
 	target, err := o.chosen(ctx, w.Topic)
 	if err != nil {

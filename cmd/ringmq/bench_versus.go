@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -63,7 +64,7 @@ func (o *benchOptions) versus(cmd *cobra.Command, args []string, kind string, ro
 		return err
 	}
 	defer out.close()
-	ctx, stop := untilSignal()
+	ctx, stop := untilSignal(context.Background())
 	defer stop()
 	var targets [2]bench.Target
 	for i := range targets {

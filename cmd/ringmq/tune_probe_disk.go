@@ -41,7 +41,7 @@ func newProbeDisk() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			ctx, stop := untilSignal()
+			ctx, stop := untilSignal(context.Background())
 			defer stop()
 			return probeDisk(ctx, cmd.OutOrStdout(), cmd.ErrOrStderr(), dir, limit, o.output)
 		},

@@ -1,0 +1,101 @@
+package replica
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net"
+
+	"ringmq/store"
+)
+
+// HealAside has gaps of a backup's log back from the master of ours at addr: ranges are those of Store.Gaps, each from and to. What comes is written
+// where the store takes it. same are the ranges in which the master's log has the very bytes that the backup has, so that nothing better is to be
+// had; left are those that stay damaged though they are not the same there. After an error left has what was not looked at, too.
+// It waits for the disk and for the master.
+func HealAside(ctx context.Context, st *store.Store, addr string, ranges [][2]int64) (same, left [][2]int64, err error) {
+	dialer := net.Dialer{Timeout: dialTimeout}
+	conn, err := dialer.DialContext(ctx, "tcp", addr)
+	if err != nil {
+		return nil, ranges, err
+	}
+	defer conn.Close()
+	defer context.AfterFunc(ctx, func() { _ = conn.Close() })()
+	h := asideHeal{c: comparison{st: st, conn: conn, cut: cutterFor(st)}}
+	w, err := h.c.reach()
+	if err == nil && (w.refusal != accepted || w.segmentBytes != st.SegmentBytes()) {
+		err = errFrame
+	}
+	for i, r := range ranges {
+		if err == nil {
+			err = h.heal(r[0], r[1])
+		}
+		if err != nil {
+			if ctx.Err() != nil {
+				err = ctx.Err()
+			}
+			return h.same, append(h.left, ranges[i:]...), fmt.Errorf("replica: heal at %d: %w", r[0], err)
+		}
+	}
+	return h.same, h.left, nil
+}
+
+// asideHeal is one HealAside.
+type asideHeal struct {
+	c          comparison
+	same, left [][2]int64
+}
+
+// heal asks for one range, in pieces that can be asked for. An error is one of the connection.
+func (h *asideHeal) heal(from, to int64) error {
+	st := h.c.st
+	for at := from; at < to; {
+		end := min(to, at-at%st.SegmentBytes()+st.SegmentBytes(), at+maxAskBytes)
+		theirs, err := h.given(at, end)
+		if err != nil {
+			return err
+		}
+		mine, unread := h.c.mine(at, end)
+		equal := unread == nil && len(theirs) > 0 && bytes.Equal(mine, theirs)
+		n := h.whole(theirs, at)
+		switch {
+		case n > 0 && st.Heal(at, theirs[:n]) == nil: // where they are equal too: a queue may lack the entry
+			end = at + int64(n)
+		case !equal:
+			h.left = append(h.left, [2]int64{at, to})
+			return nil
+		}
+		if equal {
+			h.same = append(h.same, [2]int64{at, end})
+		}
+		at = end
+	}
+	return nil
+}
+
+// given asks for a range; nothing where the master does not have it.
+func (h *asideHeal) given(from, to int64) ([]byte, error) {
+	if _, err := h.c.conn.Write(ask{from: from, n: int32(to - from)}.append(nil)); err != nil {
+		return nil, err
+	}
+	b, err := h.c.frame(bytesMagic, bytesBytes+int(to-from))
+	if err != nil {
+		return nil, err
+	}
+	a, err := parseAnswer(b)
+	if err == nil && (a.from != from || len(a.b) != 0 && len(a.b) != int(to-from)) {
+		err = errFrame
+	}
+	return a.b, err
+}
+
+// whole is how many bytes at the front of b, which lie at an offset, are whole records, and a blank behind them.
+func (h *asideHeal) whole(b []byte, at int64) int {
+	c := h.c.cut
+	c.blankTo, c.maxRun = 0, len(b)
+	n, opaque := c.cut(b, at, true)
+	if opaque {
+		return 0
+	}
+	return n
+}
