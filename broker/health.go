@@ -51,7 +51,7 @@ func (b *Broker) feelPulse() {
 
 // health is what probes of liveness and readiness look at. Nothing of it does I/O or waits for a lock that is held across any.
 func (b *Broker) health() web.Health {
-	loops := web.Check{Name: "event-loops", Look: b.loopsTurn}
+	loops := web.Check{Name: "event-loops", Look: b.net.Turns}
 	h := web.Health{
 		Live: []web.Check{loops, {Name: "log-writer", Look: b.writerGoesOn(deadWriter)}},
 		Ready: []web.Check{
@@ -63,19 +63,6 @@ func (b *Broker) health() web.Health {
 		h.Ready = append(h.Ready, web.Check{Name: "replication", Look: b.followsClosely})
 	}
 	return h
-}
-
-// loopsTurn asks every event loop for a sign of life.
-func (b *Broker) loopsTurn(ctx context.Context) (string, error) {
-	began := time.Now()
-	if silent := b.net.Silent(ctx); len(silent) > 0 {
-		return "", fmt.Errorf("%d of %d do not answer within %s: number %s", len(silent), len(b.loops), time.Since(began).Round(time.Millisecond), numbers(silent))
-	}
-	return fmt.Sprintf("%d answered within %s", len(b.loops), time.Since(began).Round(time.Microsecond)), nil
-}
-
-func numbers(all []int) string {
-	return strings.Trim(strings.ReplaceAll(fmt.Sprint(all), " ", ", "), "[]")
 }
 
 // writerGoesOn looks whether the log has failed, or has stood still for longer than a bound.

@@ -4,18 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 )
 
 // Turns asks every event loop for a sign of life, which it waits for until ctx ends. After Start; any goroutine.
 func (s *Server) Turns(ctx context.Context) (string, error) {
-	began := time.Now()
-	if silent := s.net.Silent(ctx); len(silent) > 0 {
-		return "", fmt.Errorf("%d of %d do not answer within %s: number %s", len(silent), s.net.Loops(), time.Since(began).Round(time.Millisecond),
-			strings.Trim(strings.ReplaceAll(fmt.Sprint(silent), " ", ", "), "[]"))
-	}
-	return fmt.Sprintf("%d answered within %s", s.net.Loops(), time.Since(began).Round(time.Microsecond)), nil
+	return s.net.Turns(ctx)
 }
 
 // Serves looks whether routes are answered. After Start; any goroutine.

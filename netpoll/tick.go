@@ -2,7 +2,10 @@ package netpoll
 
 import (
 	"context"
+	"fmt"
+	"strings"
 	"sync"
+	"time"
 
 	"github.com/panjf2000/gnet/v2"
 )
@@ -67,4 +70,16 @@ func (s *Server) Silent(ctx context.Context) []int {
 		}
 	}
 	return silent
+}
+
+// Turns is Silent for people: how many loops there are, and how long their answers took, or as an error which of them gave none.
+func (s *Server) Turns(ctx context.Context) (string, error) {
+	began := time.Now()
+	silent := s.Silent(ctx)
+	took := time.Since(began)
+	if len(silent) > 0 {
+		numbers := strings.Trim(strings.ReplaceAll(fmt.Sprint(silent), " ", ", "), "[]")
+		return "", fmt.Errorf("%d of %d do not answer within %s: number %s", len(silent), len(s.loops), took.Round(time.Millisecond), numbers)
+	}
+	return fmt.Sprintf("%d answered within %s", len(s.loops), took.Round(time.Microsecond)), nil
 }

@@ -169,7 +169,7 @@ func (im *importer) show(out *Out, dry bool) {
 // carryOut does what is to be done, and goes on after what fails.
 func (im *importer) carryOut(ctx context.Context, out *Out) (failed int) {
 	out.Table("done", "%-7v %-7v %-20v %-44v %v\n", Col{"", "what"}, Col{"", "result"}, Col{"", "broker"}, Col{"", "name"}, Col{"", "error"})
-	todo := 0
+	begun := 0
 	for i := range im.steps {
 		st := &im.steps[i]
 		if st.do == nil {
@@ -180,7 +180,7 @@ func (im *importer) carryOut(ctx context.Context, out *Out) (failed int) {
 			continue
 		}
 		im.s.progress("items", int64(i), int64(len(im.steps)))
-		todo++
+		begun++
 		err := st.do(ctx)
 		switch {
 		case err != nil:
@@ -190,7 +190,7 @@ func (im *importer) carryOut(ctx context.Context, out *Out) (failed int) {
 			out.Row(st.what, "done", st.broker, st.name, "")
 		}
 	}
-	out.Textf("%d done, %d failed\n", todo-failed, failed)
+	out.Textf("%d done, %d failed\n", begun-failed, failed)
 	return failed
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"ringmq/bench"
 	"ringmq/broker/config"
+	"ringmq/cmd/ask"
 	"ringmq/netpoll/remoting/settings"
 )
 
@@ -34,7 +35,7 @@ func (v *visit) readFile() {
 	}
 	v.lookedAt++
 	if len(v.o.NameServers) == 0 {
-		v.o.NameServers = addresses(v.file.value("namesrvAddr"))
+		v.o.NameServers = ask.Names(v.file.value("namesrvAddr"))
 	}
 	c := v.file.Config
 	if c == nil {

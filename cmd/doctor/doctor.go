@@ -71,7 +71,7 @@ func (v *visit) findNameServers(ctx context.Context) {
 		return
 	}
 	if c, err := v.ask.BrokerConfig(ctx, v.o.Broker); err == nil {
-		v.o.NameServers = addresses(c["namesrvAddr"])
+		v.o.NameServers = ask.Names(c["namesrvAddr"])
 	}
 }
 

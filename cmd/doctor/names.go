@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"ringmq/cmd/ask"
@@ -53,11 +52,6 @@ func (b *brokerSeen) label() string {
 
 // ours says that the broker is ringmq's, and not stock.
 func (b *brokerSeen) ours() bool { _, ok := b.Config["diskEngine"]; return ok }
-
-// addresses splits host:port;host:port.
-func addresses(text string) []string {
-	return strings.FieldsFunc(text, func(ch rune) bool { return ch == ';' || ch == ',' || ch == ' ' })
-}
 
 func (v *visit) askNameServer(ctx context.Context, addr string) nameServerSeen {
 	n := nameServerSeen{Addr: addr}
@@ -227,7 +221,7 @@ func judgeListing(n nameServerSeen, b *brokerSeen) Finding {
 		fix := "add " + n.Addr + " to namesrvAddr of the broker"
 		if told := b.Config["namesrvAddr"]; told != "" {
 			seen += "; it registers at " + told
-			if slices.Contains(addresses(told), n.Addr) {
+			if slices.Contains(ask.Names(told), n.Addr) {
 				fix = "the broker knows this name server: see in its log why it does not reach it, and whether another broker of its name is there"
 			}
 		} else if b.Config != nil {

@@ -93,7 +93,7 @@ func (f *adminFlags) nameServers() []string {
 	if text == "" {
 		text = "127.0.0.1:9876"
 	}
-	return strings.FieldsFunc(text, func(ch rune) bool { return ch == ';' || ch == ',' || ch == ' ' })
+	return serverNames(text)
 }
 
 // adminLong is what the help of commands says that stock does not have.

@@ -98,7 +98,7 @@ func (f *backupFlags) nameServers(environment string) []string {
 	if text == "" {
 		text = environment
 	}
-	return strings.FieldsFunc(text, func(ch rune) bool { return ch == ';' || ch == ',' || ch == ' ' })
+	return serverNames(text)
 }
 
 // interruptedError is what becomes of an error of something that a signal has ended.

@@ -5,7 +5,6 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"strings"
 	"syscall"
 	"time"
 
@@ -84,7 +83,7 @@ func (f *doctorFlags) nameServers(environ string) []string {
 			text = "127.0.0.1:9876"
 		}
 	}
-	return strings.FieldsFunc(text, func(ch rune) bool { return ch == ';' || ch == ',' || ch == ' ' })
+	return serverNames(text)
 }
 
 func (f *doctorFlags) write(w io.Writer, r *doctor.Report) error {
