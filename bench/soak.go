@@ -15,7 +15,7 @@ import (
 type SoakReport struct {
 	Report
 	Rate       float64 // messages a second that were to be sent
-	Peak       float64 `json:",omitempty"` // of the closed loop before, with PeakShare
+	Peak       float64 `json:",omitempty"` // of a closed loop before, beside the same readers, with PeakShare
 	Intervals  []Interval
 	Hot        int64 // messages that the consumers that follow read
 	Cold       int64 // and the one that reads again and again
@@ -40,7 +40,7 @@ type Interval struct {
 
 const (
 	soakInterval = 10 * time.Second
-	soakPeak     = 10 * time.Second
+	soakPeak     = 20 * time.Second
 	// Memory grows when it does by more than GrowthMiBHour and this ratio, so that a short run's noise is no failure.
 	soakRatio = 1.1
 	// soakKept of the rate must have been acknowledged over the whole run. What is under way at its end is not held against it:
@@ -54,7 +54,8 @@ const (
 )
 
 // Soak loads a broker evenly for a long time: sends at Rate or a share of the peak, consumers that follow, and one reader that
-// reads everything from the beginning again and again. It fails when a send was rejected, the rate was not kept, memory grows, the
+// reads everything from the beginning again and again. The peak is what the sends reach beside these readers: without them it is one
+// that a broker which serves readers never has. It fails when a send was rejected, the rate was not kept, memory grows, the
 // consumers fall behind, or a connection is lost; Failures says so. One that ctx ended has not passed. When no connection of the sends is left, or one of the readers' ends, so
 // does the run. A warm-up is counted like the rest. onTick, if not nil, is called once a counted second of the sends.
 func Soak(ctx context.Context, w Workload, onTick func(Second)) (*SoakReport, error) {
@@ -108,12 +109,10 @@ func (s *soak) run(ctx context.Context, w Workload, onTick func(Second)) (*SoakR
 	sends := newMeter(&s.w, onTick)
 	sends.look = s.look
 	s.hots, s.colds = newMeter(&s.w, nil), newMeter(&s.w, nil)
-	if err := s.connect(ctx, sends.gauge()); err != nil {
+	if err := s.connect(ctx, &s.w, sends.gauge(), s.hots.gauge(), s.colds.gauge()); err != nil {
 		return nil, err
 	}
-	defer s.send.ls.Close()
-	defer s.hot.ls.Close()
-	defer s.cold.ls.Close()
+	defer s.disconnect()
 	s.send.settle = answersWait
 	s.began = time.Now()
 	s.last = s.began
@@ -139,41 +138,61 @@ func (s *soak) run(ctx context.Context, w Workload, onTick func(Second)) (*SoakR
 // findRate measures the peak where the rate depends on it.
 func (s *soak) findRate(ctx context.Context) error {
 	if s.w.PeakShare > 0 {
-		own := s.w
-		own.WarmUp, own.Duration = 0, s.peak
-		r, err := Produce(ctx, own, nil)
+		peak, err := s.findPeak(ctx)
 		if err != nil {
 			return err
 		}
-		if r.Messages == 0 {
-			return fmt.Errorf("no send succeeded in %s: there is no peak to take a share of", s.peak)
-		}
-		s.out.Peak = r.PerSecond
-		s.w.Rate = s.w.PeakShare * r.PerSecond
+		s.out.Peak, s.w.Rate = peak, s.w.PeakShare*peak
 	}
 	s.out.Rate = s.w.Rate
 	return nil
 }
 
-func (s *soak) connect(ctx context.Context, send *gauge) error {
-	from, err := spans(ctx, &s.w)
+// findPeak is the messages a second of a closed loop beside the readers.
+func (s *soak) findPeak(ctx context.Context) (float64, error) {
+	own := s.w
+	own.WarmUp, own.Duration = 0, s.peak
+	sends := newMeter(&own, nil)
+	if err := s.connect(ctx, &own, sends.gauge(), newMeter(&own, nil).gauge(), newMeter(&own, nil).gauge()); err != nil {
+		return 0, err
+	}
+	defer s.disconnect()
+	if err := sends.beside(ctx, s.hot.run, s.cold.run, s.send.run); err != nil {
+		return 0, err
+	}
+	r := sends.report("soak")
+	if r.Messages == 0 {
+		return 0, fmt.Errorf("no send succeeded in %s: there is no peak to take a share of", s.peak)
+	}
+	return r.PerSecond, nil
+}
+
+// connect makes the sends and the readers of w; disconnect must follow unless it failed.
+func (s *soak) connect(ctx context.Context, w *Workload, send, hot, cold *gauge) error {
+	from, err := spans(ctx, w)
 	if err != nil {
 		return err
 	}
-	if s.hot, err = newPuller(ctx, &s.w, s.hots.gauge(), follow, atEnds(from)); err != nil {
+	if s.hot, err = newPuller(ctx, w, hot, follow, atEnds(from)); err != nil {
 		return err
 	}
-	one := s.w
+	one := *w
 	one.Conns = 1
-	if s.cold, err = newPuller(ctx, &one, s.colds.gauge(), restart, from); err != nil {
+	if s.cold, err = newPuller(ctx, &one, cold, restart, from); err != nil {
 		s.hot.ls.Close()
 		return err
 	}
-	if s.send, err = newProducer(ctx, &s.w, send); err != nil {
+	if s.send, err = newProducer(ctx, w, send); err != nil {
 		s.hot.ls.Close()
 		s.cold.ls.Close()
 	}
 	return err
+}
+
+func (s *soak) disconnect() {
+	s.send.ls.Close()
+	s.hot.ls.Close()
+	s.cold.ls.Close()
 }
 
 // look takes a second of the sends, and closes the interval when it is over.

@@ -33,18 +33,28 @@ func TestSoak(t *testing.T) {
 	}
 }
 
-// TestSoakFindsItsRate: a share of the peak is measured first, and none is an error.
+// TestSoakFindsItsRate: a share of the peak is measured first, beside readers, and none is an error.
 func TestSoakFindsItsRate(t *testing.T) {
 	t.Parallel()
-	b := startFake(t, fakeWrong{})
-	s := soak{peak: time.Minute, w: brief(b, func(w *Workload) { w.PeakShare = 0.1 }).withDefaults()}
-	if err := s.findRate(b.until(t, 100)); err != nil || s.out.Peak <= 0 || s.w.Rate != 0.1*s.out.Peak || s.out.Rate != s.w.Rate {
-		t.Errorf("%v: peak %g, rate %g", err, s.out.Peak, s.w.Rate)
-	}
-	b = startFake(t, fakeWrong{refuse: func(int) int32 { return 2 }})
-	s.w.Addr = b.addr()
-	if err := s.findRate(b.until(t, 100)); err == nil || !strings.Contains(err.Error(), "no send succeeded") {
-		t.Error(err)
+	for _, c := range []struct {
+		refuse func(int) int32
+		want   string
+	}{{nil, ""}, {func(int) int32 { return 2 }, "no send succeeded"}} {
+		b := startFake(t, fakeWrong{refuse: c.refuse})
+		opened, err := brief(b, func(w *Workload) { w.PeakShare = 0.1 }).open(t.Context(), madeTopics, func(*Workload) error { return nil })
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := soak{peak: time.Minute, w: *opened}
+		ctx := b.when(t, func() bool { return b.sends >= 100 && (b.pulls >= 100 || c.refuse != nil) })
+		switch err := s.findRate(ctx); {
+		case c.want != "":
+			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Error(err)
+			}
+		case err != nil || s.out.Peak <= 0 || s.w.Rate != 0.1*s.out.Peak || s.out.Rate != s.w.Rate:
+			t.Errorf("%v: peak %g, rate %g", err, s.out.Peak, s.w.Rate)
+		}
 	}
 }
 

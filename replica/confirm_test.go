@@ -80,8 +80,9 @@ func TestSilentSlave(t *testing.T) {
 	if d := time.Since(began); d < timeout {
 		t.Errorf("they went on after %v", d)
 	}
+	eventually(t, "it is said", func() bool { return w.count("enough=false") > 0 }) // after what it says is in force
 	a := l.Agreed()
-	if a.Enough || a.InStep != 1 || a.Since <= 0 || a.Since > l.Uptime() || w.count("enough=false") == 0 {
+	if a.Enough || a.InStep != 1 || a.Since <= 0 || a.Since > l.Uptime() {
 		t.Errorf("%+v, %v", a, w.text)
 	}
 	end = put(t, master, 10, 5)

@@ -59,7 +59,7 @@ var flagGroups = []flagGroup{
 		f.BoolVar(&o.w.Poisson, "poisson", false, "with --rate: random intervals, as of many independent senders, instead of even ones")
 	}},
 	{"soak", "The load", func(o *benchOptions, f *pflag.FlagSet) {
-		f.Float64Var(&o.w.PeakShare, "peak-share", 0, "instead of --rate: `share` of what a closed loop reaches, which is measured first for 10s; 0: 0.8, without --rate")
+		f.Float64Var(&o.w.PeakShare, "peak-share", 0, "instead of --rate: `share` of what a closed loop reaches beside the readers, which is measured first for 20s; 0: 0.8, without --rate")
 		f.Float64Var(&o.w.GrowthMiBHour, "growth", 20, "`MiB` an hour by which the broker's memory may grow (with --pid)")
 	}},
 	{"consume", "Reading", func(o *benchOptions, f *pflag.FlagSet) {

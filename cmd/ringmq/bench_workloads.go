@@ -56,9 +56,10 @@ catchup --existing --topic Orders --rate 1000                the backlog is what
 
 var soakWorkload = workload{
 	name: "soak", short: "Load a broker evenly for a long time; pass or fail",
-	long: "Sends at --rate, or at a share of the peak that is measured first, while consumers follow and one more reads everything from\n" +
-		"the beginning again and again. Hours of that show what minutes do not: memory that grows, consumers that fall behind, a slow\n" +
-		"second when files roll or are deleted.\n\n" +
+	long: "Sends at --rate, or at a share of the peak, while consumers follow and one more reads everything from the beginning again and\n" +
+		"again. The peak is measured first, beside the same readers: what sends reach alone, they do not reach beside\n" +
+		"them. Hours of that show what minutes do not: memory that grows, consumers that fall behind, a slow second when files roll or\n" +
+		"are deleted.\n\n" +
 		"How to read it: it passes, or says what failed, and then the exit code is 1: a send was refused, a connection lost, less than\n" +
 		"98 % of the rate was kept over the whole run, the consumers were more than 5 s behind at the end, or (with --pid) memory that\n" +
 		"is no file's grew over the second half by more than --growth an hour and 10 %. One that is stopped has not passed. Compare\n" +
