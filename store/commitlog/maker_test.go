@@ -94,11 +94,6 @@ func expireAt(t *testing.T, moment string) {
 		}
 		inside.Store(0)
 	})
-	prepared := func() bool {
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		return l.next != nil
-	}
 	starts := map[int64]int{}
 	for n := range 400 {
 		start, end, err := put(l, n)
@@ -109,7 +104,7 @@ func expireAt(t *testing.T, moment string) {
 		if err := l.Visible().Wait(t.Context(), end); err != nil {
 			t.Fatal(err)
 		}
-		for !prepared() {
+		for !prepared(l) {
 			runtime.Gosched()
 		}
 		if n > 50 && len(l.Segments()) > 4 {

@@ -27,6 +27,8 @@ type Faulty struct {
 	ops     int
 	crashAt int
 	failAt  map[int]error
+	shortAt map[int]error
+	short   error // of the operation that holds mu
 	crashed bool
 	hook    func(op int, kind, name string)
 	free    int64 // bytes the file system still has; -1: no end
@@ -50,7 +52,7 @@ func NewFaulty() *Faulty {
 	root := &inode{dir: true}
 	return &Faulty{
 		names: map[string]*inode{"/": root}, stable: map[string]*inode{"/": root},
-		locks: map[string]bool{}, failAt: map[int]error{}, free: -1,
+		locks: map[string]bool{}, failAt: map[int]error{}, shortAt: map[int]error{}, free: -1,
 	}
 }
 
@@ -64,6 +66,13 @@ func (d *Faulty) FailAt(op int, err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.failAt[op] = err
+}
+
+// ShortAt makes operation op, if it is a write, write the first half of its bytes and fail with err.
+func (d *Faulty) ShortAt(op int, err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.shortAt[op] = err
 }
 
 // CrashAt stops the machine at operation op: it and every later call return ErrCrashed.
@@ -173,6 +182,7 @@ func (d *Faulty) begin(kind, name string) error {
 		d.mu.Unlock()
 		return &fs.PathError{Op: kind, Path: name, Err: err}
 	}
+	d.short = d.shortAt[op]
 	return nil
 }
 

@@ -194,11 +194,15 @@ func (f *memFile) WriteAt(b []byte, off int64) (int, error) {
 		return 0, err
 	}
 	defer f.d.mu.Unlock()
+	failure := f.d.short
+	if failure != nil {
+		b, failure = b[:len(b)/2], &fs.PathError{Op: "write", Path: f.name, Err: failure}
+	}
 	if err := f.grow(off + int64(len(b))); err != nil {
 		return 0, err
 	}
 	f.n.write(b, off)
-	return len(b), nil
+	return len(b), failure
 }
 
 // grow takes the space that a file's new end needs.
