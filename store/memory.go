@@ -9,9 +9,9 @@ import (
 	"strings"
 )
 
-// memoryOf asks the kernel, below root, for the memory that this process may have: the machine's or, where that is less, the limit of its
+// MemoryOf asks the kernel, below root, for the memory that this process may have: the machine's or, where that is less, the limit of its
 // control group, as in a container. 4 GiB when the kernel does not say.
-func memoryOf(root fs.FS) int64 {
+func MemoryOf(root fs.FS) int64 {
 	const unknown = 4 << 30
 	n := int64(unknown)
 	if b, err := fs.ReadFile(root, "proc/meminfo"); err == nil {

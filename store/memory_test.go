@@ -26,7 +26,7 @@ func TestMemoryOf(t *testing.T) {
 			"sys/fs/cgroup/memory/memory.limit_in_bytes": file("9223372036854771712\n")}, 16 * gib},
 		"paths that leave": {fstest.MapFS{"proc/meminfo": file("MemTotal: 16777216 kB\n"), "proc/self/cgroup": file("0::/../../x\nnonsense\n")}, 16 * gib},
 	} {
-		if got := memoryOf(c.files); got != c.want {
+		if got := MemoryOf(c.files); got != c.want {
 			t.Errorf("%s: %d, want %d", name, got, c.want)
 		}
 	}

@@ -116,7 +116,7 @@ func (s *Store) memoryBytes() int64 {
 	if n := s.space.memory.Load(); n > 0 {
 		return n
 	}
-	n := memoryOf(os.DirFS("/"))
+	n := MemoryOf(os.DirFS("/"))
 	s.space.memory.Store(n)
 	return n
 }

@@ -187,3 +187,12 @@ func TestSmallRules(t *testing.T) {
 		t.Errorf("%+v", m)
 	}
 }
+
+// TestHeapLimit: a small control group gets a small heap, no group a larger one than is needed.
+func TestHeapLimit(t *testing.T) {
+	for memory, want := range map[int64]int64{0: 32 * mib, 128 * mib: 32 * mib, 256 * mib: 68 * mib, 512 * mib: 196 * mib, 632 * mib: 256 * mib, 24 << 30: 256 * mib, -1: 32 * mib} {
+		if got := HeapLimit(memory); got != want {
+			t.Errorf("of %d: %d, want %d", memory, got, want)
+		}
+	}
+}

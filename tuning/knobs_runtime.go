@@ -3,18 +3,24 @@ package tuning
 import "fmt"
 
 const (
-	heapBytes    = 256 * mib // soft limit that the broker sets itself
+	heapBytes    = 256 * mib // soft limit that the broker sets itself, where there is memory
+	heapLeast    = 32 * mib
 	buffersBytes = 120 * mib // outside the heap, at most
-	cacheLeast   = 512 * mib // page cache that is to be left inside a memory limit
 )
+
+// HeapLimit is the soft limit that a broker gives its Go heap where it may have so much memory: half of what its buffers leave is the page
+// cache's, which messages are read from.
+func HeapLimit(memoryBytes int64) int64 {
+	return min(max((memoryBytes-buffersBytes)/2, heapLeast), heapBytes) / mib * mib
+}
 
 func runtimeArea() area {
 	return area{name: "runtime", about: "What a JVM needed to be told, and what takes its place.", knobs: []knob{
 		{
-			key: "GOMEMLIMIT", want: "nothing to set; under a memory limit below 1 GiB, what the limit leaves", inside: true, files: []string{"/sys/fs/cgroup"},
-			why: "The 8 GiB of -Xms and -Xmx and the 15 GiB of MaxDirectMemorySize have no counterpart: the broker gives its heap a soft limit of 256 MiB itself and has at most 120 MiB of buffers outside of it, " +
+			key: "GOMEMLIMIT", want: "nothing to set", inside: true, files: []string{"/sys/fs/cgroup"},
+			why: "The 8 GiB of -Xms and -Xmx and the 15 GiB of MaxDirectMemorySize have no counterpart: the broker gives its heap a soft limit itself, 256 MiB or, in a small control group, half of what is left beside at most 120 MiB of buffers outside of it, " +
 				"made once and touched as they are used (AlwaysPreTouch has nothing to touch). Page cache counts in a memory limit too and gives way, but a limit that leaves none makes every read a read of the disk. " +
-				"Below 1 GiB tell the heap to be smaller: GOMEMLIMIT in the environment wins.",
+				"GOMEMLIMIT in the environment wins.",
 			source: "Go documentation, A Guide to the Go Garbage Collector; runbroker.sh of RocketMQ", gain: "no end by the OOM killer inside the limit", risk: "garbage is collected more often", sure: Documented, judge: judgeHeap,
 		},
 		{
@@ -58,12 +64,5 @@ func judgeHeap(f *Facts) []finding {
 	if limit < 0 {
 		return one(finding{})
 	}
-	r := finding{state: Good, now: size(heapBytes) + ", by the broker", here: "it may use " + size(limit)}
-	if limit >= heapBytes+buffersBytes+cacheLeast {
-		return one(r)
-	}
-	heap := max((limit-buffersBytes)/2/mib, 32)
-	r.state, r.want = Consider, fmt.Sprintf("GOMEMLIMIT=%dMiB", heap)
-	r.here += ", of which buffers take " + size(buffersBytes)
-	return one(r)
+	return one(finding{state: Good, now: size(HeapLimit(limit)) + ", by the broker", here: "it may use " + size(limit)})
 }

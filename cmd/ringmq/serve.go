@@ -13,6 +13,9 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"ringmq/store"
+	"ringmq/tuning"
 )
 
 const (
@@ -22,7 +25,6 @@ const (
 	// sameSignal is how long a repeated signal still counts as the first: timeout(1) and shells signal a process and its group.
 	sameSignal = 300 * time.Millisecond
 
-	heapBytes = 256 << 20 // soft limit of the Go heap; the store's buffers of fixed size come on top
 	gcPercent = 200
 )
 
@@ -37,7 +39,7 @@ type process interface {
 
 // serve runs p until SIGTERM or SIGINT, then drains and closes it; a second signal ends the process at once.
 func serve(stdout io.Writer, logger *slog.Logger, p process) error {
-	limitMemory(os.Getenv)
+	limitMemory(os.Getenv, store.MemoryOf(os.DirFS("/")))
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, syscall.SIGTERM, os.Interrupt)
 	defer signal.Stop(signals)
@@ -96,10 +98,11 @@ func tell(logger *slog.Logger, state string) {
 }
 
 // limitMemory keeps the process small unless its environment says otherwise: garbage is collected half as often as by
-// default, which the small live heap affords, and earlier when the heap nears its limit.
-func limitMemory(getenv func(string) string) {
+// default, which the small live heap affords, and earlier when the heap nears its limit, which follows from the memory that the
+// process may have.
+func limitMemory(getenv func(string) string, memoryBytes int64) {
 	if getenv("GOMEMLIMIT") == "" {
-		debug.SetMemoryLimit(heapBytes)
+		debug.SetMemoryLimit(tuning.HeapLimit(memoryBytes))
 	}
 	if getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"syscall"
@@ -293,4 +294,26 @@ type watched struct {
 func (w watched) report(out io.Writer) {
 	w.standaloneProcess.report(out)
 	close(w.reported)
+}
+
+// TestLimitMemory: the heap's limit follows the memory there is, and what the environment says is left alone.
+func TestLimitMemory(t *testing.T) {
+	was, percent := debug.SetMemoryLimit(-1), debug.SetGCPercent(100)
+	defer func() { debug.SetMemoryLimit(was); debug.SetGCPercent(percent) }()
+	none := func(string) string { return "" }
+	for memory, want := range map[int64]int64{512 << 20: 196 << 20, 24 << 30: 256 << 20} {
+		debug.SetMemoryLimit(1 << 40)
+		limitMemory(none, memory)
+		if got := debug.SetMemoryLimit(-1); got != want {
+			t.Errorf("of %d: %d, want %d", memory, got, want)
+		}
+		if got := debug.SetGCPercent(100); got != gcPercent {
+			t.Errorf("%d %%", got)
+		}
+	}
+	debug.SetMemoryLimit(1 << 40)
+	limitMemory(func(string) string { return "set" }, 512<<20)
+	if got, percent := debug.SetMemoryLimit(-1), debug.SetGCPercent(100); got != 1<<40 || percent != 100 {
+		t.Errorf("the environment is not obeyed: %d, %d %%", got, percent)
+	}
 }
