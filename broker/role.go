@@ -3,6 +3,7 @@ package broker
 import (
 	"cmp"
 	"fmt"
+	"hash/fnv"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -90,6 +91,13 @@ func (r *replication) sample() {
 	r.sampled = end
 }
 
+// slaveID tells the master which slave this is: the one at the address that clients have for it.
+func (b *Broker) slaveID() uint64 {
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(b.advertise.String()))
+	return h.Sum64() | 1
+}
+
 // refused says that this slave's log is not its master's, and nothing is copied until an operator decides.
 func (r *replication) refused() bool { return r.follower != nil && r.follower.State().Refused != "" }
 
@@ -100,7 +108,7 @@ func (b *Broker) startReplication() error {
 	if b.slave {
 		r.haPort = uint16(b.c.HAPort())
 		r.follower = b.o.follow(replica.FollowerOptions{
-			Store: b.store, Master: b.masterHA, HeartbeatTime: keys.HeartbeatTime, HousekeepingTime: keys.HousekeepingTime, Logger: logger,
+			Store: b.store, ID: b.slaveID(), Master: b.masterHA, HeartbeatTime: keys.HeartbeatTime, HousekeepingTime: keys.HousekeepingTime, Logger: logger,
 		})
 		return nil
 	}

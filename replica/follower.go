@@ -16,6 +16,7 @@ import (
 // FollowerOptions of a slave's side.
 type FollowerOptions struct {
 	Store  *store.Store
+	ID     uint64        // says which slave this is whenever it connects: an older connection counts no more; 0: unknown
 	Master func() string // host:port of the master's HA service as known at the moment; "": it is not known. Asked before each attempt to connect and with each heartbeat; any goroutine
 
 	HeartbeatTime    time.Duration // 0: 5 s

@@ -75,6 +75,7 @@ type hello struct {
 	min          int64  // its log begins here
 	sumFrom      int64  // sum covers from here to end; nothing where they are the same
 	sum          uint32 // CRC-32C
+	id           uint64 // the same whenever this slave connects; 0: it does not say
 	end          int64  // its log ends here
 }
 
@@ -95,7 +96,7 @@ func (h hello) append(dst []byte) []byte {
 	dst = be.AppendUint64(dst, uint64(h.sumFrom))
 	dst = be.AppendUint32(dst, h.sum)
 	dst = be.AppendUint32(dst, 0)
-	dst = be.AppendUint64(dst, 0)
+	dst = be.AppendUint64(dst, h.id)
 	dst = be.AppendUint64(dst, uint64(h.end))
 	be.PutUint32(dst[start+44:], helloSum(dst[start:]))
 	return dst
@@ -114,7 +115,7 @@ func parseHello(b []byte) (h hello, err error) {
 	}
 	flags := be.Uint32(b[12:])
 	h = hello{version: be.Uint32(b[8:]), compare: flags&helloCompare != 0, aside: flags&helloAside != 0, segmentBytes: int64(be.Uint64(b[16:])),
-		min: int64(be.Uint64(b[24:])), sumFrom: int64(be.Uint64(b[32:])), sum: be.Uint32(b[40:]), end: int64(be.Uint64(b[56:]))}
+		min: int64(be.Uint64(b[24:])), sumFrom: int64(be.Uint64(b[32:])), sum: be.Uint32(b[40:]), id: be.Uint64(b[48:]), end: int64(be.Uint64(b[56:]))}
 	if h.min < 0 || h.sumFrom < h.min || h.end < h.sumFrom || h.end-h.sumFrom > sumBytes {
 		return h, errFrame
 	}
@@ -155,7 +156,8 @@ type welcome struct {
 	start        int64 // the first byte that will be sent
 	end, min     int64 // of the master's log
 	segmentBytes int64
-	aside        bool // it grants what a hello of that name asked for
+	history      uint64 // of the master's log, see Store.History; 0: it does not say
+	aside        bool   // it grants what a hello of that name asked for
 }
 
 // append writes the answer as a frame.
@@ -170,7 +172,7 @@ func (w welcome) append(dst []byte) []byte {
 	dst = be.AppendUint64(dst, uint64(w.end))
 	dst = be.AppendUint64(dst, uint64(w.min))
 	dst = be.AppendUint64(dst, uint64(w.segmentBytes))
-	dst = be.AppendUint64(dst, 0)
+	dst = be.AppendUint64(dst, w.history)
 	flags := uint32(0)
 	if w.aside {
 		flags = welcomeAside
@@ -186,7 +188,7 @@ func parseWelcome(b []byte) (w welcome, err error) {
 		return w, errFrame
 	}
 	w = welcome{version: be.Uint32(b), refusal: refusal(be.Uint32(b[4:])), start: int64(be.Uint64(b[8:])), end: int64(be.Uint64(b[16:])),
-		min: int64(be.Uint64(b[24:])), segmentBytes: int64(be.Uint64(b[32:])), aside: be.Uint32(b[48:])&welcomeAside != 0}
+		min: int64(be.Uint64(b[24:])), segmentBytes: int64(be.Uint64(b[32:])), history: be.Uint64(b[40:]), aside: be.Uint32(b[48:])&welcomeAside != 0}
 	if w.min < 0 || w.end < w.min || w.start < 0 || w.segmentBytes <= 0 {
 		return w, errFrame
 	}

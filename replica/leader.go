@@ -175,6 +175,7 @@ func (l *Leader) listSenders() {
 func (l *Leader) join(s *slave, acked, start int64) {
 	l.mu.Lock()
 	s.reported = true
+	l.replace(s)
 	s.progress.begin(acked, start, l.store.Sendable().Load(), l.Uptime())
 	if !s.aside {
 		delete(l.turned, hostOf(s.addr))

@@ -17,6 +17,7 @@ const maxPeers = 64
 var (
 	errPlace    = errors.New("another connection needed its place")
 	errNoPlace  = errors.New("all places are taken, by slaves that are in step")
+	errReplaced = errors.New("the same slave has connected again")
 	errClosing  = errors.New("the master is closing")
 	errStranger = errors.New("it comes neither from this machine nor from haAllowedCidrs")
 )
@@ -50,6 +51,9 @@ func (l *Leader) admit(s *slave) error {
 	if l.closed {
 		return errClosing
 	}
+	if len(l.peers) >= 2*maxPeers { // those that were shown out are not gone yet
+		return errNoPlace
+	}
 	if len(l.peers) >= maxPeers {
 		least := l.leastUseful()
 		if least == nil {
@@ -64,6 +68,22 @@ func (l *Leader) admit(s *slave) error {
 	l.peers[s] = struct{}{}
 	l.done.Add(1)
 	return nil
+}
+
+// replace ends an older connection of the same slave: it is one copy, however often it is connected. mu is held.
+func (l *Leader) replace(s *slave) {
+	if s.id == 0 || s.aside {
+		return
+	}
+	for p := range l.peers {
+		if p != s && p.reported && p.id == s.id && !p.aside && !p.replaced {
+			p.replaced, p.leaving = true, true
+			if p.why == nil {
+				p.why = errReplaced
+			}
+			_ = p.conn.Close()
+		}
+	}
 }
 
 // leastUseful is the connection that may give its place up, nil if all are in step. mu is held.

@@ -32,6 +32,7 @@ type sender struct {
 	buf   []byte
 	raw   syscall.RawConn
 	wrote time.Time // last, or a heartbeat
+	gone  time.Time // since when the oldest segment that it holds is deleted; zero: it is not
 	// pins hold the segments that the slave has not acknowledged: the kernel may still send from them.
 	pins  []pinned
 	paced paced
@@ -63,6 +64,9 @@ func (s *slave) send(start int64) error {
 		}
 		if err := t.heal(); err != nil {
 			return err
+		}
+		if t.holdsTooLong(time.Now()) {
+			return errHolds
 		}
 		spared := t.spares()
 		if spared {
@@ -175,7 +179,6 @@ func (t *sender) heal() error {
 // next sends one piece of the log, 0 bytes where there is none.
 func (t *sender) next() (int, error) {
 	l := t.s.l
-	t.unpin(t.acked())
 	r, err := l.store.Region(t.at, t.piece)
 	if errors.Is(err, store.ErrGone) {
 		return 0, fmt.Errorf("the log from %d on was deleted before it was sent", t.at)
@@ -230,6 +233,21 @@ func (t *sender) unpin(acked int64) {
 		oldest = t.pins[0].to
 	}
 	t.s.pinned.Store(oldest)
+}
+
+// errHolds: what is deleted takes its space as long as a slave that was sent it has not acknowledged it.
+var errHolds = errors.New("it was sent what is deleted since, and does not acknowledge it")
+
+// holdsTooLong says that a segment which is deleted could not be freed for as long as a slave may be silent.
+func (t *sender) holdsTooLong(now time.Time) bool {
+	t.unpin(t.acked())
+	switch {
+	case len(t.pins) == 0 || t.pins[0].to > t.s.l.store.LogMin():
+		t.gone = time.Time{}
+	case t.gone.IsZero():
+		t.gone = now
+	}
+	return !t.gone.IsZero() && now.Sub(t.gone) >= t.s.l.o.HousekeepingTime
 }
 
 // ship sends a region with its header: a small one in one piece from memory, a large one from the file.

@@ -82,7 +82,7 @@ func (s *session) hello(ctx context.Context) error {
 		return fmt.Errorf("replica: the slave's log: %w", err)
 	}
 	s.at = st.LogMax()
-	h := hello{version: helloVersion, aside: s.f.manner.aside, segmentBytes: st.SegmentBytes(), min: st.LogMin(), sumFrom: s.at, end: s.at}
+	h := hello{version: helloVersion, id: s.f.o.ID, aside: s.f.manner.aside, segmentBytes: st.SegmentBytes(), min: st.LogMin(), sumFrom: s.at, end: s.at}
 	s.empty = h.min == h.end
 	if !s.empty {
 		// All of one segment, so that the master has all of it or nothing.
@@ -194,7 +194,7 @@ func (s *session) frame(ctx context.Context) error {
 		return refusedError(errCounts.Error()) // a stock master
 	}
 	if s.empty && h.size > 0 && s.at != h.offset {
-		if err := s.rebase(ctx, h.offset); err != nil {
+		if err := s.rebase(ctx, welcome{start: h.offset}); err != nil {
 			return err
 		}
 	}
@@ -283,17 +283,25 @@ func (s *session) welcomed(ctx context.Context, w welcome) error {
 		return fmt.Errorf("%w: the master starts at %d", errFrame, w.start)
 	}
 	if w.start > s.at {
-		if err := s.rebase(ctx, w.start); err != nil {
+		if err := s.rebase(ctx, w); err != nil {
 			return err
 		}
+	}
+	// Its newest bytes are the master's, or it has none: it is a copy of that log from here on.
+	if err := s.f.store.SetHistory(w.history); err != nil {
+		return fmt.Errorf("replica: %w", err)
 	}
 	s.catchUp(w.end)
 	return nil
 }
 
-// rebase has the log go on at start, where the master's begins, and gives up what there is.
-func (s *session) rebase(ctx context.Context, start int64) error {
-	st := s.f.store
+// rebase has the log go on where the master's begins, and gives up what there is. What is given up must have been a copy of the same log:
+// bytes that the master has no more cannot be compared, and a slave that is shown to another master keeps what it has.
+func (s *session) rebase(ctx context.Context, w welcome) error {
+	st, start := s.f.store, w.start
+	if !s.empty && w.history != st.History() {
+		return refusedError(fmt.Sprintf("the master's log begins at %d, behind this slave's end, and this slave was no copy of it: empty its store if it may be given up", start))
+	}
 	if s.f.manner.keeps || s.f.manner.aside && !s.empty {
 		return refusedError(fmt.Sprintf("the other log begins at %d, behind this one's end", start))
 	}

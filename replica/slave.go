@@ -21,6 +21,7 @@ type slave struct {
 	ours bool
 	// aside: whoever makes a backup. What it acknowledges counts as no copy, and it gives its place to any slave.
 	aside bool
+	id    uint64 // says which slave this is, over its connections; 0: unknown. Others may read it once it has reported
 	came  time.Duration
 	wake  chan struct{} // one token: there is something to send, or all of a pinned segment was acknowledged
 
@@ -29,6 +30,7 @@ type slave struct {
 	// guarded by Leader.mu
 	reported bool
 	leaving  bool
+	replaced bool // the same slave has another connection since
 	silent   bool // it never spoke as a slave does
 	progress progress
 	why      error // it left
@@ -101,7 +103,7 @@ func (s *slave) greet() (start int64, ok bool) {
 			s.speechless()
 			return 0, false
 		}
-		s.ours, s.aside = true, h.aside
+		s.ours, s.aside, s.id = true, h.aside, h.id
 		return s.greetOurs(h)
 	}
 	acked := int64(first)
@@ -113,7 +115,7 @@ func (s *slave) greet() (start int64, ok bool) {
 }
 
 // isCopy says whether this is a slave, whose acknowledgements count. Leader.mu is held, or the slave is known to have reported.
-func (s *slave) isCopy() bool { return s.reported && !s.aside }
+func (s *slave) isCopy() bool { return s.reported && !s.aside && !s.replaced }
 
 // what it is, for the log.
 func (s *slave) what() string {
@@ -152,7 +154,7 @@ func (s *slave) greetStock(acked int64) (start int64, ok bool) {
 // greetOurs answers a slave of ours: an empty one, and one that is further behind than the log goes back, starts where the log begins.
 func (s *slave) greetOurs(h hello) (start int64, ok bool) {
 	low, end := s.l.store.LogMin(), s.l.store.Sendable().Load()
-	w := welcome{version: helloVersion, start: h.end, end: end, min: low, segmentBytes: s.l.store.SegmentBytes(), aside: h.aside}
+	w := welcome{version: helloVersion, start: h.end, end: end, min: low, segmentBytes: s.l.store.SegmentBytes(), aside: h.aside, history: s.l.store.History()}
 	switch {
 	case h.compare && h.aside: // it wants to know how far this log is
 	case h.segmentBytes != w.segmentBytes:
@@ -170,6 +172,10 @@ func (s *slave) greetOurs(h hello) (start int64, ok bool) {
 		}
 		if sum != h.sum {
 			same, err := s.examine(h)
+			if errors.Is(err, errExamining) { // anybody may make that happen again and again
+				s.l.turnAway(s.conn.RemoteAddr(), err)
+				return 0, false
+			}
 			if err != nil {
 				s.l.logger.Warn("slave cannot be compared", "slave", s.addr, "from", h.sumFrom, "to", h.end, "error", err)
 				return 0, false
@@ -225,12 +231,19 @@ func (s *slave) serveAsks() {
 	}
 }
 
+var errExamining = errors.New("another one is just being compared")
+
+// examineTime is how long a slave may take to send what it compared.
+const examineTime = 5 * time.Second
+
 // examine has the slave send what it compared, since sums do not tell rot on one side from another history.
 func (s *slave) examine(h hello) (same bool, err error) {
 	st := s.l.store
 	c := cutterFor(st)
-	// One at a time: it takes memory, and anybody may connect.
-	s.l.examining.Lock()
+	// One at a time: it takes memory, and anybody may connect. Nobody waits for his turn: a connection that was given up would wait too.
+	if !s.l.examining.TryLock() {
+		return false, errExamining
+	}
 	defer s.l.examining.Unlock()
 	mine, err := bytesOf(st, h.sumFrom, min(st.Sendable().Load(), h.end+int64(c.maxRecord)))
 	if err != nil {
@@ -244,7 +257,7 @@ func (s *slave) examine(h hello) (same bool, err error) {
 	if _, err := s.conn.Write(a.append(nil)); err != nil {
 		return false, err
 	}
-	_ = s.conn.SetReadDeadline(time.Now().Add(s.l.o.HousekeepingTime))
+	_ = s.conn.SetReadDeadline(time.Now().Add(min(s.l.o.HousekeepingTime, examineTime)))
 	var b [headerBytes]byte
 	for binary.BigEndian.Uint64(b[:]) != bytesMagic { // reports may come first
 		if _, err := io.ReadFull(s.conn, b[:reportBytes]); err != nil {

@@ -92,7 +92,7 @@ func (s *Store) clean(ctx context.Context, manual bool) (freed int64, err error)
 // pressing says that segments must go faster than one round allows: the log must not outgrow its bound, the disk must
 // not fill.
 func (s *Store) pressing(r *Retention) bool {
-	return s.tooLarge(r) || !r.KeepUnexpired && s.usedRatio() > float64(r.CleanForciblyRatio)/100
+	return s.tooLarge(r) || !r.KeepUnexpired && s.usedOnceRead() > float64(r.CleanForciblyRatio)/100
 }
 
 func (s *Store) tooLarge(r *Retention) bool {
@@ -110,7 +110,7 @@ func (s *Store) reason(r *Retention, manual bool) string {
 	if next >= s.log.Max() || next > s.dispatch.at.Load() || next >= s.log.Durable().Load() {
 		return ""
 	}
-	used := s.usedRatio()
+	used := s.usedOnceRead()
 	switch {
 	case s.tooLarge(r):
 		return "log larger than its bound"

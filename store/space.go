@@ -11,7 +11,8 @@ import (
 type spaceState struct {
 	logRatio   atomic.Uint64 // float64 bits, used space of the commit log's file system, 0..1
 	queueRatio atomic.Uint64
-	total      atomic.Int64
+	total      atomic.Int64 // of the commit log's file system
+	restTotal  atomic.Int64 // of that of the rest
 	free       atomic.Int64
 	full       atomic.Bool // beyond the warning ratio
 	pressure   atomic.Int32
@@ -26,6 +27,7 @@ func (s *Store) checkSpace() {
 		s.space.logRatio.Store(math.Float64bits(1 - float64(p.FreeBytes)/float64(p.TotalBytes)))
 	}
 	if p, err := s.fs.Space(s.o.Root); err == nil && p.TotalBytes > 0 {
+		s.space.restTotal.Store(int64(p.TotalBytes))
 		s.space.queueRatio.Store(math.Float64bits(1 - float64(p.FreeBytes)/float64(p.TotalBytes)))
 	}
 	r := s.retention.Load()
@@ -69,6 +71,20 @@ const (
 func (s *Store) logRatio() float64   { return math.Float64frombits(s.space.logRatio.Load()) }
 func (s *Store) queueRatio() float64 { return math.Float64frombits(s.space.queueRatio.Load()) }
 func (s *Store) usedRatio() float64  { return max(s.logRatio(), s.queueRatio()) }
+
+// usedOnceRead is usedRatio without the segments that are deleted and that somebody still reads. Deleting more because of these would take
+// messages away and free nothing.
+func (s *Store) usedOnceRead() float64 {
+	total := s.space.total.Load()
+	if total == 0 {
+		return s.usedRatio()
+	}
+	held, rest := float64(s.log.Held())/float64(total), s.queueRatio()
+	if s.space.restTotal.Load() == total { // one file system, as far as can be told
+		rest -= held
+	}
+	return max(s.logRatio()-held, rest)
+}
 
 // Fullness is how full the disks of a store are.
 type Fullness struct {

@@ -37,6 +37,7 @@ type Store struct {
 	index    *index.Index // nil: no key index
 	counters counters
 	graves   graves
+	history  atomic.Uint64
 	docs     documents
 	gaps     gaps
 	mender   mender
@@ -141,6 +142,9 @@ func (s *Store) openParts(crashed bool) (err error) {
 		return err
 	}
 	if err := s.graves.load(s.fs, o.Root+"/ringmq"); err != nil {
+		return err
+	}
+	if err := s.loadHistory(); err != nil {
 		return err
 	}
 	if s.ring, s.engine, err = disk.NewRing(o.Engine, s.fs, o.Root+"/ringmq", ringDepth); err != nil {

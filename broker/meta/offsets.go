@@ -20,6 +20,7 @@ type Offsets struct {
 	commits atomic.Int64
 	resets  atomic.Int64 // that wait to be told, over all groups
 	clock   func() time.Time
+	buried  burials
 	run     string       // names this process among those that have the table
 	loaded  int64        // the version's counter when it began
 	bytes   atomic.Int64 // of the document, about: as the last snapshot found it, and what came since
@@ -79,6 +80,7 @@ func NewOffsets(doc []byte, clock func() time.Time) (*Offsets, error) {
 		q.resets, q.local = maps.Clone(ours.Resets[key]), maps.Clone(ours.Local[key])
 	}
 	o.master = ours.Run
+	o.buried.set(ours.Deleted)
 	return o, nil
 }
 
@@ -291,6 +293,7 @@ func (o *Offsets) each(fn func(group, topic string, q *progress)) {
 
 // DeleteTopic forgets a topic's progress in all groups.
 func (o *Offsets) DeleteTopic(topic string) {
+	o.bury(topic, "")
 	for i := range o.parts {
 		p := &o.parts[i]
 		p.mu.Lock()
@@ -307,6 +310,7 @@ func (o *Offsets) DeleteTopic(topic string) {
 
 // DeleteGroup forgets a group's progress.
 func (o *Offsets) DeleteGroup(group string) {
+	o.bury("", group)
 	p := o.part(group)
 	p.mu.Lock()
 	for topic := range p.groups[group] {

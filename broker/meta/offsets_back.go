@@ -27,15 +27,19 @@ func (o *Offsets) TakeBack(slaves []*OffsetsDoc, highest Highest) (taken int) {
 			p := o.part(group)
 			p.mu.Lock()
 			q := p.make([]byte(group), []byte(topic))
+			buried := o.buried.since(topic, group, t.DataVersion.Counter)
 			for queue, offset := range queues {
 				offset = min(offset, highest([]byte(topic), queue))
-				if q.takesBack(queue, offset, t, later, empty) {
+				if !buried && q.takesBack(queue, offset, t, later, empty) {
 					q.committed[queue] = offset
 					taken++
 				}
 			}
 			if later {
 				q.resets = maps.Clone(t.Ours.Resets[key])
+			}
+			if len(q.committed) == 0 {
+				o.drop(p.groups[group], topic)
 			}
 			p.mu.Unlock()
 		}
@@ -91,10 +95,12 @@ func (o *Offsets) Raise(offer Offer, highest Highest) bool {
 	offset := min(offer.Offset, highest(topic, offer.Queue))
 	p := o.part(offer.Group)
 	p.mu.Lock()
-	q := p.make(group, topic)
-	mine, there := q.committed[offer.Queue]
-	_, waits := q.pending[offer.Queue]
-	newer := !waits && (!there || offset > mine) && !q.resetSince(offer.Queue, offer.Known)
+	newer := true
+	if q := p.find(group, topic); q != nil {
+		mine, there := q.committed[offer.Queue]
+		_, waits := q.pending[offer.Queue]
+		newer = !waits && (!there || offset > mine) && !q.resetSince(offer.Queue, offer.Known)
+	}
 	p.mu.Unlock()
-	return newer && o.Commit(group, topic, offer.Queue, offset)
+	return newer && !o.buried.since(offer.Topic, offer.Group, offer.Known) && o.Commit(group, topic, offer.Queue, offset)
 }

@@ -23,6 +23,8 @@ type OffsetsMore struct {
 	Loaded int64                      `json:"loaded,omitempty"` // counter of the version that this process began with
 	Resets map[string]map[int32]int64 `json:"resets,omitempty"` // counter of the version in which progress was set on purpose last
 	Local  map[string]map[int32]int64 `json:"local,omitempty"`  // on a slave: what was committed there, with what the master had before, -1 for nothing
+	// Deleted: counter of the version in which all progress in a topic ("topic@") or of a group ("@group") went with it.
+	Deleted map[string]int64 `json:"deleted,omitempty"`
 }
 
 // ParseOffsets reads a table in either dialect of JSON.
@@ -48,7 +50,7 @@ func cutKey(key string) (topic, group string, ok bool) { return strings.Cut(key,
 // the next one.
 func (o *Offsets) Document() ([]byte, error) {
 	t := o.snapshot()
-	if !o.slave && t.Ours.Resets == nil {
+	if !o.slave && t.Ours.Resets == nil && t.Ours.Deleted == nil {
 		t.Ours = nil
 	} else if !o.slave {
 		t.Ours.Run, t.Ours.Loaded = "", 0 // the next process says which it is
@@ -82,6 +84,7 @@ func (o *Offsets) snapshot() *OffsetsDoc {
 		t.Ours.Run, t.Ours.Loaded = o.master, 0
 	}
 	o.mu.Unlock()
+	t.Ours.Deleted = o.buried.all()
 	var bytes int64
 	defer func() { o.bytes.Store(bytes) }()
 	o.each(func(group, topic string, q *progress) {

@@ -77,6 +77,7 @@ func (o *Offsets) Mirror(m *OffsetsDoc, gone bool) []Offer {
 		}
 		p.mu.Unlock()
 	}
+	o.buried.set(theirs.Deleted)
 	o.mu.Lock()
 	o.version, o.master = m.DataVersion, theirs.Run
 	o.mu.Unlock()

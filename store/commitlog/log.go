@@ -43,6 +43,7 @@ type Log struct {
 	doubts    atomic.Pointer[[]doubtSpan] // of this run's bytes, those that are no whole records; sorted
 	doubting  sync.Mutex                  // held to change doubts
 	lastEnd   int64                       // behind the last valid record that Walk found
+	held      atomic.Int64                // Held
 	moving    bool                        // Rebase is at work: nothing is appended; guarded by mu
 
 	next     *segment // ready behind the last one; guarded by mu

@@ -159,6 +159,13 @@ func (l *Log) DeleteOldest() (freed int64, err error) {
 	l.mu.Unlock()
 	// Its old name is gone for good before the file is zeroed for another life.
 	err = l.o.FS.SyncDir(l.o.Dir)
-	oldest.retire(dispose)
+	l.held.Add(l.o.SegmentBytes)
+	oldest.retire(func() {
+		l.held.Add(-l.o.SegmentBytes)
+		dispose()
+	})
 	return l.o.SegmentBytes, err
 }
+
+// Held is how many bytes of segments are deleted and still take their space, because somebody reads them. Any goroutine.
+func (l *Log) Held() int64 { return l.held.Load() }
