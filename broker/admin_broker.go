@@ -5,6 +5,7 @@ import (
 	"slices"
 	"sort"
 	"strconv"
+	"strings"
 	"time"
 
 	"ringmq/broker/stats"
@@ -67,7 +68,9 @@ func (b *Broker) getConfig(_ *netpoll.Conn, _ *remoting.Command) answer {
 	if v.Timestamp == 0 {
 		v.Timestamp = b.began.UnixMilli()
 	}
-	return answer{Fields: []answerField{{"version", string(jsonBody(v).Body)}}, Body: []byte(b.c.Properties())}
+	// Of a port that nobody set stock says which one it took.
+	all := strings.Replace(b.c.Properties(), "haListenPort="+b.c.Text("haListenPort")+"\n", "haListenPort="+strconv.Itoa(b.c.HAPort())+"\n", 1)
+	return answer{Fields: []answerField{{"version", string(jsonBody(v).Body)}}, Body: []byte(all)}
 }
 
 // runtimeInfo serves 28. The field diskEngine=true, which is ours, adds which engine writes the log and why, and how the log is copied;
