@@ -68,8 +68,10 @@ func (b *Broker) getConfig(_ *netpoll.Conn, _ *remoting.Command) answer {
 	if v.Timestamp == 0 {
 		v.Timestamp = b.began.UnixMilli()
 	}
-	// Of a port that nobody set stock says which one it took.
-	all := strings.Replace(b.c.Properties(), "haListenPort="+b.c.Text("haListenPort")+"\n", "haListenPort="+strconv.Itoa(b.c.HAPort())+"\n", 1)
+	all := b.c.Properties()
+	if port := b.c.HAPort(); port > 0 { // stock says of a port that nobody set which one it took
+		all = strings.Replace(all, "\nhaListenPort="+b.c.Text("haListenPort")+"\n", "\nhaListenPort="+strconv.Itoa(port)+"\n", 1)
+	}
 	return answer{Fields: []answerField{{"version", string(jsonBody(v).Body)}}, Body: []byte(all)}
 }
 
