@@ -5,6 +5,7 @@ import (
 	"slices"
 	"sort"
 	"strconv"
+	"strings"
 	"time"
 
 	"ringmq/broker/stats"
@@ -67,7 +68,11 @@ func (b *Broker) getConfig(_ *netpoll.Conn, _ *remoting.Command) answer {
 	if v.Timestamp == 0 {
 		v.Timestamp = b.began.UnixMilli()
 	}
-	return answer{Fields: []answerField{{"version", string(jsonBody(v).Body)}}, Body: []byte(b.c.Properties())}
+	all := b.c.Properties()
+	if port := b.c.HAPort(); port > 0 { // stock says of a port that nobody set which one it took
+		all = strings.Replace(all, "\nhaListenPort="+b.c.Text("haListenPort")+"\n", "\nhaListenPort="+strconv.Itoa(port)+"\n", 1)
+	}
+	return answer{Fields: []answerField{{"version", string(jsonBody(v).Body)}}, Body: []byte(all)}
 }
 
 // runtimeInfo serves 28. The field diskEngine=true, which is ours, adds which engine writes the log and why, and how the log is copied;

@@ -7,7 +7,7 @@ choose_ports() {
     exec 8>"${TMPDIR:-/tmp}/ringmq-interop-$shift.lock"
     flock -n 8 || continue
     taken=
-    for p in 19876 20909 20911 20912 29876 30911 30912; do
+    for p in 19876 20909 20911 20912 20915 29876 30909 30911 30912 30915; do
       (exec 3<>"/dev/tcp/127.0.0.1/$((p + shift))") 2>/dev/null && taken=1
     done
     [ -n "$taken" ] || break
@@ -80,9 +80,10 @@ mappedFileSizeCommitLog=${SEGMENT:-67108864}
 maxIndexNum=200000
 maxHashSlotNum=50000
 C
+  [ -z "${STOCK_SET:-}" ] || printf '%s\n' $STOCK_SET >>"$work/stock/broker.conf"
 }
 
-stock_start() { # stock_start NAME: the reference broker beside ours, store under $work/stock-NAME
+stock_start() { # stock_start NAME: the reference broker beside ours, store under $work/stock-NAME; STOCK_SET may have KEY=VALUE more
   stock_conf "${2:-$work/stock-$1}"
   export NAMESRV=127.0.0.1:$stock_ns
   NAME=interop-ns HEAP="-Xms256m -Xmx256m" "$rmq" start namesrv "$work/stock/namesrv.conf" >/dev/null &&

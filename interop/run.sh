@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs the stock clients and tools against bin/ringmq and prints "N passed, N failed" at the end.
-#   interop/run.sh [java] [go] [admin] [cli] [lag] [store] [strangers]     all parts by default
+#   interop/run.sh [java] [go] [admin] [cli] [lag] [store] [strangers] [reads] [doctor]     all parts by default
 # Needs Java 17 and Maven for the stock jars (about 90 MB, fetched once into ~/.cache/stock-rmq).
 set -uo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -9,11 +9,13 @@ bin=${RINGMQ:-$root/bin/ringmq}
 work=$(mktemp -d "${TMPDIR:-/tmp}/ringmq-interop-XXXXXX")
 rmq=$here/stock/rmq
 jars=${RMQ_HOME:-$HOME/.cache/stock-rmq}
-parts=${*:-java go admin cli lag store strangers}
+parts=${*:-java go admin cli lag store strangers reads doctor}
 
 . "$here/lib.sh"
 . "$here/strangers.sh"
 . "$here/moved.sh"
+. "$here/reads.sh"
+. "$here/doctor.sh"
 exec 9>&2
 die() { echo "interop: $*" >&9; exit 1; }
 cleanup() {
@@ -119,9 +121,11 @@ for part in $parts; do
     java | go | admin | cli | lag) "part_$part" "$log" ;;
     store) { store_exchange; store_recycled; } >"$log" 2>&1 ;;
     strangers) strangers >"$log" 2>&1 ;;
+    reads) reads >"$log" 2>&1 ;;
+    doctor) doctor >"$log" 2>&1 ;;
     *) echo "interop: no part named $part"; exit 2 ;;
   esac
-  if [ $part = admin ] || [ $part = cli ]; then cat "$log"; else grep -E '^(PASS|FAIL)' "$log"; fi
+  if [ $part = admin ] || [ $part = cli ] || [ $part = reads ]; then cat "$log"; else grep -E '^(PASS|FAIL)' "$log"; fi
   tally "$log" "$part"
 done
 echo "$passed passed, $failed failed"

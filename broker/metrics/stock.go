@@ -92,7 +92,15 @@ func (c *Collector) incoming() {
 }
 
 func (c *Collector) outgoing() {
-	c.byGroup(c.outlets, c.s.Stats().Outlets, func(topic, group, system string, messages, bytes int64) {
+	// As on the way in, what is tried again and dead letters are not counted: stock's metrics leave them out.
+	first := func(fn func(stats.Outlet)) {
+		c.s.Stats().Outlets(func(o stats.Outlet) {
+			if !strings.HasPrefix(o.Key, meta.RetryPrefix) && !strings.HasPrefix(o.Key, meta.DLQPrefix) {
+				fn(o)
+			}
+		})
+	}
+	c.byGroup(c.outlets, first, func(topic, group, system string, messages, bytes int64) {
 		c.counter("rocketmq_messages_out_total", messages, topic, group, system)
 		c.counter("rocketmq_throughput_out_total", bytes, topic, group, system)
 	})

@@ -44,8 +44,8 @@ var Table = []Metric{
 	{"rocketmq_messages_in_total", Counter, "messages", labels("topic message_type is_system"), "", "Messages stored, those to be tried again and dead letters apart", "Request"},
 	{"rocketmq_throughput_in_total", Counter, "bytes", labels("topic message_type is_system"), "", "Bytes stored, as messages_in", "Request"},
 	{"rocketmq_message_size", Histogram, "bytes", labels("topic message_type is_system"), sizeBuckets, "Stored size of a message, of a batch its average", "Request"},
-	{"rocketmq_messages_out_total", Counter, "messages", labels("topic consumer_group is_system"), "", "Messages handed out", "Request"},
-	{"rocketmq_throughput_out_total", Counter, "bytes", labels("topic consumer_group is_system"), "", "Bytes handed out", "Request"},
+	{"rocketmq_messages_out_total", Counter, "messages", labels("topic consumer_group is_system"), "", "Messages handed out, those to be tried again and dead letters apart", "Request"},
+	{"rocketmq_throughput_out_total", Counter, "bytes", labels("topic consumer_group is_system"), "", "Bytes handed out, as messages_out", "Request"},
 	{"rocketmq_topic_create_execution_time_milliseconds", Histogram, "ms", labels("invocation_status is_system"), createdBuckets, "Time of the requests that make or change topics (17, 18)", "Request"},
 	{"rocketmq_consumer_group_create_execution_time_milliseconds", Histogram, "ms", labels("invocation_status"), createdBuckets, "Time of the requests that make or change groups (200, 225)", "Request"},
 

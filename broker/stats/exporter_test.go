@@ -33,11 +33,14 @@ func readByExporter(t map[string]string) error {
 		}
 	}
 	for _, key := range strings.Fields("putTps getMissTps getTransferedTps getTransferredTps getTotalTps getFoundTps") {
-		parts := strings.Split(t[key], " ")
-		if len(parts) != 3 {
+		if strings.Count(t[key], " ") != 2 {
 			return fmt.Errorf("%s: %q", key, t[key])
 		}
-		for _, p := range parts {
+		numbers := strings.TrimRight(t[key], " ") // Java's split leaves out empty parts at the end
+		if numbers == "" {
+			continue
+		}
+		for _, p := range strings.Split(numbers, " ") {
 			if _, err := strconv.ParseFloat(p, 64); err != nil {
 				return fmt.Errorf("%s: %w", key, err)
 			}

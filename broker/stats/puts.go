@@ -85,7 +85,7 @@ func (p *Puts) Flush() {
 	}
 	p.s.brokerPut.value.Add(p.messages)
 	if !p.system {
-		p.s.userPut.Add(p.messages)
+		p.s.userPut.value.Add(p.messages)
 	}
 	p.messages, p.bytes, p.times = 0, 0, 0
 }

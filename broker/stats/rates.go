@@ -25,24 +25,30 @@ func (r *rates) take(now time.Time, c counts) {
 	r.n = min(r.n+1, rateSamples)
 }
 
-// perSecond is how fast a total grew over the last so many samples, or over those there are.
-func (r *rates) perSecond(samples int, of func(counts) int64) float64 {
-	if r.n < 2 {
-		return 0
+// perSecond is how fast a total grew over the last so many samples; false as long as there are not so many.
+func (r *rates) perSecond(samples int, of func(counts) int64) (float64, bool) {
+	if r.n <= samples {
+		return 0, false
 	}
-	samples = min(samples, r.n-1)
 	last := (r.next + rateSamples - 1) % rateSamples
 	first := (last + rateSamples - samples) % rateSamples
 	d := r.at[last].Sub(r.at[first]).Seconds()
 	if d <= 0 {
-		return 0
+		return 0, true
 	}
-	return float64(of(r.v[last])-of(r.v[first])) / d
+	return float64(of(r.v[last])-of(r.v[first])) / d, true
 }
 
-// text is "10s 60s 600s".
-func (r *rates) text(of func(counts) int64) string {
-	return javaDouble(r.perSecond(10, of)) + " " + javaDouble(r.perSecond(60, of)) + " " + javaDouble(r.perSecond(600, of))
+// text is "10s 60s 600s". As stock's it has nothing in the place of a span that the broker has not run for yet, or none for a figure that
+// stock adds up from others.
+func (r *rates) text(sum bool, of func(counts) int64) string {
+	var parts [3]string
+	for i, samples := range [3]int{10, 60, 600} {
+		if v, whole := r.perSecond(samples, of); whole || sum {
+			parts[i] = javaDouble(v)
+		}
+	}
+	return strings.Join(parts[:], " ")
 }
 
 // javaDouble prints a number as Java does where it uses no exponent: always with a fraction.

@@ -82,14 +82,14 @@ func (s *Stats) countsInto(t map[string]string) {
 	n := func(v int64) string { return strconv.FormatInt(v, 10) }
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	t["msgPutTotalTodayNow"], t["msgGetTotalTodayNow"] = n(s.userPut.Load()), n(s.userGet.Load())
+	t["msgPutTotalTodayNow"], t["msgGetTotalTodayNow"] = n(s.userPut.value.Load()), n(s.userGet.value.Load())
 	t["msgPutTotalTodayMorning"], t["msgGetTotalTodayMorning"] = n(s.put.today), n(s.got.today)
 	t["msgPutTotalYesterdayMorning"], t["msgGetTotalYesterdayMorning"] = n(s.put.yesterday), n(s.got.yesterday)
-	t["putTps"] = s.rates.text(func(c counts) int64 { return c.put })
-	t["getFoundTps"] = s.rates.text(func(c counts) int64 { return c.found })
-	t["getMissTps"] = s.rates.text(func(c counts) int64 { return c.miss })
-	t["getTotalTps"] = s.rates.text(func(c counts) int64 { return c.found + c.miss })
-	t["getTransferredTps"] = s.rates.text(func(c counts) int64 { return c.transferred })
+	t["putTps"] = s.rates.text(false, func(c counts) int64 { return c.put })
+	t["getFoundTps"] = s.rates.text(false, func(c counts) int64 { return c.found })
+	t["getMissTps"] = s.rates.text(false, func(c counts) int64 { return c.miss })
+	t["getTotalTps"] = s.rates.text(true, func(c counts) int64 { return c.found + c.miss })
+	t["getTransferredTps"] = s.rates.text(false, func(c counts) int64 { return c.transferred })
 	t["getTransferedTps"] = t["getTransferredTps"] // as stock 4.x wrote it: rocketmq-exporter passes over a broker that does not
 }
 

@@ -19,6 +19,8 @@ const (
 	SendBackPutNums = "SNDBCK_PUT_NUMS"
 	BrokerPutNums   = "BROKER_PUT_NUMS"
 	BrokerGetNums   = "BROKER_GET_NUMS"
+	UserPutNums     = "BROKER_PUT_NUMS_WITHOUT_SYSTEM_TOPIC"
+	UserGetNums     = "BROKER_GET_NUMS_WITHOUT_SYSTEM_TOPIC"
 )
 
 // Stats are the figures of one broker. Any goroutine.
@@ -30,7 +32,7 @@ type Stats struct {
 	topicPut, groupGet, sendBack *set
 	dead                         *set // messages that became dead letters
 	brokerPut, brokerGet         item
-	userPut, userGet             atomic.Int64 // messages of topics that are not the system's
+	userPut, userGet             item // of topics that are not the system's
 
 	getFound, getMiss, transferred atomic.Int64 // pulls that found something, or nothing; messages handed out
 	getTimeMaxMs                   atomic.Int64
@@ -82,7 +84,7 @@ func (s *Stats) Get(group, topic []byte, count, bytes int64) {
 	s.getFound.Add(1)
 	s.transferred.Add(count)
 	if !meta.IsSystemTopicName(topic) {
-		s.userGet.Add(count)
+		s.userGet.value.Add(count)
 	}
 }
 
@@ -107,7 +109,7 @@ func (s *Stats) Delivered(topic []byte, bytes int64) {
 	put.kinds.add(Delay, 1, bytes)
 	s.brokerPut.value.Add(1)
 	if !meta.IsSystemTopicName(topic) {
-		s.userPut.Add(1)
+		s.userPut.value.Add(1)
 	}
 }
 
@@ -144,12 +146,26 @@ func (s *Stats) Find(name, key string) (remoting.BrokerStatsData, bool) {
 		return pick(s.groupGet, name == GroupGetSize)
 	case SendBackPutNums:
 		return pick(s.sendBack, false)
-	case BrokerPutNums:
-		return s.brokerPut.data(), key == s.cluster && s.brokerPut.value.Load() > 0
-	case BrokerGetNums:
-		return s.brokerGet.data(), key == s.cluster && s.brokerGet.value.Load() > 0
+	}
+	if i := s.ofBroker(name); i != nil {
+		return i.data(), key == s.cluster && i.value.Load() > 0
 	}
 	return remoting.BrokerStatsData{}, false
+}
+
+// ofBroker is the figure of the broker as a whole of that name, nil if there is none.
+func (s *Stats) ofBroker(name string) *item {
+	switch name {
+	case BrokerPutNums:
+		return &s.brokerPut
+	case BrokerGetNums:
+		return &s.brokerGet
+	case UserPutNums:
+		return &s.userPut
+	case UserGetNums:
+		return &s.userGet
+	}
+	return nil
 }
 
 // GroupGetTps is a group's messages per second in a topic over the last minute.
@@ -194,8 +210,9 @@ func (s *Stats) Sample(now time.Time) {
 	}
 	minute, hour, day := due(&s.minute, minuteStep), due(&s.hour, hourStep), due(&s.day, dayStep)
 	if minute || hour || day {
-		s.brokerPut.sample(now, minute, hour, day)
-		s.brokerGet.sample(now, minute, hour, day)
+		for _, i := range []*item{&s.brokerPut, &s.brokerGet, &s.userPut, &s.userGet} {
+			i.sample(now, minute, hour, day)
+		}
 		for _, set := range []*set{s.topicPut, s.groupGet, s.sendBack} {
 			set.each(func(_ string, e *entry) {
 				e.nums.sample(now, minute, hour, day)
@@ -205,7 +222,7 @@ func (s *Stats) Sample(now time.Time) {
 	}
 	if m := midnight(now); m.After(s.today) {
 		s.today = m
-		s.put = mornings{s.put.today, s.userPut.Load()}
-		s.got = mornings{s.got.today, s.userGet.Load()}
+		s.put = mornings{s.put.today, s.userPut.value.Load()}
+		s.got = mornings{s.got.today, s.userGet.value.Load()}
 	}
 }

@@ -1,6 +1,6 @@
 // Command metrics shows that what deploy/ asks a Prometheus for is there: load gives a broker something of everything to count, and check
-// evaluates every alert that a Prometheus has loaded, and every query of dashboards, and fails where one brings no data. interop/metrics.sh
-// runs both.
+// evaluates every alert that a Prometheus has loaded, and every query of dashboards, and fails where one brings no data: interop/metrics.sh
+// runs both. With -stock and -ours it compares what the brokers of two files showed after the same traffic, for interop/reads.sh.
 package main
 
 import (
@@ -15,9 +15,13 @@ func main() {
 	duration := flag.Duration("duration", 20*time.Second, "of the load")
 	prometheus := flag.String("prometheus", "", "URL of the Prometheus to check on; the arguments are dashboards")
 	broker := flag.String("broker", "", "address, host:port, of the broker to load")
+	stock := flag.String("stock", "", "file with a scrape of a stock broker, to compare with -ours")
+	ours := flag.String("ours", "", "and of one of ours")
 	flag.Parse()
 	var err error
 	switch {
+	case *stock != "" && *ours != "":
+		err = compareScrapes(os.Stdout, *stock, *ours)
 	case *broker != "":
 		ctx, cancel := context.WithTimeout(context.Background(), *duration)
 		defer cancel()
@@ -25,7 +29,7 @@ func main() {
 	case *prometheus != "":
 		err = check(*prometheus, flag.Args())
 	default:
-		err = fmt.Errorf("give -broker or -prometheus")
+		err = fmt.Errorf("give -broker, -prometheus, or -stock and -ours")
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "metrics:", err)
