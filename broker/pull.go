@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"ringmq/broker/lag"
 	"ringmq/broker/meta"
 	"ringmq/broker/quota"
 	"ringmq/broker/stats"
@@ -233,8 +234,10 @@ func (b *Broker) pullCold(c *netpoll.Conn, l *loopState, a pullAnswer, hold hold
 	filter := &tagFilter{codes: codes}
 	group := string(h.ConsumerGroup)
 	a.handed = b.uptime()
+	over := b.readWaits.begin(lag.Key{Group: group, Topic: string(h.Topic)}, a.handed)
 	ok := b.readers.try(group, heldBytes(&h, codes), func() {
 		if c.Spent() {
+			over(b.uptime())
 			_ = c.Do(func() {
 				l.pull, l.tags.codes = h, append(l.tags.codes[:0], codes...)
 				b.runPull(c, l, &a, hold)
@@ -248,6 +251,7 @@ func (b *Broker) pullCold(c *netpoll.Conn, l *loopState, a pullAnswer, hold hold
 		a.began = b.uptime()
 		records, found, err := b.store.Read(&w, nil)
 		a.read = b.uptime()
+		over(a.read)
 		b.stats.NoteGetTime(a.read - a.began)
 		b.coldControl.note(group, found.ColdBytes)
 		_ = c.DoHolding(len(records), func() {
@@ -263,6 +267,7 @@ func (b *Broker) pullCold(c *netpoll.Conn, l *loopState, a pullAnswer, hold hold
 		})
 	})
 	if !ok {
+		over(a.handed)
 		b.failPull(c, &h, &a, nil, busy.Code, busy.Remark)
 	}
 }

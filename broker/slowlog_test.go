@@ -15,7 +15,6 @@ import (
 
 	"ringmq/netpoll"
 	"ringmq/netpoll/remoting"
-	"ringmq/replica"
 	"ringmq/store"
 	"ringmq/store/disk"
 )
@@ -228,21 +227,28 @@ func TestSlowDiskIsNamed(t *testing.T) {
 	}
 }
 
-// TestSlowReplicaIsNamed: the disk has the message at once, and the slave says so late.
+// TestSlowReplicaIsNamed: the disk has the message at once, and a slave says late that it has it.
 func TestSlowReplicaIsNamed(t *testing.T) {
 	t.Parallel()
-	log, f := &logged{}, &fakeLeader{}
-	r := &rig{t: t, root: t.TempDir()}
-	r.startRoutes("127.0.0.1", 0)
-	r.startWith(Options{Loops: 1, Logger: slog.New(slog.NewJSONHandler(log, nil)), lead: f.lead}, func(*Broker) {}, "brokerRole=SYNC_MASTER", "flushDiskType=SYNC_FLUSH", "slaveTimeout=600000", "slowLogThresholdMs=200")
-	waits := r.dial().start(sendTo("T", 0, "", "x"))
+	log := &logged{}
+	r, p := newLatePair(t, func(m *rig) {
+		m.startWith(Options{Logger: slog.New(slog.NewJSONHandler(log, nil))}, func(*Broker) {}, "brokerRole=SYNC_MASTER", "flushDiskType=SYNC_FLUSH", "slaveTimeout=600000", "slowLogThresholdMs=200")
+	})
+	c := r.dial()
+	want(t, c.call(sendTo("T", 0, "", "in time")), 0, "")
+	p.keep(true)
+	waits := c.start(sendTo("T", 0, "", "late"))
 	r.parkedNow(1)
 	end := r.broker.store.LogMax()
 	until(t, "the disk has it", func() bool { return r.broker.store.Durable().Load() >= end })
 	took := hang(t)
-	f.agree(replica.Agreement{Enough: true, InStep: 2, Offset: end})
+	p.keep(false)
 	want(t, await(t, waits), 0, "")
-	slowLines(t, log, "slow send", 1)[0].grew(t, "replica", took)
+	line := slowLines(t, log, "slow send", 1)[0]
+	line.grew(t, "replica", took)
+	if line.QueueOffset != 1 || !line.Committed {
+		t.Errorf("%+v", line)
+	}
 }
 
 // TestSlowTopicIsNamed: a name server keeps the first send to a topic waiting, and those behind it, of which one is refused then and one waits
