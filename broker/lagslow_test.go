@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -76,10 +77,19 @@ func TestLagOfStalledDisk(t *testing.T) {
 	}
 	l.turn(2 * time.Minute)
 	wantCause(t, l.state(), lag.BrokerSlow, "for 2m10s at least")
+	standsStill := func() string {
+		var table remoting.KVTable
+		if err := remoting.Unmarshal(l.c.call(request(remoting.CodeGetBrokerRuntimeInfo, "diskEngine", true)).Body, &table); err != nil {
+			t.Fatal(err)
+		}
+		return table.Table["logStandsStillMs"]
+	}
+	until(t, "an operator's command is told", func() bool { v, err := strconv.Atoi(standsStill()); return err == nil && v > 0 })
 	release()
 	for _, w := range waits {
 		want(t, await(t, w), 0, "")
 	}
+	until(t, "that it is over", func() bool { return standsStill() == "0" })
 	r.visibleMax("T", 0, 15)
 	r.visibleMax("T", 1, 15)
 	l.turn(lagLookEvery)

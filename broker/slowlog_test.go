@@ -205,7 +205,7 @@ func TestSlowDiskIsNamed(t *testing.T) {
 		"flushDiskType=SYNC_FLUSH", "syncFlushTimeout=3600000", "slowLogThresholdMs=200")
 	c := r.dial()
 	want(t, c.call(sendTo("T", 0, "", "before")), 0, "")
-	reached, release := stall(f)
+	reached, release := stallOf(f, func(kind, name string) bool { return kind == "write" && strings.Contains(name, "/commitlog/") })
 	t.Cleanup(release)
 	first := c.start(sendTo("T", 0, "", "with the disk"))
 	<-reached
