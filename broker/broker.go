@@ -71,6 +71,7 @@ type Broker struct {
 	connBytes int64            // what connections together may hold in buffers; 0: as netpoll has it
 	connShort time.Duration    // its ShortTimeout; 0: as netpoll has it
 	workers   *netpoll.Workers // for requests that answer when they are done
+	readWaits readWaits        // of pulls that need those
 	readers   *coldReads       // for pulls that need the disk: nothing else may keep them waiting
 	pending   *netpoll.Budget  // of requests that wait: for workers, for a client's answer, for their topic
 	few       *netpoll.Workers // for what may wait long, or needs much memory: few at a time

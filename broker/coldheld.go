@@ -34,7 +34,7 @@ func (b *Broker) keepBack(c *netpoll.Conn, l *loopState, a *pullAnswer) bool {
 			return false
 		}
 		// Its client comes again by itself.
-		b.failPull(c, l, a, remoting.RespSystemBusy, coldRefusal)
+		b.failPull(c, h, a, nil, remoting.RespSystemBusy, coldRefusal)
 		return true
 	}
 	if a.keptBack {
@@ -58,7 +58,7 @@ func (ch *coldHeld) add(b *Broker, c *netpoll.Conn, l *loopState, a *pullAnswer)
 	}
 	ch.mu.Unlock()
 	if !room {
-		b.failPull(c, l, a, busy.Code, busy.Remark)
+		b.failPull(c, &l.pull, a, nil, busy.Code, busy.Remark)
 		l.freeHeld(p)
 		return
 	}

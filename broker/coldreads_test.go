@@ -71,6 +71,11 @@ func coldStore(t *testing.T, messages int, more ...string) (*rig, *disk.Faulty) 
 
 // coldStoreWith is coldStore with more options.
 func coldStoreWith(t *testing.T, messages int, o Options, more ...string) (*rig, *disk.Faulty) {
+	return coldStoreAltered(t, messages, o, func(*Broker) {}, more...)
+}
+
+// coldStoreAltered is coldStoreWith with a broker that was changed after it was made.
+func coldStoreAltered(t *testing.T, messages int, o Options, change func(*Broker), more ...string) (*rig, *disk.Faulty) {
 	f := disk.NewFaulty()
 	o.Loops, o.alterStore = 1, func(o *store.Options) {
 		o.FS = f
@@ -79,7 +84,7 @@ func coldStoreWith(t *testing.T, messages int, o Options, more ...string) (*rig,
 	r := &rig{t: t, root: t.TempDir()}
 	r.startRoutes("127.0.0.1", 0)
 	start := func() {
-		r.startWith(o, func(*Broker) {}, more...)
+		r.startWith(o, change, more...)
 	}
 	start()
 	c := r.dial()

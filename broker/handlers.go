@@ -299,11 +299,13 @@ func (l *loopState) turnEnded() {
 		l.counted[i] = nil
 	}
 	l.counted = l.counted[:0]
+	l.handOver()
 	// The log may pass in here what this loop waits for; it looks for itself right away.
 	l.releases.Store(true)
 	l.appends.End()
 	l.releases.Store(false)
 	l.release()
+	l.parked.fresh = len(l.parked.queue)
 	if n := int64(len(l.parked.queue) - l.parked.head); n != l.figures.parkedNow {
 		l.figures.parkedNow = n
 		l.figures.parked.Store(n)

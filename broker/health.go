@@ -43,6 +43,14 @@ func (p *pulse) look(now time.Duration, safe, end int64) {
 	p.felt.Store(int64(max(now, 1)))
 }
 
+// standsStill is for how long the writer has stood still with something to write, as of the last look. Any goroutine.
+func (p *pulse) standsStill(now time.Duration) time.Duration {
+	if since := time.Duration(p.stuck.Load()); since != 0 {
+		return max(now-since, 0)
+	}
+	return 0
+}
+
 // feelPulse is look for this broker.
 func (b *Broker) feelPulse() {
 	end := b.store.LogMax() // first: what is written meanwhile is no reason to wait
@@ -75,12 +83,11 @@ func (b *Broker) writerGoesOn(bound time.Duration) func(context.Context) (string
 		if felt := time.Duration(b.pulse.felt.Load()); felt != 0 && now-felt > bound {
 			return "", fmt.Errorf("what is done every second has waited for %s, for the disk as a rule", (now - felt).Round(time.Second))
 		}
-		since := time.Duration(b.pulse.stuck.Load())
-		switch {
-		case since == 0:
+		switch still := b.pulse.standsStill(now); {
+		case b.pulse.stuck.Load() == 0:
 			return "the disk has all of the log", nil
-		case now-since > bound:
-			return "", fmt.Errorf("the disk has taken nothing of the log for %s, with %d bytes to write", (now - since).Round(time.Second), b.store.LogMax()-b.store.Sendable().Load())
+		case still > bound:
+			return "", fmt.Errorf("the disk has taken nothing of the log for %s, with %d bytes to write", still.Round(time.Second), b.store.LogMax()-b.store.Sendable().Load())
 		}
 		return "the disk is at work", nil
 	}

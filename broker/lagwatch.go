@@ -11,7 +11,6 @@ import (
 	"ringmq/broker/lag"
 	"ringmq/broker/stats"
 	"ringmq/netpoll/remoting"
-	"ringmq/store"
 )
 
 // lagWatch looks at the progress of all groups while an alarm of lag has a limit, and tells of alarms. It runs on a goroutine of its
@@ -19,7 +18,10 @@ import (
 type lagWatch struct {
 	b         *Broker
 	histories map[lag.Key]*lag.History
-	ages      map[lagQueue]lagAge
+	ages      ages
+	marks     []logMark // where the log ended at earlier looks, as far as some of it waits still
+	reads     map[lag.Key]readWait
+	readsFor  time.Duration // they are of so long
 	alarms    lag.Alarms
 	last      atomic.Pointer[[]lag.State]
 	hook      *lagHook // nil: nobody is to be told
@@ -28,26 +30,13 @@ type lagWatch struct {
 	begun, ended atomic.Int64 // alarms that were told of
 }
 
-// lagQueue names a queue of a group's.
-type lagQueue struct {
-	lag.Key
-	id int32
-}
-
-// lagAge is the store time of the message at an offset, which does not change: a queue that stands still is read once.
-type lagAge struct {
-	offset, storeMs int64
-}
-
 const (
-	lagLookEvery    = 10 * time.Second
-	lagStuckAfter   = time.Minute // without progress, while messages wait
-	lagFarBytes     = 64 << 20    // of the log that consumers cannot see yet, or that a slave lacks
-	maxAgesPerTopic = 64          // queues whose oldest message is read in one look at a group and topic
+	lagLookEvery  = 10 * time.Second
+	lagStuckAfter = time.Minute // without progress, while messages wait
 )
 
 func newLagWatch(b *Broker) *lagWatch {
-	w := &lagWatch{b: b, every: lagLookEvery, histories: map[lag.Key]*lag.History{}, ages: map[lagQueue]lagAge{}}
+	w := &lagWatch{b: b, every: lagLookEvery, histories: map[lag.Key]*lag.History{}, ages: ages{known: map[lagQueue]lagAge{}, seen: map[lagQueue]bool{}}}
 	if url := b.c.Text("lagAlarmWebhook"); url != "" {
 		w.hook = newLagHook(url, b.logger)
 	}
@@ -82,6 +71,7 @@ func (w *lagWatch) run(stop <-chan struct{}) {
 // turn is one look, if anybody wants one, and the alarms that it raises and clears. A slave's groups are its master's to watch.
 func (w *lagWatch) turn(now time.Time) []lag.Alarm {
 	limits := w.b.inForce.get().lagLimits
+	w.reads, w.readsFor = w.b.readWaits.look(w.b.uptime())
 	var states []lag.State
 	if limits.On() && !w.b.slave {
 		states = w.look(now)
@@ -89,7 +79,8 @@ func (w *lagWatch) turn(now time.Time) []lag.Alarm {
 	} else {
 		w.last.Store(nil)
 		clear(w.histories)
-		clear(w.ages)
+		clear(w.ages.known)
+		w.marks = nil
 	}
 	return w.alarms.Observe(now, limits, states)
 }
@@ -97,8 +88,8 @@ func (w *lagWatch) turn(now time.Time) []lag.Alarm {
 // look finds out about every group and every topic that it has progress in.
 func (w *lagWatch) look(now time.Time) (states []lag.State) {
 	b := w.b
-	slow := w.slowBroker()
-	seen, seenAges := map[lag.Key]bool{}, map[lagQueue]bool{}
+	slow := w.slowBroker(now)
+	seen := map[lag.Key]bool{}
 	for group := range b.groups.All() {
 		subscribed := map[string]*remoting.SubscriptionData(nil)
 		if g := b.members.Group([]byte(group)); g != nil {
@@ -112,7 +103,7 @@ func (w *lagWatch) look(now time.Time) (states []lag.State) {
 			}
 			k := lag.Key{Group: group, Topic: topic}
 			seen[k] = true
-			l := w.queues(k, now, t.ReadQueueNums)
+			l := w.queues(k, now, t.ReadQueueNums, slow.hides)
 			h := w.histories[k]
 			if h == nil {
 				h = &lag.History{}
@@ -121,8 +112,10 @@ func (w *lagWatch) look(now time.Time) (states []lag.State) {
 			f := h.Add(l)
 			s := lag.State{Group: group, Topic: topic, Diff: f.Diff, In: f.In, Out: f.Out, Members: len(members), Cause: lag.None}
 			if f.Diff > 0 {
-				if oldest := w.oldest(l, seenAges); oldest > 0 {
+				if oldest := w.oldest(l); oldest > 0 {
 					s.BehindMs = max(now.UnixMilli()-oldest, 0)
+				} else if f.Hidden > 0 {
+					s.BehindMs = slow.waits.Milliseconds()
 				}
 				w.judge(&s, &f, now, slow)
 			}
@@ -134,18 +127,14 @@ func (w *lagWatch) look(now time.Time) (states []lag.State) {
 			delete(w.histories, k)
 		}
 	}
-	for k := range w.ages {
-		if !seenAges[k] {
-			delete(w.ages, k)
-		}
-	}
+	w.ages.forget()
 	slices.SortFunc(states, func(x, y lag.State) int { return cmp.Or(cmp.Compare(x.Group, y.Group), cmp.Compare(x.Topic, y.Topic)) })
 	return states
 }
 
 // queues is how far the group is in every queue. A queue that it has no progress in it has not begun with: what a new group does not
-// want to see is no lag.
-func (w *lagWatch) queues(k lag.Key, now time.Time, count int32) *lag.Look {
+// want to see is no lag. What is stored and hidden from consumers counts while it is hidden for long.
+func (w *lagWatch) queues(k lag.Key, now time.Time, count int32, hides bool) *lag.Look {
 	l := &lag.Look{Key: k, At: now}
 	for id := range count {
 		end := max(w.b.store.MaxOffset([]byte(k.Topic), id), 0)
@@ -153,46 +142,28 @@ func (w *lagWatch) queues(k lag.Key, now time.Time, count int32) *lag.Look {
 		if !ok {
 			committed = end
 		}
-		l.Queues = append(l.Queues, lag.Queue{ID: id, Max: end, Committed: min(max(committed, 0), end)})
+		q := lag.Queue{ID: id, Max: end, Committed: min(max(committed, 0), end)}
+		if hides {
+			q.Hidden = max(w.b.store.NextOffset([]byte(k.Topic), id)-end, 0)
+		}
+		l.Queues = append(l.Queues, q)
 	}
 	return l
-}
-
-// oldest is the store time of the oldest message that is not consumed, in ms; 0 when it is not known.
-func (w *lagWatch) oldest(l *lag.Look, seen map[lagQueue]bool) (oldest int64) {
-	read := 0
-	for _, q := range l.Queues {
-		if q.Committed >= q.Max {
-			continue
-		}
-		k := lagQueue{l.Key, q.ID}
-		age, known := w.ages[k]
-		if !known || age.offset != q.Committed {
-			if read++; read > maxAgesPerTopic {
-				continue
-			}
-			at := max(q.Committed, w.b.store.MinOffset([]byte(l.Topic), q.ID))
-			age = lagAge{q.Committed, max(w.b.store.StoreTimeAt([]byte(l.Topic), q.ID, at), 0)}
-			w.ages[k] = age
-		}
-		seen[k] = true
-		if age.storeMs > 0 && (oldest == 0 || age.storeMs < oldest) {
-			oldest = age.storeMs
-		}
-	}
-	return oldest
 }
 
 // judge names the cause as far as the broker knows it, and what shows it.
 func (w *lagWatch) judge(s *lag.State, f *lag.Figures, now time.Time, slow slowness) {
 	still := now.Sub(f.StillSince)
+	reads, slowReads := w.slowReads(s)
 	queue := fmt.Sprintf("queue %d: %d behind at offset %d, no progress for %s", f.Still.ID, f.Still.Max-f.Still.Committed, f.Still.Committed, still.Round(time.Second))
 	switch {
 	case s.Members == 0:
 		s.Cause, s.Evidence = lag.NoConsumer, []string{"no client of the group is connected", queue}
-	case slow.cause != "":
+	case slowReads:
+		s.Cause, s.Evidence = lag.BrokerSlow, []string{reads}
+	case slow.cause != "" && (!slow.hides || f.Hidden*2 >= f.Diff):
 		s.Cause, s.Evidence = slow.cause, slow.evidence
-	case still >= lagStuckAfter:
+	case still >= lagStuckAfter && !f.StillSince.IsZero():
 		member, who := w.whoHas(s, f.Still.ID)
 		s.Cause, s.Evidence = w.stuck(s, f), []string{queue, who}
 		s.Queue = behindIn(f.Still, member)
@@ -248,46 +219,4 @@ func (w *lagWatch) whoHas(s *lag.State, id int32) (member, sentence string) {
 func (w *lagWatch) usual(name, key string) float64 {
 	d, _ := w.b.stats.Find(name, key)
 	return float64(d.StatsHour.Tps)
-}
-
-// slowness is why all groups may be behind: the broker itself, or its slaves.
-type slowness struct {
-	cause    string
-	evidence []string
-}
-
-func (w *lagWatch) slowBroker() slowness {
-	b := w.b
-	if err := b.failed(); err != nil {
-		return slowness{lag.BrokerSlow, []string{"the log takes no more messages: " + err.Error()}}
-	}
-	return slowStore(b.store.Stats(), b.lackingSlave())
-}
-
-// lackingSlave tells of the slave that is furthest behind; "": none is far.
-func (b *Broker) lackingSlave() string {
-	if b.replication.leader == nil {
-		return ""
-	}
-	worst, far := "", int64(lagFarBytes)-1
-	for _, s := range b.replication.leader.Slaves() {
-		if lacks := b.store.LogMax() - s.AckOffset; lacks > far {
-			worst, far = fmt.Sprintf("the slave at %s lacks %d bytes and gets %d a second", s.Addr, lacks, s.BytesPerSecond), lacks
-		}
-	}
-	return worst
-}
-
-// slowStore judges a store's figures; slave: what lackingSlave says.
-func slowStore(s store.Stats, slave string) slowness {
-	unseen := s.CommitLogMax - s.Visible
-	switch {
-	case slave != "" && unseen >= lagFarBytes:
-		return slowness{lag.ReplicationSlow, []string{slave, fmt.Sprintf("%d bytes of the log wait for slaves before consumers may see them", unseen)}}
-	case unseen >= lagFarBytes:
-		return slowness{lag.BrokerSlow, []string{fmt.Sprintf("%d bytes of the log are not on disk yet (engine %s)", unseen, s.Engine)}}
-	case s.DispatchBehindBytes >= lagFarBytes:
-		return slowness{lag.BrokerSlow, []string{fmt.Sprintf("%d bytes of the log are not in their queues yet", s.DispatchBehindBytes)}}
-	}
-	return slowness{}
 }

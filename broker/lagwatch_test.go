@@ -13,7 +13,6 @@ import (
 
 	"ringmq/broker/lag"
 	"ringmq/netpoll/remoting"
-	"ringmq/store"
 )
 
 // lagRig is a broker with a topic T of two queues, and a watch of the test's own: the broker's looks by itself, when it likes.
@@ -28,11 +27,16 @@ func newLagRig(t *testing.T, more ...string) *lagRig {
 	t.Helper()
 	r := newRig(t, append([]string{"lagAlarmMessages=5", "lagAlarmHoldMs=30000"}, more...)...)
 	l := &lagRig{rig: r, c: r.dial(), w: newLagWatch(r.broker), now: time.Now()}
-	a := l.c.call(request(remoting.CodeUpdateAndCreateTopic, "topic", "T", "readQueueNums", 2, "writeQueueNums", 2, "perm", 6, "topicFilterType", "SINGLE_TAG"))
-	if a.Code != 0 {
-		t.Fatal(string(a.Remark))
-	}
+	l.makeTopic()
 	return l
+}
+
+func (r *lagRig) makeTopic() {
+	r.t.Helper()
+	a := r.c.call(request(remoting.CodeUpdateAndCreateTopic, "topic", "T", "readQueueNums", 2, "writeQueueNums", 2, "perm", 6, "topicFilterType", "SINGLE_TAG"))
+	if a.Code != 0 {
+		r.t.Fatal(string(a.Remark))
+	}
 }
 
 // send puts so many messages into the two queues, and returns when consumers can see them.
@@ -215,26 +219,6 @@ func TestLagByRates(t *testing.T) {
 	wantCause(t, r.state(), lag.CatchingUp)
 }
 
-func TestLagOfSlowStore(t *testing.T) {
-	t.Parallel()
-	for _, one := range []struct {
-		s     store.Stats
-		slave string
-		want  string
-	}{
-		{store.Stats{CommitLogMax: 100 << 20, Visible: 100 << 20}, "", ""},
-		{store.Stats{CommitLogMax: 100 << 20, Visible: 100 << 20}, "a slave", ""}, // behind, and nobody waits for it
-		{store.Stats{CommitLogMax: 100 << 20, Visible: 1 << 20}, "a slave", lag.ReplicationSlow},
-		{store.Stats{CommitLogMax: 100 << 20, Visible: 1 << 20}, "", lag.BrokerSlow},
-		{store.Stats{CommitLogMax: 100 << 20, Visible: 100 << 20, DispatchBehindBytes: 64 << 20}, "", lag.BrokerSlow},
-	} {
-		got := slowStore(one.s, one.slave)
-		if got.cause != one.want || (one.want != "") != (len(got.evidence) > 0) {
-			t.Errorf("%+v: %+v, want %s", one.s, got, one.want)
-		}
-	}
-}
-
 // TestLagLimitsByRequest: limits change while the broker runs; where alarms are posted to does not.
 func TestLagLimitsByRequest(t *testing.T) {
 	t.Parallel()
@@ -272,9 +256,7 @@ func TestLagAlarmIsSaidOnce(t *testing.T) {
 	r.startWith(Options{Logger: slog.New(slog.NewTextHandler(&log, nil))}, func(b *Broker) { b.lags.every = time.Hour },
 		"lagAlarmMessages=5", "lagAlarmHoldMs=30000", "adminHttpAddress=127.0.0.1:0")
 	l := &lagRig{rig: r, c: r.dial(), w: r.broker.lags, now: time.Now()}
-	if a := l.c.call(request(remoting.CodeUpdateAndCreateTopic, "topic", "T", "readQueueNums", 2, "writeQueueNums", 2, "perm", 6, "topicFilterType", "SINGLE_TAG")); a.Code != 0 {
-		t.Fatal(string(a.Remark))
-	}
+	l.makeTopic()
 	l.join()
 	l.commit(0, 0)
 	l.commit(1, 0)

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"ringmq/broker/lag"
 	"ringmq/broker/meta"
 	"ringmq/broker/quota"
 	"ringmq/broker/stats"
@@ -61,6 +62,7 @@ type pullAnswer struct {
 	code        int32         // of the request
 	held        bool          // it waited for messages to come
 	came        time.Duration // Broker.uptime
+	ran, handed time.Duration // when it was run last, and then given to the workers; 0: it was not
 	began, read time.Duration // when a worker began to read, and had read; 0: none did
 }
 
@@ -166,12 +168,13 @@ func (b *Broker) filterSubscribed(l *loopState, a *pullAnswer, group *remoting.S
 // runPull reads and answers, or holds. The header and the filter are the loop's.
 func (b *Broker) runPull(c *netpoll.Conn, l *loopState, a *pullAnswer, hold holdFor) {
 	h := &l.pull
+	a.ran, a.handed, a.began, a.read = l.now(), 0, 0, 0
 	if c.Spent() && b.putOff(c, l, a, hold) {
 		return
 	}
 	if reset, ok := b.offsets.TakeReset(h.ConsumerGroup, h.Topic, h.QueueID); ok {
 		low, high := b.store.MinOffset(h.Topic, h.QueueID), b.store.MaxOffset(h.Topic, h.QueueID)
-		b.answerPull(c, a, nil, &store.Found{NextOffset: reset, Min: low, Max: high}, remoting.RespPullOffsetMoved, "OFFSET_RESET")
+		b.answerPull(c, h, a, nil, &store.Found{NextOffset: reset, Min: low, Max: high}, remoting.RespPullOffsetMoved, "OFFSET_RESET")
 		return
 	}
 	w := &l.want
@@ -189,7 +192,7 @@ func (b *Broker) runPull(c *netpoll.Conn, l *loopState, a *pullAnswer, hold hold
 		l.built += len(out) - start
 		c.PutOut(out)
 		b.notePull(c, h, &found)
-		l.answeredPull(a, remoting.RespSuccess)
+		b.answeredPull(c, h, a, &found, remoting.RespSuccess, found.Status.String())
 		if l.warm == warm {
 			l.figures.read[fromMemory]++
 		} else {
@@ -230,8 +233,11 @@ func (b *Broker) pullCold(c *netpoll.Conn, l *loopState, a pullAnswer, hold hold
 	codes := append([]int32(nil), l.tags.codes...)
 	filter := &tagFilter{codes: codes}
 	group := string(h.ConsumerGroup)
+	a.handed = b.uptime()
+	over := b.readWaits.begin(lag.Key{Group: group, Topic: string(h.Topic)}, a.handed)
 	ok := b.readers.try(group, heldBytes(&h, codes), func() {
 		if c.Spent() {
+			over(b.uptime())
 			_ = c.Do(func() {
 				l.pull, l.tags.codes = h, append(l.tags.codes[:0], codes...)
 				b.runPull(c, l, &a, hold)
@@ -245,23 +251,24 @@ func (b *Broker) pullCold(c *netpoll.Conn, l *loopState, a pullAnswer, hold hold
 		a.began = b.uptime()
 		records, found, err := b.store.Read(&w, nil)
 		a.read = b.uptime()
+		over(a.read)
 		b.stats.NoteGetTime(a.read - a.began)
 		b.coldControl.note(group, found.ColdBytes)
 		_ = c.DoHolding(len(records), func() {
 			if err != nil {
 				b.warnPullFailed(&h, err)
-				b.failPull(c, l, &a, remoting.RespSystemError, err.Error())
+				b.failPull(c, &h, &a, &found, remoting.RespSystemError, err.Error())
 				return
 			}
 			if found.Messages > 0 {
 				l.figures.read[sourceOf(&found)]++
 			}
 			b.finishPull(c, &h, &a, records, &found, hold, codes)
-			b.slow.pull(c, l, &h, &a, &found)
 		})
 	})
 	if !ok {
-		b.failPull(c, l, &a, busy.Code, busy.Remark)
+		over(a.handed)
+		b.failPull(c, &h, &a, nil, busy.Code, busy.Remark)
 	}
 }
 
@@ -280,19 +287,21 @@ func sourceOf(f *store.Found) readSource {
 	return fromPageCache
 }
 
-// failPull answers a pull that cannot be served. On the loop.
-func (b *Broker) failPull(c *netpoll.Conn, l *loopState, a *pullAnswer, code int32, remark string) {
+// failPull answers a pull that cannot be served; f is nil where nothing was read. On the loop.
+func (b *Broker) failPull(c *netpoll.Conn, h *remoting.PullHeader, a *pullAnswer, f *store.Found, code int32, remark string) {
 	if !a.oneway {
 		c.PutOut(remoting.AppendReply(c.Out(), a.enc, a.opaque, code, remark))
 	}
-	l.answeredPull(a, code)
+	b.answeredPull(c, h, a, f, code, remark)
 }
 
-// answeredPull counts the answer to a pull.
-func (l *loopState) answeredPull(a *pullAnswer, code int32) {
+// answeredPull counts the answer to a pull, and says so where it took long.
+func (b *Broker) answeredPull(c *netpoll.Conn, h *remoting.PullHeader, a *pullAnswer, f *store.Found, code int32, remark string) {
+	l := b.loop(c.Loop())
 	k := stats.RpcKey{Request: a.code, Response: code, LongPolling: a.held}
 	if now := l.now(); a.came != now {
 		l.figures.answeredLate(k, now-a.came)
+		b.slow.pull(c, h, a, f, code, remark)
 		return
 	}
 	l.figures.answered(k)
@@ -319,7 +328,7 @@ func (b *Broker) finishPull(c *netpoll.Conn, h *remoting.PullHeader, a *pullAnsw
 		b.holds.add(c, h, a, hold, codes)
 		return
 	}
-	b.answerPull(c, a, records, f, code, f.Status.String())
+	b.answerPull(c, h, a, records, f, code, f.Status.String())
 	b.notePull(c, h, f)
 }
 
@@ -351,7 +360,7 @@ func pullCode(s store.Status, asked int64) int32 {
 }
 
 // answerPull writes the answer. On the loop; no allocation when the output buffer is warm.
-func (b *Broker) answerPull(c *netpoll.Conn, a *pullAnswer, records []byte, f *store.Found, code int32, remark string) {
+func (b *Broker) answerPull(c *netpoll.Conn, h *remoting.PullHeader, a *pullAnswer, records []byte, f *store.Found, code int32, remark string) {
 	if a.oneway {
 		return
 	}
@@ -360,7 +369,7 @@ func (b *Broker) answerPull(c *netpoll.Conn, a *pullAnswer, records []byte, f *s
 		r.Body(records)
 	}
 	c.PutOut(r.End())
-	b.loop(c.Loop()).answeredPull(a, code)
+	b.answeredPull(c, h, a, f, code, remark)
 }
 
 // beginPull writes the fields of an answer.

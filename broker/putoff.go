@@ -24,7 +24,7 @@ func (b *Broker) putOff(c *netpoll.Conn, l *loopState, a *pullAnswer, hold holdF
 	p := l.newHeld(c, h, a, l.tags.codes)
 	state := c.State().(*connState)
 	if state.helds >= maxHeldPerConn || !b.holds.bytes.Take(p.bytes) {
-		b.failPull(c, l, a, busy.Code, busy.Remark)
+		b.failPull(c, h, a, nil, busy.Code, busy.Remark)
 		l.freeHeld(p)
 		return true
 	}

@@ -15,6 +15,7 @@ type parking struct {
 	frames []byte
 	queue  []parkedAnswer
 	head   int // in queue
+	fresh  int // in queue: the first of this turn
 	limit  int // of the bytes that wait: maxParkedBytes
 
 	waiting []func() // sends that wait for answers to leave; called once
@@ -28,6 +29,8 @@ type parkedAnswer struct {
 	kind parkedKind
 	came time.Duration // Broker.uptime of the request
 	at   time.Duration // and when its message was appended
+
+	handed time.Duration // when the loop had done so with all that it had read at once
 }
 
 // maxParkedBytes bounds the answers that wait with one loop, whatever slaves or the disk are up to. Sends wait then as they do when the
@@ -58,6 +61,18 @@ const keptFrameBytes = 4 << 20
 func (l *loopState) park(c *netpoll.Conn, end int64, from int, kind parkedKind, came time.Duration) {
 	p := &l.parked
 	p.queue = append(p.queue, parkedAnswer{c: c, end: end, from: from, to: len(p.frames), kind: kind, came: came, at: l.now()})
+}
+
+// handOver notes when the turn has appended all that it will. At its end.
+func (l *loopState) handOver() {
+	p := &l.parked
+	if p.fresh == len(p.queue) {
+		return
+	}
+	now := l.b.uptime()
+	for i := p.fresh; i < len(p.queue); i++ {
+		p.queue[i].handed = now
+	}
 }
 
 // wakeParked has every loop with waiting answers look whether they may go. Any goroutine.
@@ -166,7 +181,7 @@ func (l *loopState) answeredSend(a *parkedAnswer, code int32, frame []byte, now 
 		l.figures.answeredLate(stats.RpcKey{Request: a.kind.code(), Response: code}, took)
 	}
 	if limit := l.b.inForce.get().slow; took > limit && limit > 0 {
-		l.b.slow.send(l, a, code, frame, now)
+		l.b.slow.send(a, code, frame, now)
 	}
 }
 

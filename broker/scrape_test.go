@@ -5,17 +5,13 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"ringmq/broker/web"
 	"ringmq/netpoll/remoting"
-	"ringmq/store"
-	"ringmq/store/disk"
 )
 
 // scrapes looks at the metrics of an address; a key is a name with its labels, those apart that all have.
@@ -163,108 +159,5 @@ func TestPullsAreCountedByWhereTheyAreRead(t *testing.T) {
 	if read := at[`ringmq_log_read_bytes_total{by="loop",source="page_cache"}`] + at[`ringmq_log_read_bytes_total{by="worker",source="page_cache"}`] +
 		at[`ringmq_log_read_bytes_total{by="worker",source="disk"}`]; read < 64<<10 {
 		t.Error(read)
-	}
-}
-
-// TestSlowSendIsTold, with where the time went; while the disk stands still there are no more lines than a few.
-func TestSlowSendIsTold(t *testing.T) {
-	log := &logged{}
-	f := disk.NewFaulty()
-	r := &rig{t: t, root: t.TempDir()}
-	r.startRoutes("127.0.0.1", 0)
-	var later atomic.Int64 // than the clock says
-	r.startWith(Options{Loops: 1, Logger: slog.New(slog.NewTextHandler(log, nil)), alterStore: func(o *store.Options) { o.FS = f }}, func(b *Broker) {
-		b.uptime = func() time.Duration { return time.Since(b.began) + time.Duration(later.Load()) }
-	}, "flushDiskType=SYNC_FLUSH", "syncFlushTimeout=3600000", "slowLogThresholdMs=500", "adminHttpAddress=127.0.0.1:0")
-	c := r.dial()
-	want(t, c.call(sendTo("T", 0, "", "before")), 0, "")
-	reached, release := stall(f)
-	t.Cleanup(release)
-	const sends = 3 * slowLinesPerSecond
-	waits := []<-chan *remoting.Command{c.start(sendTo("T", 0, "", "0"))}
-	<-reached
-	for i := 1; i < sends; i++ {
-		waits = append(waits, c.start(sendTo("T", 0, "", strconv.Itoa(i))))
-	}
-	r.parkedNow(sends)
-	later.Store(int64(time.Minute))
-	release()
-	for _, w := range waits {
-		want(t, await(t, w), 0, "")
-	}
-	if n := scrapes(t, r.broker.web.admin)[`ringmq_slow_requests_total{request="send"}`]; n != sends {
-		t.Error(n, "slow sends are counted")
-	}
-	want(t, c.call(sendTo("T", 0, "", "fast")), 0, "")
-	r.stopBroker()
-	lines := log.lines("slow send")
-	if len(lines) == 0 || len(lines) > slowLinesPerSecond {
-		t.Error(len(lines), "lines")
-	}
-	for _, text := range []string{"request=SEND_MESSAGE_V2 response=SUCCESS topic=T queueId=0 queueOffset=1 client=127.0.0.1:", " totalMs=60", " topicMs=0 ", " queueMs=", " diskMs=", " replicaMs=", " committed=true "} {
-		if !slices.ContainsFunc(lines, func(line string) bool { return strings.Contains(line, text) }) {
-			t.Errorf("%q is in none of %q", text, lines)
-		}
-	}
-}
-
-// TestSlowPullIsTold: what a worker had to read, and for whom.
-func TestSlowPullIsTold(t *testing.T) {
-	log := &logged{}
-	r := &rig{t: t, root: t.TempDir()}
-	r.startRoutes("127.0.0.1", 0)
-	var step atomic.Int64 // of a clock that moves on with every look at it
-	r.startWith(Options{Loops: 1, Logger: slog.New(slog.NewTextHandler(log, nil))}, func(b *Broker) {
-		var looks atomic.Int64
-		b.uptime = func() time.Duration { return time.Since(b.began) + time.Duration(looks.Add(step.Load())) }
-	}, "slowLogThresholdMs=500")
-	c := r.dial()
-	// What is in queues of batches only workers read.
-	want(t, c.call(request(remoting.CodeUpdateAndCreateTopic, "topic", "Kept", "readQueueNums", 1, "writeQueueNums", 1, "perm", 6, "attributes", "+queue.type=BatchCQ")), 0, made.Remark)
-	want(t, c.call(sendTo("Kept", 0, "", "x")), 0, "")
-	r.visibleMax("Kept", 0, 1)
-	want(t, c.call(pullOf("G", "Kept", 0, 0, "*", 0)), 0, "FOUND")
-	if lines := log.lines("slow pull"); len(lines) != 0 {
-		t.Error("not slow:", lines)
-	}
-	step.Store(int64(time.Second))
-	want(t, c.call(pullOf("G", "Kept", 0, 0, "*", 0)), 0, "FOUND")
-	step.Store(0)
-	r.stopBroker()
-	lines := log.lines("slow pull")
-	if len(lines) != 1 || !strings.Contains(lines[0], `status=FOUND topic=Kept queueId=0 queueOffset=0 group=G client=127.0.0.1:`) || r.broker.slow.pulls.Load() != 1 {
-		t.Fatal(lines)
-	}
-}
-
-// TestSendParts: they add up, whatever is known and in whatever order the clocks were read.
-func TestSendParts(t *testing.T) {
-	s := slowSend{came: 10, appended: 20, answered: 100}
-	for _, c := range []struct {
-		began, ended time.Duration
-		known        bool
-		want         sendParts
-	}{
-		{30, 60, true, sendParts{10, 10, 30, 40}}, {0, 0, false, sendParts{10, 0, 80, 0}}, {15, 60, true, sendParts{10, 0, 40, 40}},
-		{30, 200, true, sendParts{10, 10, 70, 0}}, {150, 200, true, sendParts{10, 80, 0, 0}}, {5, 15, true, sendParts{10, 0, 0, 80}},
-	} {
-		if got := s.parts(c.began, c.ended, c.known); got != c.want {
-			t.Errorf("%v: %v", c, got)
-		}
-	}
-}
-
-// TestSlowLogIsBounded: a line for so many a second, and the next one says how many had none.
-func TestSlowLogIsBounded(t *testing.T) {
-	s := &slowLog{}
-	told := 0
-	for range 100 {
-		if _, ok := s.mayTell(time.Minute); ok {
-			told++
-		}
-	}
-	untold, ok := s.mayTell(time.Minute + time.Second)
-	if told != slowLinesPerSecond || !ok || untold != 100-slowLinesPerSecond {
-		t.Fatal(told, untold, ok)
 	}
 }

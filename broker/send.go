@@ -152,6 +152,7 @@ func describeTopic(t *remoting.TopicConfig) string {
 // refuse answers a send that was not stored. Stock's refusals carry region and trace switch too.
 func (b *Broker) refuse(c *netpoll.Conn, req *remoting.Command, code int32, remark string) outcome {
 	b.reply(c, req, answer{Code: code, Remark: remark, Fields: []answerField{{"MSG_REGION", b.region}, {"TRACE_ON", "true"}}})
+	b.slow.unparked(c, b.loop(c.Loop()), req.Code, code, remark)
 	return sendDone
 }
 
@@ -267,6 +268,7 @@ func (b *Broker) answerSend(c *netpoll.Conn, req *remoting.Command, l *loopState
 		c.PutOut(append(c.Out(), l.parked.frames[from:]...))
 		l.parked.frames = l.parked.frames[:from]
 		l.figures.answered(stats.RpcKey{Request: req.Code})
+		b.slow.unparked(c, l, req.Code, remoting.RespSuccess, "")
 		return
 	}
 	l.park(c, s.end, from, kindOfSend(req.Code), l.came)

@@ -149,7 +149,7 @@ func (b *Broker) runSlowed(c *netpoll.Conn) {
 func (b *Broker) sendEmpty(c *netpoll.Conn, p *heldPull) {
 	h := &p.header
 	f := store.Found{NextOffset: h.QueueOffset, Min: b.store.MinOffset(h.Topic, h.QueueID), Max: b.store.MaxOffset(h.Topic, h.QueueID), Looked: true}
-	b.answerPull(c, &p.answer, nil, &f, remoting.RespPullRetryImmediately, "the client is over its quota")
+	b.answerPull(c, h, &p.answer, nil, &f, remoting.RespPullRetryImmediately, "the client is over its quota")
 }
 
 // forgetSlowed forgets the slowed pulls of a connection that has ended. On its loop.

@@ -8,12 +8,11 @@ import (
 
 	"ringmq/netpoll"
 	"ringmq/netpoll/remoting"
-	"ringmq/store"
 	"ringmq/store/record"
 )
 
 // slowLog tells of requests that took long, one line each, with where the time went. Loops ask it only for requests that did; what a line
-// needs beyond their memory a worker finds. Any goroutine.
+// needs beyond their memory a worker finds, when the answer has left. Any goroutine.
 type slowLog struct {
 	b     *Broker
 	sends atomic.Int64
@@ -44,51 +43,101 @@ func (s *slowLog) mayTell(now time.Duration) (dropped int64, ok bool) {
 	return dropped, true
 }
 
-// send tells of a send whose answer left at a time of Broker.uptime. On its loop.
-func (s *slowLog) send(l *loopState, a *parkedAnswer, code int32, frame []byte, now time.Duration) {
+// takenLimit is how long a line waits for the socket to take the answer.
+const takenLimit = 10 * time.Second
+
+// left is what is known of an answer when its connection has taken it, or has not.
+type left struct {
+	network time.Duration // until the socket had it
+	taken   bool          // it has
+	trip    time.Duration // there and back, as the kernel measures it
+	unsent  int64         // bytes of earlier answers that the client had not taken
+}
+
+// afterwards has a worker write a line when the answer that was just put out has left. On the connection's loop.
+func (s *slowLog) afterwards(c *netpoll.Conn, bytes int, tell func(left)) {
+	l := left{trip: c.RoundTrip(), unsent: c.Unsent()}
+	c.WhenTaken(takenLimit, func(took time.Duration, all bool) {
+		l.network, l.taken = took, all
+		s.b.workers.Try(bytes, func() { tell(l) })
+	})
+}
+
+// send tells of a send that was stored and whose answer was put out at a time of Broker.uptime. On its loop.
+func (s *slowLog) send(a *parkedAnswer, code int32, frame []byte, now time.Duration) {
 	s.sends.Add(1)
 	dropped, ok := s.mayTell(now)
 	if !ok {
 		return
 	}
-	t := slowSend{came: a.came, appended: a.at, answered: now, end: a.end, kind: a.kind, code: code, client: a.c.RemoteAddr().String(), unsent: a.c.Unsent(), dropped: dropped}
-	own := append([]byte(nil), frame...)
-	s.b.workers.Try(len(own), func() { s.tellSend(&t, own) })
+	t := slowSend{came: a.came, appended: a.at, handed: a.handed, answered: now, request: a.kind.code(), code: code, client: a.c.RemoteAddr().String(), dropped: dropped}
+	// Now: for how long the store knows that is less than for how long a client may take nothing.
+	began, ended, committed := s.b.store.Committed(a.end)
+	t.began, t.ended, t.committed = began.Sub(s.b.began), ended.Sub(s.b.began), committed
+	own, end := append([]byte(nil), frame...), a.end
+	s.afterwards(a.c, len(own), func(l left) {
+		t.topic, t.queue, t.offset = s.b.storedAs(end, own)
+		s.tellSend(&t, l)
+	})
 }
 
-// slowSend is what its loop knows of a slow send, in Broker.uptime.
-type slowSend struct {
-	came, appended, answered time.Duration
-	end                      int64
-	kind                     parkedKind
-	code                     int32
-	client                   string
-	unsent                   int64
-	dropped                  int64
-}
-
-// sendParts are what the time of a send adds up from: until its topic was there and it was its turn, until its batch went to the disk, until the
-// disk had it, and until there were enough copies, the loop had time, and the answer left.
-type sendParts struct{ topic, queue, disk, replica time.Duration }
-
-// parts takes the times when the message's batch went to the disk and was over, if that is known. Otherwise the disk has it still.
-func (t *slowSend) parts(began, ended time.Duration, known bool) sendParts {
-	handed, safe := t.appended, t.answered
-	if known {
-		handed = min(max(began, t.appended), t.answered)
-		safe = min(max(ended, handed), t.answered)
+// unparked tells of a send that waited and was refused then, or has an answer that waits for nothing. What the loop knows is of this send. On
+// its loop.
+func (s *slowLog) unparked(c *netpoll.Conn, l *loopState, request, code int32, why string) {
+	now := l.now()
+	if limit := s.b.inForce.get().slow; limit == 0 || now-l.came <= limit {
+		return
 	}
-	return sendParts{topic: t.appended - t.came, queue: handed - t.appended, disk: safe - handed, replica: t.answered - safe}
+	s.sends.Add(1)
+	dropped, ok := s.mayTell(now)
+	if !ok {
+		return
+	}
+	t := slowSend{came: l.came, appended: now, handed: now, answered: now, request: request, code: code, client: c.RemoteAddr().String(), dropped: dropped,
+		topic: string(l.send.Topic), queue: l.send.QueueID, offset: -1, why: why}
+	s.afterwards(c, len(why), func(l left) { s.tellSend(&t, l) })
 }
 
-func (s *slowLog) tellSend(t *slowSend, frame []byte) {
-	b := s.b
-	topic, queue, offset := b.storedAs(t.end, frame)
-	began, ended, committed := b.store.Committed(t.end)
-	p := t.parts(began.Sub(b.began), ended.Sub(b.began), committed)
-	b.logger.Warn("slow send", "request", remoting.CodeName(t.kind.code()), "response", remoting.RespName(t.code), "topic", topic, "queueId", queue, "queueOffset", offset, "client", t.client,
-		"totalMs", ms(t.answered-t.came), "topicMs", ms(p.topic), "queueMs", ms(p.queue), "diskMs", ms(p.disk), "replicaMs", ms(p.replica),
-		"committed", committed, "clientUnreadBytes", t.unsent, "untold", t.dropped)
+// slowSend is what is known of a slow send; times are of Broker.uptime.
+type slowSend struct {
+	came, appended, handed, answered time.Duration
+	began, ended                     time.Duration // its batch's time with the disk
+	committed                        bool          // which is over
+	request, code                    int32
+	client                           string
+	dropped                          int64
+	topic                            string
+	queue                            int32
+	offset                           int64
+	why                              string // it was refused
+}
+
+// sendParts are what the time of a send adds up from: until its topic was there and it was its turn; until all that was read with it had been
+// decoded and the loop handed it over; until its batch went to the disk; until the disk had it; and until there were enough copies, the loop
+// had time, and the answer was put out.
+type sendParts struct{ topic, decode, queue, disk, replica time.Duration }
+
+func (t *slowSend) parts() sendParts {
+	// The clocks are read by different goroutines, and other loops may commit what is not handed over yet.
+	handed := min(max(t.handed, t.appended), t.answered)
+	began, ended := handed, t.answered // as if the disk had it still
+	if t.committed {
+		began = min(max(t.began, t.appended), t.answered)
+		ended = min(max(t.ended, began), t.answered)
+	}
+	handed = min(handed, began)
+	return sendParts{topic: t.appended - t.came, decode: handed - t.appended, queue: began - handed, disk: ended - began, replica: t.answered - ended}
+}
+
+func (s *slowLog) tellSend(t *slowSend, l left) {
+	p := t.parts()
+	line := []any{"request", remoting.CodeName(t.request), "response", remoting.RespName(t.code), "topic", t.topic, "queueId", t.queue, "queueOffset", t.offset, "client", t.client,
+		"totalMs", ms(t.answered - t.came + l.network), "topicMs", ms(p.topic), "decodeMs", ms(p.decode), "queueMs", ms(p.queue), "diskMs", ms(p.disk), "replicaMs", ms(p.replica),
+		"networkMs", ms(l.network), "taken", l.taken, "rttMs", ms(l.trip), "committed", t.committed, "clientUnreadBytes", l.unsent, "untold", t.dropped}
+	if t.why != "" {
+		line = append(line, "error", t.why)
+	}
+	s.b.logger.Warn("slow send", line...)
 }
 
 // storedAs says which message a send became, by its answer and the log: the last one where there were several. It may read the disk.
@@ -108,26 +157,6 @@ func (b *Broker) storedAs(end int64, frame []byte) (topic string, queue int32, q
 		return "", -1, -1
 	}
 	return string(r.Topic), r.QueueID, r.QueueOffset
-}
-
-// pull tells of a pull that a worker read for, and that was answered or held in this turn. h and f stay as they are. On its loop.
-func (s *slowLog) pull(c *netpoll.Conn, l *loopState, h *remoting.PullHeader, a *pullAnswer, f *store.Found) {
-	now := l.now()
-	limit := s.b.inForce.get().slow
-	if limit == 0 || now-a.came <= limit || a.held {
-		return
-	}
-	s.pulls.Add(1)
-	dropped, ok := s.mayTell(now)
-	if !ok {
-		return
-	}
-	t, client, unread := *a, c.RemoteAddr().String(), c.Unsent()
-	s.b.workers.Try(0, func() {
-		s.b.logger.Warn("slow pull", "request", remoting.CodeName(t.code), "status", f.Status.String(), "topic", string(h.Topic), "queueId", h.QueueID, "queueOffset", h.QueueOffset,
-			"group", string(h.ConsumerGroup), "client", client, "totalMs", ms(now-t.came), "queueMs", ms(t.began-t.came), "diskMs", ms(t.read-t.began), "loopMs", ms(now-t.read),
-			"messages", f.Messages, "bytes", f.Bytes, "diskBytes", f.ColdBytes, "keptBack", t.keptBack, "clientUnreadBytes", unread, "untold", dropped)
-	})
 }
 
 // ms is a time in milliseconds with three places.

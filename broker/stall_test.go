@@ -84,9 +84,17 @@ func TestAStalledDiskHoldsNobodyElseUp(t *testing.T) {
 
 // stall makes every operation that changes the disk hang until release; reached is closed when one does.
 func stall(f *disk.Faulty) (reached <-chan struct{}, release func()) {
+	return stallOf(f, func(string, string) bool { return true })
+}
+
+// stallOf is stall for some operations, by kind and name.
+func stallOf(f *disk.Faulty, which func(kind, name string) bool) (reached <-chan struct{}, release func()) {
 	gate, first := make(chan struct{}), make(chan struct{})
 	tell := sync.OnceFunc(func() { close(first) })
-	f.OnOp(func(int, string, string) {
+	f.OnOp(func(_ int, kind, name string) {
+		if !which(kind, name) {
+			return
+		}
 		tell()
 		<-gate
 	})

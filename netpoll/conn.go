@@ -32,6 +32,7 @@ type Conn struct {
 	lastRead  time.Time
 	lastTaken time.Time // when the peer was last seen to take bytes, or had none to take
 	put       int64     // bytes given to gnet so far
+	awaits    []awaited // who waits until the socket has taken some of them
 	taken     int64     // of these, bytes the socket took, as of lastTaken
 
 	lastBrisk  time.Time // when it was last seen to have taken much, or all there was
@@ -115,6 +116,7 @@ func (c *Conn) flush() {
 	c.loop.giveBuffer(b)
 	if !c.closed.Load() {
 		c.account()
+		c.tellTaken()
 	}
 }
 
@@ -213,5 +215,6 @@ func (c *Conn) close(err error) {
 		c.s.paused.Add(-1)
 	}
 	c.failPending()
+	c.tellTaken()
 	c.s.handler.Closed(c, err)
 }

@@ -8,6 +8,6 @@
 //
 // Reading order: options.go (the contract), server.go (start, sweep, shutdown), listen.go, engine.go (gnet, and what happens
 // when it ends by itself), door.go (how many connections there may be), loop.go (one event loop), bell.go (how the kernel wakes it), tick.go (whether it turns), linger.go (how it waits), conn.go (one connection), frames.go (bytes to requests), pause.go,
-// budget.go (who is paused, and when it goes on), request.go (server to client), workers.go (slow work), client.go (outbound
+// budget.go (who is paused, and when it goes on), taken.go (when an answer has left), request.go (server to client), workers.go (slow work), client.go (outbound
 // connections).
 package netpoll

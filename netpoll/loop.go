@@ -25,6 +25,7 @@ type loop struct {
 	cmd      remoting.Command // of the frame being served
 	conns    map[*Conn]struct{}
 	strained map[*Conn]struct{} // paused for slowReader or overBudget
+	awaited  map[*Conn]struct{} // somebody waits until their sockets have taken something
 	dirty    []*Conn            // have something to send
 	spare    [][]byte           // output buffers not in use
 
@@ -47,7 +48,7 @@ type letter struct {
 }
 
 func newLoop(s *Server, index int) *loop {
-	l := &loop{s: s, index: index, epoll: -1, conns: map[*Conn]struct{}{}, strained: map[*Conn]struct{}{}}
+	l := &loop{s: s, index: index, epoll: -1, conns: map[*Conn]struct{}{}, strained: map[*Conn]struct{}{}, awaited: map[*Conn]struct{}{}}
 	l.wakeNow = gnet.RunnableFunc(func(context.Context) error {
 		l.tasks.Add(-1)
 		l.deliver()
@@ -165,10 +166,13 @@ func (l *loop) sweep() {
 	}
 }
 
-// reconsider lets those go on whose reason to pause is gone, and tells when there is memory for what waits for it.
+// reconsider lets those go on whose reason to pause is gone, tells who waits for a socket, and when there is memory for what waits for it.
 func (l *loop) reconsider() {
 	defer l.recount()
 	for c := range l.strained {
 		c.reconsider()
+	}
+	for c := range l.awaited {
+		c.tellTaken()
 	}
 }

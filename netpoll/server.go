@@ -34,7 +34,7 @@ type Server struct {
 	turn      atomic.Uint64 // the connection that may pass the budget to complete its frame; 0: none
 	lingering atomic.Int32  // loops that keep a processor while they wait
 	mayLinger int32         // how many may: the others find at least two processors, and half as many as there are loops
-	strained  atomic.Int64  // connections paused for reasons that go away by themselves, and loops that wait for memory
+	strained  atomic.Int64  // connections paused for reasons that go away by themselves or whose output somebody waits for, and loops that wait for memory
 	strain    chan struct{} // told when strained becomes more
 
 	gate   sync.RWMutex // engine, up and every loop's el; see loop.execute

@@ -39,6 +39,15 @@ func (s *Store) MaxOffset(topic []byte, queueID int32) int64 {
 	return 0
 }
 
+// NextOffset is the offset that the next message of a queue gets: what lies between MaxOffset and it is stored and not visible yet; 0 for a
+// queue that is not there. Any goroutine, no I/O.
+func (s *Store) NextOffset(topic []byte, queueID int32) int64 {
+	if n := s.counters.find(topic, queueID); n != nil {
+		return n.next.Load()
+	}
+	return 0
+}
+
 // OffsetByTime finds an offset by store time (ms). Lower boundary: the first entry stored at or after ts, the maximum
 // when there is none. Upper: the last entry stored at or before ts, 0 when there is none. May do I/O.
 func (s *Store) OffsetByTime(topic []byte, queueID int32, ts int64, upper bool) (int64, error) {

@@ -287,6 +287,12 @@ func (s *Store) OnRound(fn func()) { addListener(&s.rounds, fn) }
 // Whoever begins to wait calls Hurry once fn says so. Without it the dispatcher never rests. Add it before the first Append.
 func (s *Store) WhenWaited(fn func() bool) { s.waited.Store(&fn) }
 
+// Dispatched is how far of the visible log the queues know.
+func (s *Store) Dispatched() int64 { return s.dispatch.at.Load() }
+
+// Engine is how the log is written: io_uring or pwrite.
+func (s *Store) Engine() string { return s.ring.Name() }
+
 // Hurry ends the dispatcher's rest. Any goroutine; cheap.
 func (s *Store) Hurry() { s.dispatch.hurry() }
 

@@ -9,7 +9,7 @@ const (
 	NoOwner         = "queue-without-member" // no member has a queue
 	Slow            = "consumers-slow"       // they consume less than comes in
 	Surge           = "producers-surged"     // more comes in than usual
-	ReplicationSlow = "replication-slow"     // slaves are far behind
+	ReplicationSlow = "replication-slow"     // slaves are far behind, or slow
 	BrokerSlow      = "broker-slow"          // pulls or the disk take long
 	ColdLimit       = "cold-read-limit"      // the broker holds the group's old reads back
 	CatchingUp      = "catching-up"          // more is consumed than comes in

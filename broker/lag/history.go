@@ -9,6 +9,7 @@ type Key struct{ Group, Topic string }
 type Queue struct {
 	ID             int32
 	Max, Committed int64 // where it ends for consumers, and how far the group is
+	Hidden         int64 // messages behind Max, which consumers cannot see yet
 }
 
 // Look is what is seen of a group in a topic at one moment.
@@ -21,10 +22,11 @@ type Look struct {
 // Figures are what looks tell.
 type Figures struct {
 	Diff    int64   // messages that are not consumed
+	Hidden  int64   // of these, what consumers cannot see yet
 	In, Out float64 // a second, since the oldest look that is kept; 0 after a first look
-	// Still is the queue that is behind and has stood still for longest, since when its progress has not changed.
+	// Still is the queue that has something to consume and has stood still for longest, since when its progress has not changed.
 	Still      Queue
-	StillSince time.Time // zero: none is behind
+	StillSince time.Time // zero: none has anything to consume
 	Most       Queue     // the queue that has most of Diff
 }
 
@@ -56,7 +58,8 @@ func (h *History) Add(l *Look) Figures {
 	f := Figures{}
 	next := make(map[int32]moved, len(l.Queues))
 	for _, q := range l.Queues {
-		t.max, t.taken = t.max+q.Max, t.taken+q.Committed
+		t.max, t.taken = t.max+q.Max+q.Hidden, t.taken+q.Committed
+		f.Diff, f.Hidden = f.Diff+q.Hidden, f.Hidden+q.Hidden
 		m := h.moved[q.ID]
 		if behind := q.Committed < q.Max; !m.behind || m.committed != q.Committed {
 			m = moved{q.Committed, behind, l.At}

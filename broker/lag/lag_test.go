@@ -98,20 +98,23 @@ func TestHistory(t *testing.T) {
 	var h History
 	at := func(s int) time.Time { return began.Add(time.Duration(s) * time.Second) }
 	add := func(s int, queues ...Queue) Figures { return h.Add(&Look{At: at(s), Queues: queues}) }
-	if f := add(0, Queue{0, 10, 4}, Queue{1, 10, 10}); f.Diff != 6 || f.In != 0 || f.Out != 0 || f.Still.ID != 0 || !f.StillSince.Equal(at(0)) {
+	if f := add(0, Queue{0, 10, 4, 0}, Queue{1, 10, 10, 0}); f.Diff != 6 || f.In != 0 || f.Out != 0 || f.Still.ID != 0 || !f.StillSince.Equal(at(0)) {
 		t.Errorf("%+v", f)
 	}
-	if f := add(10, Queue{0, 30, 4}, Queue{1, 20, 10}); f.Diff != 36 || f.In != 3 || f.Out != 0 || f.Still.ID != 0 || !f.StillSince.Equal(at(0)) {
+	if f := add(10, Queue{0, 30, 4, 0}, Queue{1, 20, 10, 0}); f.Diff != 36 || f.In != 3 || f.Out != 0 || f.Still.ID != 0 || !f.StillSince.Equal(at(0)) {
 		t.Errorf("%+v", f)
 	}
-	if f := add(20, Queue{0, 30, 24}, Queue{1, 20, 10}); f.In != 1.5 || f.Out != 1 || f.Still.ID != 1 || !f.StillSince.Equal(at(10)) {
+	if f := add(20, Queue{0, 30, 24, 0}, Queue{1, 20, 10, 0}); f.In != 1.5 || f.Out != 1 || f.Still.ID != 1 || !f.StillSince.Equal(at(10)) {
 		t.Errorf("a queue stands still since it is behind: %+v", f)
 	}
-	if f := add(30, Queue{0, 30, 30}); f.Diff != 0 || f.In != 0 || !f.StillSince.IsZero() {
+	if f := add(30, Queue{0, 30, 30, 0}); f.Diff != 0 || f.In != 0 || !f.StillSince.IsZero() {
 		t.Errorf("other queues: %+v", f)
 	}
-	if f := add(40, Queue{0, 30, 10}); f.Out != 0 || f.Diff != 20 {
+	if f := add(40, Queue{0, 30, 10, 0}); f.Out != 0 || f.Diff != 20 {
 		t.Errorf("set back: %+v", f)
+	}
+	if f := add(50, Queue{0, 30, 30, 7}); f.Diff != 7 || f.Hidden != 7 || !f.StillSince.IsZero() || f.In != 0.35 {
+		t.Errorf("nobody can consume what is hidden: %+v", f)
 	}
 }
 

@@ -246,6 +246,12 @@ func TestLagCauses(t *testing.T) {
 			r.brokers = []*brokerLook{{name: "b", runtime: map[string]string{"putLatency99": "1500"}}}
 		})},
 		{lag.BrokerSlow, row(func(r *lagRow) {
+			r.brokers = []*brokerLook{{name: "b", runtime: map[string]string{"logStandsStillMs": "5000"}}}
+		})},
+		{lag.Slow, row(func(r *lagRow) {
+			r.brokers = []*brokerLook{{name: "b", runtime: map[string]string{"logStandsStillMs": "4999"}}}
+		})},
+		{lag.BrokerSlow, row(func(r *lagRow) {
 			r.brokers = []*brokerLook{{name: "b", runtime: map[string]string{"dispatchBehindBytes": "100000000"}}}
 		})},
 		{lag.ColdLimit, row(func(r *lagRow) {

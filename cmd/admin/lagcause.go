@@ -16,6 +16,7 @@ const (
 	stuckAfter       = time.Minute // without anything consumed, or pulled, while messages wait
 	slowPullMs       = 1000.0      // of a pull while messages wait
 	slowPutMs        = 1000.0      // 99 % of puts
+	standsStillMs    = 5000.0      // of the log, with something to write
 	farDispatchBytes = 64 << 20    // of the log that no consumer can see yet
 	farReplicaBytes  = 64 << 20    // that a slave does not have
 )
@@ -157,6 +158,9 @@ func (r *lagRow) judgeBrokers() (string, []string) {
 	for _, b := range r.brokers {
 		if v := b.number("dispatchBehindBytes"); v >= farDispatchBytes {
 			slow = append(slow, fmt.Sprintf("%s: %.0f bytes of the log are not in their queues yet", b.name, v))
+		}
+		if v := b.number("logStandsStillMs"); v >= standsStillMs {
+			slow = append(slow, fmt.Sprintf("%s: the disk has taken nothing of the log for %s (engine %s)", b.name, spanText(time.Duration(v)*time.Millisecond), null(b.runtime["diskEngine"])))
 		}
 		if v := b.number("putLatency99"); v >= slowPutMs {
 			slow = append(slow, fmt.Sprintf("%s: one in a hundred messages takes %.0f ms or more to store (engine %s)", b.name, v, null(b.runtime["diskEngine"])))

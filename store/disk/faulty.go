@@ -35,6 +35,7 @@ type Faulty struct {
 
 	cold   func(name string, off, n int64) bool
 	onRead func(name string, off int64, n int)
+	noRead error // of reads that may wait
 }
 
 // change of names: to nil is a removal; a rename is two bindings that survive together.

@@ -1,5 +1,7 @@
 package disk
 
+import "io/fs"
+
 // SetCold says which parts of files are not in the page cache; nil: everything is there. fn must not use the Faulty.
 func (d *Faulty) SetCold(fn func(name string, off, n int64) bool) {
 	d.mu.Lock()
@@ -14,12 +16,25 @@ func (d *Faulty) OnRead(fn func(name string, off int64, n int)) {
 	d.onRead = fn
 }
 
+// FailReads has reads that may wait fail with err, also those that OnRead keeps waiting; nil: they do not.
+func (d *Faulty) FailReads(err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.noRead = err
+}
+
 func (f *memFile) ReadAt(b []byte, off int64) (int, error) {
 	f.d.mu.Lock()
 	hook := f.d.onRead
 	f.d.mu.Unlock()
 	if hook != nil {
 		hook(f.name, off, len(b))
+	}
+	f.d.mu.Lock()
+	err := f.d.noRead
+	f.d.mu.Unlock()
+	if err != nil {
+		return 0, &fs.PathError{Op: "read", Path: f.name, Err: err}
 	}
 	return f.read(b, off)
 }
