@@ -219,3 +219,30 @@ func TestParseTarget(t *testing.T) {
 		}
 	}
 }
+
+// TestDearGenerator: where the instrument costs more than a quarter of what it measures, the row is named.
+func TestDearGenerator(t *testing.T) {
+	r := rated(true, [][2]float64{{300, 1}, {300, 1}}, [][2]float64{{100, 4}, {100, 4}})
+	r.Title = "a row"
+	for i, s := range r.sets() {
+		for _, report := range s.Reports {
+			report.Broker = &Used{CPUPerMessageUs: 4}
+			report.Generator.CPUPerMessageUs = []float64{0.9, 1.4}[i]
+		}
+	}
+	if got := dearGenerators([]*Result{r}); !strings.Contains(got, "\n- a row: b (1.40 us, 35 % of the broker's 4.00 us)\n") || strings.Contains(got, "a (") {
+		t.Error(got)
+	}
+	for _, report := range r.B.Reports {
+		report.Generator.CPUPerMessageUs = 1
+	}
+	if got := dearGenerators([]*Result{r}); !strings.Contains(got, "in every row") {
+		t.Error(got)
+	}
+	for _, report := range r.A.Reports {
+		report.Kind, report.Generator.CPUPerMessageUs = "stock Producer", 20
+	}
+	if got := r.dearGenerator(); got != "" {
+		t.Errorf("stock's client is no generator of ours: %s", got)
+	}
+}

@@ -7,7 +7,7 @@ type kind struct {
 	latency    string // heading of the latencies
 	noun       string // what they are of
 	span       string // what they reach over, in a sentence's end
-	generators int    // goroutines that make the load, each of which can keep one processor busy
+	generators int    // goroutines that make the load, each of which can keep one processor busy; 0: any number of threads
 	paced      bool   // PerSecond is the workload's Rate, if it has one
 }
 
@@ -19,6 +19,9 @@ var kinds = map[string]kind{
 	"soak":     {"send latency", "request", "", 3, true},
 	"verify":   {"send latency", "request", "", 1, true},
 	"check":    {"pull latency", "pull", "", 1, false},
+	// Clients of stock's, whose figures interop/versus.sh writes down as reports.
+	"stock Producer": {"latency", "request", "", 0, false},
+	"stock Consumer": {"latency", "message", "", 0, false},
 }
 
 // kind is the report's; one that is not known sends.
@@ -43,7 +46,8 @@ func (r *Report) rate() float64 {
 
 // limited says that the generator, and not the broker, may have been the limit.
 func (r *Report) limited() bool {
-	return r.Generator.Cores/float64(r.kind().generators) > saturated
+	n := r.kind().generators
+	return n > 0 && r.Seconds >= coarse.Seconds() && r.Generator.Cores/float64(n) > saturated
 }
 
 // Plain makes a Run of a workload that has a report of its own: the Details of the common one tell what is in it.

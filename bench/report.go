@@ -29,6 +29,7 @@ type Report struct {
 	Series    []Second
 	Broker    *Used `json:",omitempty"`
 	Generator Used
+	Others    *Others  `json:",omitempty"` // nil: not known, as the broker's process is not
 	Warnings  []string `json:",omitempty"`
 	Curve     []Point  // latency by percentile
 

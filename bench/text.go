@@ -177,15 +177,25 @@ func (r *Report) latencyTable() *table {
 
 func (r *Report) usedTable() *table {
 	t := &table{}
-	t.add("", "cores", "CPU a message", "resident", "anonymous", "peak", "disk written", "disk read", "threads")
+	t.add("", "cores", "CPU a message", "resident", "anonymous", "peak", "disk written", "disk read", "threads", "page cache")
 	row := func(name string, u *Used) {
 		t.add(name, fmt.Sprintf("%.2f", u.Cores), Micros(u.CPUPerMessageUs), Bytes(float64(u.ResidentBytes)), Bytes(float64(u.AnonymousBytes)), Bytes(float64(u.PeakBytes)),
-			Bytes(float64(u.DiskWriteBytes)), Bytes(float64(u.DiskReadBytes)), Count(float64(u.Threads)))
+			Bytes(float64(u.DiskWriteBytes)), Bytes(float64(u.DiskReadBytes)), Count(float64(u.Threads)), "")
 	}
 	if r.Broker != nil {
 		row("broker", r.Broker)
 	}
 	row("generator", &r.Generator)
+	cached := ""
+	if n := r.Generator.PageCachedBytes; n > 0 {
+		cached = Bytes(float64(n))
+	}
+	switch {
+	case r.Others != nil:
+		t.add("all else", fmt.Sprintf("%.2f", r.Others.Cores), "", "", "", "", "", "", "", cached)
+	case cached != "":
+		t.add("the machine", "", "", "", "", "", "", "", "", cached)
+	}
 	return t
 }
 
