@@ -93,6 +93,9 @@ func (r *VerifyReport) unchecked(err error) {
 func (r *VerifyReport) judge() {
 	if r.Unjudged == "" {
 		r.Judged, r.Failures = true, r.faults(&r.Workload)
+		if r.Acknowledged == 0 { // of nothing all is there
+			r.Failures = append(r.Failures, "nothing was acknowledged: nothing was shown")
+		}
 	}
 	for _, d := range []struct {
 		name   string
@@ -129,7 +132,7 @@ func (w *Workload) checkNumbered() error {
 // verifyLater checks a ledger of an earlier run.
 func verifyLater(ctx context.Context, w Workload, onTick func(Second)) (*VerifyReport, error) {
 	if w.Ledger == "" {
-		return nil, errors.New("check: which ledger? the file that the run before wrote is needed")
+		return nil, errors.New("check: which ledger? --ledger FILE names the one that the run before wrote")
 	}
 	l, err := readLedger(w.Ledger)
 	if err != nil {

@@ -74,7 +74,7 @@ func TestWorkloadsRun(t *testing.T) {
 		{"endtoend -b " + addr + short + "--warm-up 0s --rate 500", "undelivered"},
 		{"catchup -b " + addr + short + "--warm-up 0s --rate 500 --backlog 20KiB", "p99 of sends, during to before"},
 		{"soak -b " + addr + short + "--rate 500", "slowest interval"},
-		{"verify -b " + addr + short + "--ledger " + ledger, "  passed\n"},
+		{"verify -b " + addr + short + "--duration 300ms --ledger " + ledger, "  passed\n"},
 		{"verify -b " + addr + " --ledger " + ledger + " --check", "  passed\n"},
 		{"versus a=" + addr + " b=" + addr + short + "--workload consume --rounds 1 --fill --fill-messages 200 --drain", "consume: a and b, 1 round\n"},
 		{"versus a=" + addr + " b=" + addr + short + "--workload endtoend --rounds 1 --warm-up 0s", "Sends, p50"},
