@@ -83,13 +83,26 @@ type Row struct {
 	m *metric
 }
 
-// CPURatio is the processor time of a message at the first broker, divided by that at the second, of the cheapest round of each: what
-// else runs on a machine only ever adds to it. false: a broker's process was not known.
+// CPURatio is the processor time of a message at the first broker, divided by that at the second: of reports made in turns the median
+// of the rounds' ratios, since what a machine does meanwhile meets both of a round; of others the ratio of the medians. false: a broker's
+// process was not known.
 func (r *Result) CPURatio() (float64, bool) {
 	for _, row := range r.rows() {
-		if row.Name == cpuMetric {
-			return row.A.Min / row.B.Min, row.A.N > 0 && row.B.N > 0 && row.B.Min > 0
+		if row.Name != cpuMetric {
+			continue
 		}
+		var ratios []float64
+		for i := range min(len(r.A.Reports), len(r.B.Reports)) {
+			a, okA := row.m.of(r.A.Reports[i])
+			b, okB := row.m.of(r.B.Reports[i])
+			if r.Rounds && okA && okB {
+				ratios = append(ratios, a/b)
+			}
+		}
+		if len(ratios) > 0 {
+			return spreadOf(ratios).Median, true
+		}
+		return row.Ratio, !math.IsNaN(row.Ratio)
 	}
 	return 0, false
 }

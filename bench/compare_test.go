@@ -246,3 +246,34 @@ func TestDearGenerator(t *testing.T) {
 		t.Errorf("stock's client is no generator of ours: %s", got)
 	}
 }
+
+// TestCPURatio: it is the median of the rounds, so that one round in which something else ran decides nothing.
+func TestCPURatio(t *testing.T) {
+	costs := func(a, b []float64) *Result {
+		r := &Result{Rounds: true, B: &Set{}}
+		for i := range a {
+			r.A.Reports = append(r.A.Reports, &Report{Broker: &Used{CPUPerMessageUs: a[i]}})
+			r.B.Reports = append(r.B.Reports, &Report{Broker: &Used{CPUPerMessageUs: b[i]}})
+		}
+		return r
+	}
+	for _, c := range []struct {
+		r     *Result
+		ratio float64
+		ok    bool
+	}{
+		{costs([]float64{5, 20, 10}, []float64{2, 4, 5}), 2.5, true}, // 2.5, 5 and 2
+		{costs([]float64{9, 30, 12}, []float64{2, 10, 4}), 3, true},  // 4.5, 3 and 3
+		{costs([]float64{9, 30, 4}, []float64{3, 10, 4}), 3, true},   // the cheapest round of each would say 1.33
+		{costs([]float64{0}, []float64{1}), 0, false},
+	} {
+		if ratio, ok := c.r.CPURatio(); ok != c.ok || ok && math.Abs(ratio-c.ratio) > 1e-9 {
+			t.Errorf("%g, %v; not %g", ratio, ok, c.ratio)
+		}
+	}
+	r := costs([]float64{4, 8}, []float64{1, 3})
+	r.Rounds = false
+	if ratio, ok := r.CPURatio(); !ok || ratio != 3 {
+		t.Errorf("not in turns: %g, %v", ratio, ok)
+	}
+}

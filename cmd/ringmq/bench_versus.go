@@ -40,7 +40,7 @@ func newBenchVersus() *cobra.Command {
 	o.addGroups(cmd, groups)
 	cmd.Flags().StringVar(&kind, "workload", kind, "`name` of the subcommand that is run")
 	cmd.Flags().IntVar(&rounds, "rounds", rounds, "how often each broker is measured")
-	cmd.Flags().Float64Var(&o.maxCPURatio, "max-cpu-ratio", 0, "exit with code 1 when a message costs the first broker more than so many times the processor time that it costs the second, each in its cheapest round; 0: it may cost anything")
+	cmd.Flags().Float64Var(&o.maxCPURatio, "max-cpu-ratio", 0, "exit with code 1 when a message costs the first broker more than so many times the processor time that it costs the second, in the median of the rounds; 0: it may cost anything")
 	return cmd
 }
 
