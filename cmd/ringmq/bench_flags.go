@@ -32,6 +32,8 @@ type benchOptions struct {
 	command      string
 	failOnErrors bool
 	maxCPURatio  float64 // of versus; 0: any
+
+	told bool // the result was printed for people, failures included
 }
 
 // flagGroup is a part of the flags that several subcommands share.
@@ -61,6 +63,7 @@ var flagGroups = []flagGroup{
 	{"soak", "The load", func(o *benchOptions, f *pflag.FlagSet) {
 		f.Float64Var(&o.w.PeakShare, "peak-share", 0, "instead of --rate: `share` of what a closed loop reaches beside the readers, which is measured first for 20s; 0: 0.8, without --rate")
 		f.Float64Var(&o.w.GrowthMiBHour, "growth", 20, "`MiB` an hour by which the broker's memory may grow (with --pid)")
+		f.StringVar(&o.w.Metrics, "metrics", "", "`URL` of a ringmq broker's page of metrics, http://host:port/metrics: its goroutines must not grow")
 	}},
 	{"consume", "Reading", func(o *benchOptions, f *pflag.FlagSet) {
 		f.BoolVar(&o.w.Fill, "fill", false, "make the topics and send messages first, and read only those")

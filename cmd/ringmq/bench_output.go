@@ -61,7 +61,7 @@ func (o *benchOptions) deliver(w io.Writer, out *benchOutput, saved any, result 
 	case o.htmlFile == "-":
 		err = asHTML(w)
 	default:
-		err = result.Text(w)
+		err, o.told = result.Text(w), true
 	}
 	if out.json != nil {
 		err = errors.Join(err, out.json.write(asJSON))

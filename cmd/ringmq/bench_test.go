@@ -219,15 +219,21 @@ func TestProgress(t *testing.T) {
 	if out.Len() > 0 {
 		t.Errorf("%q", out.String())
 	}
+	if p.phase("measuring"); out.String() != "measuring\n" {
+		t.Errorf("without a terminal a phase is a line: %q", out.String())
+	}
+	out.Reset()
 	p.on = true
 	tick := p.begin("round 1 of 2, ours:")
 	tick(bench.Second{Messages: 1234, Errors: 2, Latency: bench.Latency{P50: 0.5, P99: 12}, BrokerCPU: 1.5})
 	p.columns = 30
 	tick(bench.Second{Messages: 99, Errors: 1})
+	p.phase("measuring")
 	p.end()
 	want := "\r\x1b[Kround 1 of 2, ours:  warming up for 1s" +
 		"\r\x1b[Kround 1 of 2, ours:  1,234/s  p50 500 us  p99 12.0 ms  broker 1.50 cores  error" +
-		"\r\x1b[Kround 1 of 2, ours:  99/s  p5\r\x1b[K"
+		"\r\x1b[Kround 1 of 2, ours:  99/s  p5" +
+		"\r\x1b[Kround 1 of 2, ours:  measurin\r\x1b[K"
 	if out.String() != want {
 		t.Errorf("%q", out.String())
 	}

@@ -62,11 +62,13 @@ var soakWorkload = workload{
 		"are deleted.\n\n" +
 		"How to read it: it passes, or says what failed, and then the exit code is 1: a send was refused, a connection lost, less than\n" +
 		"98 % of the rate was kept over the whole run, the consumers were more than 5 s behind at the end, or (with --pid) memory that\n" +
-		"is no file's grew over the second half by more than --growth an hour and 10 %. One that is stopped has not passed. Compare\n" +
+		"is no file's grew over the second half by more than --growth an hour and 10 %, or (with --metrics) there are over 16 goroutines\n" +
+		"more at the end than after a quarter of the time. One that is stopped has not passed. Compare\n" +
 		"'slowest interval' with the rate: both should be near. For the trend of a day look at --html.",
 	example: `soak --pid auto --duration 10m                               80 % of the peak for ten minutes
 soak --pid auto --peak-share 0.5 --duration 24h --html s.html a day at half of the peak
-soak --rate 20000 --duration 1h --growth 5                   a given rate, and a strict eye on memory`,
+soak --rate 20000 --duration 1h --growth 5                   a given rate, and a strict eye on memory
+soak --pid auto --metrics http://127.0.0.1:5557/metrics      with the goroutines of a broker whose adminHttpAddress that is`,
 	shared:   []string{openHelp, shortProcessHelp, endHelp},
 	groups:   []string{"target", "load", "rate", "soak", "pull", "messages", "topics", "time", "output"},
 	run:      bench.Plain(bench.Soak),

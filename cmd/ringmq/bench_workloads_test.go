@@ -25,8 +25,8 @@ func TestWorkloadFlags(t *testing.T) {
 		{"endtoend", func(w *bench.Workload) bool { return w.Rate == 10_000 && w.Window == 1024 }, "in an open loop; 0: a closed loop (default 10000)"},
 		{"endtoend --rate 5", func(w *bench.Workload) bool { return w.Rate == 5 }, "--rate"},
 		{"catchup --backlog 1.5GiB --drop-cache", func(w *bench.Workload) bool { return w.BacklogBytes == 3<<29 && w.DropCache && w.Rate == 10_000 }, "--backlog size"},
-		{"soak --peak-share 0.5 --growth 3", func(w *bench.Workload) bool {
-			return w.PeakShare == 0.5 && w.GrowthMiBHour == 3 && w.WarmUp == 0 && w.Duration == 10*time.Minute
+		{"soak --peak-share 0.5 --growth 3 --metrics http://h:1/metrics", func(w *bench.Workload) bool {
+			return w.Metrics == "http://h:1/metrics" && w.PeakShare == 0.5 && w.GrowthMiBHour == 3 && w.WarmUp == 0 && w.Duration == 10*time.Minute
 		}, "10m or 1h (default 10m0s)"},
 		{"verify --ledger l --check", func(w *bench.Workload) bool { return w.Ledger == "l" && w.Check && w.WarmUp == 0 }, "--ledger file"},
 	} {
@@ -88,19 +88,28 @@ func TestWorkloadsRun(t *testing.T) {
 	}
 }
 
-// TestFailedVerdict: it is printed, and it is one line of error besides.
+// TestFailedVerdict: reasons are told once, by the table or else by the line of error.
 func TestFailedVerdict(t *testing.T) {
 	wl := verifyWorkload
 	wl.run = func(_ context.Context, w bench.Workload, _ func(bench.Second)) (*bench.Report, error) {
 		return &bench.Report{Kind: "verify", Workload: w, Started: time.Unix(1, 0), Seconds: 1, Judged: true, Failures: []string{"2 messages lost", "1 offset without a message"}}, nil
 	}
-	cmd := wl.command()
-	cmd.SilenceUsage, cmd.SilenceErrors = true, true
 	var out strings.Builder
-	cmd.SetOut(&out)
-	cmd.SetArgs([]string{})
-	if err := cmd.Execute(); err == nil || err.Error() != "verify failed: 2 messages lost; 1 offset without a message" {
-		t.Error(err)
+	for _, c := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"-o", "json"}, "verify failed: 2 messages lost; 1 offset without a message"},
+		{[]string{}, "verify failed, for what stands above"},
+	} {
+		cmd := wl.command()
+		cmd.SilenceUsage, cmd.SilenceErrors = true, true
+		out.Reset()
+		cmd.SetOut(&out)
+		cmd.SetArgs(c.args)
+		if err := cmd.Execute(); err == nil || err.Error() != c.want {
+			t.Errorf("%v: %v", c.args, err)
+		}
 	}
 	if !strings.Contains(out.String(), "  FAILED: 2 messages lost\n  FAILED: 1 offset") || strings.Contains(out.String(), "passed") {
 		t.Error(out.String())
