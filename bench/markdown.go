@@ -14,6 +14,10 @@ type Document struct {
 	Machine string   // Markdown, behind the line about the machine
 	Missing []string // what was not measured, and why
 	Results []*Result
+
+	Bars      []Bar
+	Notes     Notes  // what is behind a bar that is not reached
+	NotesLink string // to the whole of them; "": none
 }
 
 // Write writes what it comes to, a table with a line for every result, their interpretation, the brokers and the machine.
@@ -23,6 +27,7 @@ func (d *Document) Write(w io.Writer) error {
 	if d.Intro != "" {
 		fmt.Fprintf(&b, "%s\n\n", strings.TrimSpace(d.Intro))
 	}
+	b.WriteString(barTable(d.Bars, d.Results, d.Notes, d.NotesLink))
 	b.WriteString(standings(d.Results, d.Missing))
 	fmt.Fprintf(&b, "## The figures\n\nEvery cell holds the median of the first target, then that of the second; a ratio is the first divided by the second.\n"+
 		"Counted is how many rounds, of how long each, warm-up excluded. Spread is how far the farthest round lies from the median. Agree is how many\n"+

@@ -20,6 +20,7 @@ type Set struct {
 type Result struct {
 	FormatVersion int `json:",omitempty"` // set by WriteJSON
 
+	Key     string `json:"-"` // by which a bar finds it
 	Title   string
 	Command string `json:",omitempty"` // that made it
 	Note    string `json:",omitempty"` // what a reader must know

@@ -98,7 +98,7 @@ func readResult(name string) (*bench.Result, error) {
 
 func newBenchPage() *cobra.Command {
 	title, html, markdown := "Benchmarks", "", ""
-	var intro, machine string
+	var intro, machine, bars, notes string
 	var missing []string
 	cmd := &cobra.Command{
 		Use: "page FILE.json...", Short: "Gather saved results in one document", Args: cobra.MinimumNArgs(1),
@@ -114,6 +114,7 @@ func newBenchPage() *cobra.Command {
 				if err != nil {
 					return err
 				}
+				r.Key = fileLabel(name)
 				results = append(results, r)
 			}
 			var err error
@@ -122,18 +123,8 @@ func newBenchPage() *cobra.Command {
 			}
 			if markdown != "" {
 				d := bench.Document{Title: title, Missing: missing, Results: results}
-				for _, part := range []struct {
-					file string
-					to   *string
-				}{{intro, &d.Intro}, {machine, &d.Machine}} {
-					if part.file == "" {
-						continue
-					}
-					text, readErr := os.ReadFile(part.file)
-					if readErr != nil {
-						return readErr
-					}
-					*part.to = string(text)
+				if readErr := readParts(&d, markdown, intro, machine, bars, notes); readErr != nil {
+					return readErr
 				}
 				err = errors.Join(err, writeFile(markdown, d.Write))
 			}
@@ -146,6 +137,47 @@ func newBenchPage() *cobra.Command {
 	f.StringVar(&markdown, "markdown", "", "`file` of Markdown to write")
 	f.StringVar(&intro, "intro", "", "`file` with Markdown to stand in front of the table")
 	f.StringVar(&machine, "machine", "", "`file` with Markdown about the machine")
+	f.StringVar(&bars, "bars", "", "`file` of what the figures are to reach, as interop/bars.txt says")
+	f.StringVar(&notes, "notes", "", "`file` of Markdown, of whose sections the first paragraph stands beside a bar that is not reached")
 	f.StringArrayVar(&missing, "missing", nil, "`text` about something that was not measured, and why; may be repeated")
 	return cmd
+}
+
+// readParts fills in what a document takes from other files; those without a name are left out.
+func readParts(d *bench.Document, markdown, intro, machine, bars, notes string) error {
+	text := func(file string) (string, error) {
+		if file == "" {
+			return "", nil
+		}
+		b, err := os.ReadFile(file)
+		return string(b), err
+	}
+	var err error
+	if d.Intro, err = text(intro); err != nil {
+		return err
+	}
+	if d.Machine, err = text(machine); err != nil {
+		return err
+	}
+	lines, err := text(bars)
+	if err != nil {
+		return err
+	}
+	if d.Bars, err = bench.ReadBars(strings.NewReader(lines)); err != nil {
+		return fmt.Errorf("%s: %w", bars, err)
+	}
+	prose, err := text(notes)
+	if err != nil || notes == "" {
+		return err
+	}
+	d.Notes, d.NotesLink = bench.ReadNotes(prose), filepath.Base(notes)
+	// A link from one page to the other, wherever both lie.
+	if from, absErr := filepath.Abs(filepath.Dir(markdown)); absErr == nil {
+		if to, absErr := filepath.Abs(notes); absErr == nil {
+			if rel, relErr := filepath.Rel(from, to); relErr == nil {
+				d.NotesLink = filepath.ToSlash(rel)
+			}
+		}
+	}
+	return nil
 }
