@@ -277,3 +277,34 @@ func TestCPURatio(t *testing.T) {
 		t.Errorf("not in turns: %g, %v", ratio, ok)
 	}
 }
+
+// TestUnlikeLoops: latency of a closed loop and of an open one count from different moments, so they have no ratio unless that is wanted.
+func TestUnlikeLoops(t *testing.T) {
+	mixed := func(a, b float64, forced bool) *Result {
+		r := rated(false, [][2]float64{{300, 1}, {300, 1}}, [][2]float64{{100, 4}, {100, 4}})
+		r.Mixed = forced
+		for i, s := range r.sets() {
+			for _, report := range s.Reports {
+				report.Workload.Rate = []float64{a, b}[i]
+			}
+		}
+		return r
+	}
+	for _, c := range []struct {
+		r    *Result
+		told bool
+	}{{mixed(0, 100, false), false}, {mixed(100, 0, false), false}, {mixed(0, 100, true), true}, {mixed(0, 0, false), true}, {mixed(100, 100, false), true}} {
+		for _, row := range c.r.rows() {
+			if told := !math.IsNaN(row.Ratio); told != (c.told || row.Name == "messages a second") {
+				t.Errorf("%s: ratio %g", row.Name, row.Ratio)
+			}
+		}
+		words := strings.Join(c.r.Words(), "\n")
+		if strings.Contains(words, "p99 of b was 4.00 times") != c.told || strings.Contains(words, "no ratios of latency are told") == c.told {
+			t.Error(words)
+		}
+		if judged := c.r.standing().why == ""; judged != c.told {
+			t.Errorf("judged: %v", judged)
+		}
+	}
+}

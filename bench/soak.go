@@ -134,7 +134,7 @@ func (s *soak) run(ctx context.Context, w Workload, onTick func(Second)) (*SoakR
 	s.out.Stopped = sends.stopped(ctx)
 	s.judge()
 	if err != nil { // days of figures are not thrown away
-		s.out.Failures = append(s.out.Failures, "it ended early: "+err.Error())
+		s.out.Failures = append(s.out.Failures, "it ended early: "+endedBy(err))
 	}
 	s.send.warn(&s.out.Report)
 	s.describeIntervals()

@@ -37,6 +37,9 @@ func (r *Result) unjudgeable() string {
 			why = append(why, "the generator was the limit with "+s.Name)
 		}
 	}
+	if r.unlikeLoops() && !r.Mixed {
+		why = append(why, "a closed loop beside an open one")
+	}
 	return strings.Join(why, ", ")
 }
 

@@ -80,7 +80,7 @@ func Verify(ctx context.Context, w Workload, onTick func(Second)) (*VerifyReport
 
 // unchecked says that there is no verdict, because the broker went away, and how to get one.
 func (r *VerifyReport) unchecked(err error) {
-	r.Unjudged = err.Error()
+	r.Unjudged = endedBy(err)
 	if r.Workload.Ledger != "" {
 		r.Unjudged += "; when the broker is back: ringmq bench verify --check --ledger " + r.Workload.Ledger
 	} else {
@@ -107,6 +107,9 @@ func (r *VerifyReport) judge() {
 		{"there without an acknowledgement", r.Unacknowledged, ""}, {"of others", r.Foreign, ""},
 	} {
 		r.tell(d.name, float64(d.n), "", d.better)
+	}
+	if !r.Workload.Check {
+		r.tell("of these acknowledged after the time was over", float64(max(0, r.Acknowledged-r.Messages)), "", "")
 	}
 	r.tell("read back in", r.ReadSeconds, "s", "")
 }

@@ -23,9 +23,12 @@ func (r *Result) Words() (out []string) {
 	if d := differences(&a.Workload, &b.Workload); len(d) > 0 {
 		out = append(out, "The workloads differ in "+joined(d)+": part of the difference is theirs.")
 	}
+	if r.unlikeLoops() && !r.Mixed {
+		out = append(out, "One is a closed loop and the other an open one, whose latency counts from when a request should have left: no ratios of latency are told (compare --mixed-loops tells them).")
+	}
 	rows := r.rows()
 	for _, name := range []string{"messages a second", cpuMetric, anonymousMetric, "latency p50", "latency p99", "latency p99.9", "latency p99.99"} {
-		if i := slices.IndexFunc(rows, func(row Row) bool { return row.Name == name }); i >= 0 && rows[i].A.N > 0 && rows[i].B.N > 0 {
+		if i := slices.IndexFunc(rows, func(row Row) bool { return row.Name == name }); i >= 0 && rows[i].A.N > 0 && rows[i].B.N > 0 && !rows[i].apples {
 			out = append(out, r.sentence(&rows[i])...)
 		}
 	}
@@ -174,6 +177,9 @@ func (r *Result) doubts() (out []string) {
 			add(fmt.Sprintf("%s failed %s (%s of all; %s): figures of a broker that refuses work are no figures.",
 				set.Name, plural(int(failed), "request"), percent(float64(failed)/math.Max(float64(failed+requests), 1)), joined(codes)))
 		}
+	}
+	for _, s := range r.each((*Report).halfStored) {
+		add(capital(s) + ".")
 	}
 	for _, s := range r.each(func(report *Report) string { return report.Stopped }) { // the result's own is its note
 		add(capital(s) + ".")

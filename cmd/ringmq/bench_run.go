@@ -51,12 +51,11 @@ func (o *benchOptions) single(cmd *cobra.Command, wl *workload) error {
 		return &endError{exitStopped, "stopped during the warm-up: nothing was counted"}
 	}
 	host := bench.ThisHost()
-	r.Name, r.Host, r.Ringmq = target.Name, &host, version
+	r.Name, r.Host, r.Ringmq, r.Command = target.Name, &host, version, commandLine()
 	if target.Doubt != "" {
 		r.Warnings = append(r.Warnings, target.Doubt)
 	}
 	result := bench.Single(r)
-	result.Command = commandLine()
 	if err := o.deliver(cmd.OutOrStdout(), out, r, result); err != nil {
 		return err
 	}
