@@ -185,6 +185,9 @@ func (r *Result) Unjudged() []string {
 	return r.each(func(report *Report) string { return report.Unjudged })
 }
 
+// Shortfalls say which runs did not keep the rate that they were given.
+func (r *Result) Shortfalls() []string { return r.each((*Report).shortfall) }
+
 // Empty are the targets none of whose runs has a message: nothing was acknowledged or delivered.
 func (r *Result) Empty() (out []string) {
 	for _, s := range r.sets() {

@@ -49,6 +49,9 @@ type Workload struct {
 
 	Metrics string `json:",omitempty"` // Soak: URL of the broker's page of metrics, for its goroutines
 
+	ToSlave bool  `json:",omitempty"` // send to a broker that says it is a slave
+	Made    *Made `json:"-"`          // keeps which topics were made, for whoever wants them gone; nil: nobody does
+
 	Phase func(string) `json:"-"` // is told what is done ahead of the counted time and behind it; nil: nobody
 
 	about   *About        // what open learnt of the broker

@@ -14,7 +14,7 @@ import (
 
 func newBenchCompare() *cobra.Command {
 	o := &benchOptions{}
-	inTurns := false
+	inTurns, mixed := false, false
 	cmd := &cobra.Command{
 		Use: "compare A.json [B.json]", Short: "Compare saved reports", Args: cobra.RangeArgs(1, 2),
 		Long: "Compares the reports in two files that --json wrote and says in words what the figures mean. A file may hold several\n" +
@@ -29,23 +29,22 @@ func newBenchCompare() *cobra.Command {
 			if inTurns {
 				result.Rounds = true
 			}
+			result.Mixed = result.Mixed || mixed
 			out, err := o.open()
 			if err != nil {
 				return err
 			}
 			defer out.close()
 			o.call(result)
-			if err := o.deliver(cmd.OutOrStdout(), out, result, result); err != nil {
+			if err := o.deliver(cmd, out, result, result); err != nil {
 				return err
-			}
-			if n := result.ErrorCount(); o.failOnErrors && n > 0 {
-				return fmt.Errorf("%d requests failed", n)
 			}
 			return nil
 		},
 	}
 	o.addGroups(cmd, []string{"output", "naming"})
 	cmd.Flags().BoolVar(&inTurns, "in-turns", false, "the reports were made in turns: those of one place belong together")
+	cmd.Flags().BoolVar(&mixed, "mixed-loops", false, "tell ratios of latency of a closed loop and an open one too, though they count from different moments")
 	return cmd
 }
 
@@ -104,7 +103,7 @@ func newBenchPage() *cobra.Command {
 		Use: "page FILE.json...", Short: "Gather saved results in one document", Args: cobra.MinimumNArgs(1),
 		Long:    "Writes one document of what versus, compare and the workloads saved with --json: a table with a line for each comparison,\nthen each by itself. Markdown begins with what is better, equal, worse and not measured.",
 		Example: examples("page --html all.html versus1.json versus2.json\npage --markdown benchmarks.md --title 'Ours and stock' rows/*.json"),
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
 			if html == "" && markdown == "" {
 				return errors.New("give --html or --markdown, or both")
 			}
@@ -127,6 +126,9 @@ func newBenchPage() *cobra.Command {
 					return readErr
 				}
 				err = errors.Join(err, writeFile(markdown, d.Write))
+			}
+			if err == nil {
+				wrote(cmd, html, markdown)
 			}
 			return err
 		},

@@ -63,5 +63,8 @@ func (o *benchOptions) verdict(ctx context.Context, r *bench.Result) error {
 	if n := r.ErrorCount(); o.failOnErrors && n > 0 {
 		return fmt.Errorf("%d requests failed", n)
 	}
+	if all := r.Shortfalls(); o.failOnRate && len(all) > 0 {
+		return errors.New(strings.Join(all, "; "))
+	}
 	return nil
 }
