@@ -48,7 +48,7 @@ func (s *soak) judgeMemory(fail func(string, ...any)) {
 	var points int
 	if s.out.GrowthMiBHour, s.out.MaxOverMin, points = growth(s.out.Intervals); points < 2 {
 		s.out.GrowthMiBHour, s.out.MaxOverMin = 0, 0
-		s.out.Warnings = append(s.out.Warnings, fmt.Sprintf("growth of memory was not judged: %s of %s is too little for that", plural(len(s.out.Intervals), "interval"), soakInterval))
+		s.out.Warnings = append(s.out.Warnings, fmt.Sprintf("growth of memory was not judged: it takes more than %s of %s", plural(len(s.out.Intervals), "interval"), soakInterval))
 		return
 	}
 	s.grown = true
@@ -67,8 +67,7 @@ func (s *soak) judgeGoroutines(fail func(string, ...any)) {
 		s.out.Warnings = append(s.out.Warnings, "growth of goroutines was not judged: there are not two intervals with their number")
 		return
 	}
-	s.out.tell("goroutines after a quarter", float64(quarter), "", "")
-	s.out.tell("goroutines at the end", float64(end), "", lower)
+	s.counted = true
 	if end > quarter+soakGoroutines {
 		fail("goroutines grew from %d after a quarter of the time to %d at the end", quarter, end)
 	}
@@ -94,6 +93,11 @@ func (s *soak) describeIntervals() {
 	out.tell("read by the consumers that follow", float64(out.Hot), "", "")
 	out.tell("read by the one that begins again", float64(out.Cold), "", "")
 	out.tell("queues begun again", float64(out.ColdRounds), "", "")
+	if s.counted {
+		quarter, end, _ := goroutineGrowth(out.Intervals)
+		out.tell("goroutines after a quarter", float64(quarter), "", "")
+		out.tell("goroutines at the end", float64(end), "", lower)
+	}
 	if s.grown {
 		out.tell("memory growth", out.GrowthMiBHour, "MiB/h", "")
 		out.tell("memory, largest to smallest", out.MaxOverMin, "times", lower)

@@ -83,6 +83,8 @@ type soak struct {
 	cold0 int64 // cold messages before the interval
 	acked int64
 	grown bool // how memory grew is known
+
+	counted bool // and how many goroutines there were
 	last  time.Time
 	began time.Time
 }
