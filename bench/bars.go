@@ -115,7 +115,11 @@ func (b *Bar) judge(r *Result) (figure, verdict string) {
 		return "", ""
 	}
 	verdict = map[bool]string{true: "yes", false: "**no**"}[b.reached(value)]
-	if why := r.unjudgeable(); why != "" {
+	why := r.unjudgeable()
+	if why == "" && b.unit == "x" && row.doubtful() {
+		why = "the rounds contradict each other"
+	}
+	if why != "" {
 		verdict = fmt.Sprintf("not judged (%s); as it stands %s", why, strings.Trim(verdict, "*"))
 	}
 	return figure, verdict
@@ -150,6 +154,7 @@ func barTable(bars []Bar, results []*Result, notes Notes, more string) string {
 	}
 	var b, rows strings.Builder
 	var n [3]int // yes, no, neither
+	told := map[string]bool{}
 	for i := range bars {
 		bar := &bars[i]
 		figure, verdict := "", ""
@@ -174,14 +179,17 @@ func barTable(bars []Bar, results []*Result, notes Notes, more string) string {
 			n[2]++
 		}
 		if note := notes[bar.Note]; note != "" && verdict != "yes" {
-			cost = note
+			if cost = note; told[bar.Note] {
+				cost = "as above"
+			}
+			told[bar.Note] = true
 			if more != "" {
 				cost += fmt.Sprintf(" [more](%s#%s)", more, bar.Note)
 			}
 		}
 		fmt.Fprintf(&rows, "| %s | %s | %s | %s | %s |\n", cell(bar.What), cell(bar.Text), cell(figure), verdict, cell(cost))
 	}
-	fmt.Fprintf(&b, "## Bars\n\nWhat each figure is to reach. Of %s %d are reached by these rounds and %d are not; of %d other pages tell, or nothing that can be judged.\n"+
+	fmt.Fprintf(&b, "## Bars\n\nWhat each figure is to reach: %s. Reached by these rounds: %d. Not reached: %d. Told by other pages, or not to be judged by these rounds: %d.\n"+
 		"A ratio is the first target's median divided by the second's; of messages per broker CPU second it is the inverse of the ratio of CPU a message. Other\n"+
 		"figures are the first target's.\n\n"+
 		"| bar | to reach | figure | reached | what the remaining cost is |\n| --- | --- | --- | --- | --- |\n%s\n", plural(len(bars), "bar"), n[0], n[1], n[2], rows.String())

@@ -35,6 +35,8 @@ func TestBarTable(t *testing.T) {
 	once := rated(true, [][2]float64{{300, 1}}, [][2]float64{{100, 4}})
 	once.Key = "once-SYNC"
 	once.A.Reports[0].tell("during to before", 1.15, "times", lower)
+	apart := rated(true, [][2]float64{{100, 1}, {300, 1}}, [][2]float64{{150, 4}, {140, 4}})
+	apart.Key = "apart-SYNC"
 	notes := ReadNotes("# Title\n\nAbove.\n\n## n\n\nTwo lines\nare one.\n\nMore.\n\n## other\n\nNo.\n")
 	for _, c := range []struct{ bar, want string }{
 		{"n | a | fast-SYNC, messages per broker CPU second | >= 10 x |", "| a | >= 10 x | 9.00x (2.00 us / 18.0 us) | **no** | Two lines are one. [more](notes.md#n) |"},
@@ -48,6 +50,8 @@ func TestBarTable(t *testing.T) {
 		{"none | a | slow-SYNC, latency p99 | < 10 ms |", "| this page was made without that row | not judged | - |"},
 		{"none | a | slow-SYNC, latency p99 | < 10 ms | [there](x.md)", "| [there](x.md) | as it says there | - |"},
 		{"other | a | | >= 50 % | [there](x.md)", "| a | >= 50 % | [there](x.md) | as it says there | No. [more](notes.md#other) |"},
+		{"n | a | apart-SYNC, messages a second | >= 1 x |", "| 1.38x (200 / 145) | not judged (the rounds contradict each other); as it stands yes | Two lines"},
+		{"n | a | fast-SYNC, latency p99 | < 1 ms |\nn | b | fast-SYNC, latency p99 | < 0.5 ms |", "| b | < 0.5 ms | 1.00 ms (b 4.00 ms) | **no** | as above [more]"},
 		{"n | a | once-SYNC, messages a second | >= 2 x |", "| 3.00x (300 / 100) | not judged (one round); as it stands yes | Two lines"},
 		{"n | a | once-SYNC, during to before | <= 1.1 times |", "| 1.15x | not judged (one round); as it stands no | Two lines"},
 	} {
@@ -55,7 +59,7 @@ func TestBarTable(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", c.bar, err)
 		}
-		if got := barTable(bars, []*Result{r, once}, notes, "notes.md"); !strings.Contains(got, c.want) {
+		if got := barTable(bars, []*Result{r, once, apart}, notes, "notes.md"); !strings.Contains(got, c.want) {
 			t.Errorf("%s: no %q in\n%s", c.bar, c.want, got)
 		}
 	}

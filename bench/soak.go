@@ -82,11 +82,10 @@ type soak struct {
 	sum   tally
 	cold0 int64 // cold messages before the interval
 	acked int64
-	grown bool // how memory grew is known
 
-	counted bool // and how many goroutines there were
-	last  time.Time
-	began time.Time
+	grown, counted bool // how memory grew is known, and how many goroutines there were
+	last           time.Time
+	began          time.Time
 }
 
 func (s *soak) run(ctx context.Context, w Workload, onTick func(Second)) (*SoakReport, error) {

@@ -249,7 +249,7 @@ write_up() {
     [ "$mode" = ASYNC ] && flushes+="${flushes:+ and then }ASYNC_FLUSH (its default: an acknowledged message may be lost when the machine fails)" || flushes+="${flushes:+ and then }SYNC_FLUSH"
   done
   cat >"$work/intro.md" <<M
-\`make versus ROUNDS=$rounds SECONDS=$seconds FLUSH="$modes"${rows_asked:+ ROWS="$rows_asked"}${ENGINE:+ ENGINE=$ENGINE}${DOC:+ DOC=$DOC}\` made this page at commit $(git -C "$root" describe --always --dirty 2>/dev/null), $(date -u +%F); it
+\`make versus ROUNDS=$rounds SECONDS=$seconds FLUSH="$modes"${rows_asked:+ ROWS=\"$rows_asked\"}${ENGINE:+ ENGINE=$ENGINE}${DOC:+ DOC=$DOC}\` made this page at commit $(git -C "$root" describe --always --dirty 2>/dev/null), $(date -u +%F); it
 took $((took / 60)) minutes and $(awk -v m="$peak_mib" 'BEGIN{printf "%.0f", m/1024 + 0.5}') GiB of disk at most. The first target is ours, which always runs
 SYNC_FLUSH: what it acknowledges is on disk. The second is Apache RocketMQ 5.3.3 with a heap of 4 GiB, warmed for $warm s, with
 $flushes. Bodies have 1024 bytes,
