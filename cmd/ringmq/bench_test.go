@@ -248,7 +248,7 @@ func TestBenchRuns(t *testing.T) {
 	defer func() { _ = p.shutdown(context.Background()) }()
 	addr := p.b.b.Addr().String()
 	page := filepath.Join(t.TempDir(), "page.html")
-	out, err := ringmq(t, "bench", "produce", "-b", addr, "--pid", "auto", "--duration", "100ms", "--warm-up", "0s", "--connections", "1", "--window", "2", "--size", "100", "-o", "json",
+	out, err := ringmq(t, "bench", "produce", "-b", addr, "--pid", "auto", "--duration", "1s", "--warm-up", "0s", "--connections", "1", "--window", "2", "--size", "100", "-o", "json",
 		"--fail-on-errors", "--html", page)
 	if err != nil {
 		t.Fatal(err)
@@ -264,7 +264,7 @@ func TestBenchRuns(t *testing.T) {
 	if b, err := os.ReadFile(page); err != nil || !strings.Contains(string(b), "<svg") {
 		t.Errorf("%v", err)
 	}
-	out, err = ringmq(t, "bench", "produce", "-b", addr, "--existing", "--duration", "50ms", "--warm-up", "0s", "--connections", "1", "--window", "2", "--html", "-")
+	out, err = ringmq(t, "bench", "produce", "-b", addr, "--existing", "--duration", "500ms", "--warm-up", "0s", "--connections", "1", "--window", "2", "--html", "-")
 	if err != nil || !strings.HasPrefix(out, "<!DOCTYPE html>") || !strings.Contains(out, "1 topic of 8 queues") || !strings.Contains(out, "ringmq, speaks 5.3.3") {
 		t.Errorf("%v\n%.300s", err, out)
 	}
@@ -282,7 +282,7 @@ func TestBenchRuns(t *testing.T) {
 	if _, err := ringmq(t, append(gate, "1")...); err == nil || !strings.Contains(err.Error(), "--max-cpu-ratio: the processes") {
 		t.Error("a gate without figures:", err)
 	}
-	if out, err = ringmq(t, "bench", "versus", "a="+addr, "b="+addr+",pid=auto", "--existing", "--rounds", "2", "--duration", "50ms", "--warm-up", "0s", "--connections", "1", "--window", "1"); err != nil || !strings.Contains(out, "produce: a and b, 2 rounds") {
+	if out, err = ringmq(t, "bench", "versus", "a="+addr, "b="+addr+",pid=auto", "--existing", "--rounds", "2", "--duration", "500ms", "--warm-up", "0s", "--connections", "1", "--window", "1"); err != nil || !strings.Contains(out, "produce: a and b, 2 rounds") {
 		t.Errorf("%v\n%s", err, out)
 	}
 }
