@@ -62,8 +62,8 @@ interop: build ## the stock Java client, client-go and mqadmin against bin/ringm
 versus: ROUNDS ?= 5
 versus: SECONDS ?= 10
 versus: OUT ?= benchmarks
-versus: build ## figures beside the stock broker into docs/benchmarks.md: ROUNDS of SECONDS each, JSON and HTML into OUT
-	interop/versus.sh $(ROUNDS) $(SECONDS) $(OUT)
+versus: build ## figures beside the stock broker into DOC (docs/benchmarks.md): ROUNDS of SECONDS each, stock with FLUSH="ASYNC SYNC", only ROWS="4x64 java64", JSON and HTML into OUT; about an hour, 45 GiB of disk
+	interop/versus.sh $(ROUNDS) $(SECONDS) $(OUT) $(ROWS)
 
 ceiling: build ## fails when a message costs much more than in bench/ceiling, the least that this architecture can do
 	interop/ceiling.sh
@@ -73,7 +73,7 @@ scale: build ## 8, 1,000 and 100,000 queues, and starts with 16 GiB of log, into
 
 DURATION ?= 10m
 soak: SHARE ?= 0.8
-soak: build ## SHARE of the peak for DURATION against a broker of its own, with readers; fails when memory grows or readers fall behind
+soak: build ## SHARE of the peak for DURATION against a broker of its own, with readers; fails when memory or goroutines grow or readers fall behind
 	interop/soak.sh $(DURATION) $(SHARE)
 
 package: build ## dist/ringmq_VERSION_ARCH.deb: program, units, configuration, manual pages, completions

@@ -115,6 +115,7 @@ func (out *CatchupReport) describeSends() {
 	out.mergeErrors("send", &out.Before)
 	out.mergeErrors("send", &out.During)
 	out.tell("backlog", float64(out.Backlog), "", "")
+	out.tell("read beyond it, sent since, by the last pulls", float64(max(0, out.Messages-out.Backlog)), "", "")
 	if out.BacklogSeconds > 0 {
 		out.tell("backlog sent in", out.BacklogSeconds, "s", "")
 	}

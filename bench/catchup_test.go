@@ -34,7 +34,7 @@ func TestCatchup(t *testing.T) {
 	if sent := r.Before.Messages + r.During.Messages; float64(r.Before.Messages) > 500*r.Before.Seconds+slack || sent > int64(b.sent()) || r.Before.Seconds < 0.1 || r.During.Seconds <= 0 || r.P99Ratio != ratio {
 		t.Errorf("before %+v, during %+v, ratio %g", r.Before, r.During, r.P99Ratio)
 	}
-	if said, ok := r.detail("drained"); !ok || said != r.MiBPerSecond*(1<<20) || len(r.Details) != 10 {
+	if said, ok := r.detail("drained"); !ok || said != r.MiBPerSecond*(1<<20) || len(r.Details) != 11 {
 		t.Errorf("details %+v", r.Details)
 	}
 	if got, _ := os.ReadFile(pages); string(got) != "1\n" || !r.CacheDropped {

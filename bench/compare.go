@@ -3,6 +3,7 @@ package bench
 import (
 	"math"
 	"sort"
+	"strings"
 )
 
 // Spread is a figure over the rounds of one target.
@@ -80,16 +81,30 @@ type Row struct {
 	Agree int     // rounds in which the target with the better median was better
 	Of    int     // rounds that were compared one by one; 0: none
 
-	m *metric
+	apples bool // and pears: the medians are no figures of the same thing
+	m      *metric
 }
 
-// CPURatio is the processor time of a message at the first broker, divided by that at the second, of the cheapest round of each: what
-// else runs on a machine only ever adds to it. false: a broker's process was not known.
+// CPURatio is the processor time of a message at the first broker, divided by that at the second: of reports made in turns the median
+// of the rounds' ratios, since what a machine does meanwhile meets both of a round; of others the ratio of the medians. false: a broker's
+// process was not known.
 func (r *Result) CPURatio() (float64, bool) {
 	for _, row := range r.rows() {
-		if row.Name == cpuMetric {
-			return row.A.Min / row.B.Min, row.A.N > 0 && row.B.N > 0 && row.B.Min > 0
+		if row.Name != cpuMetric {
+			continue
 		}
+		var ratios []float64
+		for i := range min(len(r.A.Reports), len(r.B.Reports)) {
+			a, okA := row.m.of(r.A.Reports[i])
+			b, okB := row.m.of(r.B.Reports[i])
+			if r.Rounds && okA && okB {
+				ratios = append(ratios, a/b)
+			}
+		}
+		if len(ratios) > 0 {
+			return spreadOf(ratios).Median, true
+		}
+		return row.Ratio, !math.IsNaN(row.Ratio)
 	}
 	return 0, false
 }
@@ -125,12 +140,25 @@ func (r *Result) rows() (out []Row) {
 				row.Ratio = row.A.Median / row.B.Median
 			}
 			row.Agree, row.Of = r.agreement(&row)
+			if row.apples = r.unlikeLoops() && !r.Mixed && strings.HasPrefix(m.name, "latency "); row.apples {
+				row.Ratio, row.Agree, row.Of = math.NaN(), 0, 0
+			}
 		}
 		if row.A.N+row.B.N > 0 {
 			out = append(out, row)
 		}
 	}
 	return out
+}
+
+// unlikeLoops says that one target was loaded in a closed loop and the other in an open one, where latency counts from when a request
+// should have left: no stall of the one is charged as that of the other is.
+func (r *Result) unlikeLoops() bool {
+	if r.B == nil {
+		return false
+	}
+	a, b := r.A.Reports[0], r.B.Reports[0]
+	return a.kind().paced && b.kind().paced && (a.rate() > 0) != (b.rate() > 0)
 }
 
 func valuesOf(s *Set, m *metric) (out []float64) {

@@ -219,3 +219,92 @@ func TestParseTarget(t *testing.T) {
 		}
 	}
 }
+
+// TestDearGenerator: where the instrument costs more than a quarter of what it measures, the row is named.
+func TestDearGenerator(t *testing.T) {
+	r := rated(true, [][2]float64{{300, 1}, {300, 1}}, [][2]float64{{100, 4}, {100, 4}})
+	r.Title = "a row"
+	for i, s := range r.sets() {
+		for _, report := range s.Reports {
+			report.Broker = &Used{CPUPerMessageUs: 4}
+			report.Generator.CPUPerMessageUs = []float64{0.9, 1.4}[i]
+		}
+	}
+	if got := dearGenerators([]*Result{r}); !strings.Contains(got, "\n- a row: b (1.40 us, 35 % of the broker's 4.00 us)\n") || strings.Contains(got, "a (") {
+		t.Error(got)
+	}
+	for _, report := range r.B.Reports {
+		report.Generator.CPUPerMessageUs = 1
+	}
+	if got := dearGenerators([]*Result{r}); !strings.Contains(got, "in every row") {
+		t.Error(got)
+	}
+	for _, report := range r.A.Reports {
+		report.Kind, report.Generator.CPUPerMessageUs = "stock Producer", 20
+	}
+	if got := r.dearGenerator(); got != "" {
+		t.Errorf("stock's client is no generator of ours: %s", got)
+	}
+}
+
+// TestCPURatio: it is the median of the rounds, so that one round in which something else ran decides nothing.
+func TestCPURatio(t *testing.T) {
+	costs := func(a, b []float64) *Result {
+		r := &Result{Rounds: true, B: &Set{}}
+		for i := range a {
+			r.A.Reports = append(r.A.Reports, &Report{Broker: &Used{CPUPerMessageUs: a[i]}})
+			r.B.Reports = append(r.B.Reports, &Report{Broker: &Used{CPUPerMessageUs: b[i]}})
+		}
+		return r
+	}
+	for _, c := range []struct {
+		r     *Result
+		ratio float64
+		ok    bool
+	}{
+		{costs([]float64{5, 20, 10}, []float64{2, 4, 5}), 2.5, true}, // 2.5, 5 and 2
+		{costs([]float64{9, 30, 12}, []float64{2, 10, 4}), 3, true},  // 4.5, 3 and 3
+		{costs([]float64{9, 30, 4}, []float64{3, 10, 4}), 3, true},   // the cheapest round of each would say 1.33
+		{costs([]float64{0}, []float64{1}), 0, false},
+	} {
+		if ratio, ok := c.r.CPURatio(); ok != c.ok || ok && math.Abs(ratio-c.ratio) > 1e-9 {
+			t.Errorf("%g, %v; not %g", ratio, ok, c.ratio)
+		}
+	}
+	r := costs([]float64{4, 8}, []float64{1, 3})
+	r.Rounds = false
+	if ratio, ok := r.CPURatio(); !ok || ratio != 3 {
+		t.Errorf("not in turns: %g, %v", ratio, ok)
+	}
+}
+
+// TestUnlikeLoops: latency of a closed loop and of an open one count from different moments, so they have no ratio unless that is wanted.
+func TestUnlikeLoops(t *testing.T) {
+	mixed := func(a, b float64, forced bool) *Result {
+		r := rated(false, [][2]float64{{300, 1}, {300, 1}}, [][2]float64{{100, 4}, {100, 4}})
+		r.Mixed = forced
+		for i, s := range r.sets() {
+			for _, report := range s.Reports {
+				report.Workload.Rate = []float64{a, b}[i]
+			}
+		}
+		return r
+	}
+	for _, c := range []struct {
+		r    *Result
+		told bool
+	}{{mixed(0, 100, false), false}, {mixed(100, 0, false), false}, {mixed(0, 100, true), true}, {mixed(0, 0, false), true}, {mixed(100, 100, false), true}} {
+		for _, row := range c.r.rows() {
+			if told := !math.IsNaN(row.Ratio); told != (c.told || row.Name == "messages a second") {
+				t.Errorf("%s: ratio %g", row.Name, row.Ratio)
+			}
+		}
+		words := strings.Join(c.r.Words(), "\n")
+		if strings.Contains(words, "p99 of b was 4.00 times") != c.told || strings.Contains(words, "no ratios of latency are told") == c.told {
+			t.Error(words)
+		}
+		if judged := c.r.standing().why == ""; judged != c.told {
+			t.Errorf("judged: %v", judged)
+		}
+	}
+}

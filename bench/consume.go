@@ -53,7 +53,7 @@ func Consume(ctx context.Context, w Workload, onTick func(Second)) (*Report, err
 	r := m.report("consume")
 	switch r.Stopped = m.stopped(ctx); {
 	case err != nil:
-		r.Stopped = after("ended", m.ended.Sub(m.began), m.length) + ": " + err.Error()
+		r.Stopped = after("ended", m.ended.Sub(m.began), m.length) + ": " + endedBy(err)
 	case w.Drain && p.open == 0:
 		r.Stopped = ""
 	case w.Drain && r.Stopped != "":

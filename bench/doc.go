@@ -4,20 +4,20 @@
 // Reading order:
 //
 //   - workload.go: what may be asked for, and its limits; sizes.go: how large bodies are;
-//   - open.go: a workload made ready; reach.go, about.go: the broker found and asked about itself; topics.go: topics made;
+//   - open.go: a workload made ready; reach.go, about.go: the broker found and asked about itself; topics.go, made.go: topics made, and deleted again;
 //   - report.go: what every run measures; detail.go: what only some do; kind.go: how the workloads differ as reports;
-//   - meter.go: one run's time and counts: warm-up, a look a second, the sum; process.go and host.go: what is read from /proc;
+//   - meter.go: one run's time and counts: warm-up, a look a second, the sum; process.go, others.go and host.go: what is read from /proc;
 //   - produce.go: the sending generator, one goroutine for all connections; frame.go and item.go: its requests, of which only
 //     some bytes change; filler.go: their bodies; take.go and answer.go: answers, and as much of one as it needs; pace.go: when an open loop sends;
 //   - puller.go: the reading generator; pullframe.go: its requests; positions.go: what the queues hold; fill.go: what is sent ahead;
 //   - the workloads besides Produce: consume.go; endtoend.go, where bodies carry their time; catchup.go and pagecache.go, cold
-//     readers beside producers; soak.go, judge.go and trend.go, hours of all at once;
+//     readers beside producers; soak.go, judge.go, goroutines.go and trend.go, hours of all at once;
 //   - verify.go: what was acknowledged must be there. numbered.go: messages that say who they are; ledger.go: what was
 //     acknowledged, in memory and as a file; checker.go: the two compared, and the verdict;
 //   - versus.go: two brokers in turns; target.go, route.go and listener.go: which broker, and which process, is meant;
-//   - stopped.go: runs that end before their time;
+//   - stopped.go, loss.go: runs that end before their time, and connections that do;
 //   - result.go: reports of one broker or two, as JSON and back; compare.go: medians, spreads, ratios; words.go and describe.go:
-//     what they mean, in sentences; summary.go and standing.go: several results in a table, and what they come to;
+//     what they mean, in sentences; summary.go and standing.go: several results in a table, and what they come to; bars.go: what they are to reach;
 //   - text.go, result_text.go, table.go, units.go: for a terminal; page.go, charts.go, chart.go: for a browser; markdown.go.
 //
 // # Time

@@ -78,10 +78,11 @@ func EndToEnd(ctx context.Context, w Workload, onTick func(Second)) (*EndToEndRe
 	r, s := delivered.report("endtoend"), sent.report("produce")
 	out := &EndToEndReport{Report: *r, SendLatency: s.Latency, SendErrors: s.Errors, Sent: s.Messages, Undelivered: t.missing()}
 	if out.Stopped = delivered.stopped(asked); err != nil {
-		out.Stopped = after("ended", delivered.ended.Sub(delivered.began), delivered.length) + ": " + err.Error()
+		out.Stopped = after("ended", delivered.ended.Sub(delivered.began), delivered.length) + ": " + endedBy(err)
 	}
 	out.mergeErrors("send", s)
 	out.tell("sent", float64(out.Sent), "", "")
+	out.tell("delivered more than sent, on their way when the time began", float64(max(0, out.Messages-out.Sent)), "", "")
 	out.tell("undelivered", float64(out.Undelivered), "", lower)
 	out.tellLatency("sends,", &out.SendLatency)
 	p.warn(&out.Report)

@@ -56,6 +56,7 @@ type fakeWrong struct {
 	greets    bool              // says greet to every request and hangs up
 	greet     string
 	remark    string // of a refused send
+	slave     bool   // it says so, and serves all the same
 	secret    int32  // code of questions about itself and its topics, and of making topics
 }
 
@@ -227,8 +228,15 @@ func (c *fakeConn) handle(req *remoting.Command) {
 			body, _ := json.Marshal(remoting.NewTopicConfig(name, int32(n), 6))
 			c.answer(req, 0, body)
 		}
+	case remoting.CodeDeleteTopicInBroker:
+		delete(b.topics, req.Text("topic"))
+		c.answer(req, 0, nil)
 	case remoting.CodeGetBrokerConfig:
-		c.answer(req, b.wrong.secret, []byte("brokerName=a\nflushDiskType=SYNC_FLUSH\nbrokerRole=ASYNC_MASTER\n"))
+		role := "ASYNC_MASTER"
+		if b.wrong.slave {
+			role = "SLAVE"
+		}
+		c.answer(req, b.wrong.secret, []byte("brokerName=a\nflushDiskType=SYNC_FLUSH\nbrokerRole="+role+"\n"))
 	case remoting.CodeGetBrokerRuntimeInfo:
 		c.answer(req, b.wrong.secret, []byte(`{"table":{"brokerVersionDesc":"V5_3_3","diskEngine":"pwrite"}}`))
 	case remoting.CodeUpdateAndCreateSubscriptiongroup:

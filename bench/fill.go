@@ -18,6 +18,7 @@ func fill(ctx context.Context, w *Workload, messages int) ([]span, error) {
 	if err != nil {
 		return nil, err
 	}
+	w.say("sending %s that are to be read", plural(messages, "message"))
 	own := *w
 	own.Rate, own.Oneway, own.PID = 0, false, 0
 	if own.Batch == 1 {

@@ -35,18 +35,47 @@ func (s *soak) judge() {
 			s.out.Judged, s.out.Unjudged = false, "a soak that is not whole has not passed"
 		}
 	}()
+	s.judgeMemory(fail)
+	s.judgeGoroutines(fail)
+}
+
+// judgeMemory says whether memory grew, or why that is not known.
+func (s *soak) judgeMemory(fail func(string, ...any)) {
 	if s.w.PID == 0 {
 		s.out.Warnings = append(s.out.Warnings, "memory was not judged: the broker's process is not known")
 		return
 	}
-	s.out.GrowthMiBHour, s.out.MaxOverMin = growth(s.out.Intervals)
+	var points int
+	if s.out.GrowthMiBHour, s.out.MaxOverMin, points = growth(s.out.Intervals); points < 2 {
+		s.out.GrowthMiBHour, s.out.MaxOverMin = 0, 0
+		s.out.Warnings = append(s.out.Warnings, fmt.Sprintf("growth of memory was not judged: it takes more than %s of %s", plural(len(s.out.Intervals), "interval"), soakInterval))
+		return
+	}
+	s.grown = true
 	if s.out.GrowthMiBHour > s.w.GrowthMiBHour && s.out.MaxOverMin > soakRatio {
 		fail("memory grew by %.1f MiB an hour, its maximum is %.2f times its minimum", s.out.GrowthMiBHour, s.out.MaxOverMin)
 	}
 }
 
+// judgeGoroutines does so for them.
+func (s *soak) judgeGoroutines(fail func(string, ...any)) {
+	if s.w.Metrics == "" {
+		return
+	}
+	quarter, end, ok := goroutineGrowth(s.out.Intervals)
+	if !ok {
+		s.out.Warnings = append(s.out.Warnings, "growth of goroutines was not judged: there are not two intervals with their number")
+		return
+	}
+	s.counted = true
+	if end > quarter+soakGoroutines {
+		fail("goroutines grew from %d after a quarter of the time to %d at the end", quarter, end)
+	}
+}
+
 // describeIntervals fills the details.
-func (out *SoakReport) describeIntervals() {
+func (s *soak) describeIntervals() {
+	out := &s.out
 	if out.Peak > 0 {
 		out.tell("peak", out.Peak, "/s", higher)
 	}
@@ -64,14 +93,20 @@ func (out *SoakReport) describeIntervals() {
 	out.tell("read by the consumers that follow", float64(out.Hot), "", "")
 	out.tell("read by the one that begins again", float64(out.Cold), "", "")
 	out.tell("queues begun again", float64(out.ColdRounds), "", "")
-	if out.Workload.PID != 0 {
+	if s.counted {
+		quarter, end, _ := goroutineGrowth(out.Intervals)
+		out.tell("goroutines after a quarter", float64(quarter), "", "")
+		out.tell("goroutines at the end", float64(end), "", lower)
+	}
+	if s.grown {
 		out.tell("memory growth", out.GrowthMiBHour, "MiB/h", "")
 		out.tell("memory, largest to smallest", out.MaxOverMin, "times", lower)
 	}
 }
 
-// growth is how the memory that is no file's changed over the second half: the slope, and the ratio of largest and smallest.
-func growth(all []Interval) (mibHour, maxOverMin float64) {
+// growth is how the memory that is no file's changed over the second half: the slope, and the ratio of largest and smallest, of how many
+// intervals.
+func growth(all []Interval) (mibHour, maxOverMin float64, points int) {
 	all = all[len(all)/2:]
 	hours, mib := make([]float64, 0, len(all)), make([]float64, 0, len(all))
 	for _, i := range all {
@@ -81,7 +116,7 @@ func growth(all []Interval) (mibHour, maxOverMin float64) {
 		}
 	}
 	if len(mib) == 0 {
-		return 0, 0
+		return 0, 0, 0
 	}
-	return slope(hours, mib), slices.Max(mib) / slices.Min(mib)
+	return slope(hours, mib), slices.Max(mib) / slices.Min(mib), len(mib)
 }

@@ -7,18 +7,22 @@ type kind struct {
 	latency    string // heading of the latencies
 	noun       string // what they are of
 	span       string // what they reach over, in a sentence's end
-	generators int    // goroutines that make the load, each of which can keep one processor busy
+	generators int    // goroutines that make the load, each of which can keep one processor busy; 0: any number of threads
 	paced      bool   // PerSecond is the workload's Rate, if it has one
+	counts     string // what Messages are
 }
 
 var kinds = map[string]kind{
-	"produce":  {"latency", "request", "", 1, true},
-	"consume":  {"pull latency", "pull", "", 1, false},
-	"endtoend": {"end to end", "message", ", from when it should have been sent to when a consumer had it", 2, true},
-	"catchup":  {"pull latency", "pull", "", 2, false},
-	"soak":     {"send latency", "request", "", 3, true},
-	"verify":   {"send latency", "request", "", 1, true},
-	"check":    {"pull latency", "pull", "", 1, false},
+	"produce":  {"latency", "request", "", 1, true, "messages acknowledged"},
+	"consume":  {"pull latency", "pull", "", 1, false, "messages read"},
+	"endtoend": {"end to end", "message", ", from when it should have been sent to when a consumer had it", 2, true, "messages delivered"},
+	"catchup":  {"pull latency", "pull", "", 2, false, "messages read"},
+	"soak":     {"send latency", "request", "", 3, true, "messages acknowledged"},
+	"verify":   {"send latency", "request", "", 1, true, "messages acknowledged in this time"},
+	"check":    {"pull latency", "pull", "", 1, false, "messages read"},
+	// Clients of stock's, whose figures interop/versus.sh writes down as reports.
+	"stock Producer": {"latency", "request", "", 0, false, "messages acknowledged"},
+	"stock Consumer": {"latency", "pull", "", 0, false, "messages read"},
 }
 
 // kind is the report's; one that is not known sends.
@@ -43,7 +47,8 @@ func (r *Report) rate() float64 {
 
 // limited says that the generator, and not the broker, may have been the limit.
 func (r *Report) limited() bool {
-	return r.Generator.Cores/float64(r.kind().generators) > saturated
+	n := r.kind().generators
+	return n > 0 && r.Seconds >= coarse.Seconds() && r.Generator.Cores/float64(n) > saturated
 }
 
 // Plain makes a Run of a workload that has a report of its own: the Details of the common one tell what is in it.

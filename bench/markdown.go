@@ -14,6 +14,10 @@ type Document struct {
 	Machine string   // Markdown, behind the line about the machine
 	Missing []string // what was not measured, and why
 	Results []*Result
+
+	Bars      []Bar
+	Notes     Notes  // what is behind a bar that is not reached
+	NotesLink string // to the whole of them; "": none
 }
 
 // Write writes what it comes to, a table with a line for every result, their interpretation, the brokers and the machine.
@@ -23,17 +27,20 @@ func (d *Document) Write(w io.Writer) error {
 	if d.Intro != "" {
 		fmt.Fprintf(&b, "%s\n\n", strings.TrimSpace(d.Intro))
 	}
+	b.WriteString(barTable(d.Bars, d.Results, d.Notes, d.NotesLink))
 	b.WriteString(standings(d.Results, d.Missing))
 	fmt.Fprintf(&b, "## The figures\n\nEvery cell holds the median of the first target, then that of the second; a ratio is the first divided by the second.\n"+
 		"Counted is how many rounds, of how long each, warm-up excluded. Spread is how far the farthest round lies from the median. Agree is how many\n"+
 		"rounds have the same winner as the medians. Memory is what is no file's (RssAnon): what is resident counts the pages of mapped files too, which\n"+
-		"a broker that maps its log has by the GiB and the kernel takes back when it likes.\n\n")
-	b.WriteString("| row | counted | messages/s | ratio | spread | agree | broker CPU a message | ratio | memory | ratio | p99 | ratio | spread |\n")
-	b.WriteString("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n")
+		"a broker that maps its log has by the GiB and the kernel takes back when it likes. All else is the share of the machine's processors that\n"+
+		"neither the broker nor the generator used: other programs, and the kernel's own threads.\n\n")
+	b.WriteString("| row | counted | messages/s | ratio | spread | agree | broker CPU a message | ratio | generator CPU a message | all else | memory | ratio | p99 | ratio | spread |\n")
+	b.WriteString("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n")
 	for _, s := range summary(d.Results) {
-		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s | %s | %s | %s | %s | %s | %s | %s |\n", cell(s.Title), s.Counted, s.Rate, bold(s.RateRatio), s.RateSpread, s.Agree,
-			s.CPU, bold(s.CPURatio), s.Memory, bold(s.MemoryRatio), s.P99, bold(s.P99Ratio), s.P99Spread)
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s | %s | %s | %s | %s | %s | %s | %s | %s | %s |\n", cell(s.Title), s.Counted, s.Rate, bold(s.RateRatio), s.RateSpread, s.Agree,
+			s.CPU, bold(s.CPURatio), s.Generator, s.Others, s.Memory, bold(s.MemoryRatio), s.P99, bold(s.P99Ratio), s.P99Spread)
 	}
+	b.WriteString(dearGenerators(d.Results))
 	b.WriteString("\n## What each row is\n")
 	for _, r := range d.Results {
 		fmt.Fprintf(&b, "\n### %s\n\n", r.Title)
@@ -58,6 +65,28 @@ func (d *Document) Write(w io.Writer) error {
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// dearGenerators names the rows in which the instrument cost more than it should; "" without results of two.
+func dearGenerators(results []*Result) string {
+	var out []string
+	compared := false
+	for _, r := range results {
+		if r.B == nil {
+			continue
+		}
+		compared = true
+		if dear := r.dearGenerator(); dear != "" {
+			out = append(out, fmt.Sprintf("- %s: %s", r.Title, dear))
+		}
+	}
+	switch {
+	case !compared:
+		return ""
+	case len(out) == 0:
+		return "\nThe generator cost at most a quarter of what the broker used for a message, in every row.\n"
+	}
+	return "\nThe generator is to cost at most a quarter of what it measures. It cost more here, and there part of a difference may be its own:\n\n" + strings.Join(out, "\n") + "\n"
 }
 
 // brokersOf are all different answers of brokers about themselves.

@@ -35,6 +35,8 @@ type meter struct {
 	gone    bool // the broker's process had ended
 	self0   Usage
 	self1   Usage
+
+	machine0, machine1 busy // of the whole machine
 }
 
 // tally is what is added up.
@@ -147,6 +149,7 @@ func (m *meter) run(ctx context.Context) (err error) {
 		}
 	}
 	m.self0, _ = usage(os.Getpid())
+	m.machine0 = machineBusy()
 	m.began = time.Now()
 	last, lastAt, part := m.broker0, m.began, m.began
 	for more, n := true, 1; more; n++ {
@@ -177,6 +180,7 @@ func (m *meter) run(ctx context.Context) (err error) {
 		}
 	}
 	m.self1, _ = usage(os.Getpid())
+	m.machine1 = machineBusy()
 	if m.w.PID != 0 {
 		m.broker1, err = usage(m.w.PID)
 		m.gone = err != nil
@@ -230,6 +234,9 @@ const saturated = 0.9
 
 const limitedWarning = "the generator used "
 
+// coarse is a time for less than which the kernel's counts of processor time, in ticks, tell no share.
+const coarse = 500 * time.Millisecond
+
 // report sums up, after run.
 func (m *meter) report(kind string) *Report {
 	took := max(m.ended.Sub(m.began), 1)
@@ -255,8 +262,14 @@ func (m *meter) report(kind string) *Report {
 		}
 	}
 	r.Generator = used(m.self0, m.self1, took, r.Messages)
-	if share := r.Generator.Cores / float64(r.kind().generators); r.limited() && took >= time.Second { // times of processors are too coarse for less
+	if share := r.Generator.Cores / float64(r.kind().generators); r.limited() {
 		r.Warnings = append(r.Warnings, fmt.Sprintf(limitedWarning+"%.0f %% of a processor: it, not the broker, may have been the limit", 100*share))
+	}
+	if r.Broker == nil || took < coarse { // where the broker's process is not known, what it uses is foreign too
+		return r
+	}
+	if r.Others = othersUsed(m.machine0, m.machine1, took, m.broker1.CPU-m.broker0.CPU+m.self1.CPU-m.self0.CPU); r.crowded() {
+		r.Warnings = append(r.Warnings, r.Others.warning())
 	}
 	return r
 }

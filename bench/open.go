@@ -37,6 +37,9 @@ func (w Workload) open(ctx context.Context, topics topicsOf, more func(*Workload
 	if w.about, err = ask(ctx, c, w.Addr); err != nil {
 		return nil, err
 	}
+	if topics == madeTopics && w.about.BrokerRole == slaveRole && !w.ToSlave {
+		return nil, &slaveError{w.Addr}
+	}
 	if topics == readTopics || w.Existing {
 		err = w.findTopics(ctx, c, asked, topics == readTopics)
 	} else {
@@ -49,6 +52,16 @@ func (w Workload) open(ctx context.Context, topics topicsOf, more func(*Workload
 		return nil, err
 	}
 	return &w, nil
+}
+
+// slaveRole is what a slave calls itself.
+const slaveRole = "SLAVE"
+
+// slaveError says that a broker stores no messages of clients: it copies those of its master.
+type slaveError struct{ addr string }
+
+func (e *slaveError) Error() string {
+	return fmt.Sprintf("broker %s is a slave and stores no messages of clients: name its master, or give --to-slave to send all the same", e.addr)
 }
 
 // findTopics takes the number of queues from topics that are there. asked is what the user wants, 0: what there is.

@@ -266,3 +266,50 @@ func TestLostConnections(t *testing.T) {
 		t.Errorf("%v, %+v", err, e)
 	}
 }
+
+// TestSlave: a slave is not sent to unless that is wanted, and read from without asking.
+func TestSlave(t *testing.T) {
+	t.Parallel()
+	b := startFake(t, fakeWrong{slave: true})
+	if _, err := Produce(t.Context(), brief(b, nil), nil); err == nil || !strings.Contains(err.Error(), "is a slave and stores no messages of clients") || b.sent() != 0 || len(b.topics) != 0 {
+		t.Errorf("%v, %d sends, topics %v", err, b.sent(), b.topics)
+	}
+	if r, err := Produce(b.until(t, 20), brief(b, func(w *Workload) { w.ToSlave, w.Duration = true, time.Minute }), nil); err != nil || r.Messages == 0 {
+		t.Errorf("wanted: %v, %+v", err, r)
+	}
+	if r, err := Consume(t.Context(), brief(b, func(w *Workload) { w.Drain = true }), nil); err != nil || r.Messages == 0 {
+		t.Errorf("read: %v, %+v", err, r)
+	}
+}
+
+// TestMade: only topics that a run has made itself are deleted.
+func TestMade(t *testing.T) {
+	t.Parallel()
+	b := startFake(t, fakeWrong{})
+	made := &Made{}
+	opens := func(topic string, queues int) {
+		t.Helper()
+		if _, err := (Workload{Addr: b.addr(), Topic: topic, Queues: queues, Made: made}).open(t.Context(), madeTopics, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := (Workload{Addr: b.addr(), Topic: "Theirs", Queues: 2}).open(t.Context(), madeTopics, nil); err != nil {
+		t.Fatal(err)
+	}
+	opens("Theirs", 4) // it gets two queues more, and stays theirs
+	opens("Ours", 2)
+	opens("Ours", 2)
+	if n, err := made.Delete(t.Context()); n != 1 || err != nil {
+		t.Errorf("%d, %v", n, err)
+	}
+	if len(b.topics["Theirs"]) != 4 || b.topics["Ours"] != nil {
+		t.Errorf("topics %v", b.topics)
+	}
+	if n, err := made.Delete(t.Context()); n != 0 || err != nil {
+		t.Errorf("once more: %d, %v", n, err)
+	}
+	made.add(&Workload{Addr: "127.0.0.1:1"}, "Gone")
+	if n, err := made.Delete(t.Context()); n != 0 || err == nil || !strings.Contains(err.Error(), "delete topic Gone at 127.0.0.1:1: nothing listens there") {
+		t.Errorf("a broker that is gone: %d, %v", n, err)
+	}
+}

@@ -111,7 +111,7 @@ func (r *Result) facts() (out [][2]string) {
 
 // runs is a table of every run, in the order of the rounds.
 func (r *Result) runs() [][]string {
-	out := [][]string{{"run", "messages", "a second", "CPU a message", "cores", "memory, anonymous", "generator", "p50", "p99", "p99.9", "max", "errors"}}
+	out := [][]string{{"run", "messages", "a second", "CPU a message", "cores", "memory, anonymous", "generator", "all else", "p50", "p99", "p99.9", "max", "errors"}}
 	for _, s := range r.sets() {
 		for i, report := range s.Reports {
 			line := []string{fmt.Sprintf("%s %d", s.Name, i+1), Count(float64(report.Messages)), metrics[0].text(spreadOf(valuesOf(&Set{Reports: s.Reports[i : i+1]}, &metrics[0])).Median)}
@@ -121,6 +121,11 @@ func (r *Result) runs() [][]string {
 				line = append(line, "-", "-", "-")
 			}
 			line = append(line, fmt.Sprintf("%.2f", report.Generator.Cores))
+			if report.Others != nil {
+				line = append(line, fmt.Sprintf("%.2f", report.Others.Cores))
+			} else {
+				line = append(line, "-")
+			}
 			for _, k := range []int{0, 2, 3, 5} {
 				if ms, ok := percentiles[k].known(report); ok {
 					line = append(line, Millis(ms))

@@ -85,6 +85,7 @@ type sendLine struct {
 	free []int32         // slots not in flight; none once it is lost
 	sent []time.Duration // by slot: when its request was sent, or should have been
 	size []int           // by slot: bytes of its bodies
+	n    []int           // by slot: messages
 }
 
 func newProducer(ctx context.Context, w *Workload, g *gauge) (*producer, error) {
@@ -108,7 +109,7 @@ func newProducer(ctx context.Context, w *Workload, g *gauge) (*producer, error) 
 			ls.Close()
 			return nil, err
 		}
-		l := &sendLine{line: line, sent: make([]time.Duration, w.Window), size: make([]int, w.Window), free: make([]int32, w.Window)}
+		l := &sendLine{line: line, sent: make([]time.Duration, w.Window), size: make([]int, w.Window), n: make([]int, w.Window), free: make([]int32, w.Window)}
 		for i := range l.free {
 			l.sent[i] = -1
 			l.free[i] = int32(w.Window - 1 - i)
@@ -170,7 +171,7 @@ func (p *producer) poll(timeout time.Duration) error {
 		}
 	}
 	if err == nil && p.lost == len(p.lines) {
-		err = fmt.Errorf("no connection of %d is left: %w", p.lost, p.lastLoss)
+		err = fmt.Errorf("no connection of %d is left: %w", p.lost, &lossError{p.lastLoss})
 	}
 	return err
 }
@@ -182,7 +183,12 @@ func (p *producer) lose(l *sendLine) {
 	p.g.mu.Lock()
 	defer p.g.mu.Unlock()
 	p.g.failed("connection lost")
-	n := len(l.sent) - len(l.free)
+	n, messages := len(l.sent)-len(l.free), 0
+	for slot, at := range l.sent {
+		if at >= 0 {
+			messages += l.n[slot]
+		}
+	}
 	l.lost, l.free = true, nil
 	p.lost, p.lastLoss = p.lost+1, l.line.Err()
 	p.unanswered += n
@@ -190,7 +196,7 @@ func (p *producer) lose(l *sendLine) {
 	if p.left < 0 {
 		return
 	}
-	p.left += n * p.w.Batch
+	p.left += messages
 	for _, other := range p.lines {
 		if p.pace == nil {
 			p.fill(other, p.ls.Now())
@@ -201,7 +207,7 @@ func (p *producer) lose(l *sendLine) {
 // warn says which connections were lost.
 func (p *producer) warn(r *Report) {
 	if p.lost > 0 {
-		r.Warnings = append(r.Warnings, fmt.Sprintf("%d of %s lost, with %s in flight; of the last one: %v", p.lost, plural(len(p.lines), "connection"), plural(p.unanswered, "request"), p.lastLoss))
+		r.Warnings = append(r.Warnings, fmt.Sprintf("%d of %s lost, with %s in flight; of the last one: %v", p.lost, plural(len(p.lines), "connection"), plural(p.unanswered, "request"), &lossError{p.lastLoss}))
 	}
 }
 
@@ -217,8 +223,8 @@ func (p *producer) answered(line *netpoll.Line, frame []byte) error {
 	}
 	now := p.ls.ReadAt()
 	if code == remoting.RespSuccess {
-		p.g.done(now-l.sent[slot], p.w.Batch, l.size[slot])
-	} else if err := p.rejected(code, frame); err != nil {
+		p.g.done(now-l.sent[slot], l.n[slot], l.size[slot])
+	} else if err := p.rejected(code, l.n[slot], frame); err != nil {
 		return err
 	}
 	if p.follow != nil {
@@ -236,12 +242,12 @@ func (p *producer) answered(line *netpoll.Line, frame []byte) error {
 }
 
 // rejected counts a request that failed; of a fixed number of messages it has to be sent again.
-func (p *producer) rejected(code int32, frame []byte) error {
+func (p *producer) rejected(code int32, messages int, frame []byte) error {
 	p.g.refused("", code, frame)
 	if p.left < 0 {
 		return nil
 	}
-	p.left += p.w.Batch
+	p.left += messages
 	if p.refused++; p.refused > maxRefused {
 		return fmt.Errorf("bench: %d sends were refused, the last one with %s", p.refused, codeText(code))
 	}
@@ -306,7 +312,12 @@ func (p *producer) send(l *sendLine, at time.Duration) {
 	if !p.w.Oneway {
 		l.free = l.free[:len(l.free)-1]
 	}
-	l.sent[slot], l.size[slot] = at, 0
+	n := p.w.Batch
+	if p.left > 0 { // the last one has what is left: a number that is asked for is sent exactly
+		n = min(n, p.left)
+		p.left -= n
+	}
+	l.sent[slot], l.size[slot], l.n[slot] = at, 0, n
 	all := p.w.Topics * p.w.Queues
 	index := p.queue
 	topic, queue := index%p.w.Topics, index/p.w.Topics
@@ -324,7 +335,7 @@ func (p *producer) send(l *sendLine, at time.Duration) {
 		p.wrote(out[len(out)-len(body):])
 	} else {
 		p.batch = p.batch[:0]
-		for i := range p.w.Batch {
+		for i := range n {
 			body, at := p.body(), len(p.batch)+itemBodyAt
 			p.batch = p.item.append(p.batch, body, p.runID, r.serial+uint64(i))
 			p.wrote(p.batch[at : at+len(body)])
@@ -332,13 +343,10 @@ func (p *producer) send(l *sendLine, at time.Duration) {
 		}
 		out = append(s.append(out, &r, p.enc, len(p.batch)), p.batch...)
 	}
-	p.serial += uint64(p.w.Batch)
+	p.serial += uint64(n)
 	l.line.PutOut(out)
-	if p.left > 0 {
-		p.left = max(0, p.left-p.w.Batch)
-	}
 	if p.w.Oneway {
-		p.g.done(1, p.w.Batch, l.size[slot])
+		p.g.done(1, n, l.size[slot])
 	} else {
 		p.inFlight++
 	}

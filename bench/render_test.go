@@ -28,7 +28,8 @@ func sampleReport(name string, perSecond, p50 float64, round int) *Report {
 		Workload:  Workload{Addr: "127.0.0.1:10911", Conns: 4, Window: 64, WarmUp: time.Second, Duration: 3500 * time.Millisecond, Sizes: FixedSize(1024)}.withDefaults(),
 		Latency:   Latency{Mean: p50 * 1.1, P50: p50, P90: p50 * 1.5, P99: p50 * 3, P999: p50 * 8, P9999: p50 * 20, Max: p50 * 50},
 		Broker:    &Used{CPUSeconds: 3.5, Cores: 1, CPUPerMessageUs: 1e6 / perSecond, ResidentBytes: int64(1e12 / perSecond), AnonymousBytes: int64(4e11 / perSecond), PeakBytes: 70 << 20, DiskWriteBytes: 3 << 30, Threads: 12},
-		Generator: Used{CPUSeconds: 1.75, Cores: 0.5, CPUPerMessageUs: 0.5e6 / perSecond, ResidentBytes: 14 << 20, AnonymousBytes: 6 << 20, PeakBytes: 15 << 20, Threads: 8},
+		Generator: Used{CPUSeconds: 1.75, Cores: 0.5, CPUPerMessageUs: 0.5e6 / perSecond, ResidentBytes: 14 << 20, AnonymousBytes: 6 << 20, PeakBytes: 15 << 20, Threads: 8, PageCachedBytes: 5 << 30},
+		Others:    &Others{Cores: 0.04, Share: 0.02},
 	}
 	for i := range 4 {
 		share := []float64{1, 1.1, 0.9, 0.5}[i]
@@ -53,6 +54,9 @@ func sampleVersus() *Result {
 		r.A.Reports = append(r.A.Reports, x)
 		b.Reports = append(b.Reports, y)
 	}
+	y := b.Reports[1]
+	y.Others = &Others{Cores: 0.5, Share: 0.25}
+	y.Warnings = []string{y.Others.warning()}
 	return r
 }
 
@@ -64,7 +68,7 @@ func sampleTrouble() *Report {
 	r.Errors = map[string]int64{"code 2 SYSTEM_BUSY": 30, "code 14 SERVICE_NOT_AVAILABLE": 1}
 	r.Remarks = map[string]string{"code 2 SYSTEM_BUSY": "[TIMEOUT_CLEAN_QUEUE]broker busy"}
 	r.Warnings = []string{"the broker's process ended during the run"}
-	r.Broker, r.Generator.Cores = nil, 0.97
+	r.Broker, r.Others, r.Generator.Cores = nil, nil, 0.97
 	return r
 }
 
@@ -295,6 +299,7 @@ func TestThinned(t *testing.T) {
 func TestUnits(t *testing.T) {
 	for _, c := range []struct{ got, want string }{
 		{Count(0), "0"}, {Count(999), "999"}, {Count(1000), "1,000"}, {Count(-1234567), "-1,234,567"}, {Count(1234.6), "1,235"}, {Count(12.34), "12.3"}, {Count(0.5), "0.50"},
+		{percent(0), "0.00 %"}, {percent(1), "100 %"}, {percent(0.9999), "99.9 %"}, {percent(0.254), "25 %"}, {percent(0.00123), "0.12 %"}, {percent(1e-7), "less than 0.01 %"}, {percent(1.5), "150 %"},
 		{Bytes(0), "0 B"}, {Bytes(1023), "1023 B"}, {Bytes(1024), "1.00 KiB"}, {Bytes(1536 << 20), "1.50 GiB"}, {Bytes(3 << 50), "3072 TiB"}, {Bytes(-2048), "-2.00 KiB"},
 		{Millis(0), "0"}, {Millis(0.0012), "1.20 us"}, {Millis(0.9994), "999 us"}, {Millis(0.9996), "1.00 ms"}, {Millis(12.34), "12.3 ms"}, {Millis(999.4), "999 ms"},
 		{Millis(999.6), "1.00 s"}, {Millis(61_000), "61.0 s"}, {Micros(3.456), "3.46 us"}, {Ratio(3.302), "3.30x"}, {Ratio(1 / zero()), "-"}, {Ratio(zero() / zero()), "-"},

@@ -1,9 +1,14 @@
 package bench
 
 import (
+	"fmt"
+	"sort"
+	"strings"
 	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
+
+	"ringmq/netpoll/remoting"
 )
 
 // Report is what one run measured. Times are milliseconds, sizes bytes, unless a name says otherwise; the durations of the
@@ -11,6 +16,8 @@ import (
 type Report struct {
 	FormatVersion int    `json:",omitempty"` // set by WriteJSON
 	Ringmq        string `json:",omitempty"` // version of what made it
+
+	Command string `json:",omitempty"` // line that made it
 
 	Kind      string // produce, consume, ...
 	Name      string // of the target, as the user calls it
@@ -29,6 +36,7 @@ type Report struct {
 	Series    []Second
 	Broker    *Used `json:",omitempty"`
 	Generator Used
+	Others    *Others  `json:",omitempty"` // nil: not known, as the broker's process is not
 	Warnings  []string `json:",omitempty"`
 	Curve     []Point  // latency by percentile
 
@@ -45,6 +53,30 @@ func (r *Report) ErrorCount() (n int64) {
 		n += count
 	}
 	return n
+}
+
+// halfStored says of sends that were stored and not answered with success; "": there are none. Stock's clients take these answers for
+// success with a status, so that counting them as errors alone would say too much.
+func (r *Report) halfStored() string {
+	var out []string
+	for _, c := range []struct {
+		code int32
+		what string
+	}{
+		{remoting.RespFlushDiskTimeout, "not on disk in time"}, {remoting.RespSlaveNotAvailable, "with no slave near enough to copy it"},
+		{remoting.RespFlushSlaveTimeout, "not at a slave in time"},
+	} {
+		for why, n := range r.Errors {
+			if strings.HasSuffix(why, codeText(c.code)) {
+				out = append(out, fmt.Sprintf("%s: %s", plural(int(n), "send"), c.what))
+			}
+		}
+	}
+	if len(out) == 0 {
+		return ""
+	}
+	sort.Strings(out)
+	return "stored by the broker, but not as safely as it was to: " + strings.Join(out, "; ")
 }
 
 // Latency of requests in milliseconds: from sending, or in an open loop from when they should have been sent, to the answer.

@@ -20,11 +20,13 @@ type Set struct {
 type Result struct {
 	FormatVersion int `json:",omitempty"` // set by WriteJSON
 
+	Key     string `json:"-"` // by which a bar finds it
 	Title   string
 	Command string `json:",omitempty"` // that made it
 	Note    string `json:",omitempty"` // what a reader must know
 	Stopped string `json:",omitempty"` // "stopped after X of Y rounds", and why where a broker was the cause
 	Ringmq  string `json:",omitempty"` // version of what made it
+	Mixed   bool   `json:",omitempty"` // latency of a closed loop and an open one is compared all the same
 	Rounds  bool   // the reports of both sets were made in turns, so that those of one round belong together
 	A       Set
 	B       *Set `json:",omitempty"` // nil: one target
@@ -32,7 +34,7 @@ type Result struct {
 
 // Single is a result of one report.
 func Single(r *Report) *Result {
-	return &Result{Title: r.Kind + " " + r.Name, Ringmq: r.Ringmq, A: Set{r.Name, []*Report{r}}}
+	return &Result{Title: r.Kind + " " + r.Name, Command: r.Command, Ringmq: r.Ringmq, A: Set{r.Name, []*Report{r}}}
 }
 
 // formatVersion is that of the JSON, which docs/BENCH.md describes. Members may be added within one; a reader passes over those it
@@ -69,6 +71,7 @@ func ReadResult(r io.Reader) (*Result, error) {
 		case errors.Is(err, io.EOF) && len(out.A.Reports) > 0:
 			out.A.Name = out.A.Reports[0].Name
 			out.Title = out.A.Reports[0].Kind + " " + out.A.Name
+			out.Command, out.Ringmq = out.A.Reports[0].Command, out.A.Reports[0].Ringmq
 			return out, nil
 		case errors.Is(err, io.EOF):
 			return nil, errors.New("no report in it")
@@ -181,6 +184,9 @@ func (r *Result) Stops() []string {
 func (r *Result) Unjudged() []string {
 	return r.each(func(report *Report) string { return report.Unjudged })
 }
+
+// Shortfalls say which runs did not keep the rate that they were given.
+func (r *Result) Shortfalls() []string { return r.each((*Report).shortfall) }
 
 // Empty are the targets none of whose runs has a message: nothing was acknowledged or delivered.
 func (r *Result) Empty() (out []string) {

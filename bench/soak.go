@@ -36,6 +36,7 @@ type Interval struct {
 	ColdPerSecond  float64
 	ResidentBytes  int64
 	AnonymousBytes int64
+	Goroutines     int `json:",omitempty"` // of the broker, with Metrics; 0: not known
 }
 
 const (
@@ -81,8 +82,10 @@ type soak struct {
 	sum   tally
 	cold0 int64 // cold messages before the interval
 	acked int64
-	last  time.Time
-	began time.Time
+
+	grown, counted bool // how memory grew is known, and how many goroutines there were
+	last           time.Time
+	began          time.Time
 }
 
 func (s *soak) run(ctx context.Context, w Workload, onTick func(Second)) (*SoakReport, error) {
@@ -92,6 +95,10 @@ func (s *soak) run(ctx context.Context, w Workload, onTick func(Second)) (*SoakR
 	opened, err := w.open(ctx, madeTopics, func(w *Workload) error {
 		if (w.Rate > 0) == (w.PeakShare > 0) || w.Oneway {
 			return errors.New("either a rate or a share of the peak is needed, and answers")
+		}
+		if w.Metrics != "" { // known to be right before hours of load
+			_, err := goroutinesOf(ctx, w.Metrics)
+			return err
 		}
 		return nil
 	})
@@ -128,10 +135,10 @@ func (s *soak) run(ctx context.Context, w Workload, onTick func(Second)) (*SoakR
 	s.out.Stopped = sends.stopped(ctx)
 	s.judge()
 	if err != nil { // days of figures are not thrown away
-		s.out.Failures = append(s.out.Failures, "it ended early: "+err.Error())
+		s.out.Failures = append(s.out.Failures, "it ended early: "+endedBy(err))
 	}
 	s.send.warn(&s.out.Report)
-	s.out.describeIntervals()
+	s.describeIntervals()
 	return &s.out, nil
 }
 
@@ -152,6 +159,7 @@ func (s *soak) findRate(ctx context.Context) error {
 func (s *soak) findPeak(ctx context.Context) (float64, error) {
 	own := s.w
 	own.WarmUp, own.Duration = 0, s.peak
+	s.w.say("measuring the peak for %s, the soak of %s comes after it", s.peak, s.w.Duration)
 	sends := newMeter(&own, nil)
 	if err := s.connect(ctx, &own, sends.gauge(), newMeter(&own, nil).gauge(), newMeter(&own, nil).gauge()); err != nil {
 		return 0, err
@@ -218,6 +226,9 @@ func (s *soak) close(now time.Time) {
 		if u, err := usage(s.w.PID); err == nil {
 			i.ResidentBytes, i.AnonymousBytes = u.ResidentBytes, u.AnonymousBytes
 		}
+	}
+	if s.w.Metrics != "" {
+		i.Goroutines, _ = goroutinesOf(context.Background(), s.w.Metrics)
 	}
 	s.out.Intervals = append(s.out.Intervals, i)
 	s.hist.Reset()

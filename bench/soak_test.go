@@ -1,7 +1,10 @@
 package bench
 
 import (
+	"io"
 	"math"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"strings"
 	"testing"
@@ -25,7 +28,7 @@ func TestSoak(t *testing.T) {
 	if len(r.Failures) > 0 || r.Unjudged == "" || r.Stopped == "" || r.Messages == 0 || r.Hot == 0 || r.Cold == 0 || r.Rate != 250 || r.Peak != 0 {
 		t.Errorf("failures %v, %d messages, %d hot, %d cold, peak %g, rate %g", r.Failures, r.Messages, r.Hot, r.Cold, r.Peak, r.Rate)
 	}
-	if r.Judged || len(r.Details) != 12 {
+	if r.Judged || len(r.Details) != 10 || !strings.Contains(strings.Join(r.Warnings, "\n"), "growth of memory was not judged: it takes more than 1 interval of 10s") {
 		t.Errorf("details %+v", r.Details)
 	}
 	if i := r.Intervals[0]; i.AtSeconds <= 0 || i.Lag != max(0, r.Messages-r.Hot) || i.PerSecond <= 0 || i.P99 <= 0 || i.AnonymousBytes <= 0 || i.ResidentBytes < i.AnonymousBytes {
@@ -95,14 +98,15 @@ func TestGrowth(t *testing.T) {
 	for _, c := range []struct {
 		all                 []Interval
 		mibHour, maxOverMin float64
+		points              int
 	}{
-		{intervals(10, 500, 100, 110, 120, 130), 100, 130.0 / 110}, // the first half does not count
-		{intervals(50, 50, 50, 50), 0, 1},
-		{intervals(7, 60), 0, 1},
-		{intervals(0, 0), 0, 0},
+		{intervals(10, 500, 100, 110, 120, 130), 100, 130.0 / 110, 3}, // the first half does not count
+		{intervals(50, 50, 50, 50), 0, 1, 2},
+		{intervals(7, 60), 0, 1, 1},
+		{intervals(0, 0), 0, 0, 0},
 	} {
-		mibHour, maxOverMin := growth(c.all)
-		if math.Abs(mibHour-c.mibHour) > 1e-6 || math.Abs(maxOverMin-c.maxOverMin) > 1e-6 {
+		mibHour, maxOverMin, points := growth(c.all)
+		if points != c.points || math.Abs(mibHour-c.mibHour) > 1e-6 || math.Abs(maxOverMin-c.maxOverMin) > 1e-6 {
 			t.Errorf("%v MiB an hour, ratio %v of %+v", mibHour, maxOverMin, c.all)
 		}
 	}
@@ -169,5 +173,76 @@ func TestSoakEndsWithItsConnections(t *testing.T) {
 	r, err := s.run(t.Context(), brief(b, func(w *Workload) { w.Rate, w.Duration = 1000, time.Minute }), nil)
 	if err != nil || r.Messages == 0 || len(r.Failures) < 2 || !strings.Contains(r.Failures[len(r.Failures)-1], "ended early") || r.Errors["connection lost"] != 2 || len(r.Intervals) != 1 {
 		t.Errorf("%v, %+v", err, r)
+	}
+}
+
+// TestJudgeGoroutines: more of them at the end than after a quarter is a leak; where that is not known, it is said.
+func TestJudgeGoroutines(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		n          []int
+		fail, warn bool
+	}{
+		{[]int{10, 40, 41, 42, 43, 44, 45, 56}, false, false}, // after a quarter: 41
+		{[]int{10, 40, 41, 42, 43, 44, 45, 57}, false, false},
+		{[]int{10, 40, 41, 42, 43, 44, 45, 58}, true, false},
+		{[]int{40, 100}, true, false},
+		{[]int{40}, false, true},
+		{[]int{40, 0}, false, true}, // the page did not come
+	} {
+		s := soak{w: *plain(func(w *Workload) { w.Metrics = "http://x/" }), hots: newMeter(plain(nil), nil), colds: newMeter(plain(nil), nil)}
+		s.out.Messages, s.out.Rate, s.out.Seconds, s.out.PerSecond = 1000, 100, 10, 100
+		for _, n := range c.n {
+			s.out.Intervals = append(s.out.Intervals, Interval{Goroutines: n})
+		}
+		s.judge()
+		failed, warned := strings.Contains(strings.Join(s.out.Failures, ";"), "goroutines grew"), strings.Contains(strings.Join(s.out.Warnings, ";"), "goroutines was not judged")
+		if failed != c.fail || warned != c.warn {
+			t.Errorf("%v: failures %v, warnings %v", c.n, s.out.Failures, s.out.Warnings)
+		}
+	}
+}
+
+// TestGoroutinesOf: what a broker's page says, and what is no such page.
+func TestGoroutinesOf(t *testing.T) {
+	t.Parallel()
+	pages := http.NewServeMux()
+	for path, text := range map[string]string{
+		"/plain": "# TYPE go_goroutines gauge\ngo_goroutines 37\n", "/labels": "go_goroutines_x 5\ngo_goroutines{node_id=\"a} b\"} 1.2e1 1700000000000\n", "/other": "up 1\n",
+	} {
+		pages.HandleFunc(path, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, text) })
+	}
+	s := httptest.NewServer(pages)
+	defer s.Close()
+	for path, want := range map[string]int{"/plain": 37, "/labels": 12} {
+		if n, err := goroutinesOf(t.Context(), s.URL+path); err != nil || n != want {
+			t.Errorf("%s: %d, %v", path, n, err)
+		}
+	}
+	for path, want := range map[string]string{"/other": "no go_goroutines", "/none": "404"} {
+		if _, err := goroutinesOf(t.Context(), s.URL+path); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+	if _, err := Soak(t.Context(), Workload{Rate: 1, Metrics: s.URL + "/other"}, nil); err == nil || !strings.Contains(err.Error(), "no go_goroutines") {
+		t.Errorf("a soak that cannot judge them: %v", err)
+	}
+}
+
+// TestSoakSays: what is done before the soak itself is told.
+func TestSoakSays(t *testing.T) {
+	t.Parallel()
+	b := startFake(t, fakeWrong{})
+	var said []string
+	opened, err := brief(b, func(w *Workload) {
+		w.PeakShare, w.Duration = 0.1, 5*time.Second
+		w.Phase = func(text string) { said = append(said, text) }
+	}).open(t.Context(), madeTopics, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := soak{peak: time.Minute, w: *opened}
+	if err := s.findRate(b.until(t, 50)); err != nil || strings.Join(said, ";") != "measuring the peak for 1m0s, the soak of 5s comes after it" {
+		t.Errorf("%v, %q", err, said)
 	}
 }

@@ -9,17 +9,44 @@ import (
 
 // standing is how the first target of a result stands to the second: metrics with their ratios.
 type standing struct {
-	better, equal, worse, notMeasured []string
-	once                              bool // one round of each: chance is not excluded
+	better, equal, worse, notJudged, notMeasured []string
+
+	why string // nothing is judged; "": it is
 }
 
-// judgedMetrics are what a standing counts of every report. What only one workload measures counts too, where it is good or bad.
-var judgedMetrics = []string{"messages a second", cpuMetric, anonymousMetric, "latency p50", "latency p99", "latency p99.9"}
+// judgedMetrics are what a standing counts of every report. What only one workload measures counts too, where it is good or bad. Memory
+// does not: a JVM holds the heap that it was given, so that its figure is that of whoever started it.
+var judgedMetrics = []string{"messages a second", cpuMetric, "latency p50", "latency p99", "latency p99.9"}
+
+// unjudgeable says why a difference between the two targets of a result means nothing; "": nothing speaks against it.
+func (r *Result) unjudgeable() string {
+	var why []string
+	if min(len(r.A.Reports), len(r.B.Reports)) < 2 {
+		why = append(why, "one round")
+	}
+	for _, s := range r.sets() {
+		refused, limited := int64(0), false
+		for _, report := range s.Reports {
+			refused += report.ErrorCount()
+			limited = limited || report.limited()
+		}
+		if refused > 0 {
+			why = append(why, fmt.Sprintf("%s failed %s", s.Name, plural(int(refused), "request")))
+		}
+		if limited {
+			why = append(why, "the generator was the limit with "+s.Name)
+		}
+	}
+	if r.unlikeLoops() && !r.Mixed {
+		why = append(why, "a closed loop beside an open one")
+	}
+	return strings.Join(why, ", ")
+}
 
 // standing judges a result of two targets by the ratios of its rows.
 func (r *Result) standing() (s standing) {
 	rows := r.rows()
-	s.once = len(r.A.Reports) < 2 || len(r.B.Reports) < 2
+	s.why = r.unjudgeable()
 	for _, name := range judgedMetrics {
 		if i := slices.IndexFunc(rows, func(row Row) bool { return row.Name == name }); i >= 0 {
 			r.place(&s, &rows[i])
@@ -49,6 +76,8 @@ func (r *Result) place(s *standing, row *Row) {
 	rate := r.A.Reports[0].rate()
 	low, high := min(row.A.Median, row.B.Median), max(row.A.Median, row.B.Median)
 	switch {
+	case s.why != "":
+		s.notJudged = append(s.notJudged, name)
 	case row.m.short == "throughput" && rate > 0 && low >= keptShare*rate, high < 1.005*low, high == low, row.doubtful():
 		s.equal = append(s.equal, name)
 	case row.better() > 0:
@@ -65,8 +94,6 @@ func briefMetric(name string) string {
 		return "messages/s"
 	case cpuMetric:
 		return "CPU"
-	case anonymousMetric:
-		return "memory"
 	}
 	return strings.TrimPrefix(name, "latency ")
 }
@@ -90,48 +117,54 @@ func (r *Result) countedTime() string {
 	return fmt.Sprintf("%d x %s", len(r.A.Reports), out)
 }
 
-// standings writes the summary of several results: how many figures are better, equal, worse and not measured, and which are worse.
+// standings writes the summary of several results: how many figures are better, equal, worse, not judged and not measured, and which
+// are worse.
 func standings(results []*Result, missing []string) string {
 	var b, rows strings.Builder
-	better, equal, worse, not, first, second := 0, 0, 0, 0, "", ""
-	var where []string
+	var n [5]int
+	first, second := "", ""
+	var where, unjudged []string
 	for _, r := range results {
 		if r.B == nil {
 			continue
 		}
 		first, second = r.A.Name, r.B.Name
 		s := r.standing()
-		better, equal, worse, not = better+len(s.better), equal+len(s.equal), worse+len(s.worse), not+len(s.notMeasured)
-		title := cell(r.Title)
-		if s.once {
-			title += " (one round)"
-		}
-		list := func(all []string) string {
-			if len(all) == 0 {
-				return "-"
+		line := "| " + cell(r.Title)
+		for i, all := range [][]string{s.better, s.equal, s.worse, s.notJudged, s.notMeasured} {
+			n[i] += len(all)
+			text := "-"
+			if len(all) > 0 {
+				text = cell(strings.Join(all, "; "))
 			}
-			return cell(strings.Join(all, "; "))
+			line += " | " + text
 		}
-		fmt.Fprintf(&rows, "| %s | %s | %s | %s | %s |\n", title, list(s.better), list(s.equal), list(s.worse), list(s.notMeasured))
+		rows.WriteString(line + " |\n")
 		if len(s.worse) > 0 {
 			where = append(where, fmt.Sprintf("- %s: %s", r.Title, strings.Join(s.worse, "; ")))
+		}
+		if s.why != "" {
+			unjudged = append(unjudged, fmt.Sprintf("- %s: %s", r.Title, s.why))
 		}
 	}
 	if rows.Len() == 0 {
 		return ""
 	}
-	fmt.Fprintf(&b, "## In short\n\nOf %s, %s is better in %d, equal in %d, worse in %d, and %d were not measured. A ratio is that of %s to %s.\n\n",
-		plural(better+equal+worse+not, "figure"), first, better, equal, worse, not, first, second)
+	fmt.Fprintf(&b, "## In short\n\nOf %s, %s is better in %d, equal in %d, worse in %d; %d were not judged and %d not measured. A ratio is that of %s to %s.\n\n",
+		plural(n[0]+n[1]+n[2]+n[3]+n[4], "figure"), first, n[0], n[1], n[2], n[3], n[4], first, second)
 	if len(where) > 0 {
 		fmt.Fprintf(&b, "%s is better here:\n\n%s\n\n", capital(second), strings.Join(where, "\n"))
 	} else {
-		fmt.Fprintf(&b, "There is no figure in which %s is better.\n\n", second)
+		fmt.Fprintf(&b, "There is no judged figure in which %s is better.\n\n", second)
+	}
+	if len(unjudged) > 0 {
+		fmt.Fprintf(&b, "Not judged, because a difference would mean nothing:\n\n%s\n\n", strings.Join(unjudged, "\n"))
 	}
 	if len(missing) > 0 {
 		fmt.Fprintf(&b, "Not in this table, because they were not measured:\n\n- %s\n\n", strings.Join(missing, "\n- "))
 	}
-	fmt.Fprintf(&b, "| row | better | equal | worse | not measured |\n| --- | --- | --- | --- | --- |\n%s\n", rows.String())
+	fmt.Fprintf(&b, "| row | better | equal | worse | not judged | not measured |\n| --- | --- | --- | --- | --- | --- |\n%s\n", rows.String())
 	b.WriteString("Equal is what differs by less than half a percent, what the rounds contradict each other about, and the rate of an open loop that both kept.\n" +
-		"A percentile is not measured where fewer than ten requests lie beyond it.\n\n")
+		"A percentile is not measured where fewer than ten requests lie beyond it. Memory is not counted here: a JVM holds what its -Xmx gives it.\n\n")
 	return b.String()
 }

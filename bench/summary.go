@@ -3,6 +3,7 @@ package bench
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 )
 
@@ -14,6 +15,7 @@ type summaryRow struct {
 	P99, P99Ratio          string
 	Memory, MemoryRatio    string
 	Counted                string
+	Generator, Others      string
 	RateSpread, P99Spread  string
 	Agree, Command, Detail string
 }
@@ -25,7 +27,8 @@ func summary(results []*Result) (out []summaryRow) {
 			continue
 		}
 		s := summaryRow{ID: fmt.Sprintf("r%d", i+1), Title: r.Title, A: r.A.Name, B: r.B.Name, Command: r.Command, Agree: "-", Detail: r.A.Reports[0].describe(),
-			Rate: "-", RateRatio: "-", CPU: "-", CPURatio: "-", P99: "-", P99Ratio: "-", RateSpread: "-", P99Spread: "-", Memory: "-", MemoryRatio: "-", Counted: r.countedTime()}
+			Rate: "-", RateRatio: "-", CPU: "-", CPURatio: "-", P99: "-", P99Ratio: "-", RateSpread: "-", P99Spread: "-", Memory: "-", MemoryRatio: "-", Counted: r.countedTime(),
+			Generator: r.both(Micros, (*Report).generatorCost), Others: r.both(percent, (*Report).othersShare)}
 		for _, row := range r.rows() {
 			both, ratio := pair(&row), Ratio(row.Ratio)
 			switch row.Name {
@@ -42,6 +45,55 @@ func summary(results []*Result) (out []summaryRow) {
 		out = append(out, s)
 	}
 	return out
+}
+
+// generatorCost is the processor time of a message in the generator, in microseconds.
+func (r *Report) generatorCost() (float64, bool) {
+	return r.Generator.CPUPerMessageUs, r.Generator.CPUPerMessageUs > 0
+}
+
+func (r *Report) othersShare() (float64, bool) {
+	if r.Others == nil {
+		return 0, false
+	}
+	return r.Others.Share, true
+}
+
+// both writes the medians of a figure of both targets.
+func (r *Result) both(text func(float64) string, of func(*Report) (float64, bool)) string {
+	var out []string
+	for _, s := range r.sets() {
+		spread := spreadOf(valuesOf(s, &metric{of: of}))
+		if spread.N == 0 {
+			out = append(out, "-")
+		} else {
+			out = append(out, text(spread.Median))
+		}
+	}
+	if !slices.ContainsFunc(out, func(s string) bool { return s != "-" }) {
+		return "-"
+	}
+	return strings.Join(out, " / ")
+}
+
+// dearGenerator names the targets with which a message cost the generator more than a quarter of what it cost the broker; "": none.
+// Stock's own clients are no generator of ours.
+func (r *Result) dearGenerator() string {
+	const most = 0.25
+	var out []string
+	for _, s := range r.sets() {
+		if s.Reports[0].kind().generators == 0 {
+			continue
+		}
+		of := func(of func(*Report) (float64, bool)) float64 { return spreadOf(valuesOf(s, &metric{of: of})).Median }
+		generator, cost := of((*Report).generatorCost), of(func(r *Report) (float64, bool) {
+			return broker(r, func(u *Used) float64 { return u.CPUPerMessageUs })
+		})
+		if cost > 0 && generator > most*cost {
+			out = append(out, fmt.Sprintf("%s (%s, %s of the broker's %s)", s.Name, Micros(generator), percent(generator/cost), Micros(cost)))
+		}
+	}
+	return joined(out)
 }
 
 func pair(row *Row) string {

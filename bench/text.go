@@ -67,8 +67,11 @@ func (r *Report) Text(w io.Writer) error {
 	for _, why := range sortedKeys(r.Errors) {
 		fmt.Fprintf(w, "  error: %s: %s%s\n", why, plural(int(r.Errors[why]), "time"), r.remark(why))
 	}
+	if s := r.halfStored(); s != "" {
+		fmt.Fprintf(w, "  %s\n", s)
+	}
 	if s := r.shortfall(); s != "" && r.Requests > 0 {
-		fmt.Fprintf(w, "  warning: %s\n", s)
+		fmt.Fprintf(w, "  RATE NOT KEPT: %s\n", s)
 	}
 	for _, warning := range r.Warnings {
 		fmt.Fprintf(w, "  warning: %s\n", warning)
@@ -121,7 +124,11 @@ func (r *Report) counted() string {
 func (r *Report) countTable() *table {
 	t := &table{}
 	a := func(n float64) string { return Count(math.Round(n)) }
-	t.add("messages", a(float64(r.Messages)), a(r.PerSecond)+"/s", Bytes(float64(r.Bytes)/math.Max(r.Seconds, 1e-9))+"/s")
+	counts := r.kind().counts
+	if r.Workload.Oneway {
+		counts = "messages handed to the kernel"
+	}
+	t.add(counts, a(float64(r.Messages)), a(r.PerSecond)+"/s", Bytes(float64(r.Bytes)/math.Max(r.Seconds, 1e-9))+"/s")
 	if r.Requests != r.Messages {
 		t.add("requests", a(float64(r.Requests)), a(float64(r.Requests)/math.Max(r.Seconds, 1e-9))+"/s")
 	}
@@ -177,15 +184,25 @@ func (r *Report) latencyTable() *table {
 
 func (r *Report) usedTable() *table {
 	t := &table{}
-	t.add("", "cores", "CPU a message", "resident", "anonymous", "peak", "disk written", "disk read", "threads")
+	t.add("", "cores", "CPU a message", "resident", "anonymous", "peak", "disk written", "disk read", "threads", "page cache")
 	row := func(name string, u *Used) {
 		t.add(name, fmt.Sprintf("%.2f", u.Cores), Micros(u.CPUPerMessageUs), Bytes(float64(u.ResidentBytes)), Bytes(float64(u.AnonymousBytes)), Bytes(float64(u.PeakBytes)),
-			Bytes(float64(u.DiskWriteBytes)), Bytes(float64(u.DiskReadBytes)), Count(float64(u.Threads)))
+			Bytes(float64(u.DiskWriteBytes)), Bytes(float64(u.DiskReadBytes)), Count(float64(u.Threads)), "")
 	}
 	if r.Broker != nil {
 		row("broker", r.Broker)
 	}
 	row("generator", &r.Generator)
+	cached := ""
+	if n := r.Generator.PageCachedBytes; n > 0 {
+		cached = Bytes(float64(n))
+	}
+	switch {
+	case r.Others != nil:
+		t.add("all else", fmt.Sprintf("%.2f", r.Others.Cores), "", "", "", "", "", "", "", cached)
+	case cached != "":
+		t.add("the machine", "", "", "", "", "", "", "", "", cached)
+	}
 	return t
 }
 

@@ -26,6 +26,9 @@ func createTopics(ctx context.Context, c *netpoll.Client, w *Workload) error {
 		if err := createTopic(ctx, c, w, name); err != nil {
 			return err
 		}
+		if none != nil {
+			w.Made.add(w, name)
+		}
 	}
 	return nil
 }

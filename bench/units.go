@@ -77,6 +77,20 @@ func Ratio(r float64) string {
 	return threeDigits(r) + "x"
 }
 
+// percent writes a share with as many digits as tell something: never as a power of ten.
+func percent(share float64) string {
+	switch p := 100 * share; {
+	case p > 0 && p < 0.01:
+		return "less than 0.01 %"
+	case p < 1:
+		return strconv.FormatFloat(p, 'f', 2, 64) + " %"
+	case p > 99 && p < 100: // not all of them
+		return strconv.FormatFloat(math.Min(p, 99.9), 'f', 1, 64) + " %"
+	default:
+		return strconv.FormatFloat(p, 'f', 0, 64) + " %"
+	}
+}
+
 // plural is a number and what it counts; one has no s.
 func plural(n int, noun string) string {
 	if n != 1 {

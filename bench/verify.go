@@ -80,7 +80,7 @@ func Verify(ctx context.Context, w Workload, onTick func(Second)) (*VerifyReport
 
 // unchecked says that there is no verdict, because the broker went away, and how to get one.
 func (r *VerifyReport) unchecked(err error) {
-	r.Unjudged = err.Error()
+	r.Unjudged = endedBy(err)
 	if r.Workload.Ledger != "" {
 		r.Unjudged += "; when the broker is back: ringmq bench verify --check --ledger " + r.Workload.Ledger
 	} else {
@@ -93,6 +93,9 @@ func (r *VerifyReport) unchecked(err error) {
 func (r *VerifyReport) judge() {
 	if r.Unjudged == "" {
 		r.Judged, r.Failures = true, r.faults(&r.Workload)
+		if r.Acknowledged == 0 { // of nothing all is there
+			r.Failures = append(r.Failures, "nothing was acknowledged: nothing was shown")
+		}
 	}
 	for _, d := range []struct {
 		name   string
@@ -104,6 +107,9 @@ func (r *VerifyReport) judge() {
 		{"there without an acknowledgement", r.Unacknowledged, ""}, {"of others", r.Foreign, ""},
 	} {
 		r.tell(d.name, float64(d.n), "", d.better)
+	}
+	if !r.Workload.Check {
+		r.tell("of these acknowledged after the time was over", float64(max(0, r.Acknowledged-r.Messages)), "", "")
 	}
 	r.tell("read back in", r.ReadSeconds, "s", "")
 }
@@ -129,7 +135,7 @@ func (w *Workload) checkNumbered() error {
 // verifyLater checks a ledger of an earlier run.
 func verifyLater(ctx context.Context, w Workload, onTick func(Second)) (*VerifyReport, error) {
 	if w.Ledger == "" {
-		return nil, errors.New("check: which ledger? the file that the run before wrote is needed")
+		return nil, errors.New("check: which ledger? --ledger FILE names the one that the run before wrote")
 	}
 	l, err := readLedger(w.Ledger)
 	if err != nil {

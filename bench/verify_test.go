@@ -109,6 +109,25 @@ func TestVerifyAfterACrash(t *testing.T) {
 	}
 }
 
+// TestVerifyNothing: where nothing was acknowledged nothing is shown, by the run itself or by its ledger later.
+func TestVerifyNothing(t *testing.T) {
+	t.Parallel()
+	b := startFake(t, fakeWrong{refuse: func(int) int32 { return 2 }})
+	name := filepath.Join(t.TempDir(), "ledger")
+	r, err := Verify(b.until(t, 20), brief(b, func(w *Workload) { w.Ledger, w.Duration = name, time.Minute }), nil)
+	if err != nil || r.Acknowledged != 0 || strings.Join(r.Failures, ";") != "nothing was acknowledged: nothing was shown" {
+		t.Errorf("%v, %+v", err, r)
+	}
+	r, err = Verify(t.Context(), Workload{Addr: b.addr(), visible: 50 * time.Millisecond, Ledger: name, Check: true}, nil)
+	if err != nil || strings.Join(r.Failures, ";") != "nothing was acknowledged: nothing was shown" {
+		t.Errorf("checked later: %v, %+v", err, r)
+	}
+	var text strings.Builder
+	if err := Single(&r.Report).Text(&text); err != nil || strings.Contains(text.String(), "passed") || !strings.Contains(text.String(), "FAILED: nothing was acknowledged") {
+		t.Errorf("%v\n%s", err, text.String())
+	}
+}
+
 // TestVerifyMovedAndForeign: what lies elsewhere than acknowledged is not lost, and messages of others do not matter.
 func TestVerifyMovedAndForeign(t *testing.T) {
 	t.Parallel()
@@ -161,7 +180,7 @@ func TestVerifyRefuses(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if _, err := Verify(context.Background(), Workload{Check: true}, nil); err == nil || !strings.Contains(err.Error(), "which ledger") {
+	if _, err := Verify(context.Background(), Workload{Check: true}, nil); err == nil || !strings.Contains(err.Error(), "--ledger FILE") {
 		t.Error(err)
 	}
 	if _, err := Verify(context.Background(), Workload{Check: true, Ledger: filepath.Join(t.TempDir(), "none")}, nil); !errors.Is(err, fs.ErrNotExist) {

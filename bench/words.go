@@ -23,9 +23,12 @@ func (r *Result) Words() (out []string) {
 	if d := differences(&a.Workload, &b.Workload); len(d) > 0 {
 		out = append(out, "The workloads differ in "+joined(d)+": part of the difference is theirs.")
 	}
+	if r.unlikeLoops() && !r.Mixed {
+		out = append(out, "One is a closed loop and the other an open one, whose latency counts from when a request should have left: no ratios of latency are told (compare --mixed-loops tells them).")
+	}
 	rows := r.rows()
 	for _, name := range []string{"messages a second", cpuMetric, anonymousMetric, "latency p50", "latency p99", "latency p99.9", "latency p99.99"} {
-		if i := slices.IndexFunc(rows, func(row Row) bool { return row.Name == name }); i >= 0 && rows[i].A.N > 0 && rows[i].B.N > 0 {
+		if i := slices.IndexFunc(rows, func(row Row) bool { return row.Name == name }); i >= 0 && rows[i].A.N > 0 && rows[i].B.N > 0 && !rows[i].apples {
 			out = append(out, r.sentence(&rows[i])...)
 		}
 	}
@@ -89,13 +92,21 @@ func (row *Row) trust() string {
 	case row.A.N < 2 || row.B.N < 2:
 		return " One run is not enough to exclude chance."
 	case row.apart() && row.Of > 0:
-		return fmt.Sprintf(" All %d rounds agree and the spreads do not touch.", row.Of)
+		return " " + allRounds(row.Of) + " and the spreads do not touch."
 	case row.apart():
 		return " The spreads do not touch."
 	case row.Agree == row.Of:
-		return fmt.Sprintf(" All %d rounds agree, but the spreads overlap.", row.Of)
+		return " " + allRounds(row.Of) + ", but the spreads overlap."
 	}
 	return fmt.Sprintf(" %d of %d rounds agree and the spreads overlap: likely, not certain.", row.Agree, row.Of)
+}
+
+// allRounds says that they agree; two of them are little to agree.
+func allRounds(n int) string {
+	if n == 2 {
+		return "Both rounds agree (two are few)"
+	}
+	return fmt.Sprintf("All %d rounds agree", n)
 }
 
 // keptShare of its rate is what an open loop that kept it has reached.
@@ -127,7 +138,7 @@ func (r *Result) doubts() (out []string) {
 	}
 	for _, set := range r.sets() {
 		failed, requests := int64(0), int64(0)
-		limited := 0
+		limited, crowded, most := 0, 0, 0.0
 		why := map[string]string{}
 		for _, report := range set.Reports {
 			failed += report.ErrorCount()
@@ -140,8 +151,12 @@ func (r *Result) doubts() (out []string) {
 			if report.limited() {
 				limited++
 			}
+			if report.crowded() {
+				crowded, most = crowded+1, max(most, report.Others.Share)
+			}
 			for _, w := range report.Warnings {
-				if !report.limited() || !strings.HasPrefix(w, limitedWarning) { // that one is summed up below
+				summed := report.limited() && strings.HasPrefix(w, limitedWarning) || report.crowded() && strings.HasPrefix(w, othersWarning)
+				if !summed { // below
 					add(fmt.Sprintf("%s: %s.", set.Name, w))
 				}
 			}
@@ -150,14 +165,21 @@ func (r *Result) doubts() (out []string) {
 			add(fmt.Sprintf("In %d of the %s of %s the generator used over %.0f %% of a processor: it, not the broker, may have been the limit, and the broker could do more.",
 				limited, plural(len(set.Reports), "run"), set.Name, 100*saturated))
 		}
+		if crowded > 0 {
+			add(fmt.Sprintf("In %d of the %s of %s something else used over %.0f %% of the machine's processors, %.0f %% at most: these figures are worth less than those of a quiet machine.",
+				crowded, plural(len(set.Reports), "run"), set.Name, 100*othersMuch, 100*most))
+		}
 		if failed > 0 {
 			var codes []string
 			for _, code := range slices.Sorted(maps.Keys(why)) {
 				codes = append(codes, code+why[code])
 			}
-			add(fmt.Sprintf("%s failed %s (%.2g %% of all; %s): figures of a broker that refuses work are no figures.",
-				set.Name, plural(int(failed), "request"), 100*float64(failed)/math.Max(float64(failed+requests), 1), joined(codes)))
+			add(fmt.Sprintf("%s failed %s (%s of all; %s): figures of a broker that refuses work are no figures.",
+				set.Name, plural(int(failed), "request"), percent(float64(failed)/math.Max(float64(failed+requests), 1)), joined(codes)))
 		}
+	}
+	for _, s := range r.each((*Report).halfStored) {
+		add(capital(s) + ".")
 	}
 	for _, s := range r.each(func(report *Report) string { return report.Stopped }) { // the result's own is its note
 		add(capital(s) + ".")

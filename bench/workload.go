@@ -47,6 +47,13 @@ type Workload struct {
 	PeakShare     float64 `json:",omitempty"` // Soak: Rate is this share of what a closed loop reaches; without either 0.8
 	GrowthMiBHour float64 `json:",omitempty"` // Soak: MiB an hour by which the broker's memory may grow; 20
 
+	Metrics string `json:",omitempty"` // Soak: URL of the broker's page of metrics, for its goroutines
+
+	ToSlave bool  `json:",omitempty"` // send to a broker that says it is a slave
+	Made    *Made `json:"-"`          // keeps which topics were made, for whoever wants them gone; nil: nobody does
+
+	Phase func(string) `json:"-"` // is told what is done ahead of the counted time and behind it; nil: nobody
+
 	about   *About        // what open learnt of the broker
 	doubts  []string      // and what a reader of the report must know
 	visible time.Duration // how long an acknowledged message may take until its queue shows it; 3 s
@@ -127,6 +134,13 @@ func (w *Workload) check() error {
 		err = errors.Join(err, fmt.Errorf("share of the peak is %g, it must be from 0 to 10; growth is %g MiB an hour, it must not be below 0", w.PeakShare, w.GrowthMiBHour))
 	}
 	return err
+}
+
+// say tells a phase.
+func (w *Workload) say(format string, a ...any) {
+	if w.Phase != nil {
+		w.Phase(fmt.Sprintf(format, a...))
+	}
 }
 
 func (w *Workload) encoding() remoting.Encoding {

@@ -7,6 +7,7 @@ set -uo pipefail
 seconds=${1:-60} mib=${2:-16384}
 root=$(cd "$(dirname "$0")/.." && pwd)
 doc=${3:-$root/docs/scale.md}
+notes=$root/docs/benchmarks-notes.md # the remaining costs
 bin=${RINGMQ:-$root/bin/ringmq}
 port=${PORT:-23500}
 work=$(mktemp -d "${TMPDIR:-/tmp}/ringmq-scale-XXXXXX") || exit 1
@@ -44,6 +45,14 @@ load() { # load FLAGS...
     { tail -20 "$work/bench" >&2; exit 1; }
 }
 
+# bar WHAT TO-REACH FIGURE NOTE: keeps a line of the table of bars; TO-REACH is ">= 0.8" or "< 3 s", NOTE a section of the notes
+bar() {
+  local reached cost=-
+  reached=$(awk -v f="$3" -v bar="$2" 'BEGIN{split(bar, b, " "); print (b[1] == "<" ? f < b[2] : f >= b[2]) ? "yes" : "**no**"}')
+  [ "$reached" = yes ] || cost="$(awk -v name="## $4" '$0==name{on=1; next} /^## /{on=0} on && !NF && text{exit} on && NF{text=text sep $0; sep=" "} END{print text}' "$notes") [more](benchmarks-notes.md#$4)"
+  echo "| $1 | $2 | $3 | $reached | $cost |" >>"$work/bars"
+}
+
 queues() { # a line of the table for so many queues: spread evenly, killed at the end, started again
   local topics=$1 each=$2 n=$(($1 * $2)) rate whole loaded
   start "$work/queues"
@@ -58,12 +67,17 @@ queues() { # a line of the table for so many queues: spread evenly, killed at th
   echo "| $n | $rate | $(awk -v r="$rate" -v b="$base" 'BEGIN{printf "%.2f", r/b}') | $ready | $(awk -v r="$whole" -v b="$base_whole" 'BEGIN{printf "%.2f", r/b}') | $loaded |"
   stop TERM
   rm -rf "$work/queues"
+  local ratio; ratio=$(awk -v r="$whole" -v b="$base_whole" 'BEGIN{printf "%.2f", r/b}')
+  [ "$n" -eq 8 ] || bar "$n queues, messages/s beside 8, the start after SIGKILL counted" ">= 0.8" "$ratio" queues
+  [ "$n" -lt 100000 ] || bar "resident memory with $n queues, under load" "< 400 MiB" "$loaded" memory
 }
 
 starts() { # start-up with an empty store, and with a long log on 10,000 queues
   start "$work/empty"
   sleep 2
-  echo "| empty | first start | $ready | $(mem) |"
+  local idle; idle=$(mem)
+  echo "| empty | first start | $ready | $idle |"
+  bar "resident memory, idle" "< 40 MiB" "$idle" memory
   stop TERM; rm -rf "$work/empty"
   start "$work/long"
   load --topics 100 --queues 100 --batch 16 --duration "$((mib / 200 + 1))s"
@@ -73,12 +87,14 @@ starts() { # start-up with an empty store, and with a long log on 10,000 queues
   start "$work/long"
   sleep 2
   echo "| $mib MiB, 10,000 queues | after a stop in order | $ready | $(mem) |"
+  bar "exec to ready with $mib MiB of log and 10,000 queues, after a stop in order" "< 1 s" "$ready" start
   load --existing --topics 100 --queues 100 --batch 16 --duration 5s
   stop KILL
   cold
   start "$work/long"
   sleep 2
   echo "| $mib MiB, 10,000 queues | after SIGKILL under load | $ready | $(mem) |"
+  bar "the same after SIGKILL under load" "< 3 s" "$ready" start
   stop TERM
   rm -rf "$work/long"
 }
@@ -111,6 +127,14 @@ M
 | --- | --- | --- | --- |
 M
   starts
+  cat <<M
+
+## Bars
+
+| bar | to reach | figure | reached | what the remaining cost is |
+| --- | --- | --- | --- | --- |
+M
+  cat "$work/bars"
 } >"$work/page.md"
 cp "$work/page.md" "$doc"
 cat "$doc"

@@ -2,7 +2,8 @@
 # Measures bin/ringmq beside the stock broker (heap 4 GiB) on this machine and writes docs/benchmarks.md.
 #   interop/versus.sh [ROUNDS [SECONDS [FOLDER [ROW...]]]]     5 rounds of 10 s, every row, JSON and HTML into ./benchmarks
 # ours runs SYNC_FLUSH, as it does by default; stock runs ASYNC_FLUSH, its default, and then SYNC_FLUSH (FLUSH="ASYNC SYNC"). Both run
-# at the same time and are loaded in turns. DOC is the Markdown file to write. It needs Java 17 and Maven, and 45 GiB of disk.
+# at the same time and are loaded in turns. ours keeps the disk engine that its first start takes (ENGINE=io_uring or pwrite: that one).
+# DOC is the Markdown file to write. It needs Java 17 and Maven, and 45 GiB of disk.
 set -uo pipefail
 rounds=${1:-5} seconds=${2:-10} folder=${3:-benchmarks}
 only=" ${*:4} "
@@ -14,10 +15,17 @@ rmq=$here/stock/rmq
 jars=${RMQ_HOME:-$HOME/.cache/stock-rmq}
 warm=20             # seconds; a cold JVM looks many times worse than it is
 full=$((20 * 1024)) # MiB that the stores may hold before both brokers start afresh
+modes=${FLUSH:-ASYNC SYNC} engine=${ENGINE:-} began=$SECONDS peak_mib=0
+for mode in $modes; do
+  case $mode in ASYNC | SYNC) ;; *) echo "versus: FLUSH=\"$modes\": ASYNC, SYNC or both" >&2; exit 2 ;; esac
+done
 
 # name|what it is|how it runs|flags. How: bench for `ringmq bench versus`, once for one round of it, half for that at half of stock's
-# peak, cold for one round as root, who may empty the page cache, java for stock's own benchmark client.
+# peak, cold for one round as root, who may empty the page cache, java and javaconsume for stock's own benchmark clients. What a row is to
+# reach stands in bars.txt, by its name and stock's mode.
 rows='
+java64|stock'"'"'s Java Producer, 64 threads|java|
+javaconsume|stock'"'"'s Java Consumer, messages that were just sent|javaconsume|
 4x64|4 connections, 64 in flight on each|bench|--connections 4 --window 64
 64x1|64 connections, 1 in flight on each|bench|--connections 64 --window 1
 1x1|1 connection, 1 in flight|bench|--connections 1 --window 1 --duration 15s
@@ -29,9 +37,12 @@ hotpull|the 10,000 newest messages of 8 queues, read 32 a pull again and again|b
 warmpull|1,000,000 messages that were just sent, read 32 a pull from 8 queues|bench|--workload consume --fill --fill-messages 1000000 --drain --pull-messages 32 --queues 8 --topic WarmPull
 colddrain|8 GiB of backlog, read from the disk beside 20,000 sends/s|cold|--workload catchup --backlog 8GiB --drop-cache --rate 20000 --connections 4 --window 1024 --topic Cold
 endtoend10k|end to end at 10,000 messages/s|bench|--workload endtoend --rate 10000 --topic EndToEnd
-java64|stock'"'"'s Java Producer, 64 threads|java|
 '
 
+rows_asked=${*:4}
+for row in $rows_asked; do
+  grep -q "^$row|" <<<"$rows" || { echo "versus: no row $row; there are $(printf '%s' "$rows" | sed -n 's/|.*//p' | paste -sd' ')" >&2; exit 2; }
+done
 work=$(mktemp -d "${TMPDIR:-/tmp}/ringmq-versus-XXXXXX") || exit 1
 RMQ_HOME=$jars "$rmq" install || exit 1
 # Its clients too, before anything is measured; called for help it ends with 255.
@@ -60,7 +71,9 @@ setsid bash -c 'tail --pid="$1" -f /dev/null; for f in "$2"/ours.pid "$2"/produc
 start_both() { # start_both ASYNC|SYNC: with empty stores; the JVM is warmed
   local big="mappedFileSizeCommitLog=1073741824 maxHashSlotNum=5000000 maxIndexNum=20000000"
   # shellcheck disable=SC2086
-  ours_start bench flushDiskType=SYNC_FLUSH $big || wait_tcp $broker_port 300 || { tail -5 "$work/ours.log" >&2; exit 1; }
+  ours_start bench flushDiskType=SYNC_FLUSH ${engine:+diskEngine=$engine} $big || wait_tcp $broker_port 300 || { tail -5 "$work/ours.log" >&2; exit 1; }
+  # What one start measures and takes, all others keep: rows of one page are of one engine.
+  [ -n "$engine" ] || engine=$(awk '/^disk engine/ {print $3}' "$work/ours.log" | tail -1)
   stock_conf "$work/stock-bench"
   printf '%s\n' $big "flushDiskType=$1_FLUSH" >>"$work/stock/broker.conf"
   export NAMESRV=127.0.0.1:$stock_ns
@@ -101,53 +114,94 @@ cpu() { awk -v hz="$(getconf CLK_TCK)" '{printf "%.2f", ($14+$15)/hz}' "/proc/$1
 bytes() { awk -v l="$2:" '$1==l{print $2*1024}' "/proc/$1/status"; } # bytes PID VmRSS|RssAnon
 missing() { echo "versus: left out: $1" >&2; not_measured+=(--missing "$1"); }
 
-java_report() { # java_report NAME NAMESRV-PORT PID: a report as `ringmq bench` writes it, from what the client prints every 10 s
-  local windows=$(((seconds + 9) / 10)) n=-1 sum=0 failed=0 before=0 slowest=0 mean=0 line cpu0=0 cpu1
-  local want='Send TPS: *([0-9]+).*Max RT[^0-9]*([0-9]+).*Average RT[^0-9]*([0-9.]+).*Send Failed: *([0-9]+).*Response Failed: *([0-9]+)'
-  exec 7< <(exec timeout $((windows * 10 + 40)) "$rmq" bench Producer -t BenchTopic -w 64 -s 1024 -n "127.0.0.1:$2" 2>&1)
+# machine_cpu: processor seconds of the whole machine that were not idle, as of all its processors together.
+machine_cpu() { awk -v hz="$(getconf CLK_TCK)" '$1=="cpu"{printf "%.2f", ($2+$3+$4+$7+$8+$9)/hz}' /proc/stat; }
+
+# java_report CLASS NAME NAMESRV-PORT BROKER-PID ARGS...: a report as `ringmq bench` writes it, from what stock's client prints every 10 s.
+# The first of its windows is its own warming up. It sets total to all messages, those of that window included.
+java_report() {
+  local class=$1 name=$2 port=$3 pid=$4 windows=$(((seconds + 9) / 10)) n=-1 sum=0 failed=0 before=0 slowest=0 mean=0 line client
+  local c0=0 g0=0 m0=0 c1 g1 m1 want
+  shift 4
+  case $class in
+    Producer) want='Send TPS: *([0-9]+).*Max RT[^0-9]*([0-9]+).*Average RT[^0-9]*([0-9.]+).*Send Failed: *([0-9]+).*Response Failed: *([0-9]+)' ;;
+    Consumer) want='^TPS: *([0-9]+) +FAIL: *([0-9]+)' ;;
+  esac
+  total=0
+  exec 7< <(exec timeout $((windows * 10 + 40)) "$rmq" bench "$class" "$@" -n "127.0.0.1:$port" 2>&1)
   producer=$!; echo "$producer" >"$work/producer.pid"
   while [ $n -lt $windows ] && read -r -u 7 line; do
     [[ $line =~ $want ]] || continue
-    n=$((n + 1))
-    # Failures are counted from the client's start on.
-    failed=$((BASH_REMATCH[4] + BASH_REMATCH[5]))
-    # The first window is the client's own warming up.
-    [ $n -gt 0 ] || { cpu0=$(cpu "$3"); before=$failed; continue; }
+    n=$((n + 1)) total=$((total + BASH_REMATCH[1] * 10))
+    client=${client:-$(pgrep -P "$producer" | head -1)}
+    case $class in
+      Producer) failed=$((BASH_REMATCH[4] + BASH_REMATCH[5])) ;; # counted from the client's start on
+      Consumer) failed=$((failed + BASH_REMATCH[2])) ;;
+    esac
+    [ $n -gt 0 ] || { c0=$(cpu "$pid") g0=$(cpu "$client") m0=$(machine_cpu) before=$failed; continue; }
     sum=$((sum + BASH_REMATCH[1] * 10))
+    [ "$class" = Producer ] || continue
     [ "${BASH_REMATCH[2]}" -le $slowest ] || slowest=${BASH_REMATCH[2]}
     mean=$(awk -v m="$mean" -v x="${BASH_REMATCH[3]}" -v n=$n 'BEGIN{printf "%.3f", m+(x-m)/n}')
   done
-  cpu1=$(cpu "$3")
+  c1=$(cpu "$pid") g1=$(cpu "${client:-$pid}") m1=$(machine_cpu)
   kill "$producer" 2>/dev/null; wait "$producer" 2>/dev/null; producer=''; rm -f "$work/producer.pid"
   exec 7<&-
-  [ $n -ge 1 ] || { echo "versus: stock's Producer printed no figures" >&2; return 1; }
-  awk -v name="$1" -v port="$2" -v sum=$sum -v s=$((n * 10)) -v c0="$cpu0" -v c1="$cpu1" -v rss="$(bytes "$3" VmRSS)" -v anon="$(bytes "$3" RssAnon)" -v mean="$mean" -v max=$slowest -v failed=$((failed - before)) \
-    -v now="$(date -u +%FT%TZ)" 'BEGIN {
-    printf "{\"Kind\":\"stock Producer\",\"Name\":\"%s\",\"Started\":\"%s\",\"Seconds\":%d,\"Messages\":%d,\"Requests\":%d,\"Bytes\":%d,\"PerSecond\":%.0f,", name, now, s, sum, sum, sum*1024, sum/s
-    printf "\"Workload\":{\"Addr\":\"127.0.0.1:%s\",\"Topic\":\"BenchTopic\",\"Topics\":1,\"Queues\":4,\"Conns\":1,\"Window\":64,\"Encoding\":\"json\",\"Sizes\":\"1024\"},", port
-    printf "\"Latency\":{\"Mean\":%s,\"Max\":%d},", mean, max
+  [ $n -ge 1 ] || { echo "versus: stock's $class printed no figures" >&2; return 1; }
+  awk -v class="$class" -v name="$name" -v port="$port" -v sum=$sum -v s=$((n * 10)) -v c=$(awk "BEGIN{print $c1-$c0}") -v g=$(awk "BEGIN{print $g1-$g0}") -v m=$(awk "BEGIN{print $m1-$m0}") -v procs="$(grep -c '^cpu[0-9]' /proc/stat)" \
+    -v rss="$(bytes "$pid" VmRSS)" -v anon="$(bytes "$pid" RssAnon)" -v mean="$mean" -v max=$slowest -v failed=$((failed - before)) -v now="$(date -u +%FT%TZ)" 'BEGIN {
+    per = sum ? 1e6/sum : 0; others = m-c-g; if (others < 0) others = 0
+    printf "{\"Kind\":\"stock %s\",\"Name\":\"%s\",\"Started\":\"%s\",\"Seconds\":%d,\"Messages\":%d,\"Requests\":%d,\"Bytes\":%d,\"PerSecond\":%.0f,", class, name, now, s, sum, sum, sum*1024, sum/s
+    printf "\"Workload\":{\"Addr\":\"127.0.0.1:%s\",\"Topic\":\"Bench%s\",\"Topics\":1,\"Queues\":%d,\"Conns\":1,\"Window\":%d,\"Encoding\":\"json\",\"Sizes\":\"1024\"},", port, class, class=="Producer"?4:8, class=="Producer"?64:8
+    if (class == "Producer") printf "\"Latency\":{\"Mean\":%s,\"Max\":%d},", mean, max
     if (failed > 0) printf "\"Errors\":{\"failed\":%d},", failed
-    printf "\"Broker\":{\"CPUSeconds\":%.2f,\"CPUPerMessageUs\":%.3f,\"Cores\":%.3f,\"ResidentBytes\":%d,\"AnonymousBytes\":%d}}\n", c1-c0, sum ? (c1-c0)*1e6/sum : 0, (c1-c0)/s, rss, anon }'
+    printf "\"Generator\":{\"CPUSeconds\":%.2f,\"CPUPerMessageUs\":%.3f,\"Cores\":%.3f},\"Others\":{\"Cores\":%.3f,\"Share\":%.4f},", g, g*per, g/s, others/s, others/s/procs
+    printf "\"Broker\":{\"CPUSeconds\":%.2f,\"CPUPerMessageUs\":%.3f,\"Cores\":%.3f,\"ResidentBytes\":%d,\"AnonymousBytes\":%d}}\n", c, c*per, c/s, rss, anon }'
 }
 
-java_note="Stock's own client: 64 threads over one connection, each of which waits for its answer before it sends again, so that a round trip and what the client \
-itself costs bound the messages. It is a JVM and takes its processor time from the same machine as the broker: what one broker uses less the client has, and where \
-broker and client together fill the machine the client is the limit. So compare the broker's CPU a message first. Latency comes from the client, in whole milliseconds; it tells no percentiles."
+java_note="It is a JVM and takes its processor time from the same machine as the broker: what one broker uses less the client has, and where \
+broker and client together fill the machine the client is the limit. So compare the broker's CPU a message first; the generator's CPU in the table is this client's."
 
-run_java() { # run_java FILE TITLE
+# java_rounds FILE TITLE COMMAND NOTE FUNCTION: both in turns; FUNCTION ROUND NAME NAMESRV-PORT PID is one report
+java_rounds() {
   local i
   rm -f "$work/ours.json" "$work/stock.json"
   for i in $(seq "$rounds"); do
-    java_report ours $ns_port "$(cat "$work/ours.pid")" >>"$work/ours.json" || exit 1
-    java_report stock $stock_ns "$(cat "$RMQ_HOME/run/interop-broker.pid")" >>"$work/stock.json" || exit 1
+    "$5" "$i" ours $ns_port "$(cat "$work/ours.pid")" >>"$work/ours.json" || exit 1
+    "$5" "$i" stock $stock_ns "$(cat "$RMQ_HOME/run/interop-broker.pid")" >>"$work/stock.json" || exit 1
   done
-  "$bin" bench compare --in-turns --title "$2" --command "interop/stock/rmq bench Producer -t BenchTopic -w 64 -s 1024 -n NAMESRV" \
-    --note "$java_note" --json "$1" "$work/ours.json" "$work/stock.json" || exit 1
+  "$bin" bench compare --in-turns --title "$2" --command "$3" --note "$4 $java_note" --json "$1" "$work/ours.json" "$work/stock.json" || exit 1
+}
+
+java_producer() { java_report Producer "${@:2}" -t BenchProducer -w 64 -s 1024; }
+
+run_java() { # run_java FILE TITLE
+  java_rounds "$1" "$2" "interop/stock/rmq bench Producer -t BenchProducer -w 64 -s 1024 -n NAMESRV" \
+    "Stock's own client: 64 threads over one connection, each of which waits for its answer before it sends again, so that a round trip and what the client itself costs bound the messages. \
+Latency comes from the client, in whole milliseconds; it tells no percentiles." java_producer
+}
+
+# Each round is a new group, which begins where the topic does. A round in which the messages did not last is none.
+java_consumer() {
+  java_report Consumer "${@:2}" -t BenchConsumer -g "bench-consumer-$1" -p false
+  [ "$total" -lt $((lying * 19 / 20)) ] || { echo "versus: stock's Consumer had read all $lying messages before its time was over" >&2; return 1; }
+}
+
+run_javaconsume() { # run_javaconsume FILE TITLE
+  local port
+  lying=$(((seconds + 9) / 10 * 3000000 + 3000000))
+  for port in $broker_port $stock_port; do
+    # Few in flight: a stock broker that is asked for much refuses, and all of these are to be there.
+    "$bin" bench consume -b 127.0.0.1:$port --topic BenchConsumer --queues 8 --connections 1 --window 8 --fill --fill-messages $lying --warm-up 0s --duration 1s >"$work/fill.out" 2>&1 ||
+      { cat "$work/fill.out" >&2; exit 1; }
+  done
+  java_rounds "$1" "$2" "interop/stock/rmq bench Consumer -t BenchConsumer -g GROUP -p false -n NAMESRV" \
+    "Stock's own client, with its 20 threads and pulls of 32 messages, reads a topic of 8 queues from its beginning; $lying messages were sent just before, so that they come from memory." java_consumer
 }
 
 measure() { # every row of the table, the names of their files into results
   results=() not_measured=()
-  for flush in ${FLUSH:-ASYNC SYNC}; do
+  for flush in $modes; do
     start_both "$flush"
     while IFS='|' read -r name what how flags; do
       [ -n "$name" ] || continue
@@ -158,11 +212,17 @@ measure() { # every row of the table, the names of their files into results
       # shellcheck disable=SC2086
       "run_$how" "$file" "$what; stock ${flush}_FLUSH" $flags </dev/null || continue
       results+=("$file")
+      note_disk
     done <<<"$rows"
     machine
     stop_both
   done
   [ ${#results[@]} -gt 0 ] || { echo "versus: no such row:$only" >&2; exit 1; }
+}
+
+note_disk() { # the most that both stores have held
+  local now; now=$(du -sm "$work" | cut -f1)
+  [ "$now" -le "$peak_mib" ] || peak_mib=$now
 }
 
 machine() { # what the figures were made on, while both brokers run; once
@@ -178,32 +238,38 @@ machine() { # what the figures were made on, while both brokers run; once
     echo "- Java: $(java -version 2>&1 | sed -n 's/.*version "\([^"]*\)".*/\1/p;2p' | paste -sd' ')"
     echo "- stock's broker: $(tr '\0' '\n' <"/proc/$(cat "$RMQ_HOME/run/interop-broker.pid")/cmdline" | grep -E '^-(X|server)' | paste -sd' ')"
     echo "- stock's broker.conf, all else as it comes: $(sed 's#='"$work"'#=...#' "$work/stock/broker.conf" | grep -v '^flushDiskType' | tac | awk -F= '!seen[$1]++' | tac | paste -sd' '); flushDiskType as the row says"
-    echo "- ours: no file; listenPort, namesrvListenPort, brokerName and the store's folder set, mappedFileSizeCommitLog, maxHashSlotNum and maxIndexNum as stock's, flushDiskType=SYNC_FLUSH (the default)"
+    echo "- ours: no file; listenPort, namesrvListenPort, brokerName and the store's folder set, mappedFileSizeCommitLog, maxHashSlotNum and maxIndexNum as stock's, flushDiskType=SYNC_FLUSH (the default); diskEngine=$engine in every row, $([ -n "${ENGINE:-}" ] && echo 'as asked for' || echo 'which is what its first start measured and took')"
   } >"$work/machine.md"
 }
 
 write_up() {
-  local durations
+  local durations took=$((SECONDS - began)) flushes='' mode
   durations=$(printf '%s\n' "$rows" | awk -F'|' -v only="$only" 'match($4, /--duration [0-9]+s/) && (only == "  " || index(only, " " $1 " ")) {printf "%s%s %s", sep, $1, substr($4, RSTART+11, RLENGTH-11); sep=", "}')
+  for mode in $modes; do
+    [ "$mode" = ASYNC ] && flushes+="${flushes:+ and then }ASYNC_FLUSH (its default: an acknowledged message may be lost when the machine fails)" || flushes+="${flushes:+ and then }SYNC_FLUSH"
+  done
   cat >"$work/intro.md" <<M
-\`make versus ROUNDS=$rounds SECONDS=$seconds\` made this page at commit $(git -C "$root" describe --always --dirty 2>/dev/null), $(date -u +%F). The first target is ours, which always runs
+\`make versus ROUNDS=$rounds SECONDS=$seconds FLUSH="$modes"${rows_asked:+ ROWS=\"$rows_asked\"}${ENGINE:+ ENGINE=$ENGINE}${DOC:+ DOC=$DOC}\` made this page at commit $(git -C "$root" describe --always --dirty 2>/dev/null), $(date -u +%F); it
+took $((took / 60)) minutes and $(awk -v m="$peak_mib" 'BEGIN{printf "%.0f", m/1024 + 0.5}') GiB of disk at most. The first target is ours, which always runs
 SYNC_FLUSH: what it acknowledges is on disk. The second is Apache RocketMQ 5.3.3 with a heap of 4 GiB, warmed for $warm s, with
-ASYNC_FLUSH (its default: an acknowledged message may be lost when the machine fails) and with SYNC_FLUSH. Bodies have 1024 bytes,
+$flushes. Bodies have 1024 bytes,
 headers are JSON. Both brokers and the generator share this one machine and are loaded in turns: rounds of each row $rounds, of $seconds s each${durations:+ but for rows with a time of their own ($durations)}; what is
-read to its end takes as long as that takes, and the cold backlog is drained once. The column *counted* has what it was.
+read to its end takes as long as that takes. The column *counted* has what it was.
 
 **How to read it.** The rows with many requests in flight are closed loops: they find the most that can be moved, and their latency is
 that of a broker kept busy, so compare throughput and processor time there. The row with one request in flight shows what a single
 caller waits. The open loops are given their rate, so there only latency and processor time differ; latency counts from when a request
 should have left, whatever the broker does. End to end it reaches to when a consumer had the message. A ratio of latency or CPU below 1 is in our favour, of messages above 1. Take a difference for real
-when all rounds agree and it is larger than the spread. Figures of one machine say nothing about another: run it on yours.
+when all rounds agree and it is larger than the spread. Stock's own Java clients come first, for those who do not trust our generator. Figures of one machine say nothing about another: run it on yours.
+M
+  [[ " ${results[*]} " != *"/colddrain-"* ]] || cat >>"$work/intro.md" <<M
 
-The row of the cold drain shows three things at once: how fast a consumer catches up, what the sends beside it wait ("sends during the drain"), and
+The row of the cold drain is one round, and shows three things at once: how fast a consumer catches up, what the sends beside it wait ("sends during the drain"), and
 what they wait without it ("before"). Ours reads the disk no faster than commits bear, which it finds out while it reads, but at least 16 MiB/s and
 half as much again as is being stored (\`coldReadMinBytesPerSecond\`, [adr/0008](adr/0008-cold-reads-are-paced.md)); without sends beside it reads as fast as it can.
 Compare the ratio of the two p99, not only the speed of the drain.
 M
-  "$bin" bench page --title "Beside the stock broker" --intro "$work/intro.md" --machine "$work/machine.md" "${not_measured[@]}" --markdown "$doc" --html "$folder/benchmarks.html" "${results[@]}" || exit 1
+  "$bin" bench page --title "Beside the stock broker" --intro "$work/intro.md" --machine "$work/machine.md" --bars "$here/bars.txt" --notes "$root/docs/benchmarks-notes.md" "${not_measured[@]}" --markdown "$doc" --html "$folder/benchmarks.html" "${results[@]}" || exit 1
   echo "versus: wrote $doc and $folder/benchmarks.html"
 }
 

@@ -37,8 +37,8 @@ produce --connections 1 --window 1                   what one caller that waits 
 produce --rate 20000 --poisson                       an open loop: latency at a load that does not yield
 produce -n 10.0.0.5:9876 --size 100-2000 --batch 16  the broker found through its name server; mixed sizes
 produce --size 256:70,4096:25,65536:5                70 % small messages, 25 % larger, 5 % large ones`,
-		shared: []string{loopsHelp, percentilesHelp, processHelp, endHelp},
-		groups: []string{"target", "load", "rate", "messages", "oneway", "topics", "warmup", "time", "output"},
+		shared: []string{loopsHelp, percentilesHelp, processHelp, leavesHelp, endHelp},
+		groups: []string{"target", "load", "rate", "messages", "oneway", "topics", "made", "warmup", "time", "output", "failing"},
 		run:    bench.Produce,
 	},
 	consumeWorkload, endToEndWorkload, catchupWorkload, soakWorkload, verifyWorkload,
@@ -65,6 +65,9 @@ If the generator itself used a whole processor a warning says so: then it was th
 
 	shortProcessHelp = `--pid auto finds the broker's process on this machine, for its CPU, memory and disk figures.`
 
+	leavesHelp = `What it leaves behind: the topics stay at the broker, with all messages that were sent, each of --size and about 200 bytes more on its
+disk, until its retention comes to them (fileReservedTime, 72 h). --delete-topic deletes at the end the topics that this run has made.`
+
 	endHelp = `Ctrl-C ends a run early and prints what was counted until then; a second one ends it at once.
 ` + exitHelp
 )
@@ -82,7 +85,24 @@ func newBench() *cobra.Command {
 		cmd.AddCommand(workloads[i].command())
 	}
 	cmd.AddCommand(newBenchVersus(), newBenchCompare(), newBenchPage())
+	cmd.SetFlagErrorFunc(suggestFlag)
 	return cmd
+}
+
+// suggestFlag adds to the error about a flag that there is not what may have been meant, by the measure that commands are suggested by.
+func suggestFlag(cmd *cobra.Command, err error) error {
+	_, name, unknown := strings.Cut(err.Error(), "unknown flag: --")
+	if !unknown {
+		return err
+	}
+	names := &cobra.Command{SuggestionsMinimumDistance: 2}
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		names.AddCommand(&cobra.Command{Use: f.Name, Run: func(*cobra.Command, []string) {}})
+	})
+	if near := names.SuggestionsFor(name); len(near) > 0 {
+		return fmt.Errorf("%w; did you mean --%s?", err, strings.Join(near, ", --"))
+	}
+	return fmt.Errorf("%w; %s --help lists them", err, cmd.CommandPath())
 }
 
 func (wl *workload) command() *cobra.Command {

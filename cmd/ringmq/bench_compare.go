@@ -14,7 +14,7 @@ import (
 
 func newBenchCompare() *cobra.Command {
 	o := &benchOptions{}
-	inTurns := false
+	inTurns, mixed := false, false
 	cmd := &cobra.Command{
 		Use: "compare A.json [B.json]", Short: "Compare saved reports", Args: cobra.RangeArgs(1, 2),
 		Long: "Compares the reports in two files that --json wrote and says in words what the figures mean. A file may hold several\n" +
@@ -29,23 +29,22 @@ func newBenchCompare() *cobra.Command {
 			if inTurns {
 				result.Rounds = true
 			}
+			result.Mixed = result.Mixed || mixed
 			out, err := o.open()
 			if err != nil {
 				return err
 			}
 			defer out.close()
 			o.call(result)
-			if err := o.deliver(cmd.OutOrStdout(), out, result, result); err != nil {
+			if err := o.deliver(cmd, out, result, result); err != nil {
 				return err
-			}
-			if n := result.ErrorCount(); o.failOnErrors && n > 0 {
-				return fmt.Errorf("%d requests failed", n)
 			}
 			return nil
 		},
 	}
 	o.addGroups(cmd, []string{"output", "naming"})
 	cmd.Flags().BoolVar(&inTurns, "in-turns", false, "the reports were made in turns: those of one place belong together")
+	cmd.Flags().BoolVar(&mixed, "mixed-loops", false, "tell ratios of latency of a closed loop and an open one too, though they count from different moments")
 	return cmd
 }
 
@@ -98,13 +97,13 @@ func readResult(name string) (*bench.Result, error) {
 
 func newBenchPage() *cobra.Command {
 	title, html, markdown := "Benchmarks", "", ""
-	var intro, machine string
+	var intro, machine, bars, notes string
 	var missing []string
 	cmd := &cobra.Command{
 		Use: "page FILE.json...", Short: "Gather saved results in one document", Args: cobra.MinimumNArgs(1),
 		Long:    "Writes one document of what versus, compare and the workloads saved with --json: a table with a line for each comparison,\nthen each by itself. Markdown begins with what is better, equal, worse and not measured.",
 		Example: examples("page --html all.html versus1.json versus2.json\npage --markdown benchmarks.md --title 'Ours and stock' rows/*.json"),
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
 			if html == "" && markdown == "" {
 				return errors.New("give --html or --markdown, or both")
 			}
@@ -114,6 +113,7 @@ func newBenchPage() *cobra.Command {
 				if err != nil {
 					return err
 				}
+				r.Key = fileLabel(name)
 				results = append(results, r)
 			}
 			var err error
@@ -122,20 +122,13 @@ func newBenchPage() *cobra.Command {
 			}
 			if markdown != "" {
 				d := bench.Document{Title: title, Missing: missing, Results: results}
-				for _, part := range []struct {
-					file string
-					to   *string
-				}{{intro, &d.Intro}, {machine, &d.Machine}} {
-					if part.file == "" {
-						continue
-					}
-					text, readErr := os.ReadFile(part.file)
-					if readErr != nil {
-						return readErr
-					}
-					*part.to = string(text)
+				if readErr := readParts(&d, markdown, intro, machine, bars, notes); readErr != nil {
+					return readErr
 				}
 				err = errors.Join(err, writeFile(markdown, d.Write))
+			}
+			if err == nil {
+				wrote(cmd, html, markdown)
 			}
 			return err
 		},
@@ -146,6 +139,47 @@ func newBenchPage() *cobra.Command {
 	f.StringVar(&markdown, "markdown", "", "`file` of Markdown to write")
 	f.StringVar(&intro, "intro", "", "`file` with Markdown to stand in front of the table")
 	f.StringVar(&machine, "machine", "", "`file` with Markdown about the machine")
+	f.StringVar(&bars, "bars", "", "`file` of what the figures are to reach, as interop/bars.txt says")
+	f.StringVar(&notes, "notes", "", "`file` of Markdown, of whose sections the first paragraph stands beside a bar that is not reached")
 	f.StringArrayVar(&missing, "missing", nil, "`text` about something that was not measured, and why; may be repeated")
 	return cmd
+}
+
+// readParts fills in what a document takes from other files; those without a name are left out.
+func readParts(d *bench.Document, markdown, intro, machine, bars, notes string) error {
+	text := func(file string) (string, error) {
+		if file == "" {
+			return "", nil
+		}
+		b, err := os.ReadFile(file)
+		return string(b), err
+	}
+	var err error
+	if d.Intro, err = text(intro); err != nil {
+		return err
+	}
+	if d.Machine, err = text(machine); err != nil {
+		return err
+	}
+	lines, err := text(bars)
+	if err != nil {
+		return err
+	}
+	if d.Bars, err = bench.ReadBars(strings.NewReader(lines)); err != nil {
+		return fmt.Errorf("%s: %w", bars, err)
+	}
+	prose, err := text(notes)
+	if err != nil || notes == "" {
+		return err
+	}
+	d.Notes, d.NotesLink = bench.ReadNotes(prose), filepath.Base(notes)
+	// A link from one page to the other, wherever both lie.
+	if from, absErr := filepath.Abs(filepath.Dir(markdown)); absErr == nil {
+		if to, absErr := filepath.Abs(notes); absErr == nil {
+			if rel, relErr := filepath.Rel(from, to); relErr == nil {
+				d.NotesLink = filepath.ToSlash(rel)
+			}
+		}
+	}
+	return nil
 }

@@ -32,6 +32,11 @@ type benchOptions struct {
 	command      string
 	failOnErrors bool
 	maxCPURatio  float64 // of versus; 0: any
+
+	failOnRate  bool
+	deleteTopic bool
+
+	told bool // the result was printed for people, failures included
 }
 
 // flagGroup is a part of the flags that several subcommands share.
@@ -57,10 +62,12 @@ var flagGroups = []flagGroup{
 	{"rate", "The load", func(o *benchOptions, f *pflag.FlagSet) {
 		f.Float64Var(&o.w.Rate, "rate", 0, "messages a second, all connections together, in an open loop; 0: a closed loop")
 		f.BoolVar(&o.w.Poisson, "poisson", false, "with --rate: random intervals, as of many independent senders, instead of even ones")
+		f.BoolVar(&o.failOnRate, "fail-on-rate", false, "exit with code 1 when less than 99 % of --rate was reached")
 	}},
 	{"soak", "The load", func(o *benchOptions, f *pflag.FlagSet) {
 		f.Float64Var(&o.w.PeakShare, "peak-share", 0, "instead of --rate: `share` of what a closed loop reaches beside the readers, which is measured first for 20s; 0: 0.8, without --rate")
 		f.Float64Var(&o.w.GrowthMiBHour, "growth", 20, "`MiB` an hour by which the broker's memory may grow (with --pid)")
+		f.StringVar(&o.w.Metrics, "metrics", "", "`URL` of a ringmq broker's page of metrics, http://host:port/metrics: its goroutines must not grow")
 	}},
 	{"consume", "Reading", func(o *benchOptions, f *pflag.FlagSet) {
 		f.BoolVar(&o.w.Fill, "fill", false, "make the topics and send messages first, and read only those")
@@ -95,6 +102,10 @@ var flagGroups = []flagGroup{
 		f.IntVar(&o.w.Queues, "queues", 8, "queues of each topic; of topics that are there as many as they have")
 		f.BoolVar(&o.w.Existing, "existing", false, "the topics are there: make none, and take the number of their queues")
 	}},
+	{"made", "The topics", func(o *benchOptions, f *pflag.FlagSet) {
+		f.BoolVar(&o.deleteTopic, "delete-topic", false, "delete at the end the topics that this run has made, and no others")
+		f.BoolVar(&o.w.ToSlave, "to-slave", false, "send to a broker that says it is a slave; otherwise that is refused")
+	}},
 	{"warmup", "Time", func(o *benchOptions, f *pflag.FlagSet) {
 		durationVar(f, &o.w.WarmUp, "warm-up", 2*time.Second, "before counting; a stock broker's JVM wants 20s after its start")
 	}},
@@ -105,6 +116,8 @@ var flagGroups = []flagGroup{
 		f.StringVarP(&o.output, "output", "o", "table", "`form` of what is printed: table or json")
 		f.StringVar(&o.jsonFile, "json", "", "also write a `file` of JSON, which compare and page read; -: to standard output, instead of the table")
 		f.StringVar(&o.htmlFile, "html", "", "also write a `file` of HTML with charts; it needs nothing else and can be mailed")
+	}},
+	{"failing", "What comes out", func(o *benchOptions, f *pflag.FlagSet) {
 		f.BoolVar(&o.failOnErrors, "fail-on-errors", false, "exit with code 1 when a request failed, and not only when nothing was acknowledged")
 	}},
 	{"naming", "Naming", func(o *benchOptions, f *pflag.FlagSet) {

@@ -6,6 +6,8 @@ import (
 	"io"
 	"os"
 
+	"github.com/spf13/cobra"
+
 	"ringmq/bench"
 )
 
@@ -51,7 +53,8 @@ func (out *benchOutput) close() {
 }
 
 // deliver prints and saves a result. saved is what JSON has of it: a report, or the result itself.
-func (o *benchOptions) deliver(w io.Writer, out *benchOutput, saved any, result *bench.Result) error {
+func (o *benchOptions) deliver(cmd *cobra.Command, out *benchOutput, saved any, result *bench.Result) error {
+	w := cmd.OutOrStdout()
 	asJSON := func(w io.Writer) error { return bench.WriteJSON(w, saved) }
 	asHTML := (&bench.Page{Title: result.Title, Results: []*bench.Result{result}}).Write
 	var err error
@@ -61,7 +64,7 @@ func (o *benchOptions) deliver(w io.Writer, out *benchOutput, saved any, result 
 	case o.htmlFile == "-":
 		err = asHTML(w)
 	default:
-		err = result.Text(w)
+		err, o.told = result.Text(w), true
 	}
 	if out.json != nil {
 		err = errors.Join(err, out.json.write(asJSON))
@@ -69,7 +72,19 @@ func (o *benchOptions) deliver(w io.Writer, out *benchOutput, saved any, result 
 	if out.html != nil {
 		err = errors.Join(err, out.html.write(asHTML))
 	}
+	if err == nil {
+		wrote(cmd, o.jsonFile, o.htmlFile)
+	}
 	return err
+}
+
+// wrote says on the other stream where files are; names that are none of a file are passed over.
+func wrote(cmd *cobra.Command, names ...string) {
+	for _, name := range names {
+		if name != "" && name != "-" {
+			fmt.Fprintln(cmd.ErrOrStderr(), "wrote", name)
+		}
+	}
 }
 
 // outFile is a file that will be written, or not.

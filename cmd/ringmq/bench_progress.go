@@ -12,7 +12,7 @@ import (
 	"ringmq/bench"
 )
 
-// progress is one line on a terminal that says how a run goes. Where no terminal is it says nothing.
+// progress is one line on a terminal that says how a run goes. Where no terminal is it says only what phase begins.
 type progress struct {
 	w        io.Writer
 	on       bool
@@ -26,6 +26,7 @@ type progress struct {
 
 func newProgress(w io.Writer, load *bench.Workload) *progress {
 	p := &progress{w: w, duration: load.Duration, warmUp: load.WarmUp, columns: 80}
+	load.Phase = p.phase
 	f, ok := w.(*os.File)
 	if !ok || !term.IsTerminal(int(f.Fd())) {
 		return p
@@ -35,6 +36,16 @@ func newProgress(w io.Writer, load *bench.Workload) *progress {
 		p.columns = n
 	}
 	return p
+}
+
+// phase tells what is done ahead of the counted time or behind it. Where no terminal is it is a line of its own: a log whose writer is
+// silent for long looks like one that hangs.
+func (p *progress) phase(text string) {
+	if p.on {
+		p.show(text)
+	} else {
+		fmt.Fprintln(p.w, text)
+	}
 }
 
 // begin starts the line of a run; what it returns is told every counted second.

@@ -41,6 +41,7 @@ func (o *benchOptions) single(cmd *cobra.Command, wl *workload) error {
 	}
 	warn(cmd, target)
 	w.Addr, w.PID, w.Namesrv = target.Addr, target.PID, o.namesrv
+	defer o.cleanUp(cmd, &w)()
 	p := newProgress(cmd.ErrOrStderr(), &w)
 	r, err := wl.run(ctx, w, p.begin(""))
 	p.end()
@@ -51,16 +52,31 @@ func (o *benchOptions) single(cmd *cobra.Command, wl *workload) error {
 		return &endError{exitStopped, "stopped during the warm-up: nothing was counted"}
 	}
 	host := bench.ThisHost()
-	r.Name, r.Host, r.Ringmq = target.Name, &host, version
+	r.Name, r.Host, r.Ringmq, r.Command = target.Name, &host, version, commandLine()
 	if target.Doubt != "" {
 		r.Warnings = append(r.Warnings, target.Doubt)
 	}
 	result := bench.Single(r)
-	result.Command = commandLine()
-	if err := o.deliver(cmd.OutOrStdout(), out, r, result); err != nil {
+	if err := o.deliver(cmd, out, r, result); err != nil {
 		return err
 	}
 	return o.verdict(ctx, result)
+}
+
+// cleanUp has a run keep what topics it makes, and returns what deletes them, also after a signal; without --delete-topic nothing.
+func (o *benchOptions) cleanUp(cmd *cobra.Command, w *bench.Workload) func() {
+	if !o.deleteTopic {
+		return func() {}
+	}
+	made := &bench.Made{}
+	w.Made = made
+	return func() {
+		n, err := made.Delete(context.Background())
+		if err != nil {
+			fmt.Fprintln(cmd.ErrOrStderr(), "warning:", err)
+		}
+		fmt.Fprintf(cmd.ErrOrStderr(), "topics deleted that this run had made: %d\n", n)
+	}
 }
 
 // warn says ahead of a run what may make its figures worthless.

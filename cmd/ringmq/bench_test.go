@@ -135,7 +135,7 @@ func TestBenchTable(t *testing.T) {
 
 func TestBenchVersusRefuses(t *testing.T) {
 	for _, c := range []struct{ args, want string }{
-		{"a=x:1", "accepts 2 arg(s)"}, {"a=x:1 b=y:2 --workload none", `workload "none": one of produce`}, {"a=x:1 b=y:2 --rounds 0", "at least 1"},
+		{"a=x:1", "versus compares two brokers, and 1 were named: give two targets"}, {"a=x:1 b=y:2 --workload none", `workload "none": one of produce`}, {"a=x:1 b=y:2 --rounds 0", "at least 1"},
 		{"x:1 b=y:2", "it has no name"}, {"a=127.0.0.1:1 b=127.0.0.1:1", "a: broker 127.0.0.1:1: nothing listens there"}, {"a=127.0.0.1:1 a=127.0.0.1:1", "both targets"},
 	} {
 		if _, err := ringmq(t, append([]string{"bench", "versus"}, strings.Fields(c.args)...)...); err == nil || !strings.Contains(err.Error(), c.want) {
@@ -169,7 +169,7 @@ func TestBenchCompare(t *testing.T) {
 		t.Errorf("%v\n%s", err, out)
 	}
 	again, err := ringmq(t, "bench", "compare", result)
-	if err != nil || again != out {
+	if err != nil || again+"wrote "+result+"\nwrote "+page+"\n" != out {
 		t.Errorf("%v: a saved comparison is shown as\n%s", err, again)
 	}
 	for _, file := range []string{page, filepath.Join(dir, "all.html"), filepath.Join(dir, "all.md")} {
@@ -178,8 +178,8 @@ func TestBenchCompare(t *testing.T) {
 			if strings.HasSuffix(file, ".md") {
 				flag = "--markdown"
 			}
-			if _, err := ringmq(t, "bench", "page", flag, file, "--title", "All", result, fast); err != nil {
-				t.Fatal(err)
+			if out, err := ringmq(t, "bench", "page", flag, file, "--title", "All", result, fast); err != nil || out != "wrote "+file+"\n" {
+				t.Fatalf("%v, %s", err, out)
 			}
 		}
 		b, err := os.ReadFile(file)
@@ -197,7 +197,7 @@ func TestBenchCompare(t *testing.T) {
 	}{
 		{[]string{fast, saved(t, "reader", 1, func(r *bench.Report) { r.Kind = "consume" })}, "they measure different things"},
 		{[]string{fast}, "it holds no comparison"}, {[]string{fast, result}, "cannot be compared with another"}, {[]string{fast, "/nowhere"}, "no such file"},
-		{[]string{fast, slow, "--fail-on-errors"}, "4 requests failed"}, {[]string{fast, page}, page + ": "}, {[]string{fast, slow, "--html", dir}, "is a directory"},
+		{[]string{fast, slow, "--fail-on-errors"}, "unknown flag: --fail-on-errors"}, {[]string{fast, page}, page + ": "}, {[]string{fast, slow, "--html", dir}, "is a directory"},
 	} {
 		if _, err := ringmq(t, append([]string{"bench", "compare"}, c.args...)...); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%v: %v", c.args, err)
@@ -219,15 +219,21 @@ func TestProgress(t *testing.T) {
 	if out.Len() > 0 {
 		t.Errorf("%q", out.String())
 	}
+	if p.phase("measuring"); out.String() != "measuring\n" {
+		t.Errorf("without a terminal a phase is a line: %q", out.String())
+	}
+	out.Reset()
 	p.on = true
 	tick := p.begin("round 1 of 2, ours:")
 	tick(bench.Second{Messages: 1234, Errors: 2, Latency: bench.Latency{P50: 0.5, P99: 12}, BrokerCPU: 1.5})
 	p.columns = 30
 	tick(bench.Second{Messages: 99, Errors: 1})
+	p.phase("measuring")
 	p.end()
 	want := "\r\x1b[Kround 1 of 2, ours:  warming up for 1s" +
 		"\r\x1b[Kround 1 of 2, ours:  1,234/s  p50 500 us  p99 12.0 ms  broker 1.50 cores  error" +
-		"\r\x1b[Kround 1 of 2, ours:  99/s  p5\r\x1b[K"
+		"\r\x1b[Kround 1 of 2, ours:  99/s  p5" +
+		"\r\x1b[Kround 1 of 2, ours:  measurin\r\x1b[K"
 	if out.String() != want {
 		t.Errorf("%q", out.String())
 	}
@@ -242,10 +248,14 @@ func TestBenchRuns(t *testing.T) {
 	defer func() { _ = p.shutdown(context.Background()) }()
 	addr := p.b.b.Addr().String()
 	page := filepath.Join(t.TempDir(), "page.html")
-	out, err := ringmq(t, "bench", "produce", "-b", addr, "--pid", "auto", "--duration", "100ms", "--warm-up", "0s", "--connections", "1", "--window", "2", "--size", "100", "-o", "json",
+	out, err := ringmq(t, "bench", "produce", "-b", addr, "--pid", "auto", "--duration", "1s", "--warm-up", "0s", "--connections", "1", "--window", "2", "--size", "100", "-o", "json",
 		"--fail-on-errors", "--html", page)
 	if err != nil {
 		t.Fatal(err)
+	}
+	out, written, _ := strings.Cut(out, "wrote ") // on the other stream
+	if written != page+"\n" {
+		t.Error(written)
 	}
 	r, err := bench.ReadResult(strings.NewReader(out))
 	if err != nil || r.A.Reports[0].Workload.PID != os.Getpid() || r.A.Reports[0].Broker == nil || r.A.Name != addr {
@@ -254,14 +264,14 @@ func TestBenchRuns(t *testing.T) {
 	if b, err := os.ReadFile(page); err != nil || !strings.Contains(string(b), "<svg") {
 		t.Errorf("%v", err)
 	}
-	out, err = ringmq(t, "bench", "produce", "-b", addr, "--existing", "--duration", "50ms", "--warm-up", "0s", "--connections", "1", "--window", "2", "--html", "-")
+	out, err = ringmq(t, "bench", "produce", "-b", addr, "--existing", "--duration", "500ms", "--warm-up", "0s", "--connections", "1", "--window", "2", "--html", "-")
 	if err != nil || !strings.HasPrefix(out, "<!DOCTYPE html>") || !strings.Contains(out, "1 topic of 8 queues") || !strings.Contains(out, "ringmq, speaks 5.3.3") {
 		t.Errorf("%v\n%.300s", err, out)
 	}
 	if _, err = ringmq(t, "bench", "produce", "-b", addr, "--existing", "--queues", "7"); err == nil || err.Error() != "topic RingmqBench has 8 queues, --queues says 7" {
 		t.Error(err)
 	}
-	gate := []string{"bench", "versus", "a=" + addr + ",pid=auto", "b=" + addr + ",pid=auto", "--existing", "--rounds", "1", "--duration", "200ms", "--warm-up", "0s", "--connections", "1", "--window", "8", "--max-cpu-ratio"}
+	gate := []string{"bench", "versus", "a=" + addr + ",pid=auto", "b=" + addr + ",pid=auto", "--existing", "--rounds", "1", "--duration", "500ms", "--warm-up", "0s", "--connections", "1", "--window", "8", "--max-cpu-ratio"}
 	if _, err := ringmq(t, append(gate, "0.000001")...); err == nil || !strings.Contains(err.Error(), "a message costs a ") {
 		t.Error("a gate that lets everything pass:", err)
 	}
@@ -272,7 +282,90 @@ func TestBenchRuns(t *testing.T) {
 	if _, err := ringmq(t, append(gate, "1")...); err == nil || !strings.Contains(err.Error(), "--max-cpu-ratio: the processes") {
 		t.Error("a gate without figures:", err)
 	}
-	if out, err = ringmq(t, "bench", "versus", "a="+addr, "b="+addr+",pid=auto", "--existing", "--rounds", "2", "--duration", "50ms", "--warm-up", "0s", "--connections", "1", "--window", "1"); err != nil || !strings.Contains(out, "produce: a and b, 2 rounds") {
+	if out, err = ringmq(t, "bench", "versus", "a="+addr, "b="+addr+",pid=auto", "--existing", "--rounds", "2", "--duration", "500ms", "--warm-up", "0s", "--connections", "1", "--window", "1"); err != nil || !strings.Contains(out, "produce: a and b, 2 rounds") {
 		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+// TestBenchSuggests: a slip of the pen in a flag or a name is told with what may have been meant.
+func TestBenchSuggests(t *testing.T) {
+	for _, c := range []struct{ args, want string }{
+		{"produce --conections 3", "unknown flag: --conections; did you mean --connections?"},
+		{"versus a=x:1 b=y:2 --round 3", "unknown flag: --round; did you mean --rounds?"},
+		{"soak --oneway", "unknown flag: --oneway; ringmq bench soak --help lists them"},
+		{"prodcue", `"prodcue" is no command of ringmq bench; did you mean produce?`},
+		{"nothing", `"nothing" is no command of ringmq bench; there are `},
+		{"produce --rate x", "invalid argument"},
+	} {
+		if _, err := ringmq(t, append([]string{"bench"}, strings.Fields(c.args)...)...); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v", c.args, err)
+		}
+	}
+	if help, err := ringmq(t, "bench", "compare", "--help"); err != nil || strings.Contains(help, "--fail-on-") || !strings.Contains(help, "--html") {
+		t.Errorf("%v\n%s", err, help)
+	}
+}
+
+// TestBenchPageOfOne: a page of one saved report has the line that made it, and the version.
+func TestBenchPageOfOne(t *testing.T) {
+	one, page := saved(t, "one", 1000, func(r *bench.Report) { r.Command, r.Ringmq = "ringmq bench produce --duration 7s", "7.8.9" }), filepath.Join(t.TempDir(), "one.html")
+	if _, err := ringmq(t, "bench", "page", "--html", page, one); err != nil {
+		t.Fatal(err)
+	}
+	if b, err := os.ReadFile(page); err != nil || !strings.Contains(string(b), "ringmq bench produce --duration 7s") || !strings.Contains(string(b), "ringmq 7.8.9") {
+		t.Errorf("%v\n%s", err, b)
+	}
+}
+
+// TestBenchPageBars: the bars of a file stand beside the results of the files that they name, and what is left of each that is missed.
+func TestBenchPageBars(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name, text string) string {
+		name = filepath.Join(dir, name)
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return name
+	}
+	row := filepath.Join(dir, "row-SYNC.json")
+	if _, err := ringmq(t, "bench", "compare", saved(t, "ours", 200_000, nil), saved(t, "stock", 100_000, nil), "--json", row); err != nil {
+		t.Fatal(err)
+	}
+	bars, notes, page := write("bars.txt", "n | sends | row-SYNC, messages a second | >= 3 x |\n"), write("notes.md", "## n\n\nThe disk.\n"), filepath.Join(dir, "page.md")
+	if _, err := ringmq(t, "bench", "page", "--markdown", page, "--bars", bars, "--notes", notes, row); err != nil {
+		t.Fatal(err)
+	}
+	if b, err := os.ReadFile(page); err != nil || !strings.Contains(string(b), "| sends | >= 3 x | 2.00x (200,000 / 100,000) | not judged (one round); as it stands no | The disk. [more](notes.md#n) |") {
+		t.Errorf("%v\n%s", err, b)
+	}
+	if _, err := ringmq(t, "bench", "page", "--markdown", page, "--bars", write("bad.txt", "x\n"), row); err == nil || !strings.Contains(err.Error(), "bad.txt: line 1") {
+		t.Error(err)
+	}
+}
+
+// TestBenchDeletesItsTopic: what a run made is gone when it is asked for, and what was there stays.
+func TestBenchDeletesItsTopic(t *testing.T) {
+	p := &standaloneProcess{both: parsed(t, nil, small(filepath.Join(t.TempDir(), "data"))...), logger: quiet()}
+	if err := p.start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = p.shutdown(context.Background()) }()
+	run := func(args ...string) (string, error) {
+		return ringmq(t, append([]string{"bench", "produce", "-b", p.b.b.Addr().String(), "--duration", "200ms", "--warm-up", "0s", "--connections", "1", "--window", "2", "--size", "100"}, args...)...)
+	}
+	if out, err := run("--topic", "Passing", "--delete-topic"); err != nil || !strings.Contains(out, "topics deleted that this run had made: 1\n") {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	if _, err := run("--topic", "Passing", "--existing"); err == nil || !strings.Contains(err.Error(), "has no topic Passing") {
+		t.Errorf("it is still there: %v", err)
+	}
+	if _, err := run("--topic", "Staying"); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := run("--topic", "Staying", "--delete-topic"); err != nil || !strings.Contains(out, "topics deleted that this run had made: 0\n") {
+		t.Errorf("%v\n%s", err, out)
+	}
+	if _, err := run("--topic", "Staying", "--existing"); err != nil {
+		t.Errorf("it is gone: %v", err)
 	}
 }

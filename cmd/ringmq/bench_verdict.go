@@ -39,10 +39,13 @@ func stoppedError(ctx context.Context, err error) error {
 	return err
 }
 
-// verdict is the error that a result is, and with it the exit code: one line, so that a script sees the code and a reader the reason.
+// verdict is the error that a result is, and with it the exit code: one line, so that a script sees the code and a reader the reason,
+// which is not said twice where the table has told it.
 func (o *benchOptions) verdict(ctx context.Context, r *bench.Result) error {
 	kind, stops := r.A.Reports[0].Kind, strings.Join(r.Stops(), "; ")
-	if all := r.Failures(); len(all) > 0 {
+	if all := r.Failures(); len(all) > 0 && o.told {
+		return fmt.Errorf("%s failed, for what stands above", kind)
+	} else if len(all) > 0 {
 		return fmt.Errorf("%s failed: %s", kind, strings.Join(all, "; "))
 	}
 	if stops != "" && ctx.Err() != nil {
@@ -59,6 +62,9 @@ func (o *benchOptions) verdict(ctx context.Context, r *bench.Result) error {
 	}
 	if n := r.ErrorCount(); o.failOnErrors && n > 0 {
 		return fmt.Errorf("%d requests failed", n)
+	}
+	if all := r.Shortfalls(); o.failOnRate && len(all) > 0 {
+		return errors.New(strings.Join(all, "; "))
 	}
 	return nil
 }

@@ -48,6 +48,8 @@ func TestVerdict(t *testing.T) {
 		{name: "by one of two", r: pair, text: "nothing was acknowledged or delivered by b"},
 		{name: "errors", r: report(func(r *bench.Report) { r.Errors = map[string]int64{"code 2": 3} }), passed: true},
 		{name: "errors that count", r: report(func(r *bench.Report) { r.Errors = map[string]int64{"code 2": 3} }), o: benchOptions{failOnErrors: true}, text: "3 requests failed"},
+		{name: "a rate that was not kept", r: report(func(r *bench.Report) { r.Workload.Rate, r.PerSecond = 100, 50 }), passed: true},
+		{name: "one that had to be kept", r: report(func(r *bench.Report) { r.Workload.Rate, r.PerSecond = 100, 50 }), o: benchOptions{failOnRate: true}, text: "the rate of 100 messages a second was not kept, 50 were reached"},
 	} {
 		if c.ctx == nil {
 			c.ctx = t.Context()

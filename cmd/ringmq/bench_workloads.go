@@ -17,8 +17,8 @@ var consumeWorkload = workload{
 consume --fill --fill-messages 10000 --again --pid auto      reads the same few again and again: consumers at the tail
 consume --topic Orders --drain                               reads all of a topic that is there
 consume --fill --drain --pull-messages 1                     what a message costs that is pulled alone`,
-	shared: []string{percentilesHelp, processHelp, endHelp},
-	groups: []string{"target", "load", "consume", "pull", "messages", "topics", "warmup", "time", "output"},
+	shared: []string{percentilesHelp, processHelp, leavesHelp, endHelp},
+	groups: []string{"target", "load", "consume", "pull", "messages", "topics", "made", "warmup", "time", "output", "failing"},
 	run:    bench.Consume,
 }
 
@@ -32,8 +32,8 @@ var endToEndWorkload = workload{
 	example: `endtoend --rate 10000 --pid auto                             the delay at a load that the broker bears easily
 endtoend --rate 50000 --poisson --duration 30s --html e.html the tail under bursts, with a page of charts
 endtoend --rate 1000 --queues 1 --connections 1              one ordered stream`,
-	shared:   []string{openHelp, percentilesHelp, processHelp, endHelp},
-	groups:   []string{"target", "load", "rate", "pull", "messages", "topics", "warmup", "time", "output"},
+	shared:   []string{openHelp, percentilesHelp, processHelp, leavesHelp, endHelp},
+	groups:   []string{"target", "load", "rate", "pull", "messages", "topics", "made", "warmup", "time", "output", "failing"},
 	run:      bench.Plain(bench.EndToEnd),
 	defaults: []preset{{"rate", "10000"}, {"window", "1024"}},
 }
@@ -48,8 +48,8 @@ var catchupWorkload = workload{
 	example: `catchup --backlog 4GiB --rate 5000 --pid auto                from memory, if there is so much
 catchup --backlog 4GiB --rate 5000 --drop-cache              from the disk (as root)
 catchup --existing --topic Orders --rate 1000                the backlog is what the topic holds`,
-	shared:   []string{openHelp, percentilesHelp, processHelp, endHelp},
-	groups:   []string{"target", "load", "rate", "backlog", "pull", "messages", "topics", "warmup", "time", "output"},
+	shared:   []string{openHelp, percentilesHelp, processHelp, leavesHelp, endHelp},
+	groups:   []string{"target", "load", "rate", "backlog", "pull", "messages", "topics", "made", "warmup", "time", "output", "failing"},
 	run:      bench.Plain(bench.Catchup),
 	defaults: []preset{{"rate", "10000"}, {"window", "1024"}},
 }
@@ -62,13 +62,15 @@ var soakWorkload = workload{
 		"are deleted.\n\n" +
 		"How to read it: it passes, or says what failed, and then the exit code is 1: a send was refused, a connection lost, less than\n" +
 		"98 % of the rate was kept over the whole run, the consumers were more than 5 s behind at the end, or (with --pid) memory that\n" +
-		"is no file's grew over the second half by more than --growth an hour and 10 %. One that is stopped has not passed. Compare\n" +
+		"is no file's grew over the second half by more than --growth an hour and 10 %, or (with --metrics) there are over 16 goroutines\n" +
+		"more at the end than after a quarter of the time. One that is stopped has not passed. Compare\n" +
 		"'slowest interval' with the rate: both should be near. For the trend of a day look at --html.",
 	example: `soak --pid auto --duration 10m                               80 % of the peak for ten minutes
 soak --pid auto --peak-share 0.5 --duration 24h --html s.html a day at half of the peak
-soak --rate 20000 --duration 1h --growth 5                   a given rate, and a strict eye on memory`,
-	shared:   []string{openHelp, shortProcessHelp, endHelp},
-	groups:   []string{"target", "load", "rate", "soak", "pull", "messages", "topics", "time", "output"},
+soak --rate 20000 --duration 1h --growth 5                   a given rate, and a strict eye on memory
+soak --pid auto --metrics http://127.0.0.1:5557/metrics      with the goroutines of a broker whose adminHttpAddress that is`,
+	shared:   []string{openHelp, shortProcessHelp, leavesHelp, endHelp},
+	groups:   []string{"target", "load", "rate", "soak", "pull", "messages", "topics", "made", "time", "output", "failing"},
 	run:      bench.Plain(bench.Soak),
 	defaults: []preset{{"duration", "10m0s"}, {"window", "256"}},
 }
@@ -86,7 +88,7 @@ var verifyWorkload = workload{
 	example: `verify --duration 10s                                        sends, reads back, checks
 verify --ledger run.ledger --duration 1h                     the same; kill the broker meanwhile, start it, then:
 verify --ledger run.ledger --check                           what it had acknowledged must be there`,
-	shared: []string{shortProcessHelp, endHelp},
-	groups: []string{"target", "load", "rate", "ledger", "pull", "messages", "topics", "time", "output"},
+	shared: []string{shortProcessHelp, leavesHelp, endHelp},
+	groups: []string{"target", "load", "rate", "ledger", "pull", "messages", "topics", "made", "time", "output", "failing"},
 	run:    bench.Plain(bench.Verify),
 }

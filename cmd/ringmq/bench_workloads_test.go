@@ -25,8 +25,8 @@ func TestWorkloadFlags(t *testing.T) {
 		{"endtoend", func(w *bench.Workload) bool { return w.Rate == 10_000 && w.Window == 1024 }, "in an open loop; 0: a closed loop (default 10000)"},
 		{"endtoend --rate 5", func(w *bench.Workload) bool { return w.Rate == 5 }, "--rate"},
 		{"catchup --backlog 1.5GiB --drop-cache", func(w *bench.Workload) bool { return w.BacklogBytes == 3<<29 && w.DropCache && w.Rate == 10_000 }, "--backlog size"},
-		{"soak --peak-share 0.5 --growth 3", func(w *bench.Workload) bool {
-			return w.PeakShare == 0.5 && w.GrowthMiBHour == 3 && w.WarmUp == 0 && w.Duration == 10*time.Minute
+		{"soak --peak-share 0.5 --growth 3 --metrics http://h:1/metrics", func(w *bench.Workload) bool {
+			return w.Metrics == "http://h:1/metrics" && w.PeakShare == 0.5 && w.GrowthMiBHour == 3 && w.WarmUp == 0 && w.Duration == 10*time.Minute
 		}, "10m or 1h (default 10m0s)"},
 		{"verify --ledger l --check", func(w *bench.Workload) bool { return w.Ledger == "l" && w.Check && w.WarmUp == 0 }, "--ledger file"},
 	} {
@@ -74,12 +74,12 @@ func TestWorkloadsRun(t *testing.T) {
 		{"endtoend -b " + addr + short + "--warm-up 0s --rate 500", "undelivered"},
 		{"catchup -b " + addr + short + "--warm-up 0s --rate 500 --backlog 20KiB", "p99 of sends, during to before"},
 		{"soak -b " + addr + short + "--rate 500", "slowest interval"},
-		{"verify -b " + addr + short + "--ledger " + ledger, "  passed\n"},
+		{"verify -b " + addr + short + "--duration 300ms --ledger " + ledger, "  passed\n"},
 		{"verify -b " + addr + " --ledger " + ledger + " --check", "  passed\n"},
 		{"versus a=" + addr + " b=" + addr + short + "--workload consume --rounds 1 --fill --fill-messages 200 --drain", "consume: a and b, 1 round\n"},
 		{"versus a=" + addr + " b=" + addr + short + "--workload endtoend --rounds 1 --warm-up 0s", "Sends, p50"},
 	} {
-		if out, err := ringmq(t, in(c.args)...); err != nil && !strings.Contains(err.Error(), "nothing was acknowledged") || !strings.Contains(out, c.want) { // as on a machine too busy for 50 ms
+		if out, err := ringmq(t, in(c.args)...); err != nil && !strings.Contains(err.Error()+out, "nothing was acknowledged") || !strings.Contains(out, c.want) { // as on a machine too busy for 50 ms
 			t.Errorf("%s: %v\n%s", c.args, err, out)
 		}
 	}
@@ -88,19 +88,28 @@ func TestWorkloadsRun(t *testing.T) {
 	}
 }
 
-// TestFailedVerdict: it is printed, and it is one line of error besides.
+// TestFailedVerdict: reasons are told once, by the table or else by the line of error.
 func TestFailedVerdict(t *testing.T) {
 	wl := verifyWorkload
 	wl.run = func(_ context.Context, w bench.Workload, _ func(bench.Second)) (*bench.Report, error) {
 		return &bench.Report{Kind: "verify", Workload: w, Started: time.Unix(1, 0), Seconds: 1, Judged: true, Failures: []string{"2 messages lost", "1 offset without a message"}}, nil
 	}
-	cmd := wl.command()
-	cmd.SilenceUsage, cmd.SilenceErrors = true, true
 	var out strings.Builder
-	cmd.SetOut(&out)
-	cmd.SetArgs([]string{})
-	if err := cmd.Execute(); err == nil || err.Error() != "verify failed: 2 messages lost; 1 offset without a message" {
-		t.Error(err)
+	for _, c := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"-o", "json"}, "verify failed: 2 messages lost; 1 offset without a message"},
+		{[]string{}, "verify failed, for what stands above"},
+	} {
+		cmd := wl.command()
+		cmd.SilenceUsage, cmd.SilenceErrors = true, true
+		out.Reset()
+		cmd.SetOut(&out)
+		cmd.SetArgs(c.args)
+		if err := cmd.Execute(); err == nil || err.Error() != c.want {
+			t.Errorf("%v: %v", c.args, err)
+		}
 	}
 	if !strings.Contains(out.String(), "  FAILED: 2 messages lost\n  FAILED: 1 offset") || strings.Contains(out.String(), "passed") {
 		t.Error(out.String())

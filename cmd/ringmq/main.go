@@ -75,6 +75,9 @@ func refuseUnknown(cmd *cobra.Command) {
 		if len(args) == 0 {
 			return cmd.Help()
 		}
+		if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+			return fmt.Errorf("%q is no command of %s; did you mean %s?", args[0], cmd.CommandPath(), strings.Join(near, ", "))
+		}
 		names := make([]string, 0, len(cmd.Commands()))
 		for _, c := range cmd.Commands() {
 			if c.IsAvailableCommand() {
