@@ -34,7 +34,10 @@ type tuneOptions struct {
 	apply, persist, undo, force, dryRun bool
 }
 
-func newTune() *cobra.Command {
+func newTune() *cobra.Command { return newTuneBy(thisProgram) }
+
+// newTuneBy is tune whose probe-disk runs another one of that program.
+func newTuneBy(self program) *cobra.Command {
 	o := tuneOptions{source: source{environ: os.Environ()}}
 	cmd := &cobra.Command{
 		Use: "tune", Short: "Say what of this host should be otherwise for a broker, set it, take it back", Args: cobra.NoArgs,
@@ -69,7 +72,7 @@ func newTune() *cobra.Command {
 	f.StringVar(&o.undoFile, "undo-file", "/var/lib/ringmq/tune-undo.json", "`file` that remembers what was there before --apply")
 	f.StringVar(&o.root, "root", "/", "look at a copy of a host's files below this `directory`")
 	_ = f.MarkHidden("root")
-	cmd.AddCommand(newProbeDisk())
+	cmd.AddCommand(newProbeDisk(self))
 	return cmd
 }
 
