@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -190,7 +191,7 @@ func (o *tuneOptions) look(out io.Writer) error {
 	}
 	result, err := tuning.Apply(h.Tree, o.undoFile, plan)
 	if err != nil {
-		return err
+		return o.notApplied(out, r, plan, result, err)
 	}
 	if r, err = o.report(h); err != nil {
 		return err
@@ -215,6 +216,22 @@ func (o *tuneOptions) look(out io.Writer) error {
 	}
 	fmt.Fprintln(out)
 	return o.finish(out, r)
+}
+
+// notApplied says what the plan had been, since nothing of it was done.
+func (o *tuneOptions) notApplied(out io.Writer, r *tuning.Report, plan tuning.Plan, result tuning.Result, err error) error {
+	for _, f := range plan.Files {
+		result.Refused = append(result.Refused, f.Name+" is not written")
+	}
+	if !r.Facts.Kernel.Root {
+		err = fmt.Errorf("%w (only root may set and keep all of it)", err)
+	}
+	if o.output == "json" {
+		return errors.Join(err, tuning.WriteJSON(out, struct {
+			Result tuning.Result `json:"result"`
+		}{result}))
+	}
+	return errors.Join(err, result.Text(out))
 }
 
 func (o *tuneOptions) finish(out io.Writer, r *tuning.Report) (err error) {
