@@ -16,6 +16,7 @@ parts=${*:-java go admin cli lag store strangers}
 . "$here/lib.sh"
 . "$here/strangers.sh"
 . "$here/moved.sh"
+. "$here/quick.sh"
 exec 9>&2
 die() { echo "interop: $*" >&9; exit 1; }
 cleanup() {
@@ -108,6 +109,7 @@ admin_run() { # admin_run CLASS NAME FILE
 part_cli() {
   admin_run AdminCli cli "$1"
   moved >>"$1"
+  quick >>"$1"
 }
 part_lag() { admin_run LagCases lag "$1"; }
 export here work classpath ns_port broker_port

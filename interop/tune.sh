@@ -72,11 +72,11 @@ figures() { # figures WHEN: cold, burst and dirty into $work/WHEN.*
   { kill -9 "$server"; wait "$server"; } 2>/dev/null
   server=
 }
-moved() { # moved WHAT UNIT FILE MORE|LESS: tuned it is at least that much better by a third, and taken back it is as bad as before
+moved() { # moved WHAT UNIT FILE MORE|LESS: tuned it is better by a fifth at least, and taken back it is as bad as before
   local a b c
   read -r a <"$work/bad.$3"; read -r b <"$work/tuned.$3"; read -r c <"$work/back.$3"
   local said="$a $2, tuned $b, taken back $c"
-  if awk -v a="$a" -v b="$b" -v c="$c" -v way="$4" 'BEGIN { if (way == "less") exit !(b > 0 && b * 1.33 < a && b * 1.33 < c); exit !(a > 0 && a * 1.33 < b && c * 1.33 < b) }'; then
+  if awk -v a="$a" -v b="$b" -v c="$c" -v way="$4" 'BEGIN { if (way == "less") exit !(b > 0 && b * 1.2 < a && b * 1.2 < c); exit !(a > 0 && a * 1.2 < b && c * 1.2 < b) }'; then
     pass "figure/$1: $said"
   else
     fail "figure/$1: $said"
