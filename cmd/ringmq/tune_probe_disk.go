@@ -23,7 +23,7 @@ import (
 const (
 	measureTime  = 12 * time.Second
 	measureLimit = 18 * time.Second
-	answerLimit  = 19 * time.Second // until an end is put to it, whatever the device does: all of it is over within 20
+	answerLimit  = 18500 * time.Millisecond // until an end is put to it, whatever the device does: all of it is over within 20
 )
 
 // program makes a command of this program's, with those arguments.
