@@ -8,7 +8,7 @@ TAGGED  = $(sort $(dir $(shell grep -rl --include='*.go' '^//go:build.*uring' .)
 ON_DISK = go list -tags uring -f '{{.ImportPath}} {{join .Deps " "}} {{join .TestImports " "}} {{join .XTestImports " "}}' ./... | \
   grep -E 'ringmq/(store|store/disk|broker)( |$$)' | cut -d' ' -f1
 
-.PHONY: help build run test check package package-test fuzz crash powerloss backup replication replication-bars interop versus ceiling scale soak metrics-check clean
+.PHONY: help build run test check package package-test fuzz crash powerloss backup replication replication-bars interop versus ceiling scale soak metrics-check tune-check clean
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 18
 
@@ -81,6 +81,9 @@ package: build ## dist/ringmq_VERSION_ARCH.deb: program, units, configuration, m
 
 package-test: build ## installs the package on a thrown-away copy of this system and tries it (needs root)
 	deploy/test.sh
+
+tune-check: build ## "ringmq tune" on this host for real: applied, measured, undone, every value compared; needs root, less than a minute
+	interop/tune.sh
 
 metrics-check: build ## every alert and dashboard query of deploy/ on a real Prometheus that scrapes a pair of brokers under load (Debian's package)
 	interop/metrics.sh

@@ -51,6 +51,7 @@ var rooms = []room{
 	{"cmd/doctor", []string{"cmd/ask", "netpoll", "netpoll/remoting", "netpoll/remoting/settings", "store/disk", "store/record", "broker/config", "bench"}, nil},
 	{"cmd/backup", []string{"cmd/ask", "netpoll", "netpoll/remoting", "netpoll/remoting/settings", "store", "store/disk", "store/record", "replica", "broker", "broker/config", "broker/meta"}, nil},
 	{"cmd", []string{"cmd/admin", "cmd/backup", "cmd/doctor", "netpoll/", "store/", "store", "netpoll", "replica", "namesrv", "broker", "broker/", "tuning", "bench"}, nil},
+	{"interop/tune", []string{"tuning"}, []string{xsys}},
 	{"interop", []string{"netpoll", "netpoll/remoting", "store/record", "interop/"}, []string{xsys}},
 }
 

@@ -1,14 +1,18 @@
 #!/usr/bin/env bash
 # Installs the package on a copy of this system (an overlay of its root, which is thrown away), starts what the units start, as the user
-# they name, sends and reads messages, upgrades, removes and purges. Needs root, dpkg-deb, and a Debian system.
+# they name, sends and reads messages, upgrades, removes and purges. Needs root, dpkg-deb, and a Debian system: elsewhere it is skipped, or
+# failed with MUST=1. Ends with "package: N passed, M failed, K skipped".
 #   deploy/test.sh [PACKAGE]       a package is made of bin/ringmq if none is given
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
+. "$here/../interop/must.sh"
 if [ "${1:-}" != --inside ]; then
-  for need in dpkg-deb unshare adduser systemd-analyze; do
-    command -v "$need" >/dev/null || { echo "SKIP: $need is not here"; exit 0; }
+  missing=()
+  for need in dpkg-deb unshare adduser systemd-analyze python3 ip; do
+    command -v "$need" >/dev/null || missing+=("$need is not here")
   done
-  [ "$(id -u)" = 0 ] || { echo "SKIP: needs root"; exit 0; }
+  [ "$(id -u)" = 0 ] || missing+=("it needs root")
+  [ ${#missing[@]} -eq 0 ] || { unshown package/all "$(printf '%s, ' "${missing[@]}" | sed 's/, $//')"; summary package; exit; }
   work=$(mktemp -d)
   trap 'rm -rf "$work"' EXIT
   package=${1:-$("$here/package.sh" "$work")}
@@ -18,14 +22,13 @@ if [ "${1:-}" != --inside ]; then
 fi
 
 work=$2
-passed=0 failed=0
 check() { # check WHAT COMMAND...
   local what=$1
   shift
   if "$@" >"$work/said" 2>&1; then
-    passed=$((passed + 1)); echo "PASS package/$what"
+    pass "package/$what"
   else
-    failed=$((failed + 1)); echo "FAIL package/$what: $(tail -3 "$work/said" | tr '\n' ' ')"
+    fail "package/$what: $(tail -3 "$work/said" | tr '\n' ' ')"
   fi
 }
 mount --make-rprivate /
@@ -88,5 +91,4 @@ check "it is removed" in_root dpkg -r ringmq
 check "the configuration stays then, too" test -f "$root/etc/ringmq/broker.conf"
 check "it is purged" in_root dpkg -P ringmq
 check "messages stay in any case" bash -c "! [ -e '$root/etc/ringmq/broker.conf' ] && [ -e '$root/var/lib/ringmq/store/commitlog/00000000000000000000' ]"
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+summary package

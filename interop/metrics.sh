@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
 # Evaluates every alert and every dashboard query of deploy/ on a real Prometheus that scrapes a master and its slave under load.
 #   interop/metrics.sh        PORT=23300 is the first of thirty ports. PROMETHEUS and PROMTOOL name programs; without them Debian's package is
-# fetched and unpacked, not installed. Skipped, with the reason, where that is not possible. Ends with "metrics: N passed, M failed".
+# fetched and unpacked, not installed. Where that is not possible it is skipped, with the reason, or failed with MUST=1. Ends with
+# "metrics: N passed, M failed", and how many were skipped.
 set -uo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 bin=${RINGMQ:-$root/bin/ringmq}
 port=${PORT:-23300}
+. "$root/interop/must.sh"
 work=$(mktemp -d "${TMPDIR:-/tmp}/ringmq-metrics-XXXXXX") || exit 1
 pids=()
 cleanup() {
@@ -14,7 +16,7 @@ cleanup() {
 }
 trap cleanup EXIT
 trap 'exit 130' INT TERM HUP
-skip() { echo "metrics: skipped: $*"; exit 0; }
+skip() { unshown metrics/all "$*"; summary metrics; exit; }
 die() { echo "metrics: $*" >&2; exit 1; }
 run() { # run NAME COMMAND...: beside us, its output in $work/NAME
   local name=$1; shift

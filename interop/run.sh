@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Runs the stock clients and tools against bin/ringmq and prints "N passed, N failed" at the end.
+# Runs the stock clients and tools against bin/ringmq and prints "interop: N passed, N failed, N skipped" at the end. What needs root is skipped
+# without it, or fails with MUST=1.
 #   interop/run.sh [java] [go] [admin] [cli] [lag] [store] [strangers] [reads] [doctor]     all parts by default
 # Needs Java 17 and Maven for the stock jars (about 90 MB, fetched once into ~/.cache/stock-rmq).
 set -uo pipefail
@@ -11,11 +12,13 @@ rmq=$here/stock/rmq
 jars=${RMQ_HOME:-$HOME/.cache/stock-rmq}
 parts=${*:-java go admin cli lag store strangers reads doctor}
 
+. "$here/must.sh"
 . "$here/lib.sh"
 . "$here/strangers.sh"
 . "$here/moved.sh"
 . "$here/reads.sh"
 . "$here/doctor.sh"
+. "$here/quick.sh"
 exec 9>&2
 die() { echo "interop: $*" >&9; exit 1; }
 cleanup() {
@@ -39,12 +42,10 @@ mkdir -p "$work/classes"
 javac -nowarn -Xlint:-deprecation -d "$work/classes" -cp "$classpath" "$here"/java/*.java 2>&1 | grep -v '^Note:'
 [ -f "$work/classes/Suite.class" ] || { echo "interop: the Java programs do not compile"; exit 1; }
 
-passed=0 failed=0
-tally() { # tally FILE: adds the PASS and FAIL lines of a part
-  local p f
-  p=$(grep -c '^PASS ' "$1"); f=$(grep -c '^FAIL ' "$1")
-  [ $((p + f)) -gt 0 ] || { echo "FAIL $2: it ended without a result"; f=1; tail -20 "$1"; }
-  passed=$((passed + p)); failed=$((failed + f))
+tally() { # tally FILE PART: adds the lines of a part
+  local before=$((passed + failed + skipped))
+  count "$1"
+  [ $((passed + failed + skipped)) -gt "$before" ] || { fail "$2: it ended without a result"; tail -20 "$1"; }
 }
 whole() { # whole FILE NAME: a program that ended before its summary has not run all of its cases
   tail -1 "$1" | grep -qE '^[0-9]+ passed, [0-9]+ failed$' || echo "FAIL $2/all: it ended early"
@@ -110,6 +111,7 @@ admin_run() { # admin_run CLASS NAME FILE
 part_cli() {
   admin_run AdminCli cli "$1"
   moved >>"$1"
+  quick >>"$1"
 }
 part_lag() { admin_run LagCases lag "$1"; }
 export here work classpath ns_port broker_port
@@ -125,8 +127,7 @@ for part in $parts; do
     doctor) doctor >"$log" 2>&1 ;;
     *) echo "interop: no part named $part"; exit 2 ;;
   esac
-  if [ $part = admin ] || [ $part = cli ] || [ $part = reads ]; then cat "$log"; else grep -E '^(PASS|FAIL)' "$log"; fi
+  if [ $part = admin ] || [ $part = cli ] || [ $part = reads ]; then cat "$log"; else grep -E '^(PASS|FAIL|SKIP)' "$log"; fi
   tally "$log" "$part"
 done
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+summary interop

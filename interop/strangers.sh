@@ -4,7 +4,7 @@
 strangers() {
   local ns=rmq-strangers-$$ near=10.213.$((shift_ports / 100)).1 far=10.213.$((shift_ports / 100)).2
   if ! ip netns add "$ns" 2>/dev/null; then
-    echo "PASS strangers/skipped: network namespaces need root and the ip command"
+    (unshown strangers/all "network namespaces need root and the ip command") # the line is counted with all others
     return
   fi
   stranger_meets "$ns" "$near" "$far"

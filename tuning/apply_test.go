@@ -312,6 +312,25 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
+// TestHugePagesRaise: the kernel raises min_free_kbytes when somebody writes about huge pages, even in a rehearsal; it comes back.
+func TestHugePagesRaise(t *testing.T) {
+	h := makeHost(t, "metal-nvme")
+	h.write(t, minFree, "33792\n")
+	h.normal(t)
+	tree := h.host().Tree
+	before := snapshot(t, h.root)
+	r := NewReport(Probe(h.host(), Options{Dir: "/data/store", Unit: "ringmq.service"}), Auto)
+	if unknown := r.Only([]string{"transparent_hugepage.enabled"}); len(unknown) > 0 {
+		t.Fatal(unknown)
+	}
+	res := must(Apply(tree, undoName, plan(t, tree, r, false)))
+	if now := must(value(tree, minFree)); len(res.Values) != 1 || len(res.Refused) > 0 || now != "67584" {
+		t.Errorf("%+v, %s", res, now)
+	}
+	must(Undo(tree, undoName, false))
+	alike(t, before, snapshot(t, h.root), "undone")
+}
+
 // roundingTree is a kernel that makes another value of one.
 type roundingTree struct{ Tree }
 

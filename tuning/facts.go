@@ -118,6 +118,7 @@ type Device struct {
 
 	Scheduler    string   `json:"scheduler"`
 	Schedulers   []string `json:"schedulers"`
+	SchedulerHas []string `json:"schedulerHas"` // names of the settings of the one in force, which it takes with it
 	ReadAheadKiB int64    `json:"readAheadKiB"`
 	Requests     int64    `json:"requests"`
 	NoMerges     int64    `json:"noMerges"`

@@ -124,12 +124,13 @@ func (h *madeHost) host() Host {
 }
 
 // kernelTree answers writes as a kernel does: lists keep their words, bytes and ratios exclude each other, a scheduler brings its own
-// depth, and some values are refused.
+// depth and settings, huge pages raise what is kept free, and some values are refused.
 type kernelTree struct {
 	Tree
 	locked map[string]bool
 	refuse func(name, value string) error // nil: nothing more is refused
 	sets   int
+	own    map[string][]string // settings of a scheduler that has gone
 }
 
 func (k *kernelTree) ReadFile(name string) ([]byte, error) {
@@ -137,6 +138,44 @@ func (k *kernelTree) ReadFile(name string) ([]byte, error) {
 		return nil, &fs.PathError{Op: "open", Path: name, Err: syscall.EACCES}
 	}
 	return k.Tree.ReadFile(name)
+}
+
+// brings is what else a choice does.
+func (k *kernelTree) brings(name, value string, another bool) error {
+	if name == hugePages+"enabled" {
+		if text, err := k.Tree.ReadFile(minFree); err == nil && number(strings.TrimSpace(string(text))) < 67584 {
+			return k.Tree.Set(minFree, "67584")
+		}
+		return nil
+	}
+	own := strings.TrimSuffix(name, "scheduler") + "iosched"
+	names, err := k.Tree.ReadDir(own)
+	if !strings.HasSuffix(name, "/scheduler") || !another || err != nil && k.own[name] == nil {
+		return nil
+	}
+	if k.own == nil {
+		k.own = map[string][]string{}
+	}
+	if err == nil {
+		k.own[name] = names
+	}
+	for _, n := range names {
+		if err := k.Tree.Remove(own + "/" + n); err != nil {
+			return err
+		}
+	}
+	if value == "none" {
+		return k.Tree.Remove(own)
+	}
+	if err := k.Tree.Mkdir(own); err != nil {
+		return err
+	}
+	for _, n := range k.own[name] {
+		if err := k.Tree.Replace(own+"/"+n, []byte("500\n"), 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (k *kernelTree) Set(name, value string) error {
@@ -161,6 +200,9 @@ func (k *kernelTree) Set(name, value string) error {
 		}
 		if !found {
 			return invalid
+		}
+		if err := k.brings(name, value, old != value); err != nil {
+			return err
 		}
 		if strings.HasSuffix(name, "/scheduler") && old != value {
 			depth := map[string]string{"none": "1023"}[value]

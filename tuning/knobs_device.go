@@ -152,7 +152,11 @@ func judgeScheduler(d *Device) (finding, bool) {
 		return r, true
 	}
 	r.state = Change
-	r.set = d.queue("scheduler", want, "nr_requests", "wbt_lat_usec")
+	moves := []string{"nr_requests", "wbt_lat_usec"} // a depth of the scheduler's own is reckoned by nr_requests, and put back after it
+	for _, name := range d.SchedulerHas {
+		moves = append(moves, "iosched/"+name)
+	}
+	r.set = d.queue("scheduler", want, moves...)
 	return r, true
 }
 

@@ -2,6 +2,9 @@ package tuning
 
 import "fmt"
 
+// minFree is raised by the kernel to what it thinks that huge pages need, whenever somebody writes about them.
+const minFree = "/proc/sys/vm/min_free_kbytes"
+
 // reserveKnobs are about how the kernel keeps memory ready.
 func reserveKnobs() []knob {
 	return []knob{
@@ -42,7 +45,7 @@ func reserveKnobs() []knob {
 				"heaps of 1 GiB and more gain up to a tenth of throughput. This broker's heap is some tens of MiB. Redpanda's tuner sets always, for a program that manages all memory of the machine itself.",
 			source: "Go documentation, A Guide to the Go Garbage Collector; Linux kernel documentation, Transparent Hugepage Support", gain: "less memory, and no faults that wait for 2 MiB to be zeroed",
 			risk: "other programs on the host may count on always", sure: Documented,
-			judge: func(f *Facts) []finding { return hugePagesIs(f.Memory.HugePages, "enabled", "always") },
+			judge: func(f *Facts) []finding { return hugePagesIs(f.Memory.HugePages, "enabled", "always", minFree) },
 		},
 		{
 			key: "transparent_hugepage.defrag", want: "anything but always", files: []string{hugePages + "defrag"},
@@ -53,14 +56,14 @@ func reserveKnobs() []knob {
 	}
 }
 
-func hugePagesIs(now, name, bad string) []finding {
+func hugePagesIs(now, name, bad string, moves ...string) []finding {
 	if now == "" {
 		return one(finding{})
 	}
 	f := finding{state: Good, now: now}
 	if now == bad {
 		f.state, f.want = Change, "madvise"
-		f.set = sysfs(hugePages+name, f.want)
+		f.set = sysfs(hugePages+name, f.want, moves...)
 	}
 	return one(f)
 }

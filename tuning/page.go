@@ -31,9 +31,10 @@ const pageHead = `# Tuning a host
     ringmq tune --store /data/store --apply          # do it, for as long as the host runs
     ringmq tune --store /data/store --apply --persist  # and keep it for the next start
     ringmq tune --undo                               # put back what was there before
-    ringmq tune probe-disk --store /data/store       # measure the device for some seconds, for the broker's choice of engine
+    ringmq tune probe-disk --store /data/store       # measure the device for some seconds, for the broker's choice of engine; over within 20
 
-It works without root and inside of containers and says what it could not see. The exit code is 0 when nothing is left to do, 2 when something is, 1 when it failed.
+It works without root and inside of containers and says what it could not see. The exit code is 0 when nothing is left to do, 2 when something is, 1 when it failed. ` + "`make tune-check`" + ` does
+all of it to the host that it runs on, and compares every value afterwards.
 
 **States.** *change*: --apply sets it. *by hand*: has to be done, and not by this program. *host*: belongs to whoever runs the host of this container.
 *consider*: there are reasons for either. *unseen*: could not be read. *note*: nothing to set, said because guides for RocketMQ say otherwise.
@@ -42,7 +43,7 @@ It works without root and inside of containers and says what it could not see. T
 the kernel's settings are for whoever runs the host, and nothing is set from inside.
 
 **Taking back.** Before anything is changed every value is written back as it is, and what the kernel does not take back is not touched; then the values are noted in
-/var/lib/ringmq/tune-undo.json, and only then are they changed. --undo puts them back, in the opposite order, and removes the file. What somebody else has changed
+/var/lib/ringmq/tune-undo.json, with those that the kernel moves along (a scheduler's own settings, min_free_kbytes with huge pages), and only then are they changed. --undo puts them back, in the opposite order, and removes the file. What somebody else has changed
 since is left as it is, unless --force says otherwise.
 
 **Keeping.** --persist writes files of its own, 90-ringmq.conf in /etc/sysctl.d, /etc/security/limits.d and /etc/tmpfiles.d, 90-ringmq.rules in /etc/udev/rules.d, and 90-ringmq-tune.conf among the

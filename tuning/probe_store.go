@@ -118,6 +118,7 @@ func (p *prober) device(at, name string) Device {
 		_, d.Model, _ = strings.Cut(d.Model, " ")
 	}
 	d.Scheduler, d.Schedulers = p.choice(queue + "scheduler")
+	d.SchedulerHas = append([]string{}, p.list(queue+"iosched", "*")...)
 	d.Virtual = d.Kind == "virtio" || d.Kind == "xen"
 	for _, word := range []string{"QEMU", "VMware", "Msft", "Virtual", "PersistentDisk", "Amazon Elastic Block Store"} {
 		d.Virtual = d.Virtual || strings.Contains(d.Model, word)

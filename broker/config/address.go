@@ -8,16 +8,19 @@ import (
 	"strings"
 )
 
-// neverRemote are the keys that no request may change, whatever configBlackList says: they decide where this process listens, reads
-// and writes, and what a request may do. The next start would be deaf on the operator's port, or refuse the store it finds. Keys
-// that begin with storePath belong to them.
+// neverRemote are the keys that no request may change, whatever configBlackList says: they decide where this process listens, reads,
+// writes and connects to, what a request may do, and what a stock broker that is given the file would start. The next start would be deaf on the
+// operator's port, or refuse the store it finds. Keys that begin with storePath belong to them. remote_test.go has the reason of each key.
 var neverRemote = [...]string{
 	"brokerConfigPath", "rocketmqHome", "configBlackList", "kvConfigPath", "configStorePath", "authConfigPath", "adminAllowedCidrs", "haAllowedCidrs",
 	"listenPort", "bindAddress", "namesrvListenPort", "haListenPort", "haServicePort", "fastListenPort",
 	"adminHttpAddress", "metricsPromExporterHost", "metricsPromExporterPort", "metricsExporterType",
 	"metricsGrpcExporterTarget", "metricsGrpcExporterHeader", // nobody but who starts the broker says where it sends metrics to, and as whom
-	"storeType", "readOnlyCommitLogStorePaths", "mappedFileSizeCommitLog", "mappedFileSizeConsumeQueue", "mapperFileSizeBatchConsumeQueue",
-	"lagAlarmWebhook", // and alarms
+	"lagAlarmWebhook", "socksProxyConfig", // and alarms, and through whom
+	"storeType", "readOnlyCommitLogStorePaths", "mappedFileSizeCommitLog", "mappedFileSizeConsumeQueue", "mapperFileSizeBatchConsumeQueue", "maxHashSlotNum", "maxIndexNum",
+	"messageStorePlugIn", "authenticationProvider", "authenticationMetadataProvider", "authenticationStrategy", // classes
+	"authorizationProvider", "authorizationMetadataProvider", "authorizationStrategy",
+	"authenticationWhitelist", "authorizationWhitelist", "initAuthenticationUser", "innerClientAuthenticationCredentials",
 }
 
 // BlackListed says whether a configuration request must be refused because it names key.

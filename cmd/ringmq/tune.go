@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -34,7 +35,10 @@ type tuneOptions struct {
 	apply, persist, undo, force, dryRun bool
 }
 
-func newTune() *cobra.Command {
+func newTune() *cobra.Command { return newTuneBy(thisProgram) }
+
+// newTuneBy is tune whose probe-disk runs another one of that program.
+func newTuneBy(self program) *cobra.Command {
 	o := tuneOptions{source: source{environ: os.Environ()}}
 	cmd := &cobra.Command{
 		Use: "tune", Short: "Say what of this host should be otherwise for a broker, set it, take it back", Args: cobra.NoArgs,
@@ -69,7 +73,7 @@ func newTune() *cobra.Command {
 	f.StringVar(&o.undoFile, "undo-file", "/var/lib/ringmq/tune-undo.json", "`file` that remembers what was there before --apply")
 	f.StringVar(&o.root, "root", "/", "look at a copy of a host's files below this `directory`")
 	_ = f.MarkHidden("root")
-	cmd.AddCommand(newProbeDisk())
+	cmd.AddCommand(newProbeDisk(self))
 	return cmd
 }
 
@@ -187,7 +191,7 @@ func (o *tuneOptions) look(out io.Writer) error {
 	}
 	result, err := tuning.Apply(h.Tree, o.undoFile, plan)
 	if err != nil {
-		return err
+		return o.notApplied(out, r, plan, result, err)
 	}
 	if r, err = o.report(h); err != nil {
 		return err
@@ -212,6 +216,22 @@ func (o *tuneOptions) look(out io.Writer) error {
 	}
 	fmt.Fprintln(out)
 	return o.finish(out, r)
+}
+
+// notApplied says what the plan had been, since nothing of it was done.
+func (o *tuneOptions) notApplied(out io.Writer, r *tuning.Report, plan tuning.Plan, result tuning.Result, err error) error {
+	for _, f := range plan.Files {
+		result.Refused = append(result.Refused, f.Name+" is not written")
+	}
+	if !r.Facts.Kernel.Root {
+		err = fmt.Errorf("%w (only root may set and keep all of it)", err)
+	}
+	if o.output == "json" {
+		return errors.Join(err, tuning.WriteJSON(out, struct {
+			Result tuning.Result `json:"result"`
+		}{result}))
+	}
+	return errors.Join(err, result.Text(out))
 }
 
 func (o *tuneOptions) finish(out io.Writer, r *tuning.Report) (err error) {

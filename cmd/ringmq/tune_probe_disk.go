@@ -1,12 +1,15 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"text/tabwriter"
 	"time"
@@ -19,17 +22,27 @@ import (
 
 const (
 	measureTime  = 12 * time.Second
-	measureLimit = 18 * time.Second // so that all of it is over within 20
+	measureLimit = 18 * time.Second
+	answerLimit  = 18500 * time.Millisecond // until an end is put to it, whatever the device does: all of it is over within 20
 )
 
-func newProbeDisk() *cobra.Command {
+// program makes a command of this program's, with those arguments.
+type program func(args ...string) (*exec.Cmd, error)
+
+func thisProgram(args ...string) (*exec.Cmd, error) {
+	self, err := os.Executable()
+	return exec.Command(self, args...), err
+}
+
+func newProbeDisk(self program) *cobra.Command {
 	o := tuneOptions{source: source{environ: os.Environ()}}
-	limit := measureTime
+	limit, here := measureTime, false
 	cmd := &cobra.Command{
 		Use: "probe-disk", Short: "Measure the device under the store, for the broker's choice of engine", Args: cobra.NoArgs,
 		Long: "Measure what synced writes cost on the device under the store: fdatasync, fsync and DSYNC, io_uring and ordinary writes, several at a\n" +
 			"time, and a stream. The answer is kept in <store>/ringmq/" + disk.MeasuredFile + ", where a broker finds it at its start; it counts while file system and kernel\n" +
-			"are the same. A scratch file of 64 MiB is written there and removed. A broker that runs meanwhile is slowed down, and slows this down.",
+			"are the same. A scratch file of 64 MiB is written there and removed. A broker that runs meanwhile is slowed down, and slows this down.\n" +
+			"It is over within 20 seconds even if the device does not answer; then nothing is kept.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if limit <= 0 || limit > measureLimit {
 				return fmt.Errorf("--limit %s: up to %s", limit, measureLimit)
@@ -37,19 +50,65 @@ func newProbeDisk() *cobra.Command {
 			if o.output != "table" && o.output != "json" {
 				return fmt.Errorf("output %q: table or json", o.output)
 			}
+			ctx, stop := untilSignal(context.Background())
+			defer stop()
+			if !here {
+				child, err := self("tune", "probe-disk", "--here", "--limit", limit.String(), "--output", o.output, "--store", o.store, "--configFile", o.file)
+				if err != nil {
+					return err
+				}
+				return guarded(ctx, child, answerLimit, cmd.OutOrStdout(), cmd.ErrOrStderr())
+			}
 			dir, _, err := o.where()
 			if err != nil {
 				return err
 			}
-			ctx, stop := untilSignal(context.Background())
-			defer stop()
 			return probeDisk(ctx, cmd.OutOrStdout(), cmd.ErrOrStderr(), dir, limit, o.output)
 		},
 	}
 	o.storeFlags(cmd)
 	cmd.Flags().DurationVar(&limit, "limit", limit, "how long to measure")
 	cmd.Flags().StringVarP(&o.output, "output", "o", "table", "`form` of what is printed: table or json")
+	cmd.Flags().BoolVar(&here, "here", false, "in this process, for as long as the device takes")
+	_ = cmd.Flags().MarkHidden("here")
 	return cmd
+}
+
+// guarded runs what touches the device in a process of its own and passes on what that says. A thread that waits for a device cannot be
+// ended, nor can a process that has one; so this one touches nothing of the store, and does not wait for the other's end beyond the limit.
+func guarded(ctx context.Context, child *exec.Cmd, limit time.Duration, out, errOut io.Writer) error {
+	var said, noted bytes.Buffer
+	child.Stdout, child.Stderr = &said, &noted
+	if err := child.Start(); err != nil {
+		return err
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- child.Wait() }()
+	late := time.NewTimer(limit)
+	defer late.Stop()
+	select {
+	case err := <-ended:
+		notes, last := strings.TrimSuffix(noted.String(), "\n"), ""
+		if err != nil {
+			at := strings.LastIndexByte(notes, '\n') + 1
+			notes, last = notes[:at], strings.TrimPrefix(notes[at:], "ringmq: ")
+		}
+		if notes = strings.TrimSuffix(notes, "\n"); notes != "" {
+			fmt.Fprintln(errOut, notes)
+		}
+		if err != nil && last != "" {
+			err = errors.New(last)
+		}
+		if err == nil {
+			_, err = said.WriteTo(out)
+		}
+		return err
+	case <-late.C:
+		return errors.Join(fmt.Errorf("the device under the store did not answer: it was given %s for what takes a sound one %s; nothing was kept. "+
+			"The kernel's log (dmesg) and iostat -x may say why", limit, measureTime), child.Process.Kill())
+	case <-ctx.Done():
+		return errors.Join(ctx.Err(), child.Process.Kill())
+	}
 }
 
 func probeDisk(ctx context.Context, out, errOut io.Writer, dir string, limit time.Duration, output string) error {

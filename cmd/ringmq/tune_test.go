@@ -2,13 +2,18 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"ringmq/store/disk"
 	"ringmq/tuning"
@@ -17,7 +22,11 @@ import (
 // tuned runs tune over a made tree and returns what it printed, and its exit code.
 func tuned(t *testing.T, args ...string) (string, error) {
 	t.Helper()
-	cmd := newTune()
+	cmd := newTuneBy(func(args ...string) (*exec.Cmd, error) {
+		child := exec.Command(os.Args[0], "-test.run=^TestChildThatTunes$")
+		child.Env = append(os.Environ(), tuneChildKey+"="+strings.Join(args, "\n"))
+		return child, nil
+	})
 	var out bytes.Buffer
 	cmd.SetOut(&out)
 	cmd.SetErr(&out)
@@ -25,6 +34,23 @@ func tuned(t *testing.T, args ...string) (string, error) {
 	cmd.SilenceUsage, cmd.SilenceErrors = true, true
 	err := cmd.Execute()
 	return out.String(), err
+}
+
+const tuneChildKey = "RINGMQ_TEST_TUNE_CHILD"
+
+// TestChildThatTunes is the program that probe-disk runs, in the tests here.
+func TestChildThatTunes(t *testing.T) {
+	args := os.Getenv(tuneChildKey)
+	if args == "" {
+		t.Skip("it is for those that run probe-disk")
+	}
+	root := newRoot()
+	root.SetArgs(strings.Split(args, "\n"))
+	if err := root.Execute(); err != nil {
+		fmt.Fprintln(os.Stderr, "ringmq:", err)
+		os.Exit(1)
+	}
+	os.Exit(0)
 }
 
 // madeTree has the files that a few of the advices need.
@@ -171,7 +197,7 @@ func TestTuneProbeDisk(t *testing.T) {
 	}
 	defer lock.Close()
 	out, err = tuned(t, "probe-disk", "--store", dir, "--limit", "50ms", "-o", "json")
-	note, text, _ := strings.Cut(out, "\n")
+	note, text, _ := strings.Cut(out, "\n") // it is printed first, to the other stream
 	m, err2 := disk.DecodeMeasured([]byte(text))
 	if err != nil || err2 != nil || m.Pwrite.Count < 3 || !strings.HasPrefix(note, "a broker runs on this store") {
 		t.Fatalf("%v, %v\n%s", err, err2, out)
@@ -179,5 +205,47 @@ func TestTuneProbeDisk(t *testing.T) {
 	kept, err := disk.LoadMeasured(disk.OS(), dir+"/ringmq")
 	if err != nil || kept.Pwrite != m.Pwrite {
 		t.Errorf("%v: %+v, %+v", err, kept, m)
+	}
+}
+
+// TestProbeDiskEnds: whoever measures a device that does not answer is ended, and not waited for.
+func TestProbeDiskEnds(t *testing.T) {
+	if measureTime > measureLimit || measureLimit >= answerLimit || answerLimit >= 20*time.Second {
+		t.Errorf("%s, %s and %s do not make 20 seconds", measureTime, measureLimit, answerLimit)
+	}
+	stalled := func() *exec.Cmd { return exec.Command("sleep", "600") }
+	gone := func(child *exec.Cmd) {
+		t.Helper()
+		for deadline := time.Now().Add(10 * time.Second); !errors.Is(syscall.Kill(child.Process.Pid, 0), syscall.ESRCH); time.Sleep(time.Millisecond) {
+			if time.Now().After(deadline) {
+				t.Fatal("process", child.Process.Pid, "still runs")
+			}
+		}
+	}
+	var out, errOut bytes.Buffer
+	child := stalled()
+	began := time.Now()
+	err := guarded(t.Context(), child, 100*time.Millisecond, &out, &errOut)
+	if err == nil || !strings.HasPrefix(err.Error(), "the device under the store did not answer: it was given 100ms") || time.Since(began) > 10*time.Second {
+		t.Errorf("%v after %s", err, time.Since(began))
+	}
+	gone(child)
+
+	ctx, stop := context.WithCancel(t.Context())
+	stop()
+	child = stalled()
+	if err := guarded(ctx, child, time.Hour, &out, &errOut); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	gone(child)
+
+	// What the other process says comes out as if this one had said it.
+	err = guarded(t.Context(), exec.Command("sh", "-c", "echo figures; echo a note >&2; echo ringmq: it failed >&2; exit 1"), time.Hour, &out, &errOut)
+	if err == nil || err.Error() != "it failed" || errOut.String() != "a note\n" || out.Len() > 0 {
+		t.Errorf("%v, %q, %q", err, errOut.String(), out.String())
+	}
+	errOut.Reset()
+	if err := guarded(t.Context(), exec.Command("sh", "-c", "echo figures; echo a note >&2"), time.Hour, &out, &errOut); err != nil || errOut.String() != "a note\n" || out.String() != "figures\n" {
+		t.Errorf("%v, %q, %q", err, errOut.String(), out.String())
 	}
 }

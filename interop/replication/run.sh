@@ -4,7 +4,7 @@
 # ours: every scene and FAULTS random faults on a pair of ours; mixed: ours beside stock, either way round, with a twentieth of the
 # faults and 12 at least; migration: docs/MIGRATION.md as it is written; clients: the Java client and client-go, whose brokers are killed
 # and restarted; mixed-clients: the Java client on ours beside stock, either way round. All but the first need Java 17 and Maven for the stock jars. SEED chooses the faults, PORT is the first of fifty ports.
-# What failed is kept and named. Ends with "replication: N passed, M failed".
+# What failed is kept and named. Ends with "replication: N passed, M failed, K skipped".
 set -uo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
 bin=${RINGMQ:-$root/bin/ringmq}
@@ -51,5 +51,5 @@ for part in $parts; do
   esac
 done
 passed=$(grep -c '^PASS ' "$work/lines"); failed=$(grep -c '^FAIL ' "$work/lines")
-echo "replication: $passed passed, $failed failed"
+echo "replication: $passed passed, $failed failed, $(grep -c '^SKIP ' "$work/lines") skipped"
 [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]

@@ -14,10 +14,11 @@ import (
 )
 
 const (
-	measureBytes  = 64 << 20 // of the scratch file
-	measureRounds = measureBytes / probeBytes
-	streamBytes   = 1 << 20
-	turnsShare    = 0.6 // of the time; the rest goes to depths and to the stream in equal parts
+	measureBytes = 64 << 20 // of the scratch file, where the device zeroes as many in its share of the time
+	fillStep     = 4 << 20
+	streamBytes  = 1 << 20
+	fillShare    = 0.25 // of the time
+	turnsShare   = 0.6  // of what is left then; the rest goes to depths and to the stream in equal parts
 )
 
 // depths of direct writes that are measured.
@@ -42,7 +43,8 @@ func kernelRelease() (string, error) {
 }
 
 // Measure finds out within about limit what synced writes cost on the device under dir of the host, beside whatever else runs there. It writes a
-// scratch file of 64 MiB in dir and removes it. A context that ends gives its error.
+// scratch file of at most 64 MiB in dir that has no name, so that nothing is left of it whenever this process ends. A context that ends gives
+// its error. A device that does not answer holds it for as long as that lasts: who cannot wait has it done by another process.
 func Measure(ctx context.Context, dir string, limit time.Duration) (*Measured, error) {
 	m := &Measured{FormatVersion: measuredVersion, MeasuredAt: time.Now().UTC().Truncate(time.Second), WriteBytes: probeBytes, Missing: []string{}, DirectDsync: []InFlight{}}
 	var err error
@@ -53,7 +55,7 @@ func Measure(ctx context.Context, dir string, limit time.Duration) (*Measured, e
 		return nil, err
 	}
 	began := time.Now()
-	s, err := openScratch(filepath.Join(dir, "measure.tmp"))
+	s, err := openScratch(filepath.Join(dir, "measure.tmp"), func() bool { return ctx.Err() == nil && time.Since(began) < time.Duration(float64(limit)*fillShare) })
 	if err != nil {
 		return nil, err
 	}
@@ -68,19 +70,23 @@ func Measure(ctx context.Context, dir string, limit time.Duration) (*Measured, e
 
 // scratchFile is the file that is measured with.
 type scratchFile struct {
-	f    *osFile
-	buf  *Buffer
-	name string
+	f     *osFile
+	buf   *Buffer
+	bytes int64 // that are zeroed
 }
 
-func openScratch(name string) (s *scratchFile, err error) {
+// openScratch makes the file, as large as it becomes while there is more time.
+func openScratch(name string, more func() bool) (s *scratchFile, err error) {
 	f, err := OS().Open(name, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return nil, err
 	}
-	s = &scratchFile{f: f.(*osFile), name: name}
-	if s.buf, err = Arena(streamBytes); err == nil {
-		err = errors.Join(f.ZeroRange(0, measureBytes), f.Sync())
+	s = &scratchFile{f: f.(*osFile)}
+	if err = os.Remove(name); err == nil {
+		s.buf, err = Arena(streamBytes)
+	}
+	if err == nil {
+		s.bytes, err = fill(f, more)
 	}
 	if err != nil {
 		return nil, errors.Join(err, s.close())
@@ -95,8 +101,25 @@ func (s *scratchFile) close() error {
 	if s.buf != nil {
 		s.buf.Free()
 	}
-	return errors.Join(s.f.Close(), os.Remove(s.name))
+	return s.f.Close()
 }
+
+// fill zeroes the beginning of a file step by step, one step at least, while there is more time, and returns how much it has come to.
+func fill(f interface {
+	ZeroRange(off, n int64) error
+	Sync() error
+}, more func() bool) (bytes int64, err error) {
+	for bytes < measureBytes && (bytes == 0 || more()) {
+		if err := errors.Join(f.ZeroRange(bytes, fillStep), f.Sync()); err != nil {
+			return bytes, err
+		}
+		bytes += fillStep
+	}
+	return bytes, nil
+}
+
+// rounds is how many writes have places of their own.
+func (s *scratchFile) rounds() int { return int(s.bytes / probeBytes) }
 
 // way is one way to bring a write to the disk.
 type way struct {
@@ -139,7 +162,7 @@ func (s *scratchFile) turns(ctx context.Context, m *Measured, limit time.Duratio
 	for began, i := time.Now(), 0; ctx.Err() == nil && (i < 3 || time.Since(began) < limit); i++ {
 		for _, w := range ways {
 			t := time.Now()
-			if err := w.do(int64(i%measureRounds) * probeBytes); err != nil {
+			if err := w.do(int64(i%s.rounds()) * probeBytes); err != nil {
 				return err
 			}
 			w.took = append(w.took, microseconds(time.Since(t)))
@@ -153,7 +176,7 @@ func (s *scratchFile) turns(ctx context.Context, m *Measured, limit time.Duratio
 
 // direct measures writes past the page cache: synced ones at each depth, then a stream.
 func (s *scratchFile) direct(ctx context.Context, m *Measured, limit time.Duration) error {
-	f, err := os.OpenFile(s.name, os.O_WRONLY|unix.O_DIRECT, 0)
+	f, err := os.OpenFile(fmt.Sprintf("/proc/self/fd/%d", s.f.fd), os.O_WRONLY|unix.O_DIRECT, 0)
 	if err != nil {
 		m.Missing = append(m.Missing, "direct: "+err.Error())
 		return nil
@@ -172,7 +195,7 @@ func (s *scratchFile) direct(ctx context.Context, m *Measured, limit time.Durati
 	}
 	began, bytes := time.Now(), int64(0)
 	for ctx.Err() == nil && (bytes == 0 || time.Since(began) < limit) {
-		if _, err := f.WriteAt(s.buf.Bytes(), bytes%measureBytes); err != nil {
+		if _, err := f.WriteAt(s.buf.Bytes(), bytes%s.bytes); err != nil {
 			return err
 		}
 		bytes += streamBytes
@@ -188,7 +211,7 @@ func (s *scratchFile) depth(ctx context.Context, fd, n int, limit time.Duration)
 	began := time.Now()
 	for k := range n {
 		group.Go(func() {
-			rounds := measureRounds / n
+			rounds := s.rounds() / n
 			for i := 0; ctx.Err() == nil && (i == 0 || time.Since(began) < limit); i++ {
 				t := time.Now()
 				off := int64(k*rounds+i%rounds) * probeBytes

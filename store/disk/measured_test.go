@@ -56,6 +56,36 @@ func TestMeasureStops(t *testing.T) {
 	}
 }
 
+// slowZeros is a device that takes its time over each step.
+type slowZeros struct {
+	clock, step time.Duration
+	zeroed      int64
+	gaps        bool
+}
+
+func (z *slowZeros) ZeroRange(off, n int64) error {
+	z.gaps = z.gaps || off != z.zeroed
+	z.zeroed = off + n
+	return nil
+}
+
+func (z *slowZeros) Sync() error {
+	z.clock += z.step
+	return nil
+}
+
+// TestMeasureFill: a device that cannot zero the whole scratch file in its share of the time is measured with less of it.
+func TestMeasureFill(t *testing.T) {
+	const share = 3 * time.Second
+	for step, want := range map[time.Duration]int64{10 * time.Millisecond: measureBytes, time.Second: 3 * fillStep, time.Minute: fillStep} {
+		z := &slowZeros{step: step}
+		got, err := fill(z, func() bool { return z.clock < share })
+		if err != nil || got != want || z.zeroed != want || z.gaps {
+			t.Errorf("%s a step: %d bytes, %d zeroed, %v", step, got, z.zeroed, err)
+		}
+	}
+}
+
 // TestMeasuredChooses: NewRing believes a measurement that fits, and says when one does not.
 func TestMeasuredChooses(t *testing.T) {
 	if u, err := NewUringRing(1); err != nil {

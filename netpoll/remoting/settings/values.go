@@ -10,9 +10,6 @@ import (
 	"sync/atomic"
 )
 
-// maxKeys bounds how many keys that no table knows may be set.
-const maxKeys = 10_000
-
 // Values are a server's settings in force. Any goroutine may read and set them; reading takes no lock.
 type Values struct {
 	table *Table
@@ -148,10 +145,16 @@ func (v *Values) WithoutEffect() []string {
 	return names
 }
 
-// Change sets values while the server runs: all of them or, if one is refused, none. It returns the keys that it was given.
+// Change sets values while the server runs: all of them or, if one is refused, none. It returns the keys that were set. What the
+// table does not have is passed over, as by stock: a file may be shared with another server, which such a key would move.
 func (v *Values) Change(all []Setting) ([]string, error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	return v.change(slices.DeleteFunc(slices.Clone(all), func(s Setting) bool { return v.table.keys[s.Key] == nil }))
+}
+
+// change sets all of them. Under the lock.
+func (v *Values) change(all []Setting) ([]string, error) {
 	force, err := v.forced(all)
 	if err != nil {
 		return nil, err
@@ -166,13 +169,14 @@ func (v *Values) Change(all []Setting) ([]string, error) {
 	return changed, nil
 }
 
-// With returns the values as they would be after Change. v stays as it is.
+// With returns the values as they would be with all of these, also those that Change passes over: what is asked for and cannot be had is to be
+// refused under any name. v stays as it is.
 func (v *Values) With(all []Setting) (*Values, error) {
 	v.mu.Lock()
 	next := &Values{table: v.table, set: maps.Clone(v.set), unwritten: map[string]string{}}
 	next.force.Store(v.force.Load())
 	v.mu.Unlock()
-	if _, err := next.Change(all); err != nil {
+	if _, err := next.change(all); err != nil {
 		return nil, err
 	}
 	return next, nil
@@ -189,9 +193,6 @@ func (v *Values) forced(all []Setting) (map[string]*value, error) {
 			}
 		}
 		force[s.Key] = newValue(k, s.Value)
-	}
-	if len(force) > len(v.table.keys)+maxKeys {
-		return nil, fmt.Errorf("more than %d keys that this server does not know", maxKeys)
 	}
 	return force, nil
 }
