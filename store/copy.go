@@ -80,14 +80,20 @@ const dispatchPatience = 100 * time.Millisecond
 // CommitCopies has what was copied committed soon, by another goroutine. Any goroutine.
 func (s *Store) CommitCopies() { s.log.Commit() }
 
-// AppendOpaque is AppendCopy for bytes that are no whole, unharmed records, because they are damaged on the master: they are kept as
-// they are, no queue gets an entry for them, and they are on the list of gaps once the dispatcher comes by.
+// AppendOpaque is AppendCopy for bytes that are not known to be whole, unharmed records, because they are damaged on the master: they are
+// kept as they are. Once the dispatcher comes by, what is a record among them all the same has its entry, and the rest is on the list of gaps.
 func (s *Store) AppendOpaque(offset int64, b []byte) error {
 	if len(b) == 0 {
 		return nil
 	}
-	s.log.Doubt(offset, offset+int64(len(b)))
-	return s.appendCopy(offset, b, 0)
+	end := offset + int64(len(b))
+	s.log.Doubt(offset, end)
+	err := s.appendCopy(offset, b, 0)
+	if err != nil {
+		// Other bytes may come to lie there, and each new attempt would add to a list that is bounded.
+		s.log.Trust(offset, end)
+	}
+	return err
 }
 
 func (s *Store) appendCopy(offset int64, b []byte, storedMs int64) error {

@@ -151,3 +151,78 @@ func TestOffsetsGoOnBehindCopies(t *testing.T) {
 	close(stop)
 	<-ended
 }
+
+// regionOf returns the log of a store from an offset on, to the end of its segment.
+func regionOf(t *testing.T, s *Store, at int64) []byte {
+	t.Helper()
+	r, err := s.Region(at, 1<<20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Release()
+	b := make([]byte, r.Bytes)
+	if err := r.Read(b, 0); err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// TestOpaqueRefused: bytes that were not taken are not doubted, however often they were offered.
+func TestOpaqueRefused(t *testing.T) {
+	s := openStore(t, smallOptions(disk.NewMemory()))
+	p := mustAppend(t, s, message("T", 0, "x"))
+	for range 3 {
+		if err := s.AppendOpaque(p.End+5, make([]byte, 100)); !errors.Is(err, ErrNotEnd) {
+			t.Fatal(err)
+		}
+	}
+	if s.log.Doubtful(0, 1<<40) {
+		t.Error("what was refused is doubted")
+	}
+	if err := s.AppendOpaque(p.End, make([]byte, 100)); err != nil {
+		t.Fatal(err)
+	}
+	if s.log.Doubtful(p.End-1, 1) || !s.log.Doubtful(p.End, 1) || !s.log.Doubtful(p.End+99, 1) || s.log.Doubtful(p.End+100, 1) {
+		t.Error("something else than what was taken is doubted")
+	}
+	s.CommitCopies()
+	settled(t, s)
+}
+
+// TestDoubtedWholeRecords: a stretch of doubt over whole records, as it comes about behind a full list, takes no record from its queue.
+func TestDoubtedWholeRecords(t *testing.T) {
+	master, slave := openStore(t, smallOptions(disk.NewMemory())), openStore(t, smallOptions(disk.NewMemory()))
+	var at []int64
+	for range 9 {
+		at = append(at, mustAppend(t, master, message("T", 0, "whole")).PhysicalOffset)
+	}
+	settled(t, master)
+	b := regionOf(t, master, 0)
+	bad := b[at[4]:at[5]]
+	bad[len(bad)/2] ^= 1
+	slave.log.Doubt(0, int64(len(b)))
+	if err := errors.Join(slave.AppendCopy(0, b[:at[4]]), slave.AppendOpaque(at[4], bad), slave.AppendCopy(at[5], b[at[5]:])); err != nil {
+		t.Fatal(err)
+	}
+	slave.CommitCopies()
+	settled(t, slave)
+	if g := slave.Gaps(); len(g) != 1 || g[0].From != at[4] || g[0].To != at[5] {
+		t.Errorf("gaps %v, the record at %d is damaged", g, at[4])
+	}
+	if n := len(read(t, slave, "T", 0)); n != 8 || slave.MaxOffset([]byte("T"), 0) != 9 {
+		t.Errorf("%d of 8 whole messages are there, up to %d", n, slave.MaxOffset([]byte("T"), 0))
+	}
+}
+
+// read returns the bodies of a queue.
+func read(t *testing.T, s *Store, topic string, queue int32) (list []string) {
+	t.Helper()
+	for at, end := int64(0), s.MaxOffset([]byte(topic), queue); at < end; {
+		raw, f, err := s.Read(&Want{Topic: []byte(topic), QueueID: queue, Offset: at, MaxMessages: 32}, nil)
+		if err != nil || f.NextOffset <= at {
+			t.Fatalf("read at %d: goes on at %d, %v", at, f.NextOffset, err)
+		}
+		list, at = append(list, bodies(t, raw)...), f.NextOffset
+	}
+	return list
+}

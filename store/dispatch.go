@@ -210,7 +210,8 @@ func (d *dispatcher) command(fn func()) {
 func (d *dispatcher) step(visible, whole int64) bool {
 	at := d.next
 	raw, after, err := d.scan.next(at, whole)
-	if raw != nil && err == nil && d.s.log.Doubtful(at, after-at) {
+	// What is doubted may be whole: the list of doubts is bounded, and stretches behind its end take in what lies between them.
+	if raw != nil && err == nil && d.s.log.Doubtful(at, after-at) && checkRecord(raw, at) != nil {
 		raw, err = nil, errBroken
 	}
 	if errors.Is(err, errBroken) {

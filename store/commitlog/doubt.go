@@ -3,11 +3,12 @@ package commitlog
 import (
 	"bytes"
 	"fmt"
-	"slices"
 )
 
 // doubtSpan is [from, to) of the log.
 type doubtSpan struct{ from, to int64 }
+
+func (d doubtSpan) some() bool { return d.from < d.to }
 
 // maxDoubts bounds the list; what comes after lengthens its last one.
 const maxDoubts = 1000
@@ -33,14 +34,28 @@ func (l *Log) doubtList() []doubtSpan {
 	return nil
 }
 
-// trust takes doubts back that lie in [from, to).
-func (l *Log) trust(from, to int64) {
+// Trust takes back that [from, to) is doubted. A stretch that would fall in two parts of which the list has no place for one stays as it
+// is: it is looked at more closely than need be. Any goroutine.
+func (l *Log) Trust(from, to int64) {
 	l.doubting.Lock()
 	defer l.doubting.Unlock()
-	if l.doubts.Load() == nil {
+	old := l.doubts.Load()
+	if old == nil {
 		return
 	}
-	list := slices.DeleteFunc(l.doubtList(), func(d doubtSpan) bool { return from <= d.from && d.to <= to })
+	list := make([]doubtSpan, 0, len(*old)+1)
+	for _, d := range *old {
+		before, behind := doubtSpan{d.from, min(d.to, from)}, doubtSpan{max(d.from, to), d.to}
+		if before.some() && behind.some() && len(*old) >= maxDoubts {
+			list = append(list, d)
+			continue
+		}
+		for _, part := range []doubtSpan{before, behind} {
+			if part.some() {
+				list = append(list, part)
+			}
+		}
+	}
 	l.doubts.Store(&list)
 }
 
@@ -85,6 +100,6 @@ func (l *Log) Mend(offset int64, b []byte) error {
 	if _, err := s.file.ReadAt(again, offset-s.start); err != nil || !bytes.Equal(again, b) {
 		return fmt.Errorf("commit log: mended at %d, and it reads otherwise (%v)", offset, err)
 	}
-	l.trust(offset, end)
+	l.Trust(offset, end)
 	return nil
 }
