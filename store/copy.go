@@ -122,26 +122,20 @@ func (s *Store) measureCopy(offset int64, b []byte) (storedMs, blankTo int64, er
 	blankTo = s.blankTo
 	end := offset - offset%s.o.SegmentBytes + s.o.SegmentBytes
 	for at := offset; len(b) > 0; {
-		if end-at < blankBytes && at >= blankTo {
-			blankTo = end
-		}
 		if at < blankTo {
 			n := min(int64(len(b)), blankTo-at)
 			at, b = at+n, b[n:]
 			continue
 		}
-		if len(b) < blankBytes {
-			return 0, 0, fmt.Errorf("copy at %d: %w", at, ErrMalformed)
-		}
-		size, magic := record.Header(b)
-		switch {
-		case magic == record.MagicBlank && int64(size) == end-at:
+		size, what := record.Look(b, end-at, int64(len(b)))
+		switch what {
+		case record.Blank:
 			blankTo = end
-		case magic != record.MagicV1 && magic != record.MagicV2 || size < record.MinRecordBytes || int(size) > len(b):
+		case record.Neither:
 			return 0, 0, fmt.Errorf("copy at %d: %w", at, ErrMalformed)
 		default:
 			storedMs = max(storedMs, record.StoreTimestamp(b))
-			at, b = at+int64(size), b[size:]
+			at, b = at+size, b[size:]
 		}
 	}
 	return storedMs, blankTo, nil
@@ -182,7 +176,7 @@ func (s *Store) rebase(start int64) error {
 	s.logger.Warn("the log was given up: it goes on where the master's begins", "from", low, "to", end, "begins", start)
 	s.blankTo = 0
 	d.at.Store(start)
-	d.latest, d.segmentEnd, d.scan = place{}, 0, s.newScanner()
+	d.latest, d.segmentEnd, d.blankTo, d.scan = place{}, 0, 0, s.newScanner()
 	d.mu.Lock()
 	d.last = place{}
 	d.mu.Unlock()

@@ -2,7 +2,9 @@ package store
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
+	"strings"
 	"testing"
 
 	"ringmq/store/disk"
@@ -225,4 +227,116 @@ func read(t *testing.T, s *Store, topic string, queue int32) (list []string) {
 		list, at = append(list, bodies(t, raw)...), f.NextOffset
 	}
 	return list
+}
+
+// blankOf is the beginning of a blank of so many bytes.
+func blankOf(bytes int64) []byte {
+	return binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint32(nil, uint32(bytes)), record.MagicBlank)
+}
+
+// TestFalseBlanks: damage that looks like a segment's blank takes no record behind it along.
+func TestFalseBlanks(t *testing.T) {
+	o := smallOptions(disk.NewMemory())
+	for name, size := range map[string]func(at int64) int64{
+		"of the record's size":   func(int64) int64 { return 200 },
+		"to the segment's end":   func(at int64) int64 { return o.SegmentBytes - at },
+		"over the segment's end": func(at int64) int64 { return o.SegmentBytes - at + 1 },
+	} {
+		t.Run(name, func(t *testing.T) {
+			master, slave := openStore(t, smallOptions(disk.NewMemory())), openStore(t, smallOptions(disk.NewMemory()))
+			var at []int64
+			for range 4 {
+				at = append(at, mustAppend(t, master, message("T", 0, "whole")).PhysicalOffset)
+			}
+			settled(t, master)
+			b := regionOf(t, master, 0)
+			copy(b[at[1]:], blankOf(size(at[1])))
+			if err := errors.Join(slave.AppendCopy(0, b[:at[1]]), slave.AppendOpaque(at[1], b[at[1]:at[2]]), slave.AppendCopy(at[2], b[at[2]:])); err != nil {
+				t.Fatal(err)
+			}
+			slave.CommitCopies()
+			settled(t, slave)
+			if g := slave.Gaps(); len(g) != 1 || g[0].From != at[1] || g[0].To != at[2] {
+				t.Errorf("gaps %v, %d to %d is damaged", g, at[1], at[2])
+			}
+			if n := len(read(t, slave, "T", 0)); n != 3 {
+				t.Errorf("%d of 3 whole messages are there", n)
+			}
+		})
+	}
+}
+
+// TestDoubtedBlank: a stretch of doubt over a segment's blank makes no gap of it.
+func TestDoubtedBlank(t *testing.T) {
+	master, slave := openStore(t, smallOptions(disk.NewMemory())), openStore(t, smallOptions(disk.NewMemory()))
+	for master.LogMax() < master.SegmentBytes() {
+		mustAppend(t, master, message("T", 0, strings.Repeat("x", 1000)))
+	}
+	settled(t, master)
+	slave.log.Doubt(0, master.LogMax())
+	for at := int64(0); at < master.LogMax(); at = slave.LogMax() {
+		if err := slave.AppendCopy(at, regionOf(t, master, at)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	slave.CommitCopies()
+	settled(t, slave)
+	if g := slave.Gaps(); len(g) != 0 || slave.MaxOffset([]byte("T"), 0) != master.MaxOffset([]byte("T"), 0) {
+		t.Errorf("gaps %v, messages up to %d of %d", g, slave.MaxOffset([]byte("T"), 0), master.MaxOffset([]byte("T"), 0))
+	}
+}
+
+// TestDispatchedIsVisible: the dispatcher stays before what is not visible yet, be it a record, a blank or damage.
+func TestDispatchedIsVisible(t *testing.T) {
+	master, slave := openStore(t, smallOptions(disk.NewMemory())), openStore(t, smallOptions(disk.NewMemory()))
+	var last Placed // of the first segment
+	for p := (Placed{}); p.End <= master.SegmentBytes(); p = mustAppend(t, master, message("T", 0, strings.Repeat("x", 1000))) {
+		last = p
+	}
+	settled(t, master)
+	b := regionOf(t, master, 0)
+	first, _ := record.Header(b)
+	damaged := int64(first)
+	size, _ := record.Header(b[damaged:])
+	b[damaged+100] ^= 1
+	behind := damaged + int64(size)
+	if err := errors.Join(slave.AppendCopy(0, b[:damaged]), slave.AppendOpaque(damaged, b[damaged:behind]), slave.AppendCopy(behind, b[behind:])); err != nil {
+		t.Fatal(err)
+	}
+	for _, limit := range []int64{damaged - 1, damaged, damaged + 1, behind - 1, behind, last.End - 1, last.End, last.End + 3, last.End + 20, master.SegmentBytes()} {
+		slave.Confirm(limit)
+		slave.CommitCopies()
+		if err := slave.Visible().Wait(t.Context(), limit); err != nil {
+			t.Fatal(err)
+		}
+		slave.dispatch.do(func() {}) // a round is over, and
+		slave.dispatch.do(slave.dispatch.advance)
+		if at := slave.dispatch.at.Load(); at > limit || limit-at >= int64(size) {
+			t.Errorf("visible to %d, dispatched to %d", limit, at)
+		}
+	}
+	if g := slave.Gaps(); len(g) != 1 || g[0].From != damaged || g[0].To != behind {
+		t.Errorf("gaps %v, %d to %d is damaged", g, damaged, behind)
+	}
+}
+
+// TestRebaseInABlank: a log that ends inside of a blank has nothing left to dispatch, and can be given up.
+func TestRebaseInABlank(t *testing.T) {
+	master, slave := openStore(t, smallOptions(disk.NewMemory())), openStore(t, smallOptions(disk.NewMemory()))
+	var last Placed
+	for p := (Placed{}); p.End <= master.SegmentBytes(); p = mustAppend(t, master, message("T", 0, strings.Repeat("x", 1000))) {
+		last = p
+	}
+	settled(t, master)
+	if err := slave.AppendCopy(0, regionOf(t, master, 0)[:last.End+10]); err != nil {
+		t.Fatal(err)
+	}
+	slave.CommitCopies()
+	settled(t, slave)
+	if err := slave.Rebase(2 * slave.SegmentBytes()); err != nil {
+		t.Error(err)
+	}
+	if at := slave.dispatch.at.Load(); at != 2*slave.SegmentBytes() {
+		t.Errorf("dispatched to %d", at)
+	}
 }

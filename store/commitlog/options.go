@@ -40,7 +40,6 @@ var (
 )
 
 const (
-	blankBytes = 8 // size and magic that end a segment
 	// maxRecordBytes bounds what a size found on disk makes a walk read at once. A log may have been written under a larger
 	// maxMessageSize than the one of today.
 	maxRecordBytes       = 64 << 20

@@ -4,7 +4,8 @@
 //
 // Reading order:
 //
-//   - record.go: the message record and how it is parsed; append.go: how it is written, sized and given its place;
+//   - record.go: the message record and how it is parsed; append.go: how it is written, sized and given its place; look.go: what lies at a
+//     place of a log, and where in damaged bytes something can begin;
 //   - crc.go: the checksum of the body and the checksum property over the whole record;
 //   - properties.go: the properties string; hash.go: Java's String.hashCode over UTF-8; ids.go: offset ids and unique keys;
 //   - batch.go: the items in the body of a batch send;
