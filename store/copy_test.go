@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -338,5 +339,33 @@ func TestRebaseInABlank(t *testing.T) {
 	}
 	if at := slave.dispatch.at.Load(); at != 2*slave.SegmentBytes() {
 		t.Errorf("dispatched to %d", at)
+	}
+}
+
+// TestHealWhatIsInMemory: what was healed is served, also where the damaged bytes are still in memory.
+func TestHealWhatIsInMemory(t *testing.T) {
+	master, slave := openStore(t, smallOptions(disk.NewMemory())), openStore(t, smallOptions(disk.NewMemory()))
+	var at []int64
+	for range 4 {
+		at = append(at, mustAppend(t, master, message("T", 0, "whole")).PhysicalOffset)
+	}
+	settled(t, master)
+	b := regionOf(t, master, 0)
+	good := bytes.Clone(b[at[1]:at[2]])
+	b[at[2]-40] ^= 1
+	if err := errors.Join(slave.AppendCopy(0, b[:at[1]]), slave.AppendOpaque(at[1], b[at[1]:at[2]]), slave.AppendCopy(at[2], b[at[2]:])); err != nil {
+		t.Fatal(err)
+	}
+	slave.CommitCopies()
+	settled(t, slave)
+	if err := slave.Heal(at[1], good); err != nil {
+		t.Fatal(err)
+	}
+	raw, _, ok := slave.ReadHot(&Want{Topic: []byte("T"), MaxMessages: 32}, nil)
+	if want := regionOf(t, master, 0); ok && !bytes.Equal(raw, want) || !ok {
+		t.Errorf("%v, served from memory: %d bytes of %d, equal: %v", ok, len(raw), len(want), bytes.Equal(raw, want))
+	}
+	if n := len(read(t, slave, "T", 0)); n != 4 {
+		t.Errorf("%d of 4 messages are there", n)
 	}
 }

@@ -55,7 +55,7 @@ type Log struct {
 	catchUp       atomic.Int64 // see CatchUp
 	unzeroedRolls atomic.Int64
 	syncNow       chan struct{}   // one token: much is unsynced
-	syncing       sync.Mutex      // held across the syncs of the syncer and of Close, and by nobody else
+	syncing       sync.Mutex      // held across syncTo, by the syncer and Close, and by Rebase, which takes the segments away
 	stop          chan struct{}   // closed: background work ends
 	ctx           context.Context // done with stop
 	cancel        context.CancelFunc

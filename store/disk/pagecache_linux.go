@@ -117,6 +117,13 @@ func preadv2(fd int, b []byte, off int64, flags uintptr) (int, syscall.Errno) {
 	return int(n), 0
 }
 
+// DropCached implements File. Pages that are given in part the kernel would keep.
+func (f *osFile) DropCached(off, n int64) error {
+	page := int64(os.Getpagesize())
+	first, end := off-off%page, (off+n+page-1)/page*page
+	return retry(func() error { return unix.Fadvise(f.fd, first, end-first, unix.FADV_DONTNEED) }, "fadvise", f.Name())
+}
+
 // Resident implements File.
 func (f *osFile) Resident(off, n int64) (bytes int64, known bool) {
 	if n <= 0 {
@@ -137,13 +144,15 @@ func (f *osFile) cached(off, n int64) (pages int64, known bool) {
 		if errno == 0 {
 			return int64(stat.cached), true
 		}
-		f.can.noStat.Store(true)
+		if refused(errno) {
+			f.can.noStat.Store(true)
+		}
 	}
 	if f.can.noMapped.Load() {
 		return 0, false
 	}
 	pages, err := f.mincore(off, n)
-	if err != nil {
+	if errno := syscall.Errno(0); errors.As(err, &errno) && (refused(errno) || errno == unix.ENODEV || errno == unix.EACCES) {
 		f.can.noMapped.Store(true)
 	}
 	return pages, err == nil
