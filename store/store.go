@@ -157,7 +157,7 @@ func (s *Store) openParts(crashed bool) (err error) {
 	}
 	s.windows.init(s.log, o.SegmentBytes)
 	s.pace.init(s.log.Waited, o.ColdReadMinBytes)
-	s.cold.init(o.Engine, s.fs, &s.pace)
+	s.cold.init(func() disk.Ring { return disk.NewReadRing(o.Engine, s.fs, coldDepth) }, &s.pace, s.logger)
 	if s.left, err = s.loadEnds(); err != nil {
 		return err
 	}

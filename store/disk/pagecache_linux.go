@@ -106,6 +106,12 @@ func refused(errno syscall.Errno) bool {
 	return errno == unix.EOPNOTSUPP || errno == unix.ENOSYS || errno == unix.EINVAL || errno == unix.EPERM
 }
 
+// Refused says that an error means as much: it would come again every time.
+func Refused(err error) bool {
+	errno := syscall.Errno(0)
+	return errors.Is(err, ErrNoUring) || errors.As(err, &errno) && refused(errno)
+}
+
 func preadv2(fd int, b []byte, off int64, flags uintptr) (int, syscall.Errno) {
 	v := unix.Iovec{Base: &b[0]}
 	v.SetLen(len(b))
@@ -152,7 +158,7 @@ func (f *osFile) cached(off, n int64) (pages int64, known bool) {
 		return 0, false
 	}
 	pages, err := f.mincore(off, n)
-	if errno := syscall.Errno(0); errors.As(err, &errno) && (refused(errno) || errno == unix.ENODEV || errno == unix.EACCES) {
+	if Refused(err) || errors.Is(err, unix.ENODEV) || errors.Is(err, unix.EACCES) {
 		f.can.noMapped.Store(true)
 	}
 	return pages, err == nil
