@@ -98,7 +98,8 @@ func Open(o Options) (*Log, error) {
 	l.segments.Store(&list)
 	l.mark = l.loadMark()
 	if err := l.maker.settle(); err != nil {
-		return nil, err
+		l.free()
+		return nil, errors.Join(err, closeSegments(list))
 	}
 	return l, nil
 }
@@ -193,8 +194,9 @@ func (l *Log) fail(err error) {
 	l.tellRoom()
 }
 
-// Close refuses appends, writes and syncs what was reserved and closes the files. When ctx ends first the log is left as after
-// a crash.
+// Close refuses appends, writes and syncs what was reserved and closes the files. When ctx ends first the log is left as after a crash: what is
+// not yet with the disk is not waited for. What the disk has already been given is, whatever ctx says, since the memory that it is written
+// from cannot be given back before: a disk that never answers holds Close for ever.
 func (l *Log) Close(ctx context.Context) error {
 	l.closeOnce.Do(func() { l.closeErr = l.close(ctx) })
 	return l.closeErr

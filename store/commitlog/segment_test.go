@@ -2,7 +2,10 @@ package commitlog
 
 import (
 	"fmt"
+	"io/fs"
 	"path/filepath"
+	"sync/atomic"
+	"syscall"
 	"testing"
 
 	"ringmq/store/disk"
@@ -69,5 +72,60 @@ func TestWrongSegmentSize(t *testing.T) {
 		if err := l.Close(t.Context()); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// openFiles counts the files of a file system that are open.
+type openFiles struct {
+	disk.FS
+	n atomic.Int64
+}
+
+type openFile struct {
+	disk.File
+	of *openFiles
+}
+
+func (f *openFiles) Open(name string, flag int, perm fs.FileMode) (disk.File, error) {
+	file, err := f.FS.Open(name, flag, perm)
+	if err != nil {
+		return nil, err
+	}
+	f.n.Add(1)
+	return &openFile{file, f}, nil
+}
+
+func (f *openFile) Close() error {
+	f.of.n.Add(-1)
+	return f.File.Close()
+}
+
+// TestFailedOpenLeavesNothingOpen: wherever opening a log fails, its files are closed.
+func TestFailedOpenLeavesNothingOpen(t *testing.T) {
+	d := disk.NewFaulty()
+	files := &openFiles{FS: d}
+	o := options(files, "/s")
+	makeDirs(t, o)
+	l, _, _, err := open(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := 0; l.Max() < 3*o.SegmentBytes; n++ {
+		if _, _, err := put(l, n); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := l.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if n := files.n.Load(); n != 0 {
+		t.Fatalf("%d files are open after the end", n)
+	}
+	d.OnOp(func(op int, _, _ string) { d.FailAt(op, syscall.EIO) })
+	if l, err := Open(o); err == nil {
+		_ = l.Close(t.Context())
+		t.Fatal("nothing failed")
+	} else if files.n.Load() != 0 {
+		t.Errorf("%d files are open after %v", files.n.Load(), err)
 	}
 }
