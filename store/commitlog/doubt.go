@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 
 	"ringmq/store/disk"
+	"ringmq/store/record"
 )
 
 // doubtSpan is [from, to) of the log.
@@ -95,7 +96,7 @@ func (l *Log) Mend(offset int64, b []byte) error {
 	if end > s.start+l.o.SegmentBytes || end > l.Local().Load() {
 		return fmt.Errorf("commit log: %d bytes at %d cannot be mended", len(b), offset)
 	}
-	f, err := l.o.FS.Open(filepath.Join(l.o.Dir, segmentName(s.start)), os.O_RDWR, 0)
+	f, err := l.o.FS.Open(filepath.Join(l.o.Dir, record.FileName(s.start)), os.O_RDWR, 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		return ErrGone // retention has taken it out of the log
 	}

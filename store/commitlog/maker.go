@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"ringmq/store/disk"
+	"ringmq/store/record"
 )
 
 // maker prepares the next segment while the current one fills, and zeroes ahead of the writer inside the current one: a sync
@@ -294,7 +295,7 @@ func (m *maker) promote(h *half, start int64) error {
 // name makes the file a segment: synced, named, its name synced, and only then usable.
 func (m *maker) name(h *half, start int64) error {
 	l := m.l
-	name := filepath.Join(l.o.Dir, segmentName(start))
+	name := filepath.Join(l.o.Dir, record.FileName(start))
 	if err := h.file.Sync(); err != nil {
 		return errors.Join(err, m.drop(h))
 	}
@@ -333,7 +334,7 @@ func (m *maker) name(h *half, start int64) error {
 // when nobody reads it any more.
 func (m *maker) recycle(s *segment) (dispose func(), err error) {
 	l := m.l
-	from := filepath.Join(l.o.Dir, segmentName(s.start))
+	from := filepath.Join(l.o.Dir, record.FileName(s.start))
 	m.mu.Lock()
 	// There is one name for a spare: while one is in the making, a second would take its place there and be used twice.
 	keep := m.spare == nil && (m.half == nil || !m.half.old) && l.o.Spares > 0

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"ringmq/store/disk"
+	"ringmq/store/record"
 )
 
 // sizes of the files in the log's directory.
@@ -50,7 +51,7 @@ func TestWrongSegmentSize(t *testing.T) {
 			t.Fatal(err)
 		}
 		if segments == 1 { // the one prepared behind it
-			if err := o.FS.Remove(filepath.Join(o.Dir, segmentName(o.SegmentBytes))); err != nil {
+			if err := o.FS.Remove(filepath.Join(o.Dir, record.FileName(o.SegmentBytes))); err != nil {
 				t.Log(err)
 			}
 		}

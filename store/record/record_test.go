@@ -393,3 +393,19 @@ func TestMagicAt(t *testing.T) {
 		}
 	}
 }
+
+// TestFileNames: a name is read back as what it was made of, and nothing else is one.
+func TestFileNames(t *testing.T) {
+	for _, start := range []int64{0, 1, 1 << 30, 1 << 40, 900000000000000000} {
+		name := record.FileName(start)
+		if got, ok := record.ParseFileName(name); !ok || got != start || len(name) != 20 {
+			t.Errorf("%d is named %q, which is read as %d, %v", start, name, got, ok)
+		}
+	}
+	for _, name := range []string{"", "0", "0000000000000000000", "000000000000000000000", "0000000000000000000x", "-0000000000000000001",
+		"+0000000000000000001", "99999999999999999999", "18446744073709551616", "0000000000000000000 "} {
+		if got, ok := record.ParseFileName(name); ok {
+			t.Errorf("%q is read as %d", name, got)
+		}
+	}
+}
