@@ -148,7 +148,7 @@ func (s *Store) openParts(crashed bool) (err error) {
 	}
 	s.log, err = commitlog.Open(commitlog.Options{
 		Dir: o.CommitLogDir, StateDir: o.Root + "/ringmq", FS: s.fs, Ring: s.ring,
-		SegmentBytes: o.SegmentBytes, TailBytes: o.TailBytes, SyncFlush: o.SyncFlush,
+		SegmentBytes: o.SegmentBytes, TailBytes: o.TailBytes, SyncFlush: o.SyncFlush, Foreign: s.checkpoint.foreign(),
 		Clock: func() int64 { return o.Clock().UnixMilli() }, Spares: o.Spares, Logger: s.logger,
 		Committed: func(waited time.Duration, bytes int64) { s.pace.committed(time.Now(), waited, bytes) },
 	})
