@@ -160,12 +160,9 @@ func (m *maker) step() (again bool, err error) {
 	l.mu.Lock()
 	missing, start := l.next == nil && l.failed == nil, l.end
 	l.mu.Unlock()
-	catchesUp, spared := l.catchesUp(), l.sparesZeros()
-	if l.o.Spares > 0 && !spared && !(missing && m.urgent.Load()) {
-		reach := int64(nearBytes)
-		if !missing {
-			reach = l.o.SegmentBytes
-		}
+	catchesUp, goal := l.catchesUp(), l.catchUp.Load()
+	n := need{missing: missing, urgent: m.urgent.Load(), zeros: l.o.Spares > 0, spared: catchesUp || l.sparesZeros(), catchesUp: catchesUp, covered: start >= goal}
+	if reach := n.ahead(l.o.SegmentBytes); reach > 0 {
 		switch again, err := m.zeroAhead(reach); {
 		case err != nil:
 			// The committer will hear of it itself, if it is more than the zeroing's; the next segment is made all the same.
@@ -174,35 +171,35 @@ func (m *maker) step() (again bool, err error) {
 			return true, nil
 		}
 	}
-	urgent := m.urgent.Load()
-	if !missing || catchesUp && !urgent && start >= l.catchUp.Load() {
+	if !n.wanted() {
 		return false, nil
 	}
 	h, err := m.begin()
 	if err != nil {
 		return false, err
 	}
-	if h.old && (urgent || spared) {
-		// Zeroing a whole old segment now would hold appends up, or take what the disk can do; a new one is there at once.
-		if err := m.drop(h); err != nil {
-			return false, err
-		}
-		return true, nil
+	if catchesUp && !h.old {
+		h.zeroed = max(h.zeroed, min(l.o.SegmentBytes, (goal-start)/pageBytes*pageBytes))
 	}
-	if catchesUp {
-		h.zeroed = max(h.zeroed, min(l.o.SegmentBytes, (l.catchUp.Load()-start)/pageBytes*pageBytes))
-	}
-	if h.zeroed < l.o.SegmentBytes && (h.old || l.o.Spares > 0 && !urgent && !spared) {
-		n := min(zeroStep, l.o.SegmentBytes-h.zeroed)
-		if err := h.file.ZeroRange(h.zeroed, n); err != nil {
-			return false, errors.Join(err, m.drop(h))
-		}
-		h.zeroed += n
-		if h.zeroed < l.o.SegmentBytes {
-			return true, nil
+	switch n.decide(h.old, h.zeroed >= l.o.SegmentBytes) {
+	case dropIt:
+		return true, m.drop(h)
+	case zeroIt:
+		if err := m.zeroSome(h); err != nil || h.zeroed < l.o.SegmentBytes {
+			return true, err
 		}
 	}
 	return true, m.promote(h, start)
+}
+
+// zeroSome zeroes a piece of a file in the making.
+func (m *maker) zeroSome(h *half) error {
+	n := min(zeroStep, m.l.o.SegmentBytes-h.zeroed)
+	if err := h.file.ZeroRange(h.zeroed, n); err != nil {
+		return errors.Join(err, m.drop(h))
+	}
+	h.zeroed += n
+	return nil
 }
 
 // begin returns the file in the making: the one begun, an expired segment, or a new one.
