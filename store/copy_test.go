@@ -283,7 +283,7 @@ func TestDoubtedBlank(t *testing.T) {
 	slave.CommitCopies()
 	settled(t, slave)
 	if g := slave.Gaps(); len(g) != 0 || slave.MaxOffset([]byte("T"), 0) != master.MaxOffset([]byte("T"), 0) {
-		t.Errorf("gaps %v, messages up to %d of %d", g, slave.MaxOffset([]byte("T"), 0), master.MaxOffset([]byte("T"), 0))
+		t.Errorf("%d gaps, messages up to %d of %d", len(g), slave.MaxOffset([]byte("T"), 0), master.MaxOffset([]byte("T"), 0))
 	}
 }
 
