@@ -80,11 +80,11 @@ func (l *Log) prove(offset int64, n int) *proof {
 	if n <= 0 || n > proofBytes {
 		return nil
 	}
-	var b [proofBytes]byte
-	if l.ReadExact(offset-int64(n), b[:n]) != nil {
+	b, hot := l.ReadHot(offset-int64(n), n, make([]byte, 0, proofBytes))
+	if b = b[:n]; !hot && l.ReadExact(offset-int64(n), b) != nil {
 		return nil
 	}
-	return &proof{Bytes: n, Checksum: crc32.Checksum(b[:n], castagnoli)}
+	return &proof{Bytes: n, Checksum: crc32.Checksum(b, castagnoli)}
 }
 
 // readMark reads the hint as it is.
