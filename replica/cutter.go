@@ -1,9 +1,6 @@
 package replica
 
 import (
-	"bytes"
-	"encoding/binary"
-
 	"ringmq/store"
 	"ringmq/store/record"
 )
@@ -99,14 +96,12 @@ func (c *cutter) lookHead(b []byte, p, end int64) lookResult {
 	return isPart
 }
 
-var blankMagic = binary.BigEndian.AppendUint32(nil, record.MagicBlank)
-
 // damage is how many damaged bytes at the front of b go together: up to what can be a record or a blank, or can become one once more
 // bytes are there.
 func (c *cutter) damage(b []byte, at, end int64, final bool) int {
 	limit := int(min(int64(len(b)), end-at, int64(c.maxRun)))
 	for p := 1; p+record.BlankBytes <= limit; p++ {
-		i := nextMagic(b[p:limit])
+		i := record.MagicAt(b[p:limit])
 		if i < 0 {
 			break
 		}
@@ -119,21 +114,6 @@ func (c *cutter) damage(b []byte, at, end int64, final bool) int {
 		return limit
 	}
 	return max(0, limit-record.BlankBytes+1)
-}
-
-// nextMagic is the first place in b that has a magic number four bytes behind it, -1 for none.
-func nextMagic(b []byte) int {
-	i := record.MagicAt(b)
-	if i >= 0 {
-		b = b[:i+4]
-	}
-	if len(b) < 4 {
-		return i
-	}
-	if j := bytes.Index(b[4:], blankMagic); j >= 0 {
-		return j
-	}
-	return i
 }
 
 // segmentUnit divides whatever anybody chose for the size of segments.

@@ -55,7 +55,7 @@ func copyFrom(master, slave *Store, to int64, singly bool) error {
 // wholeRecords is b without the last record where that is not whole; what follows the last one of a segment may come in pieces.
 func wholeRecords(b []byte, at, blankTo int64, one bool) []byte {
 	n := 0
-	for len(b)-n >= blankBytes {
+	for len(b)-n >= record.BlankBytes {
 		size, magic := record.Header(b[n:])
 		if at+int64(n) < blankTo || magic == record.MagicBlank {
 			return b

@@ -9,11 +9,8 @@ import (
 	"ringmq/store/record"
 )
 
-const (
-	// recordOverheadBytes is what a record may have beyond the largest body: properties, topic and header.
-	recordOverheadBytes = 64 << 10
-	blankBytes          = 8
-)
+// recordOverheadBytes is what a record may have beyond the largest body: properties, topic and header.
+const recordOverheadBytes = 64 << 10
 
 // Append stores one message. Any goroutine; no I/O, no allocation; m is borrowed until Append returns. The message is
 // safe once Visible reaches Placed.End. Errors: ErrFull, ErrNotWritable, ErrTooLarge, ErrMalformed.

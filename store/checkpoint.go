@@ -80,6 +80,9 @@ func (m mark) matches(c record.Checkpoint) bool {
 	return m.ReplayFrom >= 0 && m.Physic == c.PhysicTimestamp && m.Logics == c.LogicsTimestamp && m.Index == c.IndexTimestamp
 }
 
+// foreign says that the checkpoint is not ours as we left it: a stock broker may have written to the store since.
+func (c *checkpoint) foreign() bool { return c.present && c.current.ReplayFrom < 0 }
+
 // safeTime is the store time (ms) up to which log and queues were durable, less the three seconds a stock broker takes
 // off for records that were reordered; 0 when nothing is known.
 func (c *checkpoint) safeTime() int64 {

@@ -8,7 +8,8 @@ import (
 
 // Close refuses new messages, makes everything stored durable, lets the dispatcher come to its end, writes queues, index
 // and checkpoint, removes the abort file and releases the lock. When ctx ends first, or anything fails, the abort file
-// stays and the next start looks at the log again. Calls after the first return what it returned.
+// stays and the next start looks at the log again. ctx bounds the wait for what has been appended, not calls of the disk that are under way: see
+// commitlog.Log.Close. Calls after the first return what it returned.
 func (s *Store) Close(ctx context.Context) error { return s.CloseWith(ctx, nil) }
 
 // CloseWith is Close with a last thing to do once everything is durable and before the lock is released, so that nobody else can have changed

@@ -80,14 +80,20 @@ const dispatchPatience = 100 * time.Millisecond
 // CommitCopies has what was copied committed soon, by another goroutine. Any goroutine.
 func (s *Store) CommitCopies() { s.log.Commit() }
 
-// AppendOpaque is AppendCopy for bytes that are no whole, unharmed records, because they are damaged on the master: they are kept as
-// they are, no queue gets an entry for them, and they are on the list of gaps once the dispatcher comes by.
+// AppendOpaque is AppendCopy for bytes that are not known to be whole, unharmed records, because they are damaged on the master: they are
+// kept as they are. Once the dispatcher comes by, what is a record among them all the same has its entry, and the rest is on the list of gaps.
 func (s *Store) AppendOpaque(offset int64, b []byte) error {
 	if len(b) == 0 {
 		return nil
 	}
-	s.log.Doubt(offset, offset+int64(len(b)))
-	return s.appendCopy(offset, b, 0)
+	end := offset + int64(len(b))
+	s.log.Doubt(offset, end)
+	err := s.appendCopy(offset, b, 0)
+	if err != nil {
+		// Other bytes may come to lie there, and each new attempt would add to a list that is bounded.
+		s.log.Trust(offset, end)
+	}
+	return err
 }
 
 func (s *Store) appendCopy(offset int64, b []byte, storedMs int64) error {
@@ -116,26 +122,20 @@ func (s *Store) measureCopy(offset int64, b []byte) (storedMs, blankTo int64, er
 	blankTo = s.blankTo
 	end := offset - offset%s.o.SegmentBytes + s.o.SegmentBytes
 	for at := offset; len(b) > 0; {
-		if end-at < blankBytes && at >= blankTo {
-			blankTo = end
-		}
 		if at < blankTo {
 			n := min(int64(len(b)), blankTo-at)
 			at, b = at+n, b[n:]
 			continue
 		}
-		if len(b) < blankBytes {
-			return 0, 0, fmt.Errorf("copy at %d: %w", at, ErrMalformed)
-		}
-		size, magic := record.Header(b)
-		switch {
-		case magic == record.MagicBlank && int64(size) == end-at:
+		size, what := record.Look(b, end-at, int64(len(b)))
+		switch what {
+		case record.Blank:
 			blankTo = end
-		case magic != record.MagicV1 && magic != record.MagicV2 || size < record.MinRecordBytes || int(size) > len(b):
+		case record.Neither:
 			return 0, 0, fmt.Errorf("copy at %d: %w", at, ErrMalformed)
 		default:
 			storedMs = max(storedMs, record.StoreTimestamp(b))
-			at, b = at+int64(size), b[size:]
+			at, b = at+size, b[size:]
 		}
 	}
 	return storedMs, blankTo, nil
@@ -176,7 +176,7 @@ func (s *Store) rebase(start int64) error {
 	s.logger.Warn("the log was given up: it goes on where the master's begins", "from", low, "to", end, "begins", start)
 	s.blankTo = 0
 	d.at.Store(start)
-	d.latest, d.segmentEnd, d.scan = place{}, 0, s.newScanner()
+	d.latest, d.segmentEnd, d.blankTo, d.scan = place{}, 0, 0, s.newScanner()
 	d.mu.Lock()
 	d.last = place{}
 	d.mu.Unlock()

@@ -1,8 +1,11 @@
 package store
 
 import (
+	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
+	"strings"
 	"testing"
 
 	"ringmq/store/disk"
@@ -150,4 +153,222 @@ func TestOffsetsGoOnBehindCopies(t *testing.T) {
 	}
 	close(stop)
 	<-ended
+}
+
+// regionOf returns the log of a store from an offset on, to the end of its segment.
+func regionOf(t *testing.T, s *Store, at int64) []byte {
+	t.Helper()
+	r, err := s.Region(at, 1<<20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Release()
+	b := make([]byte, r.Bytes)
+	if err := r.Read(b, 0); err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// TestOpaqueRefused: bytes that were not taken are not doubted, however often they were offered.
+func TestOpaqueRefused(t *testing.T) {
+	s := openStore(t, smallOptions(disk.NewMemory()))
+	p := mustAppend(t, s, message("T", 0, "x"))
+	for range 3 {
+		if err := s.AppendOpaque(p.End+5, make([]byte, 100)); !errors.Is(err, ErrNotEnd) {
+			t.Fatal(err)
+		}
+	}
+	if s.log.Doubtful(0, 1<<40) {
+		t.Error("what was refused is doubted")
+	}
+	if err := s.AppendOpaque(p.End, make([]byte, 100)); err != nil {
+		t.Fatal(err)
+	}
+	if s.log.Doubtful(p.End-1, 1) || !s.log.Doubtful(p.End, 1) || !s.log.Doubtful(p.End+99, 1) || s.log.Doubtful(p.End+100, 1) {
+		t.Error("something else than what was taken is doubted")
+	}
+	s.CommitCopies()
+	settled(t, s)
+}
+
+// TestDoubtedWholeRecords: a stretch of doubt over whole records, as it comes about behind a full list, takes no record from its queue.
+func TestDoubtedWholeRecords(t *testing.T) {
+	master, slave := openStore(t, smallOptions(disk.NewMemory())), openStore(t, smallOptions(disk.NewMemory()))
+	var at []int64
+	for range 9 {
+		at = append(at, mustAppend(t, master, message("T", 0, "whole")).PhysicalOffset)
+	}
+	settled(t, master)
+	b := regionOf(t, master, 0)
+	bad := b[at[4]:at[5]]
+	bad[len(bad)/2] ^= 1
+	slave.log.Doubt(0, int64(len(b)))
+	if err := errors.Join(slave.AppendCopy(0, b[:at[4]]), slave.AppendOpaque(at[4], bad), slave.AppendCopy(at[5], b[at[5]:])); err != nil {
+		t.Fatal(err)
+	}
+	slave.CommitCopies()
+	settled(t, slave)
+	if g := slave.Gaps(); len(g) != 1 || g[0].From != at[4] || g[0].To != at[5] {
+		t.Errorf("gaps %v, the record at %d is damaged", g, at[4])
+	}
+	if n := len(read(t, slave, "T", 0)); n != 8 || slave.MaxOffset([]byte("T"), 0) != 9 {
+		t.Errorf("%d of 8 whole messages are there, up to %d", n, slave.MaxOffset([]byte("T"), 0))
+	}
+}
+
+// read returns the bodies of a queue.
+func read(t *testing.T, s *Store, topic string, queue int32) (list []string) {
+	t.Helper()
+	for at, end := int64(0), s.MaxOffset([]byte(topic), queue); at < end; {
+		raw, f, err := s.Read(&Want{Topic: []byte(topic), QueueID: queue, Offset: at, MaxMessages: 32}, nil)
+		if err != nil || f.NextOffset <= at {
+			t.Fatalf("read at %d: goes on at %d, %v", at, f.NextOffset, err)
+		}
+		list, at = append(list, bodies(t, raw)...), f.NextOffset
+	}
+	return list
+}
+
+// blankOf is the beginning of a blank of so many bytes.
+func blankOf(bytes int64) []byte {
+	return binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint32(nil, uint32(bytes)), record.MagicBlank)
+}
+
+// TestFalseBlanks: damage that looks like a segment's blank takes no record behind it along.
+func TestFalseBlanks(t *testing.T) {
+	o := smallOptions(disk.NewMemory())
+	for name, size := range map[string]func(at int64) int64{
+		"of the record's size":   func(int64) int64 { return 200 },
+		"to the segment's end":   func(at int64) int64 { return o.SegmentBytes - at },
+		"over the segment's end": func(at int64) int64 { return o.SegmentBytes - at + 1 },
+	} {
+		t.Run(name, func(t *testing.T) {
+			master, slave := openStore(t, smallOptions(disk.NewMemory())), openStore(t, smallOptions(disk.NewMemory()))
+			var at []int64
+			for range 4 {
+				at = append(at, mustAppend(t, master, message("T", 0, "whole")).PhysicalOffset)
+			}
+			settled(t, master)
+			b := regionOf(t, master, 0)
+			copy(b[at[1]:], blankOf(size(at[1])))
+			if err := errors.Join(slave.AppendCopy(0, b[:at[1]]), slave.AppendOpaque(at[1], b[at[1]:at[2]]), slave.AppendCopy(at[2], b[at[2]:])); err != nil {
+				t.Fatal(err)
+			}
+			slave.CommitCopies()
+			settled(t, slave)
+			if g := slave.Gaps(); len(g) != 1 || g[0].From != at[1] || g[0].To != at[2] {
+				t.Errorf("gaps %v, %d to %d is damaged", g, at[1], at[2])
+			}
+			if n := len(read(t, slave, "T", 0)); n != 3 {
+				t.Errorf("%d of 3 whole messages are there", n)
+			}
+		})
+	}
+}
+
+// TestDoubtedBlank: a stretch of doubt over a segment's blank makes no gap of it.
+func TestDoubtedBlank(t *testing.T) {
+	master, slave := openStore(t, smallOptions(disk.NewMemory())), openStore(t, smallOptions(disk.NewMemory()))
+	for master.LogMax() < master.SegmentBytes() {
+		mustAppend(t, master, message("T", 0, strings.Repeat("x", 1000)))
+	}
+	settled(t, master)
+	slave.log.Doubt(0, master.LogMax())
+	for at := int64(0); at < master.LogMax(); at = slave.LogMax() {
+		err := slave.AppendCopy(at, regionOf(t, master, at))
+		slave.CommitCopies()
+		if errors.Is(err, ErrFull) { // the next segment is in the making
+			waitRoom(slave)
+		} else if err != nil {
+			t.Fatal(err)
+		}
+	}
+	settled(t, slave)
+	if g := slave.Gaps(); len(g) != 0 || slave.MaxOffset([]byte("T"), 0) != master.MaxOffset([]byte("T"), 0) {
+		t.Errorf("%d gaps, messages up to %d of %d", len(g), slave.MaxOffset([]byte("T"), 0), master.MaxOffset([]byte("T"), 0))
+	}
+}
+
+// TestDispatchedIsVisible: the dispatcher stays before what is not visible yet, be it a record, a blank or damage.
+func TestDispatchedIsVisible(t *testing.T) {
+	master, slave := openStore(t, smallOptions(disk.NewMemory())), openStore(t, smallOptions(disk.NewMemory()))
+	var last Placed // of the first segment
+	for p := (Placed{}); p.End <= master.SegmentBytes(); p = mustAppend(t, master, message("T", 0, strings.Repeat("x", 1000))) {
+		last = p
+	}
+	settled(t, master)
+	b := regionOf(t, master, 0)
+	first, _ := record.Header(b)
+	damaged := int64(first)
+	size, _ := record.Header(b[damaged:])
+	b[damaged+100] ^= 1
+	behind := damaged + int64(size)
+	if err := errors.Join(slave.AppendCopy(0, b[:damaged]), slave.AppendOpaque(damaged, b[damaged:behind]), slave.AppendCopy(behind, b[behind:])); err != nil {
+		t.Fatal(err)
+	}
+	for _, limit := range []int64{damaged - 1, damaged, damaged + 1, behind - 1, behind, last.End - 1, last.End, last.End + 3, last.End + 20, master.SegmentBytes()} {
+		slave.Confirm(limit)
+		slave.CommitCopies()
+		if err := slave.Visible().Wait(t.Context(), limit); err != nil {
+			t.Fatal(err)
+		}
+		slave.dispatch.do(func() {}) // a round is over, and
+		slave.dispatch.do(slave.dispatch.advance)
+		if at := slave.dispatch.at.Load(); at > limit || limit-at >= int64(size) {
+			t.Errorf("visible to %d, dispatched to %d", limit, at)
+		}
+	}
+	if g := slave.Gaps(); len(g) != 1 || g[0].From != damaged || g[0].To != behind {
+		t.Errorf("gaps %v, %d to %d is damaged", g, damaged, behind)
+	}
+}
+
+// TestRebaseInABlank: a log that ends inside of a blank has nothing left to dispatch, and can be given up.
+func TestRebaseInABlank(t *testing.T) {
+	master, slave := openStore(t, smallOptions(disk.NewMemory())), openStore(t, smallOptions(disk.NewMemory()))
+	var last Placed
+	for p := (Placed{}); p.End <= master.SegmentBytes(); p = mustAppend(t, master, message("T", 0, strings.Repeat("x", 1000))) {
+		last = p
+	}
+	settled(t, master)
+	if err := slave.AppendCopy(0, regionOf(t, master, 0)[:last.End+10]); err != nil {
+		t.Fatal(err)
+	}
+	slave.CommitCopies()
+	settled(t, slave)
+	if err := slave.Rebase(2 * slave.SegmentBytes()); err != nil {
+		t.Error(err)
+	}
+	if at := slave.dispatch.at.Load(); at != 2*slave.SegmentBytes() {
+		t.Errorf("dispatched to %d", at)
+	}
+}
+
+// TestHealWhatIsInMemory: what was healed is served, also where the damaged bytes are still in memory.
+func TestHealWhatIsInMemory(t *testing.T) {
+	master, slave := openStore(t, smallOptions(disk.NewMemory())), openStore(t, smallOptions(disk.NewMemory()))
+	var at []int64
+	for range 4 {
+		at = append(at, mustAppend(t, master, message("T", 0, "whole")).PhysicalOffset)
+	}
+	settled(t, master)
+	b := regionOf(t, master, 0)
+	good := bytes.Clone(b[at[1]:at[2]])
+	b[at[2]-40] ^= 1
+	if err := errors.Join(slave.AppendCopy(0, b[:at[1]]), slave.AppendOpaque(at[1], b[at[1]:at[2]]), slave.AppendCopy(at[2], b[at[2]:])); err != nil {
+		t.Fatal(err)
+	}
+	slave.CommitCopies()
+	settled(t, slave)
+	if err := slave.Heal(at[1], good); err != nil {
+		t.Fatal(err)
+	}
+	raw, _, ok := slave.ReadHot(&Want{Topic: []byte("T"), MaxMessages: 32}, nil)
+	if want := regionOf(t, master, 0); ok && !bytes.Equal(raw, want) || !ok {
+		t.Errorf("%v, served from memory: %d bytes of %d, equal: %v", ok, len(raw), len(want), bytes.Equal(raw, want))
+	}
+	if n := len(read(t, slave, "T", 0)); n != 4 {
+		t.Errorf("%d of 4 messages are there", n)
+	}
 }

@@ -13,7 +13,7 @@ import (
 // dispatcher is the one goroutine that turns visible records into queue entries and index keys, in the order of the log,
 // and tells the listeners. It is the only writer of queues and, once the index has caught up, of the index.
 //
-//	at <= Visible, but for what is no record
+//	at <= Visible
 type dispatcher struct {
 	s        *Store
 	scan     scanner
@@ -37,6 +37,7 @@ type dispatcher struct {
 	next       int64
 	latest     place
 	segmentEnd int64 // of the segment that latest lies in
+	blankTo    int64 // up to here the log has nothing but what follows a blank
 
 	mu   sync.Mutex
 	last place // of the last record dispatched
@@ -205,37 +206,54 @@ func (d *dispatcher) command(fn func()) {
 	d.recent.forget()
 }
 
-// step dispatches the record at d.next, if it ends before visible; whole is a record's end behind that. False: it could not be done and
-// shall be tried again with the next wake.
+// step dispatches the record at d.next, if it ends before visible, and goes over damage that does; whole is a record's end behind that.
+// False: it could not be done and shall be tried again with the next wake.
 func (d *dispatcher) step(visible, whole int64) bool {
 	at := d.next
+	if at < d.blankTo {
+		d.next = min(d.blankTo, visible)
+		return true
+	}
 	raw, after, err := d.scan.next(at, whole)
-	if raw != nil && err == nil && d.s.log.Doubtful(at, after-at) {
-		raw, err = nil, errBroken
+	if err == nil && d.s.log.Doubtful(at, after-at) && !d.stands(raw, at, min(after, whole)) {
+		err = errBroken
 	}
 	if errors.Is(err, errBroken) {
 		// What this process wrote a moment ago is not what it reads now, or it was copied so.
-		after = d.scan.resync(at, whole)
-		d.s.gaps.add(at, after, "rot")
+		raw, after = nil, d.scan.resync(at, whole)
 	} else if err != nil {
 		d.s.logger.Error("dispatch: the log cannot be read", "offset", at, "error", err)
 		d.retryLater()
 		return false
+	} else if raw == nil {
+		// It may arrive in pieces, and nothing behind the log's end is waited for: there may never be more.
+		d.blankTo = after
+		d.next = min(after, visible)
+		return true
 	}
-	if raw != nil {
-		if after > visible {
-			return false
-		}
-		var r record.Record
-		if err := r.Parse(raw); err != nil {
-			d.s.gaps.add(at, after, "rot")
-		} else if !d.deliver(&r, raw) {
-			return false
-		}
+	if after > visible {
+		return false
+	}
+	var r record.Record
+	switch {
+	case raw == nil || r.Parse(raw) != nil:
+		d.s.gaps.add(at, after, "rot")
+	case !d.deliver(&r, raw):
+		return false
+	default:
 		d.note(place{from: at, to: after, storeTime: r.StoreTimestamp})
 	}
 	d.next = after
 	return true
+}
+
+// stands says whether what is doubted is what it looks like: a whole record, or a blank with no record behind it. That can be, since the
+// list of doubts is bounded, and stretches behind its end take in what lies between them.
+func (d *dispatcher) stands(raw []byte, at, after int64) bool {
+	if raw == nil {
+		return d.scan.resync(at, after) == after
+	}
+	return checkRecord(raw, at) == nil
 }
 
 // deliver puts one record into its queue and its keys to those of the round, and tells the listeners.

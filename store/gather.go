@@ -1,9 +1,11 @@
 package store
 
 import (
+	"log/slog"
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"ringmq/store/commitlog"
 	"ringmq/store/disk"
@@ -18,6 +20,8 @@ const (
 	coldDepth   = 32
 	// aloneBytes is how much of records that are read alone one gathering brings.
 	aloneBytes = 256 << 10
+	// engineRest is how long ordinary calls do the work of an engine that failed before another one is tried.
+	engineRest = time.Minute
 )
 
 // readCounters count what was read from files for readers, in bytes.
@@ -30,15 +34,17 @@ type readCounters struct {
 
 // coldReads lend the engines that read from the disk. It is none of the log's: nothing that is read waits before a write there.
 type coldReads struct {
-	engine string // as it was configured
-	fs     disk.FS
+	open   func() disk.Ring
 	free   chan *coldBatch
 	pace   *pacer
+	logger *slog.Logger
 }
 
 // coldBatch is one engine and its operations. Who has it uses it alone.
 type coldBatch struct {
 	ring  disk.Ring // nil: not needed yet
+	why   error     // it was replaced by ordinary calls since it was taken
+	again time.Time // when that may end; zero: it need not, or never will
 	ops   [coldDepth]disk.Op
 	reads [coldDepth]coldRead
 	list  []*disk.Op
@@ -51,8 +57,8 @@ type coldRead struct {
 	place  commitlog.Place
 }
 
-func (c *coldReads) init(engine string, fs disk.FS, pace *pacer) {
-	c.engine, c.fs, c.pace, c.free = engine, fs, pace, make(chan *coldBatch, coldBatches)
+func (c *coldReads) init(open func() disk.Ring, pace *pacer, logger *slog.Logger) {
+	c.open, c.pace, c.logger, c.free = open, pace, logger, make(chan *coldBatch, coldBatches)
 	for range coldBatches {
 		c.free <- &coldBatch{}
 	}
@@ -61,19 +67,35 @@ func (c *coldReads) init(engine string, fs disk.FS, pace *pacer) {
 // take waits for an engine.
 func (c *coldReads) take() *coldBatch {
 	b := <-c.free
-	if b.ring == nil {
-		b.replace(disk.NewReadRing(c.engine, c.fs, coldDepth))
+	if b.ring == nil || !b.again.IsZero() && !time.Now().Before(b.again) {
+		b.again = time.Time{}
+		b.replace(c.open())
 	}
 	return b
 }
 
 // give gives it back.
 func (c *coldReads) give(b *coldBatch) {
+	if b.why != nil {
+		c.failed(b)
+	}
 	clear(b.ops[:len(b.list)])
 	clear(b.reads[:len(b.list)])
 	clear(b.list)
 	b.list = b.list[:0]
 	c.free <- b
+}
+
+// failed says that an engine was replaced by ordinary calls, and decides for how long: for good only where the kernel will not have it.
+func (c *coldReads) failed(b *coldBatch) {
+	rest := engineRest
+	if disk.Refused(b.why) {
+		rest = 0
+	} else {
+		b.again = time.Now().Add(rest)
+	}
+	c.logger.Warn("reads from the disk: the engine failed, ordinary calls do its work; it is tried again after a rest, 0: not before the next start", "error", b.why, "rest", rest)
+	b.why = nil
 }
 
 // close ends the engines when nothing is under way any more. Later reads use ordinary calls.
@@ -82,6 +104,7 @@ func (c *coldReads) close() {
 	for i := range all {
 		all[i] = <-c.free
 		all[i].replace(disk.NewPwriteRing(coldDepth))
+		all[i].again = time.Time{}
 	}
 	for _, b := range all {
 		c.free <- b
@@ -148,6 +171,7 @@ func (b *coldBatch) runPart(part []*disk.Op) {
 	}
 	if err != nil {
 		// The engine is of no use any more. What it has not given back is its own until it is closed.
+		b.why = err
 		b.replace(disk.NewPwriteRing(coldDepth))
 		_ = b.ring.Submit(part)
 		b.done, _ = b.ring.Wait(len(part), b.done[:0])

@@ -1,10 +1,13 @@
 package store
 
 import (
+	"bytes"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -273,6 +276,99 @@ func TestColdReadsBesideCommits(t *testing.T) {
 				t.Errorf("storing %v: %d bytes were read at once", storing, most.Load())
 			}
 			closeStore(t, s)
+		})
+	}
+}
+
+// brokenRing is an engine that fails.
+type brokenRing struct {
+	disk.Ring
+	submit, wait error
+}
+
+func (r *brokenRing) Submit(ops []*disk.Op) error {
+	if r.submit != nil {
+		return r.submit
+	}
+	return r.Ring.Submit(ops)
+}
+
+func (r *brokenRing) Wait(n int, done []*disk.Op) ([]*disk.Op, error) {
+	if r.wait != nil {
+		return done, r.wait
+	}
+	return r.Ring.Wait(n, done)
+}
+
+// TestEngineFails: what a failed engine should have read is read all the same, the operator is told, and another one is tried after a rest,
+// unless the kernel will not have it.
+func TestEngineFails(t *testing.T) {
+	for name, c := range map[string]struct {
+		ring  brokenRing
+		again bool
+	}{
+		"no memory":     {brokenRing{submit: fmt.Errorf("submit: %w", syscall.EAGAIN)}, true},
+		"a failed wait": {brokenRing{wait: syscall.EBUSY}, true},
+		"forbidden":     {brokenRing{submit: fmt.Errorf("submit: %w", syscall.EPERM)}, false},
+		"not there":     {brokenRing{submit: syscall.ENOSYS}, false},
+		"taken away":    {brokenRing{submit: disk.ErrNoUring}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := mustOpen(t, gatherOptions(disk.NewMemory()))
+			defer closeStore(t, s)
+			end := mustAppend(t, s, message("T", 0, "x")).End
+			settled(t, s)
+			want := regionOf(t, s, 0)
+			synctest.Test(t, func(t *testing.T) {
+				var out bytes.Buffer
+				var reads coldReads
+				opened := 0
+				reads.init(func() disk.Ring {
+					if opened++; opened <= coldBatches {
+						r := c.ring
+						r.Ring = disk.NewPwriteRing(coldDepth)
+						return &r
+					}
+					return disk.NewPwriteRing(coldDepth)
+				}, &s.pace, slog.New(slog.NewTextHandler(&out, nil)))
+				get := func() {
+					b, p := reads.take(), make([]byte, end)
+					at, err := s.log.Place(0, len(p))
+					if err != nil {
+						t.Fatal(err)
+					}
+					b.add(0, at, p, false)
+					b.runPart(b.list)
+					at.Release()
+					if b.ops[0].Err != nil || !bytes.Equal(p, want) {
+						t.Errorf("%v, %x", b.ops[0].Err, p)
+					}
+					reads.give(b)
+				}
+				lines := func() int { return strings.Count(out.String(), "level=WARN") }
+				for range 3 * coldBatches {
+					get()
+				}
+				if opened != coldBatches || lines() != coldBatches {
+					t.Errorf("%d engines, %d lines: %s", opened, lines(), out.String())
+				}
+				time.Sleep(engineRest)
+				for range 3 * coldBatches {
+					get()
+				}
+				want := coldBatches
+				if c.again {
+					want *= 2
+				}
+				if opened != want || lines() != coldBatches {
+					t.Errorf("after a rest: %d engines, %d lines", opened, lines())
+				}
+				reads.close()
+				time.Sleep(engineRest)
+				if get(); opened != want {
+					t.Error("an engine was opened after the end")
+				}
+			})
 		})
 	}
 }

@@ -52,17 +52,14 @@ func (g *gaps) covers(from, to int64) bool {
 func (s *Store) checkWhole(at int64, b []byte) (records int64, err error) {
 	end := at - at%s.o.SegmentBytes + s.o.SegmentBytes
 	for len(b) > 0 {
-		if len(b) < blankBytes {
-			return 0, ErrCorrupt
-		}
-		size, magic := record.Header(b)
-		if magic == record.MagicBlank && int64(size) == end-at && int(size) == len(b) {
+		size, what := record.Look(b, end-at, int64(len(b)))
+		if what == record.Blank && size == int64(len(b)) {
 			return records, nil
 		}
-		if size < record.MinRecordBytes || int(size) > len(b) || checkRecord(b[:size], at) != nil {
+		if what != record.Message || checkRecord(b[:size], at) != nil {
 			return 0, ErrCorrupt
 		}
-		at, b, records = at+int64(size), b[size:], records+1
+		at, b, records = at+size, b[size:], records+1
 	}
 	return records, nil
 }

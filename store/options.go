@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"ringmq/store/disk"
+	"ringmq/store/record"
 )
 
 // Options say where a store lives and how it behaves. Begin with DefaultOptions: booleans are taken as they are;
@@ -111,7 +112,7 @@ func (o Options) withDefaults() Options {
 	or(&o.MaxMessageBytes, defaultMessageBytes)
 	or(&o.TailBytes, 32<<20)
 	// Half of the tail bounds a record.
-	o.TailBytes = max(o.TailBytes, int(min(2*int64(o.MaxMessageBytes+recordOverheadBytes+blankBytes), 2*o.SegmentBytes)))
+	o.TailBytes = max(o.TailBytes, int(min(2*int64(o.MaxMessageBytes+recordOverheadBytes+record.BlankBytes), 2*o.SegmentBytes)))
 	or(&o.QueueBufferBytes, 64<<20)
 	or(&o.MaxOpenFiles, 4096)
 	if limit := disk.OpenFilesLimit(); limit > 0 {

@@ -31,19 +31,20 @@ func (c *scanner) next(at, limit int64) (raw []byte, after int64, err error) {
 		c.segmentEnd = at - at%c.segmentBytes + c.segmentBytes
 	}
 	segmentEnd := c.segmentEnd
-	head, err := c.bytes(at, 8, min(limit, segmentEnd))
+	left := segmentEnd - at
+	head, err := c.bytes(at, int(min(left, record.BlankBytes)), min(limit, segmentEnd))
 	if err != nil {
 		return nil, at, err
 	}
-	size, magic := record.Header(head)
-	if magic == record.MagicBlank {
+	size, what := record.Look(head, left, min(int64(c.maxRecord), limit-at))
+	switch what {
+	case record.Blank:
 		return nil, segmentEnd, nil
-	}
-	if magic != record.MagicV1 && magic != record.MagicV2 || size < 8 || int(size) > c.maxRecord || at+int64(size) > segmentEnd || at+int64(size) > limit {
+	case record.Neither:
 		return nil, at, errBroken
 	}
 	raw, err = c.bytes(at, int(size), min(limit, segmentEnd))
-	return raw, at + int64(size), err
+	return raw, at + size, err
 }
 
 // bytes returns n bytes of the log at offset at, with as much behind them in the chunk as is useful.
@@ -82,9 +83,9 @@ func (c *scanner) fill(at int64, n int) error {
 // none. Used where the log is known to be damaged. What cannot be read is stepped over to the end of its segment: a read
 // lies in one segment.
 func (c *scanner) resync(at, limit int64) int64 {
-	for p := at + 1; p+8 <= limit; {
+	for p := at + 1; p+record.BlankBytes <= limit; {
 		end := min(limit, p-p%c.segmentBytes+c.segmentBytes)
-		if p+8 > end {
+		if p+record.BlankBytes > end {
 			p = end
 			continue
 		}
@@ -95,7 +96,7 @@ func (c *scanner) resync(at, limit int64) int64 {
 		}
 		i := record.MagicAt(window)
 		if i < 0 {
-			p += int64(len(window) - 7)
+			p += int64(len(window) - record.BlankBytes + 1)
 			continue
 		}
 		p += int64(i)

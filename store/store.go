@@ -152,7 +152,7 @@ func (s *Store) openParts(crashed bool) (err error) {
 	}
 	s.log, err = commitlog.Open(commitlog.Options{
 		Dir: o.CommitLogDir, StateDir: o.Root + "/ringmq", FS: s.fs, Ring: s.ring,
-		SegmentBytes: o.SegmentBytes, TailBytes: o.TailBytes, SyncFlush: o.SyncFlush,
+		SegmentBytes: o.SegmentBytes, TailBytes: o.TailBytes, SyncFlush: o.SyncFlush, Foreign: s.checkpoint.foreign(),
 		Clock: func() int64 { return o.Clock().UnixMilli() }, Spares: o.Spares, Logger: s.logger,
 		Committed: func(waited time.Duration, bytes int64) { s.pace.committed(time.Now(), waited, bytes) },
 	})
@@ -161,7 +161,7 @@ func (s *Store) openParts(crashed bool) (err error) {
 	}
 	s.windows.init(s.log, o.SegmentBytes)
 	s.pace.init(s.log.Waited, o.ColdReadMinBytes)
-	s.cold.init(o.Engine, s.fs, &s.pace)
+	s.cold.init(func() disk.Ring { return disk.NewReadRing(o.Engine, s.fs, coldDepth) }, &s.pace, s.logger)
 	if s.left, err = s.loadEnds(); err != nil {
 		return err
 	}

@@ -162,13 +162,11 @@ func (c *windows) claim(from int64) *window {
 	}
 	c.at[from] = w
 	w.start, w.n, w.there, w.loading = from, 0, true, true
-	if !c.log.Verified(from, 0) {
-		if w.checked == nil {
-			w.checked = make([]atomic.Uint64, windowBytes/64)
-		}
-		for i := range w.checked {
-			w.checked[i].Store(0)
-		}
+	if w.checked == nil && !c.log.Verified(from, windowBytes) {
+		w.checked = make([]atomic.Uint64, windowBytes/64)
+	}
+	for i := range w.checked { // what it held before has nothing to say of what it holds now
+		w.checked[i].Store(0)
 	}
 	c.hold(w)
 	return w

@@ -137,7 +137,7 @@ func TestColdReadsTogether(t *testing.T) {
 		o.Root, o.CommitLogDir = root, root+"/commitlog"
 		const queues, each = 8, 400
 		s := interleaved(t, o, queues, each)
-		s.cold.engine = engine
+		s.cold.open = func() disk.Ring { return disk.NewReadRing(engine, f, coldDepth) }
 		if m, ok := f.(*disk.Faulty); ok {
 			m.SetCold(func(name string, _, _ int64) bool { return strings.Contains(name, "/commitlog/") })
 		}
@@ -312,5 +312,28 @@ func TestWindowsFreedAfterClose(t *testing.T) {
 		if w, loading := c.take(0, 1); w != nil || loading || c.claim(0) != nil {
 			t.Error("a window is there after all")
 		}
+	}
+}
+
+// TestWindowsForgetChecks: that records of one piece of the log were whole says nothing of the next one that its window holds.
+func TestWindowsForgetChecks(t *testing.T) {
+	s := mustOpen(t, gatherOptions(disk.NewMemory()))
+	defer closeStore(t, s)
+	s.log.Doubt(windowBytes-10, windowBytes+1000)
+	c := &s.windows
+	old := c.claim(windowBytes)
+	old.noteChecked(windowBytes + 100)
+	if !old.wasChecked(windowBytes + 100) {
+		t.Fatal("nothing is remembered of a window with doubted records")
+	}
+	c.done(old, 0)
+	s.log.Doubt(3*windowBytes+50, 3*windowBytes+500)
+	w := c.claim(3 * windowBytes)
+	defer c.done(w, 0)
+	if w != old {
+		t.Fatal("another window was taken")
+	}
+	if w.wasChecked(3*windowBytes + 100) {
+		t.Error("a doubted record counts as checked")
 	}
 }

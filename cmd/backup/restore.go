@@ -12,6 +12,7 @@ import (
 	"syscall"
 
 	"ringmq/store/disk"
+	"ringmq/store/record"
 )
 
 // RestoreOptions of putting a backup back.
@@ -165,7 +166,7 @@ func (r *restoring) wanted(inner string) bool {
 	case dir == "ringmq/":
 		return name != disk.MeasuredFile && (strings.HasSuffix(name, ".json") || name == "commitlog.mark")
 	case dir == "commitlog/":
-		start, ok := parseNumber(name)
+		start, ok := record.ParseFileName(name)
 		return ok && (!r.m.Complete() || start < r.m.To)
 	}
 	return true

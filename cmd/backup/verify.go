@@ -13,6 +13,7 @@ import (
 
 	"ringmq/broker/config"
 	"ringmq/store/disk"
+	"ringmq/store/record"
 )
 
 // VerifyOptions of a look at a backup, or at a store that was made of one.
@@ -171,7 +172,7 @@ func numberedFiles(dir string) (list []numbered, other string, err error) {
 		if err != nil {
 			return nil, "", err
 		}
-		start, ok := parseNumber(e.Name())
+		start, ok := record.ParseFileName(e.Name())
 		if !ok || !info.Mode().IsRegular() {
 			if !e.IsDir() {
 				other = e.Name()
@@ -182,19 +183,4 @@ func numberedFiles(dir string) (list []numbered, other string, err error) {
 	}
 	slices.SortFunc(list, func(a, b numbered) int { return int(min(max(a.start-b.start, -1), 1)) })
 	return list, other, nil
-}
-
-// parseNumber reads a name of twenty digits.
-func parseNumber(name string) (int64, bool) {
-	if len(name) != 20 {
-		return 0, false
-	}
-	var n int64
-	for _, ch := range []byte(name) {
-		if ch < '0' || ch > '9' || n > (1<<63-1)/10-1 {
-			return 0, false
-		}
-		n = n*10 + int64(ch-'0')
-	}
-	return n, true
 }

@@ -154,11 +154,10 @@ func (w *logWalk) step(at int64) (int64, error) {
 	if len(head) < record.BlankBytes {
 		return w.f.size, nil
 	}
-	size, magic := record.Header(head)
-	if magic == record.MagicBlank && int64(size) == w.f.size-at {
+	if _, what := record.Look(head, w.f.size-at, maxRecordBytes); what == record.Blank {
 		return w.f.size, nil
 	}
-	if size == 0 && magic == 0 && w.open(at) {
+	if size, magic := record.Header(head); size == 0 && magic == 0 && w.open(at) {
 		w.over = true // of an interrupted one nobody knows where it ends
 		return w.f.size, nil
 	}
@@ -200,8 +199,8 @@ func (w *logWalk) record(at int64) (bool, error) {
 	if err != nil || len(head) < record.BlankBytes {
 		return false, err
 	}
-	size, magic := record.Header(head)
-	if magic != record.MagicV1 && magic != record.MagicV2 || size < record.MinRecordBytes || int64(size) > min(end-at, maxRecordBytes) {
+	size, what := record.Look(head, end-at, maxRecordBytes)
+	if what != record.Message {
 		return false, nil
 	}
 	raw, err := w.view(at, int(size))

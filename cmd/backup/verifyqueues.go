@@ -3,7 +3,6 @@ package backup
 import (
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -211,7 +210,7 @@ func (q *queueLook) openAt(k queueKey, kind queueKind, start int64) (*openQueue,
 	}
 	o := &openQueue{start: start}
 	q.open[k] = o
-	f, err := os.Open(filepath.Join(q.dir, kind.folder, k.topic, strconv.Itoa(int(k.id)), fmt.Sprintf("%020d", start)))
+	f, err := os.Open(filepath.Join(q.dir, kind.folder, k.topic, strconv.Itoa(int(k.id)), record.FileName(start)))
 	if errors.Is(err, fs.ErrNotExist) {
 		return o, nil
 	}

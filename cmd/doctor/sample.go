@@ -114,11 +114,11 @@ func readRecord(f io.ReaderAt, at, size int64, buf *[]byte) (raw []byte, done bo
 	if _, err := f.ReadAt(head[:], at); err != nil {
 		return nil, false, err
 	}
-	n, magic := record.Header(head[:])
-	if n == 0 && magic == 0 || magic == record.MagicBlank {
+	n, what := record.Look(head[:], size-at, maxRecordBytes)
+	if size, magic := record.Header(head[:]); size == 0 && magic == 0 || what == record.Blank {
 		return nil, true, nil
 	}
-	if magic != record.MagicV1 && magic != record.MagicV2 || n < record.MinRecordBytes || int64(n) > size-at || n > maxRecordBytes {
+	if what == record.Neither {
 		return nil, false, nil
 	}
 	if cap(*buf) < int(n) {

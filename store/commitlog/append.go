@@ -19,7 +19,7 @@ const clockStepMs = 10_000
 // Reserve takes the append lock and gives a record of size bytes its place; Publish or Abandon gives the lock back. Between
 // them the caller encodes and does nothing else: no I/O, no other lock. Errors leave the lock free. ErrFull: wait for Room.
 func (l *Log) Reserve(size int) (Slot, error) {
-	if int64(size)+blankBytes > l.o.SegmentBytes || int64(size) > l.tail.max {
+	if int64(size)+record.BlankBytes > l.o.SegmentBytes || int64(size) > l.tail.max {
 		return Slot{}, ErrTooLarge
 	}
 	now := l.o.Clock()
@@ -47,7 +47,7 @@ func (l *Log) place(size int64) error {
 		return ErrClosed
 	}
 	from, rolled := l.reserved, false
-	if size+blankBytes > l.end-l.reserved {
+	if size+record.BlankBytes > l.end-l.reserved {
 		from, rolled = l.end, true
 	}
 	if from+size-l.written.Load() > l.tail.size {
@@ -80,11 +80,11 @@ func (l *Log) wantNext() error {
 func (l *Log) roll() {
 	if from := l.reserved; from < l.end { // a log that was cut at a segment's end has no room for a blank, and needs none
 		l.tail.enter(l.end)
-		blank := l.tail.slot(from, blankBytes)
+		blank := l.tail.slot(from, record.BlankBytes)
 		binary.BigEndian.PutUint32(blank, uint32(l.end-from))
 		binary.BigEndian.PutUint32(blank[4:], record.MagicBlank)
-		l.tail.settle(from, blankBytes)
-		l.rolls = append(l.rolls, roll{from: from + blankBytes, to: l.end})
+		l.tail.settle(from, record.BlankBytes)
+		l.rolls = append(l.rolls, roll{from: from + record.BlankBytes, to: l.end})
 	}
 	list := *l.segments.Load()
 	longer := append(list[:len(list):len(list)], l.next)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand"
+	"slices"
 	"testing"
 
 	"ringmq/store/disk"
@@ -257,6 +258,40 @@ func TestDoubt(t *testing.T) {
 	}
 	if n := len(*l.doubts.Load()); n != maxDoubts || !l.Doubtful(1000+4*maxDoubts-2, 1) {
 		t.Errorf("%d stretches are remembered", n)
+	}
+}
+
+// TestTrust: what is taken back is doubted no more, and nothing else is trusted for that.
+func TestTrust(t *testing.T) {
+	for _, c := range []struct {
+		name     string
+		from, to int64
+		want     []doubtSpan
+	}{
+		{"nothing", 200, 300, []doubtSpan{{100, 200}, {300, 400}}},
+		{"one", 100, 200, []doubtSpan{{300, 400}}},
+		{"its beginning", 50, 150, []doubtSpan{{150, 200}, {300, 400}}},
+		{"its end", 150, 250, []doubtSpan{{100, 150}, {300, 400}}},
+		{"its middle", 130, 140, []doubtSpan{{100, 130}, {140, 200}, {300, 400}}},
+		{"over both", 150, 350, []doubtSpan{{100, 150}, {350, 400}}},
+		{"all", 0, 500, []doubtSpan{}},
+	} {
+		_, l := faultyLog(t, nil)
+		l.Trust(c.from, c.to)
+		l.Doubt(100, 200)
+		l.Doubt(300, 400)
+		l.Trust(c.from, c.to)
+		if got := *l.doubts.Load(); !slices.Equal(got, c.want) {
+			t.Errorf("%s: %v", c.name, got)
+		}
+	}
+	_, l := faultyLog(t, nil)
+	for i := range int64(maxDoubts) {
+		l.Doubt(10*i, 10*i+5)
+	}
+	l.Trust(2, 3)
+	if n := len(*l.doubts.Load()); n != maxDoubts || !l.Doubtful(2, 1) {
+		t.Errorf("a full list has %d stretches after one was to fall in two", n)
 	}
 }
 

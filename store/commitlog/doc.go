@@ -4,8 +4,9 @@
 // Reading order: watermark.go (the one way to wait), tail.go (the ring of newest bytes: append buffer and recent reads in
 // one), append.go (reserve, encode in place, publish), commit.go (the committer: write and sync what has gathered),
 // ringing.go (the same by event loops, that wait for nothing), asked.go (how long a batch was waited for), history.go (how long the disk took), batchsize.go (whether zeroing ahead pays), segment.go
-// and maker.go (files and the next one ahead of need), read.go, walk.go and search.go (recovery: every valid record, damage
-// stepped over), start.go (the cut behind the last record), mark.go (how far the log was synced).
+// maker.go and need.go (files, and the next one ahead of need), read.go, walk.go and search.go (recovery: every valid record, damage
+// stepped over), start.go (the cut behind the last record), mark.go (how far the log was synced), doubt.go (bytes that were damaged when they
+// came, and how damage is mended).
 //
 // What always holds, in log offsets:
 //

@@ -2,12 +2,21 @@ package commitlog
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
-	"slices"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"ringmq/store/disk"
+	"ringmq/store/record"
 )
 
 // doubtSpan is [from, to) of the log.
 type doubtSpan struct{ from, to int64 }
+
+func (d doubtSpan) some() bool { return d.from < d.to }
 
 // maxDoubts bounds the list; what comes after lengthens its last one.
 const maxDoubts = 1000
@@ -33,14 +42,28 @@ func (l *Log) doubtList() []doubtSpan {
 	return nil
 }
 
-// trust takes doubts back that lie in [from, to).
-func (l *Log) trust(from, to int64) {
+// Trust takes back that [from, to) is doubted. A stretch that would fall in two parts of which the list has no place for one stays as it
+// is: it is looked at more closely than need be. Any goroutine.
+func (l *Log) Trust(from, to int64) {
 	l.doubting.Lock()
 	defer l.doubting.Unlock()
-	if l.doubts.Load() == nil {
+	old := l.doubts.Load()
+	if old == nil {
 		return
 	}
-	list := slices.DeleteFunc(l.doubtList(), func(d doubtSpan) bool { return from <= d.from && d.to <= to })
+	list := make([]doubtSpan, 0, len(*old)+1)
+	for _, d := range *old {
+		before, behind := doubtSpan{d.from, min(d.to, from)}, doubtSpan{max(d.from, to), d.to}
+		if before.some() && behind.some() && len(*old) >= maxDoubts {
+			list = append(list, d)
+			continue
+		}
+		for _, part := range []doubtSpan{before, behind} {
+			if part.some() {
+				list = append(list, part)
+			}
+		}
+	}
 	l.doubts.Store(&list)
 }
 
@@ -58,8 +81,11 @@ func (l *Log) Doubtful(offset, n int64) bool {
 	return false
 }
 
-// Mend writes bytes of one segment over what lies there, before Local, makes them durable and reads them back. What they are is the
-// caller's to know: whole records that belong there. Any goroutine; it waits for the disk.
+// Mend writes bytes of one segment over what lies there, before Local, makes them durable and reads them back from the disk. What they are is
+// the caller's to know: whole records that belong there. Any goroutine; it waits for the disk.
+//
+// The segment is opened anew for that. The kernel tells that it could not write something back once to each open file: through the descriptor
+// that commits are synced through, a mend could be told what one of them has to know before its records are acknowledged.
 func (l *Log) Mend(offset int64, b []byte) error {
 	s := l.segmentAt(offset)
 	if s == nil || !s.acquire() {
@@ -70,21 +96,40 @@ func (l *Log) Mend(offset int64, b []byte) error {
 	if end > s.start+l.o.SegmentBytes || end > l.Local().Load() {
 		return fmt.Errorf("commit log: %d bytes at %d cannot be mended", len(b), offset)
 	}
-	if _, err := s.file.WriteAt(b, offset-s.start); err != nil {
+	f, err := l.o.FS.Open(filepath.Join(l.o.Dir, record.FileName(s.start)), os.O_RDWR, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		return ErrGone // retention has taken it out of the log
+	}
+	if err != nil {
 		return fmt.Errorf("commit log: mend at %d: %w", offset, err)
 	}
-	// The kernel tells a failure once: it may be that of others' writes.
-	l.syncing.Lock()
-	err := s.file.Datasync()
-	l.syncing.Unlock()
-	if err != nil {
+	defer f.Close()
+	if _, err := f.WriteAt(b, offset-s.start); err != nil {
+		return fmt.Errorf("commit log: mend at %d: %w", offset, err)
+	}
+	if err := f.Datasync(); err != nil {
 		l.fail(err)
 		return err
 	}
-	again := make([]byte, len(b))
-	if _, err := s.file.ReadAt(again, offset-s.start); err != nil || !bytes.Equal(again, b) {
-		return fmt.Errorf("commit log: mended at %d, and it reads otherwise (%v)", offset, err)
+	if err := readsBack(f, offset-s.start, b); err != nil {
+		return fmt.Errorf("commit log: mended at %d: %w", offset, err)
 	}
-	l.trust(offset, end)
+	l.tail.mend(offset, b)
+	l.Trust(offset, end)
+	return nil
+}
+
+// readsBack says why the disk has something else at a place than the bytes that were written there and synced; nil: it has them.
+func readsBack(f disk.File, at int64, b []byte) error {
+	if err := f.DropCached(at, int64(len(b))); err != nil {
+		return err
+	}
+	again := make([]byte, len(b))
+	if _, err := f.ReadExact(again, at, false); err != nil && err != io.EOF {
+		return err
+	}
+	if !bytes.Equal(again, b) {
+		return errors.New("the disk has not kept it")
+	}
 	return nil
 }

@@ -56,7 +56,7 @@ type Log struct {
 	catchUp       atomic.Int64 // see CatchUp
 	unzeroedRolls atomic.Int64
 	syncNow       chan struct{}   // one token: much is unsynced
-	syncing       sync.Mutex      // held across the syncs of the syncer and of Close, and by nobody else
+	syncing       sync.Mutex      // held across syncTo, by the syncer and Close, and by Rebase, which takes the segments away
 	stop          chan struct{}   // closed: background work ends
 	ctx           context.Context // done with stop
 	cancel        context.CancelFunc
@@ -99,7 +99,8 @@ func Open(o Options) (*Log, error) {
 	l.segments.Store(&list)
 	l.mark = l.loadMark()
 	if err := l.maker.settle(); err != nil {
-		return nil, err
+		l.free()
+		return nil, errors.Join(err, closeSegments(list))
 	}
 	return l, nil
 }
@@ -194,8 +195,9 @@ func (l *Log) fail(err error) {
 	l.tellRoom()
 }
 
-// Close refuses appends, writes and syncs what was reserved and closes the files. When ctx ends first the log is left as after
-// a crash.
+// Close refuses appends, writes and syncs what was reserved and closes the files. When ctx ends first the log is left as after a crash: what is
+// not yet with the disk is not waited for. What the disk has already been given is, whatever ctx says, since the memory that it is written
+// from cannot be given back before: a disk that never answers holds Close for ever.
 func (l *Log) Close(ctx context.Context) error {
 	l.closeOnce.Do(func() { l.closeErr = l.close(ctx) })
 	return l.closeErr

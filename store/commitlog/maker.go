@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"ringmq/store/disk"
+	"ringmq/store/record"
 )
 
 // maker prepares the next segment while the current one fills, and zeroes ahead of the writer inside the current one: a sync
@@ -159,12 +160,9 @@ func (m *maker) step() (again bool, err error) {
 	l.mu.Lock()
 	missing, start := l.next == nil && l.failed == nil, l.end
 	l.mu.Unlock()
-	catchesUp, spared := l.catchesUp(), l.sparesZeros()
-	if l.o.Spares > 0 && !spared && !(missing && m.urgent.Load()) {
-		reach := int64(nearBytes)
-		if !missing {
-			reach = l.o.SegmentBytes
-		}
+	catchesUp, goal := l.catchesUp(), l.catchUp.Load()
+	n := need{missing: missing, urgent: m.urgent.Load(), zeros: l.o.Spares > 0, spared: catchesUp || l.sparesZeros(), catchesUp: catchesUp, covered: start >= goal}
+	if reach := n.ahead(l.o.SegmentBytes); reach > 0 {
 		switch again, err := m.zeroAhead(reach); {
 		case err != nil:
 			// The committer will hear of it itself, if it is more than the zeroing's; the next segment is made all the same.
@@ -173,35 +171,35 @@ func (m *maker) step() (again bool, err error) {
 			return true, nil
 		}
 	}
-	urgent := m.urgent.Load()
-	if !missing || catchesUp && !urgent && start >= l.catchUp.Load() {
+	if !n.wanted() {
 		return false, nil
 	}
 	h, err := m.begin()
 	if err != nil {
 		return false, err
 	}
-	if h.old && (urgent || spared) {
-		// Zeroing a whole old segment now would hold appends up, or take what the disk can do; a new one is there at once.
-		if err := m.drop(h); err != nil {
-			return false, err
-		}
-		return true, nil
+	if catchesUp && !h.old {
+		h.zeroed = max(h.zeroed, min(l.o.SegmentBytes, (goal-start)/pageBytes*pageBytes))
 	}
-	if catchesUp {
-		h.zeroed = max(h.zeroed, min(l.o.SegmentBytes, (l.catchUp.Load()-start)/pageBytes*pageBytes))
-	}
-	if h.zeroed < l.o.SegmentBytes && (h.old || l.o.Spares > 0 && !urgent && !spared) {
-		n := min(zeroStep, l.o.SegmentBytes-h.zeroed)
-		if err := h.file.ZeroRange(h.zeroed, n); err != nil {
-			return false, errors.Join(err, m.drop(h))
-		}
-		h.zeroed += n
-		if h.zeroed < l.o.SegmentBytes {
-			return true, nil
+	switch n.decide(h.old, h.zeroed >= l.o.SegmentBytes) {
+	case dropIt:
+		return true, m.drop(h)
+	case zeroIt:
+		if err := m.zeroSome(h); err != nil || h.zeroed < l.o.SegmentBytes {
+			return true, err
 		}
 	}
 	return true, m.promote(h, start)
+}
+
+// zeroSome zeroes a piece of a file in the making.
+func (m *maker) zeroSome(h *half) error {
+	n := min(zeroStep, m.l.o.SegmentBytes-h.zeroed)
+	if err := h.file.ZeroRange(h.zeroed, n); err != nil {
+		return errors.Join(err, m.drop(h))
+	}
+	h.zeroed += n
+	return nil
 }
 
 // begin returns the file in the making: the one begun, an expired segment, or a new one.
@@ -294,7 +292,7 @@ func (m *maker) promote(h *half, start int64) error {
 // name makes the file a segment: synced, named, its name synced, and only then usable.
 func (m *maker) name(h *half, start int64) error {
 	l := m.l
-	name := filepath.Join(l.o.Dir, segmentName(start))
+	name := filepath.Join(l.o.Dir, record.FileName(start))
 	if err := h.file.Sync(); err != nil {
 		return errors.Join(err, m.drop(h))
 	}
@@ -333,7 +331,7 @@ func (m *maker) name(h *half, start int64) error {
 // when nobody reads it any more.
 func (m *maker) recycle(s *segment) (dispose func(), err error) {
 	l := m.l
-	from := filepath.Join(l.o.Dir, segmentName(s.start))
+	from := filepath.Join(l.o.Dir, record.FileName(s.start))
 	m.mu.Lock()
 	// There is one name for a spare: while one is in the making, a second would take its place there and be used twice.
 	keep := m.spare == nil && (m.half == nil || !m.half.old) && l.o.Spares > 0

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"ringmq/store/disk"
+	"ringmq/store/record"
 )
 
 // twoDisks is a file system whose log lies on a device of its own.
@@ -80,7 +81,7 @@ func expireAt(t *testing.T, moment string) {
 	fs.OnOp(func(_ int, kind, name string) {
 		base := filepath.Base(name)
 		// A file keeps the name by which it was opened: a spare is zeroed as the segment that it was.
-		start, segment := parseSegmentName(base)
+		start, segment := record.ParseFileName(base)
 		if kind != moment || kind == "zero" && (!segment || start >= l.Min()) || kind == "rename" && base != spareName {
 			return
 		}

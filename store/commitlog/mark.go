@@ -3,34 +3,88 @@ package commitlog
 import (
 	"bytes"
 	"encoding/json"
+	"hash/crc32"
 	"os"
 	"path/filepath"
 	"time"
+
+	"ringmq/store/record"
 )
 
 // mark is a hint: how far the log was synced, and whether it was closed in order. It is never trusted with data: it tells rot
-// from a torn write, and bounds where a crash can have left bytes behind the last record.
+// from a torn write, and bounds where a crash can have left bytes behind the last record. Those bounds are of what this program writes, so a
+// mark counts only while the log is the one that it was written for, and nobody else has written to it since.
 type mark struct {
-	FormatVersion int   `json:"formatVersion"`
-	Durable       int64 `json:"durable"`
-	Clean         bool  `json:"clean"`
-	SegmentBytes  int64 `json:"segmentBytes,omitempty"` // as configured when it was written
+	FormatVersion int    `json:"formatVersion"`
+	Durable       int64  `json:"durable"`
+	Clean         bool   `json:"clean"`
+	SegmentBytes  int64  `json:"segmentBytes,omitempty"` // as configured when it was written
+	Proof         *proof `json:"proof,omitempty"`        // nil: the mark is older than proofs, or none could be had
 	known         bool
+}
+
+// proof is what lay before Durable, in its segment: the checksum of so many bytes. They are the end of a record, which says where it lies,
+// when it was stored, and what its bytes add up to.
+type proof struct {
+	Bytes    int    `json:"bytes"`
+	Checksum uint32 `json:"crc32c"`
 }
 
 const (
 	markName    = "commitlog.mark"
 	markVersion = 1
 	markBytes   = 256
+	proofBytes  = 1024
 )
 
-// loadMark reads the hint. One that cannot be read, or was written for more log than there is, is no hint.
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// loadMark reads the hint. One that cannot be read, or was written for another log or for more than there is, is no hint.
 func (l *Log) loadMark() mark {
 	m := l.readMark()
-	if m.Durable < l.Min() || m.Durable > l.Max() {
+	if !m.known || m.Durable < l.Min() || m.Durable > l.Max() {
+		return mark{}
+	}
+	if why := l.foreign(m); why != "" {
+		l.logger.Info("commit log: the mark of the last run is passed over", "durable", m.Durable, "why", why)
 		return mark{}
 	}
 	return m
+}
+
+// foreign says why a mark tells nothing of this log; "": it does.
+func (l *Log) foreign(m mark) string {
+	if l.o.Foreign {
+		return "somebody else has written to the log since"
+	}
+	if p := m.Proof; p != nil {
+		if now := l.prove(m.Durable, p.Bytes); now == nil || *now != *p {
+			return "it is of another log"
+		}
+	}
+	var head [record.BlankBytes]byte
+	if m.Clean && l.segmentAt(m.Durable) != nil && l.ReadExact(m.Durable, head[:min(record.BlankBytes, l.left(m.Durable))]) == nil && head != [record.BlankBytes]byte{} {
+		return "the log was closed in order, and goes on behind its end"
+	}
+	return ""
+}
+
+// left is how many bytes of its segment lie behind an offset.
+func (l *Log) left(offset int64) int64 { return l.o.SegmentBytes - offset%l.o.SegmentBytes }
+
+// prove makes the proof of n bytes before an offset, fewer where the segment begins; nil where there are none, or they cannot be read.
+func (l *Log) prove(offset int64, n int) *proof {
+	if in := offset % l.o.SegmentBytes; in < int64(n) {
+		n = int(in)
+	}
+	if n <= 0 || n > proofBytes {
+		return nil
+	}
+	b, hot := l.ReadHot(offset-int64(n), n, make([]byte, 0, proofBytes))
+	if b = b[:n]; !hot && l.ReadExact(offset-int64(n), b) != nil {
+		return nil
+	}
+	return &proof{Bytes: n, Checksum: crc32.Checksum(b, castagnoli)}
 }
 
 // readMark reads the hint as it is.
@@ -52,7 +106,7 @@ func (l *Log) readMark() mark {
 
 // saveMark replaces the hint in place, in one sector.
 func (l *Log) saveMark(m mark, sync bool) error {
-	m.FormatVersion, m.SegmentBytes = markVersion, l.o.SegmentBytes
+	m.FormatVersion, m.SegmentBytes, m.Proof = markVersion, l.o.SegmentBytes, l.prove(m.Durable, proofBytes)
 	text, err := json.Marshal(m)
 	if err != nil {
 		return err

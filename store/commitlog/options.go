@@ -17,6 +17,7 @@ type Options struct {
 	SegmentBytes  int64
 	TailBytes     int          // append buffer and cache of the newest bytes; half of it bounds a record
 	SyncFlush     bool         // Visible waits for the sync
+	Foreign       bool         // a stock broker may have written to the log since it was last open: see mark
 	Clock         func() int64 // ms since 1970
 	UnsyncedBytes int64        // most that ASYNC_FLUSH leaves to the kernel without a sync; 0: 64 MiB
 	Spares        int          // above 0: the next segment is zeroed ahead; 0: only allocated
@@ -40,7 +41,6 @@ var (
 )
 
 const (
-	blankBytes = 8 // size and magic that end a segment
 	// maxRecordBytes bounds what a size found on disk makes a walk read at once. A log may have been written under a larger
 	// maxMessageSize than the one of today.
 	maxRecordBytes       = 64 << 20

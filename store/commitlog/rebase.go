@@ -3,6 +3,8 @@ package commitlog
 import (
 	"fmt"
 	"path/filepath"
+
+	"ringmq/store/record"
 )
 
 // Rebase gives up all the log holds and goes on at start, which is where a segment begins, not before the log's end. Everything must be
@@ -72,7 +74,7 @@ func (l *Log) beginMove(start int64) error {
 // removeAll removes the segments' names, from the first one on, and the prepared next one.
 func (l *Log) removeAll(list []*segment) error {
 	for _, s := range list {
-		if err := l.o.FS.Remove(filepath.Join(l.o.Dir, segmentName(s.start))); err != nil {
+		if err := l.o.FS.Remove(filepath.Join(l.o.Dir, record.FileName(s.start))); err != nil {
 			return err
 		}
 	}
@@ -84,7 +86,7 @@ func (l *Log) removeAll(list []*segment) error {
 		if err := next.file.Close(); err != nil {
 			return err
 		}
-		if err := l.o.FS.Remove(filepath.Join(l.o.Dir, segmentName(next.start))); err != nil {
+		if err := l.o.FS.Remove(filepath.Join(l.o.Dir, record.FileName(next.start))); err != nil {
 			return err
 		}
 	}

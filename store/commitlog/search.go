@@ -1,17 +1,12 @@
 package commitlog
 
-import (
-	"bytes"
-	"encoding/binary"
-
-	"ringmq/store/record"
-)
+import "ringmq/store/record"
 
 // resume finds where the log goes on behind damage at an offset: first by the bad record's own length, then by searching. ok
 // is false when nothing valid follows, which is how a log ends. next is at most the segment's end: then the next segment
 // begins with a record that belongs there.
 func (w *walk) resume(at, end int64) (next int64, ok bool, err error) {
-	if head := w.rd.bytes(at, blankBytes); head != nil {
+	if head := w.rd.bytes(at, record.BlankBytes); head != nil {
 		size, _ := record.Header(head)
 		if n := int64(size); n >= record.MinRecordBytes && n <= end-at {
 			if at+n == end {
@@ -43,10 +38,10 @@ func (w *walk) resume(at, end int64) (next int64, ok bool, err error) {
 // the last good record, and further in its queue.
 func (w *walk) belongs(p, end int64) bool {
 	kind, _ := w.look(p, end)
-	if kind == isBlank {
+	if kind == record.Blank {
 		return w.nextBegins(end)
 	}
-	if kind != isRecord || w.rec.StoreTimestamp < w.stamp {
+	if kind != record.Message || w.rec.StoreTimestamp < w.stamp {
 		return false
 	}
 	last, seen := w.seen[string(w.queueKey())]
@@ -59,11 +54,11 @@ func (w *walk) nextBegins(start int64) bool {
 		return false
 	}
 	kind, _ := w.look(start, start+w.l.o.SegmentBytes)
-	return kind == isRecord && w.rec.StoreTimestamp >= w.stamp
+	return kind == record.Message && w.rec.StoreTimestamp >= w.stamp
 }
 
-// searchEnd is how far from damage a crash of ours can have left anything: the log is zeros behind that. In a log that we did
-// not write, or below the mark, everything is searched.
+// searchEnd is how far from damage a crash of ours can have left anything: the log is zeros behind that. Below the mark that is all of the
+// log, up to as far behind the mark as bytes can have been written. A log that we did not write is searched to its end.
 func (w *walk) searchEnd(at int64) int64 {
 	const all = 1<<63 - 1
 	m := w.l.mark
@@ -84,32 +79,13 @@ func (l *Log) reach() int64 { return 2*l.o.UnsyncedBytes + 2*l.tail.size }
 func (w *walk) candidate(p, limit int64) int64 {
 	for p < limit {
 		b := w.rd.rest(p, limit)
-		if len(b) < blankBytes {
+		if len(b) < record.BlankBytes {
 			return limit
 		}
-		if i := magicAt(b); i >= 0 {
+		if i := record.MagicAt(b); i >= 0 {
 			return p + int64(i)
 		}
-		p += int64(len(b)) - blankBytes + 1
+		p += int64(len(b)) - record.BlankBytes + 1
 	}
 	return limit
-}
-
-var magics = func() (m [3][4]byte) {
-	for i, v := range []uint32{record.MagicV1, record.MagicV2, record.MagicBlank} {
-		binary.BigEndian.PutUint32(m[i][:], v)
-	}
-	return m
-}()
-
-// magicAt returns the first place in b that has a magic number four bytes behind it, -1 for none.
-func magicAt(b []byte) int {
-	first := -1
-	for _, m := range magics {
-		if i := bytes.Index(b[4:], m[:]); i >= 0 && (first < 0 || i < first) {
-			first = i
-			b = b[:min(len(b), i+8)]
-		}
-	}
-	return first
 }

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 
 	"ringmq/store/disk"
+	"ringmq/store/record"
 )
 
 // segment is one file of the log. Whoever reads holds a reference; a retired segment is disposed of when the last one is
@@ -55,23 +56,6 @@ func (s *segment) retire(dispose func()) {
 	s.release()
 }
 
-// segmentName is the start offset in 20 digits.
-func segmentName(start int64) string { return fmt.Sprintf("%020d", start) }
-
-func parseSegmentName(name string) (int64, bool) {
-	if len(name) != 20 {
-		return 0, false
-	}
-	var n int64
-	for _, ch := range []byte(name) {
-		if ch < '0' || ch > '9' || n > (1<<63-1)/10-1 {
-			return 0, false
-		}
-		n = n*10 + int64(ch-'0')
-	}
-	return n, true
-}
-
 // segmentFile is a file of the log's directory before it is opened.
 type segmentFile struct{ start, size int64 }
 
@@ -111,7 +95,7 @@ func (l *Log) listSegments() (files []segmentFile, empty string, err error) {
 			continue
 		}
 		name := filepath.Join(l.o.Dir, e.Name())
-		start, ok := parseSegmentName(e.Name())
+		start, ok := record.ParseFileName(e.Name())
 		if !ok {
 			return nil, "", fmt.Errorf("commit log: %s is not named as a segment", name)
 		}
@@ -133,13 +117,13 @@ func (l *Log) listSegments() (files []segmentFile, empty string, err error) {
 func (l *Log) checkSegments(files []segmentFile) error {
 	size, written := l.o.SegmentBytes, l.readMark().SegmentBytes
 	for i, f := range files {
-		name := filepath.Join(l.o.Dir, segmentName(f.start))
+		name := filepath.Join(l.o.Dir, record.FileName(f.start))
 		switch {
 		case f.size > size, f.start%size != 0, f.size > 0 && f.size != size && f.size == written:
 			return fmt.Errorf("commit log: %s has %d bytes, segments are configured with %d (mappedFileSizeCommitLog)", name, f.size, size)
 		case i > 0 && f.start != files[i-1].start+size:
 			return fmt.Errorf("commit log: segment %s does not follow %s with segments of %d bytes; empty files in the place of those that are missing give their messages up and serve the others",
-				name, segmentName(files[i-1].start), size)
+				name, record.FileName(files[i-1].start), size)
 		}
 	}
 	return nil
@@ -147,7 +131,7 @@ func (l *Log) checkSegments(files []segmentFile) error {
 
 // openSegment opens one file. One that is too short is padded with zeros, which recovery takes for a lost piece or an end.
 func (l *Log) openSegment(file segmentFile) (*segment, error) {
-	name := filepath.Join(l.o.Dir, segmentName(file.start))
+	name := filepath.Join(l.o.Dir, record.FileName(file.start))
 	f, err := l.o.FS.Open(name, os.O_RDWR, 0o644)
 	if err != nil {
 		return nil, err

@@ -2,10 +2,14 @@ package commitlog
 
 import (
 	"fmt"
+	"io/fs"
 	"path/filepath"
+	"sync/atomic"
+	"syscall"
 	"testing"
 
 	"ringmq/store/disk"
+	"ringmq/store/record"
 )
 
 // sizes of the files in the log's directory.
@@ -47,7 +51,7 @@ func TestWrongSegmentSize(t *testing.T) {
 			t.Fatal(err)
 		}
 		if segments == 1 { // the one prepared behind it
-			if err := o.FS.Remove(filepath.Join(o.Dir, segmentName(o.SegmentBytes))); err != nil {
+			if err := o.FS.Remove(filepath.Join(o.Dir, record.FileName(o.SegmentBytes))); err != nil {
 				t.Log(err)
 			}
 		}
@@ -69,5 +73,60 @@ func TestWrongSegmentSize(t *testing.T) {
 		if err := l.Close(t.Context()); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// openFiles counts the files of a file system that are open.
+type openFiles struct {
+	disk.FS
+	n atomic.Int64
+}
+
+type openFile struct {
+	disk.File
+	of *openFiles
+}
+
+func (f *openFiles) Open(name string, flag int, perm fs.FileMode) (disk.File, error) {
+	file, err := f.FS.Open(name, flag, perm)
+	if err != nil {
+		return nil, err
+	}
+	f.n.Add(1)
+	return &openFile{file, f}, nil
+}
+
+func (f *openFile) Close() error {
+	f.of.n.Add(-1)
+	return f.File.Close()
+}
+
+// TestFailedOpenLeavesNothingOpen: wherever opening a log fails, its files are closed.
+func TestFailedOpenLeavesNothingOpen(t *testing.T) {
+	d := disk.NewFaulty()
+	files := &openFiles{FS: d}
+	o := options(files, "/s")
+	makeDirs(t, o)
+	l, _, _, err := open(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := 0; l.Max() < 3*o.SegmentBytes; n++ {
+		if _, _, err := put(l, n); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := l.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if n := files.n.Load(); n != 0 {
+		t.Fatalf("%d files are open after the end", n)
+	}
+	d.OnOp(func(op int, _, _ string) { d.FailAt(op, syscall.EIO) })
+	if l, err := Open(o); err == nil {
+		_ = l.Close(t.Context())
+		t.Fatal("nothing failed")
+	} else if files.n.Load() != 0 {
+		t.Errorf("%d files are open after %v", files.n.Load(), err)
 	}
 }

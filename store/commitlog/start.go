@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"fmt"
 	"path/filepath"
+
+	"ringmq/store/record"
 )
 
 // Start cuts the log at end, the offset behind its last record, and opens it for appends. Before anything is written, all
@@ -33,7 +35,7 @@ func (l *Log) Start(end int64, cut bool) error {
 		if err := list[i].file.Close(); err != nil {
 			return err
 		}
-		if err := l.o.FS.Remove(filepath.Join(l.o.Dir, segmentName(list[i].start))); err != nil {
+		if err := l.o.FS.Remove(filepath.Join(l.o.Dir, record.FileName(list[i].start))); err != nil {
 			return err
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"ringmq/store/disk"
+	"ringmq/store/record"
 )
 
 // TestACutLeavesNothing: wherever the power goes while a log is cut, the same cut made again leaves zeros to the end of the segment, on the
@@ -51,7 +52,7 @@ func TestACutLeavesNothing(t *testing.T) {
 				t.Fatalf("crash at %d: %v", crashAt, err)
 			}
 		}
-		f, err := fs.Open(filepath.Join(o.Dir, segmentName(0)), 0, 0)
+		f, err := fs.Open(filepath.Join(o.Dir, record.FileName(0)), 0, 0)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -11,7 +11,8 @@ import (
 // are encoded in it, written to the file from it and read from it while they are hot.
 //
 // The ring is cut into pages. The appender takes a page's lock only when it enters the page for another lap; readers hold it
-// while they copy. Bytes below the visible watermark are not written again within a lap, so that is all the locking there is.
+// while they copy. Bytes below the visible watermark are not written again within a lap, but by mend, which takes the lock, so that is all the
+// locking there is.
 type tail struct {
 	mem   *disk.Buffer
 	b     []byte // size bytes, and room behind them for a record that runs over the end
@@ -103,4 +104,19 @@ func (t *tail) read(offset int64, n int, dst []byte) ([]byte, bool) {
 		offset, left = offset+part, left-part
 	}
 	return dst, true
+}
+
+// mend puts b in the place of what is still here of [offset, offset+len(b)), which was written to the file and is visible.
+func (t *tail) mend(offset int64, b []byte) {
+	for len(b) > 0 {
+		p := &t.pages[offset/t.page%tailPages]
+		in := offset % t.page
+		part := min(int64(len(b)), t.page-in)
+		p.mu.Lock()
+		if p.base == offset-in {
+			copy(t.b[offset%t.size:], b[:part])
+		}
+		p.mu.Unlock()
+		offset, b = offset+part, b[part:]
+	}
 }

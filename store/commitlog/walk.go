@@ -81,14 +81,14 @@ func (l *Log) Walk(from int64, v Visitor) (Result, error) {
 func (w *walk) segment(at, end int64) (ended bool, err error) {
 	for at < end {
 		kind, size := w.look(at, end)
-		if kind == isRecord {
+		if kind == record.Message {
 			if err := w.visit(at, size); err != nil {
 				return false, err
 			}
 			at += size
 			continue
 		}
-		if kind == isBlank {
+		if kind == record.Blank {
 			w.result.End = end
 			return false, nil
 		}
@@ -158,37 +158,19 @@ func (w *walk) remember() {
 	}
 }
 
-type lookKind uint8
-
-const (
-	isNothing lookKind = iota
-	isRecord
-	isBlank
-)
-
-// look says what lies at an offset of a segment that ends at end. After isRecord w.rec holds the record, checked.
-func (w *walk) look(at, end int64) (lookKind, int64) {
-	if end-at < blankBytes {
-		return isBlank, end - at
-	}
-	head := w.rd.bytes(at, blankBytes)
+// look says what lies at an offset of a segment that ends at end. After record.Message w.rec holds it, checked.
+func (w *walk) look(at, end int64) (record.Kind, int64) {
+	head := w.rd.bytes(at, int(min(end-at, record.BlankBytes)))
 	if head == nil {
-		return isNothing, 0
+		return record.Neither, 0
 	}
-	size, magic := record.Header(head)
-	n := int64(size)
-	switch {
-	case magic == record.MagicBlank && n == end-at:
-		return isBlank, n
-	case magic != record.MagicV1 && magic != record.MagicV2, n < record.MinRecordBytes, n > min(end-at, maxRecordBytes):
-		return isNothing, 0
+	n, what := record.Look(head, end-at, maxRecordBytes)
+	if what != record.Message {
+		return what, n
 	}
 	raw := w.rd.bytes(at, int(n))
-	if raw == nil || w.rec.Parse(raw) != nil || w.rec.PhysicalOffset != at {
-		return isNothing, n
+	if raw == nil || w.rec.Parse(raw) != nil || w.rec.PhysicalOffset != at || w.rec.Verify(raw) != nil {
+		return record.Neither, n
 	}
-	if w.rec.Verify(raw) != nil {
-		return isNothing, n
-	}
-	return isRecord, n
+	return record.Message, n
 }

@@ -5,6 +5,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"ringmq/store/record"
 )
 
 // TestZeroingKeepsAheadOfTheCommitter: what lies ahead in the current segment comes before the next segment, and a committer who
@@ -34,7 +36,7 @@ func TestZeroingKeepsAheadOfTheCommitter(t *testing.T) {
 	r := message(0)
 	r.Body = make([]byte, 64<<10)
 	deadline := time.Now().Add(30 * time.Second)
-	current := segmentName(0)
+	current := record.FileName(0)
 	for count(current) < 24 || count(halfName) < segment/zeroStep {
 		if time.Now().After(deadline) {
 			t.Fatalf("zeroed %v, in the order %s", zeroed, order)

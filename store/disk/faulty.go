@@ -32,6 +32,7 @@ type Faulty struct {
 	crashed bool
 	hook    func(op int, kind, name string)
 	free    int64 // bytes the file system still has; -1: no end
+	lies    bool  // see Lie
 
 	cold   func(name string, off, n int64) bool
 	onRead func(name string, off int64, n int)
@@ -60,9 +61,9 @@ func NewFaulty() *Faulty {
 // NewMemory returns an in-memory file system for tests that want no faults.
 func NewMemory() FS { return NewFaulty() }
 
-// FailAt makes operation op (counted from 1) fail with err and change nothing. A failed Datasync marks the data clean all the
-// same, as Linux does: a later Datasync succeeds without making it durable. So does a failed SyncAll with the data of all files, unless err is
-// ErrNoSyncAll.
+// FailAt makes operation op (counted from 1) fail with err and change nothing. A failed Datasync or Sync marks the data clean all the
+// same, as Linux does: a later one of the same open file succeeds without making it durable. Each other file that was open on the data by then is
+// told once, by its own next sync. A failed SyncAll marks the data of all files clean, unless err is ErrNoSyncAll.
 func (d *Faulty) FailAt(op int, err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -74,6 +75,13 @@ func (d *Faulty) ShortAt(op int, err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.shortAt[op] = err
+}
+
+// Lie has syncs of single files say from now on that all is well, and keep nothing: a device that loses what it has acknowledged.
+func (d *Faulty) Lie(on bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.lies = on
 }
 
 // CrashAt stops the machine at operation op: it and every later call return ErrCrashed.
@@ -203,12 +211,16 @@ func (d *Faulty) Open(name string, flag int, _ fs.FileMode) (File, error) {
 	path := clean(name)
 	d.mu.Lock()
 	n, crashed := d.names[path], d.crashed
+	var f *memFile
+	if n != nil {
+		f = d.open(n, name)
+	}
 	d.mu.Unlock()
 	switch {
 	case crashed:
 		return nil, ErrCrashed
 	case n != nil && n.dir:
-		return &memFile{d: d, n: n, name: name}, nil
+		return f, nil
 	case n != nil && flag&flagExcl != 0:
 		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrExist}
 	case n == nil && flag&flagCreate == 0:
@@ -223,11 +235,11 @@ func (d *Faulty) Open(name string, flag int, _ fs.FileMode) (File, error) {
 		}
 		n = &inode{}
 		d.commit(binding{path, n})
+		f = d.open(n, name)
 	case flag&flagTrunc != 0:
-		f := &memFile{d: d, n: n, name: name}
 		return f, f.Truncate(0)
 	}
-	return &memFile{d: d, n: n, name: name}, nil
+	return f, nil
 }
 
 // WriteInto implements FS.

@@ -50,6 +50,17 @@ func (f *memFile) ReadNow(b []byte, off int64) (int, error) {
 	return f.read(b, off)
 }
 
+// DropCached implements File.
+func (f *memFile) DropCached(off, n int64) error {
+	f.d.mu.Lock()
+	defer f.d.mu.Unlock()
+	if f.d.crashed {
+		return ErrCrashed
+	}
+	f.n.reread(off/pageBytes, (off+n+pageBytes-1)/pageBytes)
+	return nil
+}
+
 // Resident implements File: all of a range, or nothing where a part of it is cold.
 func (f *memFile) Resident(off, n int64) (bytes int64, known bool) {
 	f.d.mu.Lock()

@@ -29,6 +29,7 @@ type inode struct {
 	stableSize int64
 	stable     map[int64]*page
 	dirty      map[int64]bool // pages that differ from stable; a failed sync empties it, as Linux marks pages clean
+	failures   int            // syncs that failed
 }
 
 func (n *inode) page(i int64, write bool) *page {
@@ -110,6 +111,18 @@ func (n *inode) sync() {
 	n.stableSize = n.size
 }
 
+// reread makes pages that are not dirty what the platter has.
+func (n *inode) reread(first, end int64) {
+	for i := range n.pages {
+		if i >= first && i < end && !n.dirty[i] {
+			n.pages[i] = new(page)
+			if p := n.stable[i]; p != nil {
+				*n.pages[i] = *p
+			}
+		}
+	}
+}
+
 func (n *inode) flip(off int64, bit uint) {
 	for _, pages := range []map[int64]*page{n.pages, n.stable} {
 		if p := pages[off/pageBytes]; p != nil {
@@ -171,6 +184,12 @@ type memFile struct {
 	d    *Faulty
 	n    *inode
 	name string
+	told int // of the failures, how many a sync of this one has told of, or were told before it was opened
+}
+
+// open is a file on an inode. mu is held.
+func (d *Faulty) open(n *inode, name string) *memFile {
+	return &memFile{d: d, n: n, name: name, told: n.failures}
 }
 
 func (f *memFile) Name() string { return f.name }
@@ -294,10 +313,20 @@ func (f *memFile) sync(kind string) error {
 		defer f.d.mu.Unlock()
 		if !f.d.crashed {
 			clear(f.n.dirty)
+			f.n.failures++
+			f.told = f.n.failures
 		}
 		return err
 	}
 	defer f.d.mu.Unlock()
+	if f.d.lies {
+		clear(f.n.dirty)
+		return nil
+	}
 	f.n.sync()
+	if f.told < f.n.failures {
+		f.told = f.n.failures
+		return &fs.PathError{Op: kind, Path: f.name, Err: syscall.EIO}
+	}
 	return nil
 }

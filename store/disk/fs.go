@@ -41,6 +41,9 @@ type File interface {
 	// Resident asks the kernel how many bytes of [off, off+n) are in the page cache, in whole pages and at most n. known is false
 	// where it does not tell. The answer may be old when it arrives.
 	Resident(off, n int64) (bytes int64, known bool)
+	// DropCached takes the pages that [off, off+n) lies in out of the page cache, so that they are next read from the disk. Those that are not written
+	// back stay, and so may others that somebody uses: it is what the kernel is asked for.
+	DropCached(off, n int64) error
 	Size() (int64, error)
 	Truncate(size int64) error
 	// Allocate reserves space for [off, off+n) and extends the file to it. What was not written reads as zeros.

@@ -218,3 +218,26 @@ func TestFailuresAtTheNthOperation(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// TestFailedSyncIsToldToEach: as with Linux each open file hears of a failed write once, by its own sync, and one that is opened later does not.
+func TestFailedSyncIsToldToEach(t *testing.T) {
+	d := NewFaulty()
+	a := create(t, d, "/x")
+	b, err := d.Open("/x", os.O_RDWR, 0)
+	must(t, err)
+	if _, err := a.WriteAt([]byte{1}, 0); err != nil {
+		t.Fatal(err)
+	}
+	d.FailAt(d.Ops()+1, syscall.EIO)
+	for i, c := range []struct {
+		f    File
+		want error
+	}{{a, syscall.EIO}, {a, nil}, {b, syscall.EIO}, {b, nil}, {a, nil}} {
+		if err := c.f.Datasync(); !errors.Is(err, c.want) {
+			t.Errorf("sync %d: %v", i, err)
+		}
+	}
+	later, err := d.Open("/x", os.O_RDWR, 0)
+	must(t, err)
+	must(t, later.Datasync())
+}

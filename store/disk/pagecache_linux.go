@@ -106,6 +106,12 @@ func refused(errno syscall.Errno) bool {
 	return errno == unix.EOPNOTSUPP || errno == unix.ENOSYS || errno == unix.EINVAL || errno == unix.EPERM
 }
 
+// Refused says that an error means as much: it would come again every time.
+func Refused(err error) bool {
+	errno := syscall.Errno(0)
+	return errors.Is(err, ErrNoUring) || errors.As(err, &errno) && refused(errno)
+}
+
 func preadv2(fd int, b []byte, off int64, flags uintptr) (int, syscall.Errno) {
 	v := unix.Iovec{Base: &b[0]}
 	v.SetLen(len(b))
@@ -115,6 +121,13 @@ func preadv2(fd int, b []byte, off int64, flags uintptr) (int, syscall.Errno) {
 		return 0, errno
 	}
 	return int(n), 0
+}
+
+// DropCached implements File. Pages that are given in part the kernel would keep.
+func (f *osFile) DropCached(off, n int64) error {
+	page := int64(os.Getpagesize())
+	first, end := off-off%page, (off+n+page-1)/page*page
+	return retry(func() error { return unix.Fadvise(f.fd, first, end-first, unix.FADV_DONTNEED) }, "fadvise", f.Name())
 }
 
 // Resident implements File.
@@ -137,13 +150,15 @@ func (f *osFile) cached(off, n int64) (pages int64, known bool) {
 		if errno == 0 {
 			return int64(stat.cached), true
 		}
-		f.can.noStat.Store(true)
+		if refused(errno) {
+			f.can.noStat.Store(true)
+		}
 	}
 	if f.can.noMapped.Load() {
 		return 0, false
 	}
 	pages, err := f.mincore(off, n)
-	if err != nil {
+	if Refused(err) || errors.Is(err, unix.ENODEV) || errors.Is(err, unix.EACCES) {
 		f.can.noMapped.Store(true)
 	}
 	return pages, err == nil

@@ -187,3 +187,71 @@ func TestRingReadsOnce(t *testing.T) {
 		}
 	}
 }
+
+// TestDropCached: the pages that a range lies in are read from the disk next, and no others.
+func TestDropCached(t *testing.T) {
+	f, want := filled(t, OS(), filepath.Join(t.TempDir(), "x"), 64<<10)
+	defer f.Close()
+	chill(t, OS(), f) // where that can be
+	got := make([]byte, len(want))
+	if _, err := f.ReadAt(got, 0); err != nil {
+		t.Fatal(err)
+	}
+	for try := 0; ; try++ {
+		must(t, f.DropCached(5000, 100))
+		if n, known := f.Resident(5000, 100); !known || n == 0 {
+			break
+		}
+		if try == 100 {
+			t.Fatal("it is still there")
+		}
+	}
+	if n, known := f.Resident(0, 4096); known && n != 4096 {
+		t.Errorf("of the page before %d bytes are left", n)
+	}
+	if _, err := f.ReadExact(got[:100], 5000, false); err != nil || !bytes.Equal(got[:100], want[5000:5100]) {
+		t.Errorf("%v, %x", err, got[:100])
+	}
+}
+
+// TestDropCachedDirty: what a disk of tests was not told to keep yet stays, and what it lost is found out.
+func TestDropCachedDirty(t *testing.T) {
+	d := NewFaulty()
+	f, _ := filled(t, d, "/x", 8192)
+	write := func(b byte) {
+		if _, err := f.WriteAt([]byte{b}, 5000); err != nil {
+			t.Fatal(err)
+		}
+	}
+	read := func() byte {
+		must(t, f.DropCached(5000, 1))
+		var b [1]byte
+		if _, err := f.ReadAt(b[:], 5000); err != nil {
+			t.Fatal(err)
+		}
+		return b[0]
+	}
+	write(1)
+	must(t, f.Sync())
+	if write(2); read() != 2 {
+		t.Error("what was not synced is gone")
+	}
+	d.Lie(true)
+	must(t, f.Datasync())
+	if read() != 1 {
+		t.Error("what was lost is still there")
+	}
+}
+
+// TestFailuresThatPass: one call that fails for a reason of its own is not taken for a kernel that cannot do it.
+func TestFailuresThatPass(t *testing.T) {
+	f, _ := filled(t, OS(), filepath.Join(t.TempDir(), "x"), 8192)
+	defer f.Close()
+	if f.Resident(0, 4096); f.(*osFile).can.noStat.Load() {
+		t.Skip("this kernel has no cachestat")
+	}
+	bad := &osFile{File: f.(*osFile).File, fd: -1}
+	if _, known := bad.Resident(0, 4096); known || bad.can.noStat.Load() || bad.can.noMapped.Load() {
+		t.Errorf("known: %v; given up: cachestat %v, mincore %v", known, bad.can.noStat.Load(), bad.can.noMapped.Load())
+	}
+}

@@ -3,10 +3,10 @@ package queue
 import (
 	"container/list"
 	"os"
-	"strconv"
 	"sync"
 
 	"ringmq/store/disk"
+	"ringmq/store/record"
 )
 
 // fileKey names a file: the one of q that begins at byte start of its queue.
@@ -16,9 +16,7 @@ type fileKey struct {
 }
 
 func (k fileKey) path() string {
-	const digits = "00000000000000000000"
-	start := strconv.FormatInt(k.start, 10)
-	return k.q.dirOf() + "/" + digits[len(start):] + start
+	return k.q.dirOf() + "/" + record.FileName(k.start)
 }
 
 // handle is an open file. refs and gone belong to the cache's lock.

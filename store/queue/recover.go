@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
-	"strconv"
 	"sync"
 	"sync/atomic"
 
@@ -144,8 +143,8 @@ func (q *Queue) listFiles() error {
 		return fmt.Errorf("recover consume queue %s/%d: %w", q.topic, q.id, err)
 	}
 	for _, e := range entries {
-		start, err := strconv.ParseInt(e.Name(), 10, 64)
-		if err != nil || e.IsDir() || len(e.Name()) != 20 {
+		start, ok := record.ParseFileName(e.Name())
+		if !ok || e.IsDir() {
 			q.set.logger.Warn("not a consume queue file", "file", dir+"/"+e.Name())
 			continue
 		}

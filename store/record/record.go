@@ -1,7 +1,6 @@
 package record
 
 import (
-	"bytes"
 	"encoding/binary"
 	"errors"
 	"hash/crc32"
@@ -84,21 +83,6 @@ type Record struct {
 // number. Neither is checked.
 func Header(b []byte) (size int32, magic uint32) {
 	return int32(binary.BigEndian.Uint32(b)), binary.BigEndian.Uint32(b[4:])
-}
-
-// MagicAt returns the first place in b behind which, after the four bytes of a size, a record's magic number stands; -1 if
-// there is none. A search through damaged bytes goes by it.
-func MagicAt(b []byte) int {
-	for at := 4; ; at++ {
-		i := bytes.IndexByte(b[min(at, len(b)):], byte(MagicV1>>24))
-		if i < 0 || at+i+4 > len(b) {
-			return -1
-		}
-		at += i
-		if m := binary.BigEndian.Uint32(b[at:]); m == MagicV1 || m == MagicV2 {
-			return at - 4
-		}
-	}
 }
 
 // StoreTimestamp reads the one field out of the first StoreTimestampBytes of a record; nothing is checked.
