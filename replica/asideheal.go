@@ -57,7 +57,7 @@ func (h *asideHeal) heal(from, to int64) error {
 		}
 		mine, unread := h.c.mine(at, end)
 		equal := unread == nil && len(theirs) > 0 && bytes.Equal(mine, theirs)
-		n := h.whole(theirs, at)
+		n := h.c.cut.whole(theirs, at)
 		switch {
 		case n > 0 && st.Heal(at, theirs[:n]) == nil: // where they are equal too: a queue may lack the entry
 			end = at + int64(n)
@@ -87,15 +87,4 @@ func (h *asideHeal) given(from, to int64) ([]byte, error) {
 		err = errFrame
 	}
 	return a.b, err
-}
-
-// whole is how many bytes at the front of b, which lie at an offset, are whole records, and a blank behind them.
-func (h *asideHeal) whole(b []byte, at int64) int {
-	c := h.c.cut
-	c.blankTo, c.maxRun = 0, len(b)
-	n, opaque := c.cut(b, at, true)
-	if opaque {
-		return 0
-	}
-	return n
 }
