@@ -51,6 +51,7 @@ type fakeWrong struct {
 	hangUp    func(n int) bool  // the connection ends
 	delay     time.Duration     // of every answer to a send
 	pull      func(n int) int32 // code of a pull
+	still     func(n int) bool  // a pull gets its messages, and is told to come for them again
 	blind     int               // so many questions for offsets are answered as if nothing was there
 	groupless bool              // consumer groups have to be made
 	greets    bool              // says greet to every request and hangs up
@@ -459,6 +460,9 @@ func (c *fakeConn) pull(req *remoting.Command, mayHold bool) {
 	case h.QueueOffset > q.next:
 		reply(remoting.RespPullOffsetMoved, q.next, nil)
 	case messages > 0:
+		if is(b.wrong.still, n) {
+			next = h.QueueOffset
+		}
 		reply(remoting.RespSuccess, next, body)
 	case mayHold && h.SysFlag&remoting.PullSuspend != 0:
 		p := &fakePull{c: c, req: req}

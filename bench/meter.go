@@ -71,7 +71,7 @@ func (m *meter) gauge() *gauge {
 	return g
 }
 
-// watch takes over a gauge that another meter has read before; from now on that one must not.
+// watch adds a gauge, of another meter perhaps, which counts for whichever drains it: two such meters run one after the other.
 func (m *meter) watch(g *gauge) {
 	m.mu.Lock()
 	m.gauges = append(m.gauges, g)

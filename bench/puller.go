@@ -197,12 +197,11 @@ func (p *puller) answered(_ *netpoll.Line, frame []byte) error {
 	next, end, ok := p.offsets()
 	switch code := p.cmd.Code; {
 	case code == remoting.RespSuccess && ok:
-		p.found(q)
-		pq.fails = 0
-		if next <= pq.next { // the broker must move on, or the same would be read for ever
+		if next <= pq.next { // the same messages would be counted again and again
 			p.failed(q, "a pull that found messages does not move on")
 			return nil
 		}
+		p.found(q)
 	case (code == remoting.RespPullNotFound || code == remoting.RespPullRetryImmediately || code == remoting.RespPullOffsetMoved) && ok:
 	default:
 		p.g.refused("pull: ", code, frame)
@@ -226,6 +225,9 @@ func (p *puller) offsets() (next, end int64, ok bool) {
 // moved goes on with a queue whose pull was answered.
 func (p *puller) moved(q int, next, end int64, progress bool) {
 	pq := &p.queues[q]
+	if next > pq.next {
+		pq.fails = 0
+	}
 	p.lag += max(0, end-next) - pq.lag
 	pq.next, pq.lag, pq.atEnd = next, max(0, end-next), next >= end
 	p.caughtUp = p.caughtUp || pq.atEnd

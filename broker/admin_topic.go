@@ -248,7 +248,7 @@ func (b *Broker) topicStats(_ *netpoll.Conn, req *remoting.Command) answer {
 
 // allConsumerOffsets serves 43, allDelayOffsets 45: the documents as slaves copy them.
 func (b *Broker) allConsumerOffsets(_ *netpoll.Conn, req *remoting.Command) answer {
-	_, ours := req.Get(peerKey)
+	_, ours := req.Get(remoting.PeerKey)
 	doc, err := b.offsets.Answer(ours)
 	if err != nil {
 		return fail(remoting.RespSystemError, err.Error())

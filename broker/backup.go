@@ -158,8 +158,8 @@ func askPeer(ctx context.Context, c *netpoll.Client, cmd *remoting.Command, has 
 			panic(err) // numbers
 		}
 	}
-	cmd.Set(peerKey, string(text))
-	cmd.Set(peerZipKey, peerZlib)
+	cmd.Set(remoting.PeerKey, string(text))
+	cmd.Set(remoting.PeerZipKey, remoting.PeerZlib)
 	resp, err := c.Call(ctx, cmd)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", remoting.CodeName(cmd.Code), err)
@@ -167,10 +167,8 @@ func askPeer(ctx context.Context, c *netpoll.Client, cmd *remoting.Command, has 
 	if resp.Code != remoting.RespSuccess {
 		return nil, fmt.Errorf("%s: code %d: %s", remoting.CodeName(cmd.Code), resp.Code, resp.Remark)
 	}
-	if how, _ := resp.Get(peerZipKey); string(how) == peerZlib {
-		if resp.Body, err = inflate(resp.Body, maxInflatedBytes); err != nil {
-			return nil, fmt.Errorf("%s: %w", remoting.CodeName(cmd.Code), err)
-		}
+	if resp.Body, err = remoting.PeerBody(resp); err != nil {
+		return nil, fmt.Errorf("%s: %w", remoting.CodeName(cmd.Code), err)
 	}
 	return resp, nil
 }

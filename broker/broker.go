@@ -72,7 +72,7 @@ type Broker struct {
 	connShort time.Duration    // its ShortTimeout; 0: as netpoll has it
 	workers   *netpoll.Workers // for requests that answer when they are done
 	readWaits readWaits        // of pulls that need those
-	readers   *coldReads       // for pulls that need the disk: nothing else may keep them waiting
+	readers   *pullReaders     // for pulls that need the disk: nothing else may keep them waiting
 	pending   *netpoll.Budget  // of requests that wait: for workers, for a client's answer, for their topic
 	few       *netpoll.Workers // for what may wait long, or needs much memory: few at a time
 	slow      slowLog
@@ -199,7 +199,7 @@ func (b *Broker) Start() error {
 	host := b.c.Text("bindAddress")
 	b.pending = netpoll.NewBudget(maxPendingBytes)
 	b.workers = netpoll.NewWorkers(16, 4096, b.pending)
-	b.readers = newColdReads()
+	b.readers = newPullReaders()
 	b.few = netpoll.NewWorkers(maxQueries, 4096, b.pending)
 	b.noteDiskUse()
 	if !b.slave {

@@ -20,7 +20,7 @@ import (
 // one's.
 func TestGroupsShareTheWorkers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newColdReads()
+		r := newPullReaders()
 		gate := make(chan struct{})
 		var running, most atomic.Int32
 		const reads = 40

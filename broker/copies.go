@@ -36,7 +36,7 @@ func (c *copies) short(agreed *replica.Agreement, a *parkedAnswer) int32 {
 	return remoting.RespFlushSlaveTimeout
 }
 
-// slow says that an answer, parked before limit, waits for nothing but slaves that are in step and yet too slow.
+// slow says that an answer has waited for slaveTimeout, by now for nothing but slaves that are in step and yet too slow.
 func (c *copies) slow(a *parkedAnswer, now time.Duration) bool {
 	return c != nil && a.at < now-c.timeout && a.end <= c.durable()
 }

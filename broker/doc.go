@@ -6,7 +6,7 @@
 // finds nothing is held until its queue has more (hold.go). What all loops share is touched when a loop's turn ends, not for every
 // message.
 //
-// Reading order: broker.go, losttopics.go, inforce.go, handlers.go, sendqueue.go, send.go, memo.go, topics.go, reply.go, pull.go, coldreads.go, coldcontrol.go, coldheld.go, hold.go, held.go, putoff.go, usage.go, slowed.go,
+// Reading order: broker.go, losttopics.go, inforce.go, handlers.go, sendqueue.go, send.go, memo.go, topics.go, reply.go, pull.go, pullreaders.go, coldcontrol.go, coldheld.go, hold.go, held.go, putoff.go, usage.go, slowed.go,
 // offsets.go, client.go, lock.go, retry.go, sendback.go, query.go, register.go, figures.go, slowlog.go, slowpull.go, scrape.go, scrapelag.go, pushing.go, health.go,
 // then the operators' requests in admin_*.go.
 package broker

@@ -161,9 +161,7 @@ func (l *loopState) runReady() {
 func (l *loopState) run(p *heldPull, hold holdFor) {
 	p.c.State().(*connState).unlink(p)
 	if !p.c.IsClosed() {
-		l.pull = p.header
-		l.tags.codes = append(l.tags.codes[:0], p.codes...)
-		l.b.runPull(p.c, l, &p.answer, hold)
+		l.runAgain(p.c, &p.header, p.codes, &p.answer, hold)
 	}
 	l.freeHeld(p)
 }

@@ -1,6 +1,8 @@
 package broker
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
 	"strconv"
 	"strings"
@@ -9,6 +11,7 @@ import (
 
 	"ringmq/netpoll/remoting"
 	"ringmq/store"
+	"ringmq/store/record"
 )
 
 // pairRig is a name server, a master and a slave in this process, copying over loopback.
@@ -78,8 +81,11 @@ func TestConsumersGoOnAtTheSlave(t *testing.T) {
 	p := newPair(t, "brokerRole=SYNC_MASTER", "slaveReadEnable=true")
 	m, s := p.master.dial(), p.slave.dial()
 	until(t, "slave in step", func() bool { return p.master.broker.replication.leader.Agreed().InStep == 2 })
+	var ids []string
 	for i := range 10 {
-		want(t, m.call(sendTo("T", 0, "", strconv.Itoa(i))), remoting.RespSuccess, "")
+		resp := m.call(sendTo("T", 0, fmt.Sprintf("KEYS\x01order%d\x02UNIQ_KEY\x01uniq%d\x02", i, i), strconv.Itoa(i)))
+		want(t, resp, remoting.RespSuccess, "")
+		ids = append(ids, field(resp, "msgId"))
 	}
 	want(t, m.call(pullOf("G", "T", 0, 0, "*", 0)), remoting.RespSuccess, "FOUND")
 	want(t, m.call(commit("G", "T", 0, 4)), remoting.RespSuccess, "")
@@ -105,6 +111,7 @@ func TestConsumersGoOnAtTheSlave(t *testing.T) {
 
 	p.master.stopBroker()
 	p.hears(false)
+	p.findsAtTheSlave(s, 3, ids[3])
 	held := s.start(pullOf("G", "T", 0, 10, "*", 15*time.Second))
 	resp = s.call(pullOf("G", "T", 0, 4, "*", 0))
 	want(t, resp, remoting.RespSuccess, "FOUND")
@@ -129,6 +136,33 @@ func TestConsumersGoOnAtTheSlave(t *testing.T) {
 	until(t, "slave in step", func() bool { return p.master.broker.replication.leader.Agreed().InStep == 2 })
 	want(t, m.call(sendTo("T", 0, "", "after")), remoting.RespSuccess, "")
 	p.copied()
+}
+
+// findsAtTheSlave asks a slave for message i of T by its key, by its unique key and by its id, as tools do.
+func (p *pairRig) findsAtTheSlave(s *client, i int, id string) {
+	t := p.t
+	t.Helper()
+	offset, err := strconv.ParseInt(id[len(id)-16:], 16, 64)
+	if err != nil {
+		t.Fatal(id, err)
+	}
+	query := func(key string, more ...any) *remoting.Command {
+		return request(remoting.CodeQueryMessage, append([]any{"topic", "T", "key", key, "maxNum", 32, "beginTimestamp", 0, "endTimestamp", int64(1) << 62}, more...)...)
+	}
+	for what, ask := range map[string]*remoting.Command{
+		"key":        query(fmt.Sprint("order", i)),
+		"unique key": query(fmt.Sprint("uniq", i), "_UNIQUE_KEY_QUERY", true),
+		"id":         request(remoting.CodeViewMessageById, "offset", offset),
+	} {
+		var resp *remoting.Command
+		until(t, "found by "+what, func() bool { resp = s.call(ask); return resp.Code == remoting.RespSuccess }) // keys are entered behind the queues
+		var r record.Record
+		if err := r.Parse(resp.Body); err != nil || int(r.TotalSize) != len(resp.Body) || string(r.Body) != strconv.Itoa(i) || string(r.Topic) != "T" ||
+			r.QueueOffset != int64(i) || r.PhysicalOffset != offset || r.StoreHost != p.master.broker.advertise {
+			t.Errorf("by %s: %+v, %v", what, r, err)
+		}
+	}
+	want(t, s.call(query("order10")), remoting.RespQueryNotFound, "can not find message, maybe time range not correct")
 }
 
 // TestOffsetsSurviveBothRestarts: the master comes back before the slave, which has the newer progress, and gets it when the slave comes.
@@ -179,15 +213,28 @@ func TestTablesAreCopied(t *testing.T) {
 	group := request(remoting.CodeUpdateAndCreateSubscriptiongroup)
 	group.Body = []byte(`{"groupName":"Grp","consumeEnable":false,"retryQueueNums":2,"brokerId":0,"whichBrokerWhenConsumeSlowly":1}`)
 	want(t, m.call(group), remoting.RespSuccess, "")
+	// Modes cannot be set here (401): a master has what a stock broker left in its store.
+	const modes = `{"messageRequestModeMap":{"Made":{"Grp":{"consumerGroup":"Grp","mode":"POP","popShareQueueNum":2,"topic":"Made"}}}}`
+	if err := p.master.broker.store.SaveDoc(store.DocRequestMode, []byte(modes)); err != nil {
+		t.Fatal(err)
+	}
+	want(t, m.call(sendTo("Made", 0, "DELAY\x011\x02", "later")), remoting.RespSuccess, "")
 	b := p.slave.broker
-	until(t, "copied", func() bool {
+	until(t, "topics and groups are copied", func() bool {
 		c, ok := b.topics.Lookup("Made")
 		g, there := b.groups.Lookup("Grp")
 		return ok && c.ReadQueueNums == 3 && there && !g.ConsumeEnable && b.topics.Version() == p.master.broker.topics.Version()
 	})
-	if loaded, err := b.store.LoadDoc(store.DocRequestMode); err != nil || !strings.Contains(string(loaded), "messageRequestModeMap") {
-		t.Fatal(string(loaded), err)
+	has := func(doc store.Doc, text string) func() bool {
+		return func() bool {
+			loaded, err := b.store.LoadDoc(doc)
+			var plain bytes.Buffer
+			return err == nil && json.Compact(&plain, loaded) == nil && strings.Contains(plain.String(), text)
+		}
 	}
+	until(t, "modes of requests are copied", has(store.DocRequestMode, modes))
+	p.master.visibleMax("Made", 0, 1)
+	until(t, "how far delays were delivered is copied", has(store.DocDelayOffsets, `"offsetTable":{"1":1`))
 	want(t, m.call(request(remoting.CodeDeleteTopicInBroker, "topic", "Made")), remoting.RespSuccess, "")
 	want(t, m.call(request(remoting.CodeDeleteSubscriptiongroup, "groupName", "Grp")), remoting.RespSuccess, "")
 	until(t, "gone", func() bool {

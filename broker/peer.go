@@ -7,10 +7,9 @@ import (
 	"ringmq/netpoll/remoting"
 )
 
-// Brokers of this kind say so to each other with a field that stock brokers pass over: a request has peerKey with the version that the
+// Brokers of this kind say so to each other with a field that stock brokers pass over: a request has remoting.PeerKey with the version that the
 // asker has of what it asks for, in JSON, or nothing. The answer has it too; with peerSame nothing has changed and there is no body.
 const (
-	peerKey  = "ringmq"
 	peerSame = "same"
 	peerNew  = "new"
 
@@ -21,10 +20,6 @@ const (
 	// The answer has the edition there is; if it is another one, the body has the list as its member of that name, topics with the offsets of
 	// the log before which their records count no more.
 	peerGravesKey = "ringmqGraves"
-
-	// peerZipKey in a request says that the body of the answer may be compressed, and in the answer that it is.
-	peerZipKey = "ringmqZip"
-	peerZlib   = "zlib"
 )
 
 // topicsWithGraves is the body of 21 for a slave of this kind that does not have the list of deleted topics.
@@ -46,7 +41,7 @@ func (b *Broker) copiedTopics(c *netpoll.Conn, req *remoting.Command) answer {
 		a = plain(c, req)
 	} else {
 		a = jsonBody(topicsWithGraves{b.topicTable(), graves})
-		a.Fields = append(a.Fields, answerField{peerKey, peerNew})
+		a.Fields = append(a.Fields, answerField{remoting.PeerKey, peerNew})
 		a.zip(req)
 	}
 	a.Fields = append(a.Fields, answerField{peerGravesKey, edition})
@@ -56,17 +51,28 @@ func (b *Broker) copiedTopics(c *netpoll.Conn, req *remoting.Command) answer {
 // forPeer has a request of another broker of this kind answered without a body where what it has is what there is: same says so.
 func forPeer(fn onWorker, same func(remoting.DataVersion) bool) onWorker {
 	return func(c *netpoll.Conn, req *remoting.Command) answer {
-		has, ours := req.Get(peerKey)
+		has, ours := req.Get(remoting.PeerKey)
 		if !ours {
 			return fn(c, req)
 		}
 		var v remoting.DataVersion
 		if len(has) > 0 && json.Unmarshal(has, &v) == nil && same(v) {
-			return answer{Fields: []answerField{{peerKey, peerSame}}}
+			return answer{Fields: []answerField{{remoting.PeerKey, peerSame}}}
 		}
 		a := fn(c, req)
-		a.Fields = append(a.Fields, answerField{peerKey, peerNew})
+		a.Fields = append(a.Fields, answerField{remoting.PeerKey, peerNew})
 		a.zip(req)
 		return a
+	}
+}
+
+// zipFrom is how many bytes a body has that is compressed.
+const zipFrom = 64 << 10
+
+// zip compresses the body if it is long and the asker said that it may be.
+func (a *answer) zip(req *remoting.Command) {
+	if how, _ := req.Get(remoting.PeerZipKey); string(how) == remoting.PeerZlib && len(a.Body) > zipFrom {
+		a.Body = remoting.Deflate(a.Body)
+		a.Fields = append(a.Fields, answerField{remoting.PeerZipKey, remoting.PeerZlib})
 	}
 }

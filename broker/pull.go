@@ -210,6 +210,12 @@ func (b *Broker) runPull(c *netpoll.Conn, l *loopState, a *pullAnswer, hold hold
 	b.finishPull(c, h, a, nil, &found, hold, l.tags.codes)
 }
 
+// runAgain runs a pull that was put aside with its header and its filter: on the loop they have given way to those of other pulls.
+func (l *loopState) runAgain(c *netpoll.Conn, h *remoting.PullHeader, codes []int32, a *pullAnswer, hold holdFor) {
+	l.pull, l.tags.codes = *h, append(l.tags.codes[:0], codes...)
+	l.b.runPull(c, l, a, hold)
+}
+
 // putHead puts the head of an answer before the records in out. The head before this one told how much room to leave: mostly they are
 // of one length. Otherwise the records move.
 func (l *loopState) putHead(a *pullAnswer, f *store.Found, out []byte, start int) []byte {
@@ -238,10 +244,7 @@ func (b *Broker) pullCold(c *netpoll.Conn, l *loopState, a pullAnswer, hold hold
 	ok := b.readers.try(group, heldBytes(&h, codes), func() {
 		if c.Spent() {
 			over(b.uptime())
-			_ = c.Do(func() {
-				l.pull, l.tags.codes = h, append(l.tags.codes[:0], codes...)
-				b.runPull(c, l, &a, hold)
-			})
+			_ = c.Do(func() { l.runAgain(c, &h, codes, &a, hold) })
 			return
 		}
 		w := store.Want{Topic: h.Topic, QueueID: h.QueueID, Offset: h.QueueOffset, MaxMessages: int(h.MaxMsgNums)}

@@ -57,7 +57,7 @@ func askOffsets(ctx context.Context, addr string) (*meta.OffsetsDoc, error) {
 	}
 	defer c.Close()
 	cmd := remoting.NewRequest(remoting.CodeGetAllConsumerOffset)
-	cmd.Set(peerKey, "")
+	cmd.Set(remoting.PeerKey, "")
 	resp, err := c.Call(ctx, cmd)
 	if err != nil {
 		return nil, err

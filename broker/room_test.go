@@ -1,7 +1,6 @@
 package broker
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -97,21 +96,4 @@ func TestLongTablesAreCopied(t *testing.T) {
 	if s.topics.Bytes() < long || s.groups.Bytes() < long {
 		t.Error(s.topics.Bytes(), s.groups.Bytes())
 	}
-}
-
-// FuzzInflate: whatever comes, no more than the limit is taken.
-func FuzzInflate(f *testing.F) {
-	f.Add(zipped([]byte("text")), int64(10))
-	f.Add(zipped(make([]byte, 1000)), int64(999))
-	f.Add([]byte("no zlib"), int64(10))
-	f.Fuzz(func(t *testing.T, body []byte, limit int64) {
-		limit &= 1<<20 - 1
-		out, err := inflate(body, limit)
-		if err != nil && out != nil || int64(len(out)) > limit {
-			t.Fatal(len(out), limit, err)
-		}
-		if again, err := inflate(zipped(body), int64(len(body))); err != nil || !bytes.Equal(again, body) {
-			t.Fatal(err)
-		}
-	})
 }

@@ -127,10 +127,14 @@ func (s *returned) store() {
 func (s *returned) storeOnLoop() {
 	b := s.b
 	l := b.loop(s.c.Loop())
+	if l.parked.full() {
+		b.room(s.c, s.store)
+		return
+	}
 	p, err := l.appends.Append(s.m)
 	switch {
 	case errors.Is(err, store.ErrFull):
-		b.store.Room(s.store)
+		b.room(s.c, s.store)
 		return
 	case errors.Is(err, store.ErrTooLarge), errors.Is(err, store.ErrMalformed):
 		s.answer(fail(remoting.RespSystemError, "MESSAGE_ILLEGAL"))

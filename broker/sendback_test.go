@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"ringmq/netpoll/remoting"
+	"ringmq/store"
 )
 
 // TestSendBacksThatWaitKeepNobodyWaiting: while the log hangs, more messages are given back than there are workers; pulls from disk
@@ -54,4 +55,85 @@ func TestSendBacksThatWaitKeepNobodyWaiting(t *testing.T) {
 	if n := r.broker.pending.Held(); n != 0 {
 		t.Fatal(n, "bytes held for nobody")
 	}
+}
+
+// TestSendBacksHeedTheBound: answers to messages given back count for what may wait for the log with a loop; the messages beyond it are stored when
+// there is room, also where their connection has ended by then.
+func TestSendBacksHeedTheBound(t *testing.T) {
+	t.Parallel()
+	r := &rig{t: t, root: t.TempDir()}
+	r.startRoutes("127.0.0.1", 0)
+	var stuck atomic.Bool
+	const limit = 1 << 10
+	r.startWith(Options{Loops: 1}, func(b *Broker) {
+		loaded := b.visible
+		b.visible = func() int64 {
+			if stuck.Load() {
+				return 0
+			}
+			return loaded()
+		}
+		b.loops[0].parked.limit = limit
+	}, "syncFlushTimeout=3600000", "messageDelayLevel=1h")
+	c, ends := r.dial(), r.dial()
+	want(t, c.call(sendTo("T", 0, "", "x")), 0, "")
+	r.visibleMax("T", 0, 1)
+	want(t, c.call(beat("client", "G", "T", "*", 1)), 0, "")
+	back := func() *remoting.Command {
+		return request(remoting.CodeConsumerSendMsgBack, "group", "G", "offset", 0, "delayLevel", 1, "originTopic", "T")
+	}
+	want(t, c.call(back()), 0, "")
+	delayed := func() int64 { return r.broker.store.MaxOffset([]byte(store.DelayTopic), 0) }
+	until(t, "stored", func() bool { return delayed() == 1 })
+	// waiting is how many answers are parked, in how many bytes, and how many messages wait for that.
+	waiting := func() (parked, bytes, later int) {
+		r.onLoop(func() {
+			p := &r.broker.loops[0].parked
+			if parked = len(p.queue) - p.head; parked > 0 {
+				bytes = len(p.frames) - p.queue[p.head].from
+			}
+			later = len(p.waiting)
+		})
+		return parked, bytes, later
+	}
+	stuck.Store(true)
+	const backs = 100
+	var answers []<-chan *remoting.Command
+	for range backs {
+		answers = append(answers, c.start(back()))
+	}
+	until(t, "all are with the loop", func() bool { parked, _, later := waiting(); return parked+later == backs })
+	parked, bytes, _ := waiting()
+	if most := limit + bytes/max(parked, 1) + 1; bytes > most || parked == 0 {
+		t.Errorf("%d answers in %d bytes wait, %d at most may", parked, bytes, most)
+	}
+	ends.start(back())
+	until(t, "one more", func() bool { parked, _, later := waiting(); return parked+later == backs+1 })
+	ends.Close()
+	stuck.Store(false)
+	r.broker.wakeParked()
+	for _, a := range answers {
+		want(t, await(t, a), 0, "")
+	}
+	until(t, "all are stored", func() bool { return delayed() == backs+2 })
+	if n := r.broker.pending.Held(); n != 0 {
+		t.Fatal(n, "bytes held for nobody")
+	}
+}
+
+// onLoop runs fn on the loop of a broker that has one, and waits for it.
+func (r *rig) onLoop(fn func()) {
+	r.t.Helper()
+	ran := make(chan struct{})
+	until(r.t, "a connection of the loop", func() bool {
+		r.broker.mu.Lock()
+		defer r.broker.mu.Unlock()
+		for _, c := range r.broker.conns {
+			if c.Do(func() { fn(); close(ran) }) == nil {
+				return true
+			}
+		}
+		return false
+	})
+	<-ran
 }

@@ -180,7 +180,7 @@ func (s *synchronizer) ask(ctx context.Context, cmd *remoting.Command, has *remo
 	if resp, err = askPeer(ctx, s.client, cmd, has); err != nil {
 		return nil, false, err
 	}
-	v, ours := resp.Get(peerKey)
+	v, ours := resp.Get(remoting.PeerKey)
 	s.ours = ours
 	return resp, string(v) == peerSame, nil
 }

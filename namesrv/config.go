@@ -3,8 +3,6 @@ package namesrv
 import (
 	_ "embed"
 	"fmt"
-	"net"
-	"strconv"
 
 	"ringmq/netpoll/remoting/settings"
 )
@@ -34,11 +32,8 @@ func Check(v *settings.Values) error {
 			return err
 		}
 	}
-	if a := v.Text("adminHttpAddress"); a != "" {
-		_, port, err := net.SplitHostPort(a)
-		if _, no := strconv.ParseUint(port, 10, 16); err != nil || no != nil {
-			return fmt.Errorf("%s: adminHttpAddress=%s is not of the form host:port", v.Where("adminHttpAddress"), a)
-		}
+	if err := v.CheckListen("adminHttpAddress"); err != nil {
+		return err
 	}
 	return v.Refuse(refused)
 }

@@ -40,7 +40,7 @@ func TestHealth(t *testing.T) {
 }
 
 func TestCheckAdminAddress(t *testing.T) {
-	for address, good := range map[string]bool{"": true, "127.0.0.1:0": true, ":10921": true, "10921": false, "h:http": false, "h:70000": false} {
+	for address, good := range map[string]bool{"": true, "127.0.0.1:0": true, ":10921": true, "10921": false, "h:http": false, "h:70000": false, "a b:1": false, "1.2.3:1": false} {
 		v, err := Keys().Merge([]settings.Setting{{Key: "adminHttpAddress", Value: address, Origin: settings.Flag}})
 		if err != nil {
 			t.Fatal(err)

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"net"
 
 	"ringmq/store"
 )
@@ -14,13 +13,11 @@ import (
 // had; left are those that stay damaged though they are not the same there. After an error left has what was not looked at, too.
 // It waits for the disk and for the master.
 func HealAside(ctx context.Context, st *store.Store, addr string, ranges [][2]int64) (same, left [][2]int64, err error) {
-	dialer := net.Dialer{Timeout: dialTimeout}
-	conn, err := dialer.DialContext(ctx, "tcp", addr)
+	conn, hangUp, err := dialMaster(ctx, addr)
 	if err != nil {
 		return nil, ranges, err
 	}
-	defer conn.Close()
-	defer context.AfterFunc(ctx, func() { _ = conn.Close() })()
+	defer hangUp()
 	h := asideHeal{c: comparison{st: st, conn: conn, cut: cutterFor(st)}}
 	w, err := h.c.reach()
 	if err == nil && (w.refusal != accepted || w.segmentBytes != st.SegmentBytes()) {
@@ -51,13 +48,13 @@ func (h *asideHeal) heal(from, to int64) error {
 	st := h.c.st
 	for at := from; at < to; {
 		end := min(to, at-at%st.SegmentBytes()+st.SegmentBytes(), at+maxAskBytes)
-		theirs, err := h.given(at, end)
+		theirs, err := h.c.askFor(at, end)
 		if err != nil {
 			return err
 		}
 		mine, unread := h.c.mine(at, end)
 		equal := unread == nil && len(theirs) > 0 && bytes.Equal(mine, theirs)
-		n := h.whole(theirs, at)
+		n := h.c.cut.whole(theirs, at)
 		switch {
 		case n > 0 && st.Heal(at, theirs[:n]) == nil: // where they are equal too: a queue may lack the entry
 			end = at + int64(n)
@@ -71,31 +68,4 @@ func (h *asideHeal) heal(from, to int64) error {
 		at = end
 	}
 	return nil
-}
-
-// given asks for a range; nothing where the master does not have it.
-func (h *asideHeal) given(from, to int64) ([]byte, error) {
-	if _, err := h.c.conn.Write(ask{from: from, n: int32(to - from)}.append(nil)); err != nil {
-		return nil, err
-	}
-	b, err := h.c.frame(bytesMagic, bytesBytes+int(to-from))
-	if err != nil {
-		return nil, err
-	}
-	a, err := parseAnswer(b)
-	if err == nil && (a.from != from || len(a.b) != 0 && len(a.b) != int(to-from)) {
-		err = errFrame
-	}
-	return a.b, err
-}
-
-// whole is how many bytes at the front of b, which lie at an offset, are whole records, and a blank behind them.
-func (h *asideHeal) whole(b []byte, at int64) int {
-	c := h.c.cut
-	c.blankTo, c.maxRun = 0, len(b)
-	n, opaque := c.cut(b, at, true)
-	if opaque {
-		return 0
-	}
-	return n
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"syscall"
 	"time"
 
@@ -31,13 +30,11 @@ type Extent struct {
 
 // Reach asks the master of ours at addr how far its log reaches. ErrTurnedAway; an error too where it would count a backup as a copy.
 func Reach(ctx context.Context, addr string) (Extent, error) {
-	dialer := net.Dialer{Timeout: dialTimeout}
-	conn, err := dialer.DialContext(ctx, "tcp", addr)
+	conn, hangUp, err := dialMaster(ctx, addr)
 	if err != nil {
 		return Extent{}, err
 	}
-	defer conn.Close()
-	defer context.AfterFunc(ctx, func() { _ = conn.Close() })()
+	defer hangUp()
 	c := &comparison{conn: conn}
 	w, err := c.reach()
 	switch {

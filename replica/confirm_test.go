@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
+	"math/rand"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -159,6 +161,90 @@ func TestConfirmPipelined(t *testing.T) {
 	}
 }
 
+// TestAgreementStays: whatever slaves come, acknowledge, fall behind and leave, Offset is exactly how far enough copies have had the log at some time. An
+// answer's code is made of it after its record has become visible, perhaps when those who copied it have left: none is 0 without its
+// copies, and none has to be another one that had them.
+func TestAgreementStays(t *testing.T) {
+	for seed := range int64(20) {
+		agreementStays(t, seed)
+	}
+}
+
+func agreementStays(t *testing.T, seed int64) {
+	t.Helper()
+	rng := rand.New(rand.NewSource(seed))
+	master := open(t, options(disk.NewMemory(), true))
+	copies := 2 + rng.Intn(2)
+	l := lead(t, master, LeaderOptions{Copies: copies, SlaveTimeout: time.Hour, MaxGapBytes: 1 << 40})
+	var ends []int64
+	had := map[int64]bool{} // by end of record
+	type peer struct {
+		*slave
+		acked int64
+	}
+	var peers []peer
+	defer func() { // they have no connections that could be closed
+		for _, p := range peers {
+			l.leave(p.slave)
+		}
+	}()
+	for range 200 {
+		end := master.Sendable().Load()
+		switch rng.Intn(5) {
+		case 0:
+			end = put(t, master, len(ends), 1)
+			ends = append(ends, end)
+			if err := master.Sendable().Wait(t.Context(), end); err != nil {
+				t.Fatal(err)
+			}
+			l.mu.Lock()
+			for _, p := range peers {
+				p.progress.send(end, l.Uptime())
+			}
+			l.mu.Unlock()
+		case 1: // one comes, with a part of the log
+			p := peer{&slave{l: l, addr: "127.0.0.1:1", wake: make(chan struct{}, 1)}, rng.Int63n(end + 1)}
+			peers = append(peers, p)
+			l.mu.Lock()
+			l.peers[p.slave] = struct{}{}
+			l.mu.Unlock()
+			l.join(p.slave, p.acked, p.acked)
+			l.mu.Lock()
+			p.progress.send(end, l.Uptime())
+			l.mu.Unlock()
+		case 2: // one leaves
+			if len(peers) > 0 {
+				i := rng.Intn(len(peers))
+				l.leave(peers[i].slave)
+				peers = slices.Delete(peers, i, i+1)
+			}
+		default:
+			if len(peers) > 0 {
+				p := &peers[rng.Intn(len(peers))]
+				p.acked += rng.Int63n(end - p.acked + 1)
+				if !p.acknowledge(p.acked) {
+					t.Fatal("no report:", p.acked, end)
+				}
+			}
+		}
+		l.mu.Lock()
+		l.judge()
+		l.mu.Unlock()
+		for _, e := range ends {
+			n := 1
+			for _, p := range peers {
+				if p.acked >= e {
+					n++
+				}
+			}
+			had[e] = had[e] || n >= copies
+			if got := l.Agreed().Offset >= e; got != had[e] {
+				t.Fatalf("seed %d: a record that ends at %d had %d copies at some time: %v; agreed to %d", seed, e, copies, had[e], l.Agreed().Offset)
+			}
+		}
+	}
+}
+
 // TestConfirmAuto: as many copies as are in step.
 func TestConfirmAuto(t *testing.T) {
 	master := open(t, options(disk.NewMemory(), true))
@@ -168,12 +254,30 @@ func TestConfirmAuto(t *testing.T) {
 	}
 	arrive(t, master, put(t, master, 0, 5))
 	slave := open(t, options(disk.NewMemory(), true))
-	follow(t, slave, l, FollowerOptions{})
+	f := follow(t, slave, l, FollowerOptions{})
 	eventually(t, "two copies", func() bool { a := l.Agreed(); return a.InStep == 2 && a.Offset == master.LogMax() })
 	end := put(t, master, 5, 5)
 	arrive(t, master, end)
 	if slave.Sendable().Load() < end {
 		t.Error("visible before the slave in step had it")
+	}
+
+	// Alone again one is enough; that it was is true of those records also when another slave is in step.
+	f.Close()
+	eventually(t, "alone again", func() bool { return l.Agreed().Offset == math.MaxInt64 })
+	end = put(t, master, 10, 5)
+	arrive(t, master, end)
+	p := dial(t, l)
+	p.report(end - 10)
+	go discard(p)
+	eventually(t, "it is sent the rest", func() bool { s := l.Slaves(); return len(s) == 1 && s[0].SentOffset == end })
+	joined := end
+	end = put(t, master, 15, 5)
+	arrive(t, master, end)
+	p.report(joined)
+	eventually(t, "in step", func() bool { return l.Agreed().InStep == 2 })
+	if a := l.Agreed(); a.Offset != end {
+		t.Errorf("%+v, and one copy was enough up to %d", a, end)
 	}
 }
 

@@ -96,6 +96,24 @@ func (c *cutter) lookHead(b []byte, p, end int64) lookResult {
 	return isPart
 }
 
+// whole is how many bytes at the front of b, which lie at offset at in one segment, are whole records, and a blank behind them if it is there to its
+// end: what Store.Heal takes.
+func (c cutter) whole(b []byte, at int64) (n int) {
+	end := at - at%c.segmentBytes + c.segmentBytes
+	for n < len(b) {
+		size, what := c.look(b[n:], at+int64(n), end)
+		switch {
+		case what == isWhole:
+			n += size
+		case what == isBlank && at+int64(len(b)) == end:
+			return len(b)
+		default:
+			return n
+		}
+	}
+	return n
+}
+
 // damage is how many damaged bytes at the front of b go together: up to what can be a record or a blank, or can become one once more
 // bytes are there.
 func (c *cutter) damage(b []byte, at, end int64, final bool) int {

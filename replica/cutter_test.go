@@ -136,3 +136,39 @@ func FuzzCutter(f *testing.F) {
 		cutAll(t, newCutter(), b, nil, seed)
 	})
 }
+
+// TestWhole: what a store takes to heal is whole records, with the blank behind them only if that is there to its end.
+func TestWhole(t *testing.T) {
+	const segment = 16 << 10
+	b, _ := testLog(segment, 2*segment, 1)
+	b = b[:segment]
+	c := cutter{segmentBytes: segment, maxRecord: 4 << 10}
+	spans := c.wholeSpans(b, 0)
+	blank := spans[len(spans)-1].to
+	if len(spans) < 5 || blank >= segment-record.BlankBytes {
+		t.Fatal("no log for this test:", spans)
+	}
+	damaged := bytes.Clone(b)
+	damaged[spans[3].from+95] ^= 4
+	for name, w := range map[string]struct {
+		b    []byte
+		at   int64
+		want int64 // where it ends
+	}{
+		"everything":                {b, 0, segment},
+		"records":                   {b[:spans[2].to], 0, spans[2].to},
+		"half a record behind":      {b[:spans[2].to-1], 0, spans[1].to},
+		"a few bytes of one behind": {b[:spans[1].to+5], 0, spans[1].to},
+		"half a blank behind":       {b[:segment-1], 0, blank},
+		"a blank alone":             {b[blank:], blank, segment},
+		"half a blank alone":        {b[blank : segment-1], blank, blank},
+		"from inside of a record":   {b[spans[1].from+1:], spans[1].from + 1, spans[1].from + 1},
+		"damage behind":             {damaged, 0, spans[3].from},
+		"damage in front":           {damaged[spans[3].from:], spans[3].from, spans[3].from},
+		"nothing":                   {nil, 0, 0},
+	} {
+		if got := w.at + int64(c.whole(w.b, w.at)); got != w.want {
+			t.Errorf("%s: whole to %d, not %d", name, got, w.want)
+		}
+	}
+}

@@ -55,6 +55,7 @@ type Follower struct {
 
 	cut    cutter // of the log as it was received, in whatever connection
 	manner manner
+	stuck  string // why this side's store took nothing last, as it was logged; "": it takes what comes. run's own
 
 	mu      sync.Mutex
 	state   FollowerState
@@ -210,7 +211,10 @@ func (f *Follower) report(addr string, err error) {
 	same := f.failing == text
 	f.failing = text
 	f.mu.Unlock()
+	var own ownLogError
 	switch {
+	case errors.As(err, &own):
+		f.refused(addr, own.err)
 	case same:
 	case errors.As(err, &no):
 		f.logger.Error("nothing is copied from the master until somebody decides", "master", addr, "why", text, "slaveEnd", f.store.LogMax())
@@ -218,6 +222,31 @@ func (f *Follower) report(addr string, err error) {
 		f.logger.Warn("no connection to the master", "master", addr, "error", err)
 	}
 }
+
+// refused logs that this side's store takes nothing, once as long as the reason is the same, however many connections end over it. The master is no
+// part of that. On run's goroutine, as takes.
+func (f *Follower) refused(addr string, err error) {
+	text := err.Error()
+	if f.stuck != text {
+		f.logger.Error("this slave's log takes nothing that the master sends", "master", addr, "error", err, "slaveEnd", f.store.LogMax())
+	}
+	f.stuck = text
+}
+
+// takes logs that it goes on, if it did not.
+func (f *Follower) takes(addr string) {
+	if f.stuck == "" {
+		return
+	}
+	f.stuck = ""
+	f.logger.Info("this slave's log takes what the master sends again", "master", addr, "slaveEnd", f.store.LogMax())
+}
+
+// ownLogError is what is wrong with this side's log: no connection to a master mends it.
+type ownLogError struct{ err error }
+
+func (e ownLogError) Error() string { return "replica: the slave's log: " + e.err.Error() }
+func (e ownLogError) Unwrap() error { return e.err }
 
 // refusedError is why master and slave do not go together.
 type refusedError string

@@ -351,3 +351,46 @@ func TestPartOfAPiece(t *testing.T) {
 		t.Error("other bytes came")
 	}
 }
+
+// TestFullSlave: a slave whose disk is full says so once, whatever connections end meanwhile, and not that the master is gone; and says when it goes on.
+func TestFullSlave(t *testing.T) {
+	master := open(t, options(disk.NewMemory(), true))
+	end := put(t, master, 0, 200)
+	arrive(t, master, end)
+	d := disk.NewFaulty()
+	slave := open(t, options(d, true))
+	d.SetFree(testSegment / 2)
+	stuck, goesOn, gone := &sayings{text: []byte("this slave's log takes nothing that the master sends")}, &sayings{text: []byte("takes what the master sends again")},
+		&sayings{text: []byte("no connection to the master")}
+	l := lead(t, master, LeaderOptions{Copies: 1})
+	o := FollowerOptions{Logger: slog.New(slog.NewTextHandler(io.MultiWriter(stuck, goesOn, gone), nil))}
+	f := follow(t, slave, l, o)
+	eventually(t, "said", func() bool { return stuck.n.Load() > 0 })
+	if s := f.State(); !s.Connected || s.Refused != "" || gone.n.Load() != 0 || goesOn.n.Load() != 0 {
+		t.Errorf("%+v, %d times gone, %d times going on", s, gone.n.Load(), goesOn.n.Load())
+	}
+	d.SetFree(-1)
+	arrive(t, slave, end)
+	eventually(t, "said to go on", func() bool { return goesOn.n.Load() > 0 })
+	if stuck.n.Load() != 1 || goesOn.n.Load() != 1 || gone.n.Load() != 0 {
+		t.Errorf("said %d times that it is stuck, %d that it goes on, %d that the master is gone", stuck.n.Load(), goesOn.n.Load(), gone.n.Load())
+	}
+	same(t, master, slave, 0)
+}
+
+// TestOwnLogErrors: what is wrong with this side's log is no lost connection, and is said once over many attempts.
+func TestOwnLogErrors(t *testing.T) {
+	w := &warnings{}
+	f := &Follower{o: FollowerOptions{}, store: open(t, options(disk.NewMemory(), true)), logger: slog.New(w), stop: t.Context()}
+	for range 3 {
+		f.report("a", ownLogError{store.ErrNotWritable})
+		f.began(true) // connected in between
+	}
+	f.report("a", errFrame)
+	if n, lost := w.count("takes nothing that the master sends"), w.count("no connection to the master"); n != 1 || lost != 1 {
+		t.Errorf("%d and %d lines: %v", n, lost, w.text)
+	}
+	if f.lastError() != errFrame.Error() {
+		t.Error(f.lastError())
+	}
+}

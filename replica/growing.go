@@ -74,6 +74,7 @@ func (s *session) append(ctx context.Context, b []byte, opaque bool) error {
 		}
 		switch {
 		case err == nil:
+			s.f.takes(s.addr)
 			if s.fresh += len(b); s.fresh >= gatherBytes && s.catchesUp() {
 				s.fresh = 0
 				st.CommitCopies()
@@ -93,12 +94,12 @@ func (s *session) append(ctx context.Context, b []byte, opaque bool) error {
 			if s.f.manner.aside {
 				return refusedError(fmt.Sprintf("nothing can be written here: %v", err))
 			}
-			s.f.report(s.addr, fmt.Errorf("replica: the slave's log: %w", err))
+			s.f.refused(s.addr, err)
 			if err := pause(ctx, spaceRetry); err != nil {
 				return err
 			}
 		default:
-			return fmt.Errorf("replica: the slave's log: %w", err)
+			return ownLogError{err}
 		}
 	}
 }

@@ -40,8 +40,8 @@ func (h *healing) next(now time.Time) (ask, bool) {
 	h.looked = now
 	segment := h.st.SegmentBytes()
 	for _, g := range h.st.Gaps() {
-		to := min(g.To, g.From-g.From%segment+segment, h.st.Sendable().Load())
-		if now.Sub(h.vain[g.From]) < vainTime || to <= g.From || to-g.From > maxAskBytes {
+		to := min(g.To, g.From-g.From%segment+segment, g.From+maxAskBytes, h.st.Sendable().Load())
+		if now.Sub(h.vain[g.From]) < vainTime || to <= g.From {
 			continue
 		}
 		h.out, h.since = ask{from: g.From, n: int32(to - g.From)}, now
@@ -148,7 +148,10 @@ func (h *healing) answered(body []byte, wake chan struct{}) error {
 	if !wanted {
 		return nil
 	}
-	healed := len(a.b) > 0 && h.st.Heal(a.from, a.b) == nil
+	// What can be asked for at once may end inside of a record, and one of many may be damaged there too: what is whole in front is had back, and
+	// the gap goes on behind it. How large records may be here is no matter: the store's log has had them.
+	n := cutter{segmentBytes: h.st.SegmentBytes(), maxRecord: maxAskBytes}.whole(a.b, a.from)
+	healed := n > 0 && h.st.Heal(a.from, a.b[:n]) == nil
 	defer poke(wake)
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"ringmq/store"
 	"ringmq/store/disk"
 	"ringmq/store/record"
 )
@@ -109,6 +110,71 @@ func healed(t *testing.T, side string, restart bool, bit int64) {
 	same(t, master, slave, 0)
 	if count(ill) != 61 {
 		t.Errorf("%d messages of 61", count(ill))
+	}
+}
+
+// TestHealsLargeGaps: a gap of more than can be asked for at once comes back in pieces that end where records do, up to where the other side is
+// damaged too.
+func TestHealsLargeGaps(t *testing.T) {
+	for name, rotten := range map[string]int{"whole there": -1, "damaged there in the middle": 2} {
+		t.Run(name, func(t *testing.T) {
+			large := func(d disk.FS) store.Options {
+				o := options(d, true)
+				o.SegmentBytes, o.TailBytes, o.MaxMessageBytes = 32<<20, 16<<20, 4<<20
+				return o
+			}
+			md, sd := disk.NewFaulty(), disk.NewFaulty()
+			master, slave := open(t, large(md)), open(t, large(sd))
+			l := lead(t, master, LeaderOptions{Copies: 1})
+			f := follow(t, slave, l, FollowerOptions{})
+			var end int64
+			for i := range 7 {
+				p, err := master.Append(&store.Message{Topic: []byte("T"), Body: bytes.Repeat([]byte{byte(i)}, 3<<20), BornTimestamp: 1})
+				if err != nil {
+					t.Fatal(err)
+				}
+				end = p.End
+				arrive(t, slave, end)
+			}
+			arrive(t, master, end)
+			raw := content(t, master, 0)
+			spans := cutterFor(master).wholeSpans(raw, 0)
+			f.Close()
+			l.Close()
+			shut(t, master)
+			shut(t, slave)
+			flip := func(d *disk.Faulty, i int) {
+				t.Helper()
+				if err := d.FlipBit(fmt.Sprintf("/store/commitlog/%020d", 0), spans[i].from+95, 2); err != nil {
+					t.Fatal(err)
+				}
+			}
+			gap := span{0, spans[5].to}
+			if gap.to <= maxAskBytes || spans[5].from >= maxAskBytes {
+				t.Fatal("this is no test of a piece that ends in a record:", spans)
+			}
+			for _, i := range []int{0, 3, 5} {
+				flip(sd, i)
+			}
+			left := []store.Gap(nil)
+			if rotten >= 0 {
+				flip(md, rotten)
+				left = []store.Gap{{From: spans[rotten].from, To: gap.to}}
+			}
+			master, slave = open(t, large(md)), open(t, large(sd))
+			slave.NoteGap(gap.from, gap.to)
+			l = lead(t, master, LeaderOptions{Copies: 1})
+			follow(t, slave, l, FollowerOptions{})
+			eventually(t, "healed as far as the other side is whole", func() bool {
+				gaps := slave.Gaps()
+				return len(gaps) == len(left) && (len(left) == 0 || gaps[0].From == left[0].From && gaps[0].To == left[0].To)
+			})
+			if got := content(t, slave, 0); rotten < 0 && !bytes.Equal(got, raw) {
+				t.Error("the log is not what it was")
+			} else if rotten >= 0 && !bytes.Equal(got[:left[0].From], raw[:left[0].From]) {
+				t.Error("the log is not what it was before what is damaged on both sides")
+			}
+		})
 	}
 }
 

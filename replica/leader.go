@@ -44,6 +44,7 @@ type Leader struct {
 	closed   bool
 	standing []standing
 	offsets  []int64
+	reached  int64 // highest offset up to which as many copies as were needed had the log at some time
 	lines    []said
 }
 
@@ -57,7 +58,7 @@ func Lead(o LeaderOptions) (*Leader, error) {
 	l := &Leader{o: o, store: o.Store, logger: o.Logger, quorum: quorum{copies: o.Copies, minCopies: o.MinCopies, auto: o.Auto}, listen: listen,
 		started: time.Now(), stop: make(chan struct{}), peers: map[*slave]struct{}{}, turned: map[string]Refusal{}}
 	l.senders.Store(&[]*slave{})
-	l.agreed.Store(&Agreement{Offset: math.MaxInt64, InStep: 1, Enough: true})
+	l.agreed.Store(&Agreement{InStep: 1, Enough: true})
 	l.mu.Lock()
 	l.judge()
 	l.unlock()
@@ -95,11 +96,11 @@ func (l *Leader) Close() {
 	l.done.Wait()
 }
 
-// Agreement says how far enough copies have the log, and whether there are enough of them at all. It is published before Visible moves
-// because of it: a record that has become visible has its copies if Enough holds and Offset has reached its end, and was made visible
-// without them otherwise.
+// Agreement says how far enough copies have had the log, and whether there are enough of them at all. It is published before Visible moves
+// because of it: a record that has become visible has got its copies if Offset has reached its end, and was made visible without them
+// otherwise. That stays so when those who made them leave: a copy that was acknowledged is one, whoever looks later.
 type Agreement struct {
-	Offset  int64         // enough copies have everything before it; math.MaxInt64 where the master's own suffices
+	Offset  int64         // enough copies have had everything before it, never back; math.MaxInt64 while the master's own suffices
 	InStep  int           // copies in step, the master's own included
 	Enough  bool          // InStep suffices: records wait for their copies. Otherwise records are confirmed once the master has them
 	Since   time.Duration // of Uptime: when Enough became false last; answers that waited then are told FLUSH_SLAVE_TIMEOUT, later ones SLAVE_NOT_AVAILABLE
@@ -269,8 +270,12 @@ func (l *Leader) judge() (changed bool) {
 	v, l.offsets = l.quorum.decide(end, list, l.offsets)
 	l.standing = list
 	old := l.agreed.Load()
-	a := Agreement{Offset: v.offset, InStep: v.inStep, Enough: v.enough, Since: old.Since, Refuses: v.refuses}
-	limit := v.offset
+	l.reached = max(l.reached, v.offset)
+	if old.Offset == math.MaxInt64 {
+		l.reached = max(l.reached, end) // until now the master's own was enough
+	}
+	a := Agreement{Offset: l.reached, InStep: v.inStep, Enough: v.enough, Since: old.Since, Refuses: v.refuses}
+	limit := l.reached
 	if v.needed <= 1 {
 		a.Offset, limit = math.MaxInt64, math.MaxInt64
 	}
@@ -280,7 +285,7 @@ func (l *Leader) judge() (changed bool) {
 			a.Since = now
 		}
 	}
-	changed = a.InStep != old.InStep || a.Enough != old.Enough || a.Refuses != old.Refuses || a.Offset < old.Offset
+	changed = a.InStep != old.InStep || a.Enough != old.Enough || a.Refuses != old.Refuses || a.Offset < old.Offset // it may leave math.MaxInt64
 	if changed || a != *old {
 		l.agreed.Store(&a)
 	}
@@ -289,7 +294,7 @@ func (l *Leader) judge() (changed bool) {
 		if !a.Enough {
 			level = slog.LevelWarn
 		}
-		l.say(level, "copies", "enough", a.Enough, "inStep", a.InStep, "needed", v.needed, "confirmed", v.offset, "end", end)
+		l.say(level, "copies", "enough", a.Enough, "inStep", a.InStep, "needed", v.needed, "confirmed", l.reached, "end", end)
 	}
 	l.store.Confirm(limit)
 	return changed

@@ -3,10 +3,12 @@ package replica
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net"
+	"syscall"
 	"testing"
 	"time"
 
@@ -306,5 +308,38 @@ func TestPace(t *testing.T) {
 	}
 	if got := m.rate(10 * time.Second); got != 0 {
 		t.Errorf("%d bytes/s of an idle slave", got)
+	}
+}
+
+// TestHangUp: when a slave is given up, the kernel sends nothing more to it, so that it never sends what a segment's pages have become once nothing pins
+// them; when the leader ends, the slave gets what was given to the kernel.
+func TestHangUp(t *testing.T) {
+	for _, ends := range []bool{false, true} {
+		t.Run(fmt.Sprintf("leader ends=%v", ends), func(t *testing.T) {
+			o := fileOptions(t, 1<<20)
+			o.SyncFlush = true
+			master := open(t, o)
+			first := put(t, master, 0, 1)
+			end := put(t, master, 1, 600)
+			arrive(t, master, end)
+			keeping := time.Hour
+			if !ends {
+				keeping = 100 * time.Millisecond
+			}
+			left := &sayings{text: []byte("slave left")}
+			l := lead(t, master, LeaderOptions{Copies: 1, HousekeepingTime: keeping, SlaveTimeout: time.Hour, PieceBytes: 256 << 10, Logger: slog.New(slog.NewTextHandler(left, nil))})
+			p := dial(t, l)
+			p.report(first) // more is on its way then than the slave's side takes while nobody reads it
+			if ends {
+				eventually(t, "under way", func() bool { s := l.Slaves(); return len(s) == 1 && s[0].SentOffset > first+256<<10 })
+				l.Close()
+			} else {
+				eventually(t, "given up", func() bool { return left.n.Load() > 0 })
+			}
+			n, err := io.Copy(io.Discard, p.conn)
+			if reset := errors.Is(err, syscall.ECONNRESET); reset == ends || err != nil && !reset || n == 0 {
+				t.Errorf("%d bytes came, and then %v", n, err)
+			}
+		})
 	}
 }

@@ -58,13 +58,11 @@ type Parting struct {
 // store takes nothing meanwhile. Before where they part it reads a few MiB of each log, however long they are: what lies
 // before the last place that is the same is taken to be so.
 func Compare(ctx context.Context, st *store.Store, addr string) (p Parting, err error) {
-	dialer := net.Dialer{Timeout: dialTimeout}
-	conn, err := dialer.DialContext(ctx, "tcp", addr)
+	conn, hangUp, err := dialMaster(ctx, addr)
 	if err != nil {
 		return p, err
 	}
-	defer conn.Close()
-	defer context.AfterFunc(ctx, func() { _ = conn.Close() })()
+	defer hangUp()
 	c := &comparison{st: st, conn: conn, cut: cutterFor(st)}
 	if err := c.hello(); err != nil {
 		return p, fmt.Errorf("replica: compare: %w", err)
@@ -83,8 +81,17 @@ func Compare(ctx context.Context, st *store.Store, addr string) (p Parting, err 
 
 func (c *comparison) mine(from, to int64) ([]byte, error) { return bytesOf(c.st, from, to) }
 
-// theirs asks for a range of the other log.
+// theirs is a range of the other log, all of it.
 func (c *comparison) theirs(from, to int64) ([]byte, error) {
+	b, err := c.askFor(from, to)
+	if err == nil && len(b) != int(to-from) {
+		err = errFrame
+	}
+	return b, err
+}
+
+// askFor asks for a range of the other log; nothing where it does not have all of it.
+func (c *comparison) askFor(from, to int64) ([]byte, error) {
 	if _, err := c.conn.Write(ask{from: from, n: int32(to - from)}.append(nil)); err != nil {
 		return nil, err
 	}
@@ -93,13 +100,23 @@ func (c *comparison) theirs(from, to int64) ([]byte, error) {
 		return nil, err
 	}
 	a, err := parseAnswer(b)
-	if err == nil && (a.from != from || len(a.b) != int(to-from)) {
+	if err == nil && (a.from != from || len(a.b) != 0 && len(a.b) != int(to-from)) {
 		err = errFrame
 	}
 	return a.b, err
 }
 
-// comparison is one Compare.
+// dialMaster connects to the HA service at addr until hangUp is called, or ctx ends.
+func dialMaster(ctx context.Context, addr string) (conn net.Conn, hangUp func(), err error) {
+	dialer := net.Dialer{Timeout: dialTimeout}
+	if conn, err = dialer.DialContext(ctx, "tcp", addr); err != nil {
+		return nil, nil, err
+	}
+	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
+	return conn, func() { stop(); _ = conn.Close() }, nil
+}
+
+// comparison is a connection to a master of ours whose log is asked about and for: by Compare, Reach or HealAside.
 type comparison struct {
 	st        *store.Store
 	conn      net.Conn
@@ -189,7 +206,7 @@ func (c *comparison) search() (int64, error) {
 	// The record that lies across its beginning belongs to it.
 	from, to := piece(low)
 	if low > 0 {
-		from -= min(sumBytes, maxAskBytes-sumBytes)
+		from -= sumBytes
 	}
 	if from >= to {
 		from, to = max(c.low, c.high-sumBytes), c.high
@@ -205,8 +222,9 @@ func (c *comparison) search() (int64, error) {
 	return at, nil
 }
 
-// parts says where two histories part in a range of both that ends at high, and that they may go on behind: that is where the first record begins that differs: differ; or where the last whole
-// record of the range ends. -1: not to be told, the record began before the range.
+// parts says where two histories part in a range: with differ where the first record begins that is not the same in both, otherwise where the range's
+// last whole record ends. Both begin at offset at; the range ends at high, and they may have more behind it, so that a record that begins in the
+// range is whole. -1: nothing is known, since a record that began before the range goes on in it.
 func (c cutter) parts(mine, theirs []byte, at, high int64) (where int64, differ bool) {
 	where = -1
 	if at%c.segmentBytes == 0 {

@@ -43,15 +43,23 @@ type pinned struct {
 	to int64 // end of its segment
 }
 
-// send sends from start on until the connection ends. It returns why.
-func (s *slave) send(start int64) error {
+// send sends from start on until the connection ends, and ends it.
+func (s *slave) send(start int64) {
 	t := &sender{s: s, at: start, piece: s.l.o.piece(s.ours), wrote: time.Now(), paced: paced{perSecond: s.l.o.MaxBytesPerSec}}
 	t.buf = make([]byte, 0, headerBytes+min(t.piece, sendFrom))
-	var err error
+	if err := t.run(); err != nil {
+		s.left(err)
+	}
+	s.hangUp()
+	t.unpin(math.MaxInt64)
+}
+
+// run returns why it ends.
+func (t *sender) run() (err error) {
+	s := t.s
 	if t.raw, err = s.conn.SyscallConn(); err != nil {
 		return err
 	}
-	defer t.unpin(math.MaxInt64)
 	beat := time.NewTicker(s.l.o.HeartbeatTime)
 	defer beat.Stop()
 	for !s.isLeaving() {

@@ -79,7 +79,7 @@ func (s *session) run() error {
 func (s *session) hello(ctx context.Context) error {
 	st := s.f.store
 	if err := st.Sendable().Wait(ctx, st.LogMax()); err != nil {
-		return fmt.Errorf("replica: the slave's log: %w", err)
+		return ownLogError{err}
 	}
 	s.at = st.LogMax()
 	h := hello{version: helloVersion, id: s.f.o.ID, aside: s.f.manner.aside, segmentBytes: st.SegmentBytes(), min: st.LogMin(), sumFrom: s.at, end: s.at}
@@ -91,7 +91,7 @@ func (s *session) hello(ctx context.Context) error {
 	}
 	var err error
 	if h.sum, err = sumOf(st, h.sumFrom, h.end); err != nil {
-		return fmt.Errorf("replica: the slave's log: %w", err)
+		return ownLogError{err}
 	}
 	_ = s.conn.SetWriteDeadline(time.Now().Add(s.f.o.HousekeepingTime))
 	_, err = s.conn.Write(h.append(nil))

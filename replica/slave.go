@@ -8,6 +8,7 @@ import (
 	"hash/crc32"
 	"io"
 	"net"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -36,6 +37,7 @@ type slave struct {
 	why      error // it left
 	meter    meter
 
+	hung   sync.Once
 	pinned atomic.Int64 // end of the oldest segment that the sender holds; math.MaxInt64: it holds none
 }
 
@@ -51,15 +53,26 @@ func (s *slave) serve() {
 	sent := make(chan struct{})
 	go func() {
 		defer close(sent)
-		if err := s.send(start); err != nil {
-			s.left(err)
-		}
-		_ = s.conn.Close()
+		s.send(start)
 	}()
 	s.left(s.listen())
-	_ = s.conn.Close()
+	s.hangUp()
 	poke(s.wake)
 	<-sent
+}
+
+// hangUp ends a connection that is sent the log; it is over when this returns. What the kernel has not brought to the slave it drops: pages of segments
+// that nobody pins any more may become other bytes before it would send them. Where the whole leader ends nothing does that, and the slave gets it.
+func (s *slave) hangUp() {
+	s.hung.Do(func() {
+		s.l.mu.Lock()
+		ends := s.l.closed
+		s.l.mu.Unlock()
+		if !ends {
+			_ = s.conn.SetLinger(0)
+		}
+		_ = s.conn.Close()
+	})
 }
 
 // left notes why the connection ended; the first reason counts.

@@ -11,7 +11,10 @@ import (
 // they may be is found by trying: while they are sent the log, what a record waits for its commit is compared with what it waits
 // otherwise, and now and then they stop for a moment so that this is known. Where nothing is stored nobody is held back.
 //
-// A commit's time is taken from outside: how long it takes until what was stored last is safe.
+// A commit's time is taken from outside: how long it takes until what was stored last is safe. The store's pacer finds the rate of cold reads in the same
+// way, and is told every commit's time: it compares means without the longest few, where this, with a sample now and then, takes geometric ones. It
+// listens more often and for less long, since a read that is under way ends sooner than what slaves were sent and still write. The two know nothing of
+// each other.
 type sparing struct {
 	stored func() int64 // offset behind what was stored last
 	safe   func() int64 // and behind what may be sent

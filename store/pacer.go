@@ -9,6 +9,10 @@ import (
 // What is read from the disk for consumers takes the disk, and with it the processors that carry it away, from what is being stored. So
 // while commits are made these reads have a rate, and it is found by trying: in rounds, in each of which reading stops for a moment,
 // commits are compared with and without it.
+//
+// replica's sparing finds the rate of slaves that catch up in the same way. It sees a store from outside only, takes one commit's time every few
+// milliseconds and compares geometric means; here every commit tells its time, so that there are enough for a mean without the longest few. The two
+// know nothing of each other: what one listens to, the other may be disturbing, with and without alike.
 
 const (
 	// readFor and listenFor make a round. While it listens nothing is read, and from settleFor on commits count as undisturbed.

@@ -4,7 +4,6 @@ import (
 	"net"
 	"net/netip"
 	"slices"
-	"strconv"
 	"strings"
 )
 
@@ -82,28 +81,6 @@ func (c *Config) NameServers() []string {
 		}
 	}
 	return all
-}
-
-// isHostPort says whether a is an address or a name, a colon and a port from 1 to 65535. Names are not looked up.
-func isHostPort(a string) bool {
-	host, port, err := net.SplitHostPort(a)
-	if n, no := strconv.ParseUint(port, 10, 16); err != nil || no != nil || n == 0 {
-		return false
-	}
-	if _, err := netip.ParseAddr(host); err == nil {
-		return true
-	}
-	named := false // digits and dots alone are an address, and then a wrong one
-	for _, c := range host {
-		switch {
-		case c >= '0' && c <= '9' || c == '.':
-		case c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c == '-' || c == '_':
-			named = true
-		default:
-			return false
-		}
-	}
-	return named
 }
 
 // Permission is what clients may do with this broker as a whole: 4 read, 2 write, added. It may change at run time.

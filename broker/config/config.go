@@ -95,7 +95,7 @@ func (c *Config) check() error {
 		return fmt.Errorf("%s: storePathRootDir= is empty; it is the data directory", v.Where("storePathRootDir"))
 	}
 	for _, a := range c.NameServers() {
-		if !isHostPort(a) {
+		if !settings.IsHostPort(a) {
 			return fmt.Errorf("%s: namesrvAddr=%s: %q is not of the form host:port", v.Where("namesrvAddr"), v.Text("namesrvAddr"), a)
 		}
 	}

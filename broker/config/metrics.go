@@ -79,10 +79,8 @@ func (c *Config) checkMetrics() error {
 	if c.exporter() == "" {
 		return fmt.Errorf("%s: metricsExporterType=%s is none of %s", c.Where("metricsExporterType"), c.Text("metricsExporterType"), strings.Join(exporters[:], ", "))
 	}
-	if a := c.Text("adminHttpAddress"); a != "" {
-		if _, port, err := net.SplitHostPort(a); err != nil || port != "0" && !isHostPort(a) {
-			return fmt.Errorf("%s: adminHttpAddress=%s is not of the form host:port", c.Where("adminHttpAddress"), a)
-		}
+	if err := c.CheckListen("adminHttpAddress"); err != nil {
+		return err
 	}
 	return c.checkPush()
 }

@@ -12,6 +12,7 @@ func TestMetricsKeys(t *testing.T) {
 		{"", "", ""}, {"metricsExporterType=DISABLE", "", ""}, {"metricsExporterType=0", "", ""}, {"metricsExporterType=LOG", "", ""},
 		{"metricsExporterType=PROM", "10.1.2.3:5557", ""}, {"metricsExporterType=2", "10.1.2.3:5557", ""}, {"metricsExporterType=prom\nmetricsPromExporterHost=::1\nmetricsPromExporterPort=1", "[::1]:1", ""},
 		{"metricsPromExporterPort=1\nadminHttpAddress=127.0.0.1:8080", "", "127.0.0.1:8080"}, {"adminHttpAddress=localhost:0", "", "localhost:0"},
+		{"adminHttpAddress=:8080", "", ":8080"},
 	} {
 		if m := must(t, c.text).Metrics(); m.Push != nil && !strings.Contains(c.text, "LOG") || m.Prometheus != c.prometheus || m.Admin != c.admin || m.TopK != 1000 || len(m.Labels)+len(m.Hidden) != 0 {
 			t.Errorf("%q: %+v", c.text, m)

@@ -3,6 +3,8 @@ package config
 import (
 	"fmt"
 	"time"
+
+	"ringmq/netpoll/remoting/settings"
 )
 
 // Role is a broker's part in its group, brokerRole.
@@ -93,7 +95,7 @@ func (c *Config) checkRole() error {
 	if c.IsSlave() && c.Int64("brokerId") <= 0 {
 		return fmt.Errorf("%s: brokerRole=SLAVE needs a brokerId above 0, it is %d: the master of the group has 0", c.Where("brokerRole"), c.Int64("brokerId"))
 	}
-	if a := c.Text("haMasterAddress"); a != "" && !isHostPort(a) {
+	if a := c.Text("haMasterAddress"); a != "" && !settings.IsHostPort(a) {
 		return fmt.Errorf("%s: haMasterAddress=%s is not of the form host:port", c.Where("haMasterAddress"), a)
 	}
 	return nil

@@ -95,7 +95,7 @@ var Table = []Metric{
 	{"ringmq_replication_copies_in_step", Gauge, "copies", nil, "", "Copies in step, the master's own included; on a master", ""},
 	{"ringmq_replication_copies_wanted", Gauge, "copies", nil, "", "Copies that an acknowledged message has; on a master", ""},
 	{"ringmq_replication_enough", Gauge, "", nil, "", "1 while enough copies are in step, 0 while messages are acknowledged without them; on a master", ""},
-	{"ringmq_replication_confirmed_offset_bytes", Gauge, "bytes", nil, "", "Enough copies have the log up to here; on a master that waits for copies", ""},
+	{"ringmq_replication_confirmed_offset_bytes", Gauge, "bytes", nil, "", "Enough copies have had the log up to here; on a master that waits for copies", ""},
 	{"ringmq_replication_slave_lag_bytes", Gauge, "bytes", labels("slave"), "", "How far a slave is behind the end of the log; on a master", ""},
 	{"ringmq_replication_slave_in_step", Gauge, "", labels("slave"), "", "1 while a slave is in step; on a master", ""},
 	{"ringmq_replication_slave_sent_offset_bytes", Gauge, "bytes", labels("slave"), "", "A slave was sent the log up to here; on a master", ""},

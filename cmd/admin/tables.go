@@ -1,57 +1,28 @@
 package admin
 
 import (
-	"bytes"
-	"compress/zlib"
 	"context"
 	"fmt"
-	"io"
 	"maps"
 
 	"ringmq/cmd/ask"
 	"ringmq/netpoll/remoting"
 )
 
-// Brokers of ours tell each other their tables compressed, if they are asked so: a large one does not fit into an answer otherwise. Stock's
-// pass over the fields.
-const (
-	tablePeer = "ringmq"
-	tableZip  = "ringmqZip"
-	zipZlib   = "zlib"
-
-	maxTableBytes = 128 << 20 // what a compressed one may grow to
-)
-
 // table asks for the whole of a table: 21, 43, 201.
 func (s *Session) table(ctx context.Context, addr string, code int32, v any) error {
-	resp, err := s.call(ctx, addr, ask.Request(code, tablePeer, "", tableZip, zipZlib))
+	resp, err := s.call(ctx, addr, ask.Request(code, remoting.PeerKey, "", remoting.PeerZipKey, remoting.PeerZlib))
 	if err != nil {
 		return err
 	}
-	body := resp.Body
-	if resp.Text(tableZip) == zipZlib {
-		if body, err = inflate(body, maxTableBytes); err != nil {
-			return fmt.Errorf("%s: the answer to %s: %w", addr, remoting.CodeName(code), err)
-		}
+	body, err := remoting.PeerBody(resp)
+	if err != nil {
+		return fmt.Errorf("%s: the answer to %s: %w", addr, remoting.CodeName(code), err)
 	}
 	if err := remoting.Unmarshal(body, v); err != nil {
 		return fmt.Errorf("%s: the answer to %s cannot be read: %w", addr, remoting.CodeName(code), err)
 	}
 	return nil
-}
-
-// inflate reads a compressed body, limit bytes of it at most.
-func inflate(body []byte, limit int64) ([]byte, error) {
-	z, err := zlib.NewReader(bytes.NewReader(body))
-	if err != nil {
-		return nil, err
-	}
-	defer z.Close()
-	out, err := io.ReadAll(io.LimitReader(z, limit+1))
-	if err == nil && int64(len(out)) > limit {
-		err = fmt.Errorf("more than %d bytes", limit)
-	}
-	return out, err
 }
 
 // topicTable is request 21, and 305 for the topics that a broker has by itself: those are not in the table.

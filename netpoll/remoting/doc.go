@@ -3,5 +3,5 @@
 //
 // Reading order: codes.go (the numbers), command.go (one decoded frame), frame.go (the length word), json.go, json_write.go
 // and binary.go (the two header encodings), builder.go (answers written in place), header_*.go (typed headers), body_*.go
-// (JSON bodies), dialect.go (the reference broker's JSON dialect made standard).
+// (JSON bodies), dialect.go (the reference broker's JSON dialect made standard), peer.go (how ours know each other).
 package remoting

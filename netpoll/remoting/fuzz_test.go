@@ -106,3 +106,46 @@ func FuzzBodies(f *testing.F) {
 		}
 	})
 }
+
+// FuzzInflate: whatever comes, no more than the limit is taken.
+func FuzzInflate(f *testing.F) {
+	f.Add(Deflate([]byte("text")), int64(10))
+	f.Add(Deflate(make([]byte, 1000)), int64(999))
+	f.Add([]byte("no zlib"), int64(10))
+	f.Fuzz(func(t *testing.T, body []byte, limit int64) {
+		limit &= 1<<20 - 1
+		out, err := inflate(body, limit)
+		if err != nil && out != nil || int64(len(out)) > limit {
+			t.Fatal(len(out), limit, err)
+		}
+		if again, err := inflate(Deflate(body), int64(len(body))); err != nil || !bytes.Equal(again, body) {
+			t.Fatal(err)
+		}
+	})
+}
+
+// TestPeerBody: an answer is taken apart only where it says that it is compressed, and never into more than anybody needs.
+func TestPeerBody(t *testing.T) {
+	text := []byte("a table")
+	for name, c := range map[string]struct {
+		how  string
+		body []byte
+		want string
+		bad  bool
+	}{
+		"plain":          {"", text, "a table", false},
+		"compressed":     {PeerZlib, Deflate(text), "a table", false},
+		"another way":    {"zstd", text, "a table", false},
+		"not compressed": {PeerZlib, text, "", true},
+		"cut short":      {PeerZlib, Deflate(text)[:8], "", true},
+	} {
+		resp := NewRequest(CodeGetAllTopicConfig)
+		if c.how != "" {
+			resp.Set(PeerZipKey, c.how)
+		}
+		resp.Body = c.body
+		if got, err := PeerBody(resp); string(got) != c.want || (err != nil) != c.bad {
+			t.Errorf("%s: %q, %v", name, got, err)
+		}
+	}
+}

@@ -7,6 +7,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+
+	"ringmq/store/record"
 )
 
 // TestCrashWhileARecycledSegmentIsZeroed: the machine stops when a segment that was given up is zeroed to be used again. What was
@@ -17,7 +19,7 @@ func TestCrashWhileARecycledSegmentIsZeroed(t *testing.T) {
 		var met atomic.Int64
 		fs.OnOp(func(_ int, kind, name string) {
 			// A file keeps the name by which it was opened: a spare is zeroed as the segment that it was.
-			if start, ok := parseSegmentName(filepath.Base(name)); ok && kind == "zero" && start < l.Min() && met.Add(1) == nth+1 {
+			if start, ok := record.ParseFileName(filepath.Base(name)); ok && kind == "zero" && start < l.Min() && met.Add(1) == nth+1 {
 				fs.Stop()
 			}
 		})
@@ -75,7 +77,7 @@ func TestAWriteThatEndsHalfWay(t *testing.T) {
 		fs, l := faultyLog(t, nil)
 		var writes atomic.Int64
 		fs.OnOp(func(op int, kind, name string) {
-			if _, ok := parseSegmentName(filepath.Base(name)); ok && kind == "write" && writes.Add(1) == nth+1 {
+			if _, ok := record.ParseFileName(filepath.Base(name)); ok && kind == "write" && writes.Add(1) == nth+1 {
 				fs.ShortAt(op, syscall.EIO)
 			}
 		})

@@ -34,7 +34,7 @@ const bellSlot = math.MaxUint64
 
 type uringSlot struct {
 	op *Op
-	// the slot of the operation this one is linked behind, or none: its fate decides what a cancellation means
+	// the operation this one is linked behind, nil for none: its fate decides what a cancellation means
 	before  *Op
 	ringing bool
 }

@@ -310,3 +310,23 @@ func TestSlipsOfThePen(t *testing.T) {
 		}
 	}
 }
+
+// TestAddresses: one rule for addresses to ask and one for those to listen on.
+func TestAddresses(t *testing.T) {
+	for a, want := range map[string]struct{ ask, listen bool }{
+		"127.0.0.1:1": {true, true}, "[::1]:65535": {true, true}, "host-1.example_2:80": {true, true}, "10.0.0.1.nip:80": {true, true},
+		":80": {false, true}, "localhost:0": {false, true}, ":0": {false, true},
+		"": {false, true}, "80": {}, "host": {}, "host:": {}, "host:http": {}, "host:65536": {}, "host:-1": {}, "1.2.3:80": {}, "::1:80": {}, "a b:80": {}, "http://a:80": {},
+	} {
+		if got := IsHostPort(a); got != want.ask {
+			t.Errorf("%q: an address to ask: %v", a, got)
+		}
+		v, err := NewTable([]Key{{Name: "address"}}).Merge([]Setting{{Key: "address", Value: a, Origin: Flag}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := v.CheckListen("address"); (err == nil) != want.listen || err != nil && !strings.Contains(err.Error(), "address="+a+" is not of the form host:port") {
+			t.Errorf("%q: an address to listen on: %v", a, err)
+		}
+	}
+}

@@ -10,8 +10,8 @@ import (
 // many of them, which all need the disk, does not have all workers.
 const groupReads = 4
 
-// coldReads shares the workers that read for pulls among consumer groups. Any goroutine.
-type coldReads struct {
+// pullReaders shares the workers that read for pulls among consumer groups. Any goroutine.
+type pullReaders struct {
 	workers *netpoll.Workers
 	bytes   *netpoll.Budget // of the pulls that wait here; the workers' own takes those that are with them
 
@@ -19,7 +19,7 @@ type coldReads struct {
 	groups map[string]*groupQueue // with pulls under way
 }
 
-// groupQueue are the pulls of a group; under coldReads.mu.
+// groupQueue are the pulls of a group; under pullReaders.mu.
 type groupQueue struct {
 	running int
 	waiting []waitingRead
@@ -31,13 +31,13 @@ type waitingRead struct {
 	bytes int
 }
 
-func newColdReads() *coldReads {
+func newPullReaders() *pullReaders {
 	bytes := netpoll.NewBudget(maxReadingBytes)
-	return &coldReads{workers: netpoll.NewWorkers(16, 4096, bytes), bytes: bytes, groups: map[string]*groupQueue{}}
+	return &pullReaders{workers: netpoll.NewWorkers(16, 4096, bytes), bytes: bytes, groups: map[string]*groupQueue{}}
 }
 
 // try has fn run on a worker when it is its group's turn, and reports whether there is room for it. fn holds so many bytes until then.
-func (r *coldReads) try(group string, bytes int, fn func()) bool {
+func (r *pullReaders) try(group string, bytes int, fn func()) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	q := r.groups[group]
@@ -60,7 +60,7 @@ func (r *coldReads) try(group string, bytes int, fn func()) bool {
 }
 
 // run runs a pull on a worker, and hands its place to the group's next one: behind what others wait for, where there is room.
-func (r *coldReads) run(group string, q *groupQueue, fn func()) {
+func (r *pullReaders) run(group string, q *groupQueue, fn func()) {
 	for fn != nil {
 		fn()
 		fn = r.next(group, q)
@@ -68,7 +68,7 @@ func (r *coldReads) run(group string, q *groupQueue, fn func()) {
 }
 
 // next is the pull that the caller has to run too, nil as a rule.
-func (r *coldReads) next(group string, q *groupQueue) func() {
+func (r *pullReaders) next(group string, q *groupQueue) func() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if len(q.waiting) == 0 {
@@ -88,7 +88,7 @@ func (r *coldReads) next(group string, q *groupQueue) func() {
 }
 
 // queued is how many pulls wait for a worker.
-func (r *coldReads) queued() int {
+func (r *pullReaders) queued() int {
 	n := r.workers.Queued()
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -99,4 +99,4 @@ func (r *coldReads) queued() int {
 }
 
 // close waits for all of them.
-func (r *coldReads) close() { r.workers.Close() }
+func (r *pullReaders) close() { r.workers.Close() }
