@@ -96,13 +96,13 @@ func TestStandalonePrecedence(t *testing.T) {
 // TestBrokerFile: file, environment, -n and --set of the broker subcommand, as -p shows them.
 func TestBrokerFile(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "broker.conf")
-	if err := os.WriteFile(file, []byte("brokerName = fromFile\nnamesrvAddr=a:1\nlistenPort=1001\nbrokerId=3\n"), 0o644); err != nil {
+	if err := os.WriteFile(file, []byte("brokerName = fromFile\nnamesrvAddr=a:1\nlistenPort=1001\nfileReservedTime=3\nbrokerRole=SYNC_MASTER\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	t.Setenv("RINGMQ_listenPort", "1002")
-	t.Setenv("RINGMQ_brokerId", "4")
-	out, err := ringmq(t, "broker", "-c", file, "-n", "b:2;c:3", "--set", "brokerId=5", "-p")
-	for _, want := range []string{"brokerName=fromFile\n", "namesrvAddr=b:2;c:3\n", "listenPort=1002\n", "brokerId=5\n"} {
+	t.Setenv("RINGMQ_fileReservedTime", "4")
+	out, err := ringmq(t, "broker", "-c", file, "-n", "b:2;c:3", "--set", "fileReservedTime=5", "-p")
+	for _, want := range []string{"brokerName=fromFile\n", "namesrvAddr=b:2;c:3\n", "listenPort=1002\n", "fileReservedTime=5\n", "haListenPort=1003\n", "inSyncReplicas=2\n"} {
 		if err != nil || !strings.Contains(out, want) {
 			t.Errorf("%v: no %q", err, want)
 		}

@@ -166,6 +166,26 @@ func (v *Values) Change(all []Setting) ([]string, error) {
 	return changed, nil
 }
 
+// Assume puts a value in force that follows from others, before the server runs. It counts as set by nobody: Found, the file and
+// WithoutEffect are as they were. The value must be one that its key takes.
+func (v *Values) Assume(key, value string) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	force, err := v.forced([]Setting{{Key: key, Value: value}})
+	if err != nil || !v.Known(key) {
+		panic("settings: " + key + "=" + value + " cannot be assumed")
+	}
+	v.force.Store(&force)
+}
+
+// Asked returns what was set for a key or, if nobody set it, its default: what Assume has not changed.
+func (v *Values) Asked(key string) string {
+	if s, ok := v.Found(key); ok {
+		return s.Value
+	}
+	return v.table.keys[key].Default
+}
+
 // With returns the values as they would be after Change. v stays as it is.
 func (v *Values) With(all []Setting) (*Values, error) {
 	v.mu.Lock()
