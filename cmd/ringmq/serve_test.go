@@ -222,7 +222,7 @@ func TestStandaloneRuns(t *testing.T) {
 		t.Error(err)
 	}
 	for _, want := range []string{"name server    127.0.0.1:", "broker         small of DefaultCluster on 127.0.0.1:", "data           " + dir + ", SYNC_FLUSH\n",
-		"disk engine    pwrite (configured)\n", "first message  mqadmin sendMessage -n " + p.ns.Addr().String() + " -t Hello -p \"first\"\n",
+		"disk engine    pwrite (configured)\n", "first message  " + os.Args[0] + " admin sendMessage -n " + p.ns.Addr().String() + " -t Hello -p \"first\"\n",
 		"unknown        no such key, the setting is passed over: BROKERNAME (brokerName?), nonsense\n", "not yet        asked for and not supported yet: timerWheelEnable=true\n", "ringmq dev is ready after ", "stopped in order after "} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("no %q in\n%s", want, out.String())
@@ -281,6 +281,33 @@ func TestStartSaysWhereItIsNotRegistered(t *testing.T) {
 	}
 	if err := p.shutdown(t.Context()); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestSlaveSuggestsNoSend: a slave refuses sends, so its start does not say how to send.
+func TestSlaveSuggestsNoSend(t *testing.T) {
+	sets := append(small(filepath.Join(t.TempDir(), "data")), "namesrvAddr=127.0.0.1:1", "brokerRole=SLAVE", "brokerId=1")
+	p := &brokerProcess{c: parsed(t, nil, sets...).broker, logger: quiet()}
+	if err := p.start(); err != nil {
+		t.Fatal(err)
+	}
+	var out strings.Builder
+	p.report(&out)
+	if text := out.String(); strings.Contains(text, "first message") || !strings.Contains(text, "role           SLAVE, id 1\n") {
+		t.Error(text)
+	}
+	if err := p.shutdown(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestHelpListsAll: what the README names is in the help too.
+func TestHelpListsAll(t *testing.T) {
+	out, err := ringmq(t, "--help")
+	for _, name := range []string{"admin", "completion", "doctor", "man"} {
+		if err != nil || !strings.Contains(out, "\n  "+name+" ") {
+			t.Errorf("%v: no %s in\n%s", err, name, out)
+		}
 	}
 }
 
