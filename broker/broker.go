@@ -204,6 +204,7 @@ func (b *Broker) Start() error {
 	b.noteDiskUse()
 	if !b.slave {
 		b.takeOffsetsBack()
+		b.sayLeftovers()
 	}
 	n, err := netpoll.Serve(netpoll.Options{
 		Addrs: []string{net.JoinHostPort(host, strconv.Itoa(port)), net.JoinHostPort(host, strconv.Itoa(fast))},

@@ -25,6 +25,7 @@ install -D -m 0755 "$bin" "$stage/usr/bin/ringmq"
 install -D -m 0644 -t "$stage/lib/systemd/system" "$here"/systemd/*.service
 install -D -m 0644 -t "$stage/etc/ringmq" "$here"/conf/*.conf
 install -D -m 0644 -t "$stage/usr/share/doc/ringmq" "$root/README.md"
+install -D -m 0644 -t "$stage/usr/share/doc/ringmq/pair" "$here"/conf/pair/*.conf
 mkdir -p "$stage/usr/share/man/man1" "$stage/usr/share/bash-completion/completions" "$stage/usr/share/zsh/vendor-completions" "$stage/usr/share/fish/vendor_completions.d"
 "$bin" man "$stage/usr/share/man/man1"
 gzip -9n "$stage"/usr/share/man/man1/*.1

@@ -2,6 +2,7 @@ package netpoll
 
 import (
 	"net/netip"
+	"strconv"
 	"sync"
 	"sync/atomic"
 )
@@ -110,6 +111,9 @@ func (d *door) cap(most, perHost int64) (inForce int64, changed bool) {
 	return d.most, changed
 }
 
+// capSaid is the log's line about caps.
+const capSaid = "connections beyond a number are closed as they come"
+
 // Cap sets how many connections may be open, of all hosts and of one; 0: no more than the descriptors of the process allow. Those
 // that are open stay. It says in the log what is in force now. Any goroutine.
 func (s *Server) Cap(most, perHost int64) {
@@ -119,7 +123,11 @@ func (s *Server) Cap(most, perHost int64) {
 	case most > inForce:
 		s.o.Logger.Warn("maxConnections is more than the descriptors of this process allow beside its files", "maxConnections", most, "inForce", inForce, "descriptors", descriptors())
 	default:
-		s.o.Logger.Info("connections have a cap", "inForce", inForce, "ofOneHost", perHost, "descriptors", descriptors())
+		ofOneHost := "no limit"
+		if perHost > 0 {
+			ofOneHost = strconv.FormatInt(perHost, 10)
+		}
+		s.o.Logger.Info(capSaid, "most", inForce, "ofOneHost", ofOneHost, "descriptors", descriptors())
 	}
 }
 

@@ -177,7 +177,7 @@ func TestCeiling(t *testing.T) {
 		t.Fatal(c, files)
 	}
 	s.Cap(0, 0)
-	if s.door.most != s.door.ceiling || !strings.Contains(log.String(), "connections have a cap") {
+	if s.door.most != s.door.ceiling || !strings.Contains(log.String(), capSaid) {
 		t.Fatal(s.door.most, log.String())
 	}
 	log.Reset()

@@ -82,7 +82,7 @@ func TestSilentSlave(t *testing.T) {
 	if d := time.Since(began); d < timeout {
 		t.Errorf("they went on after %v", d)
 	}
-	eventually(t, "it is said", func() bool { return w.count("enough=false") > 0 }) // after what it says is in force
+	eventually(t, "it is said", func() bool { return w.count(tooFewCopies) > 0 }) // after what it says is in force
 	a := l.Agreed()
 	if a.Enough || a.InStep != 1 || a.Since <= 0 || a.Since > l.Uptime() {
 		t.Errorf("%+v, %v", a, w.text)
@@ -119,7 +119,9 @@ func count(s *store.Store) (n int64) {
 // TestFarBehind: a slave that is further behind than the bound does not count, however often it speaks.
 func TestFarBehind(t *testing.T) {
 	master := open(t, options(disk.NewMemory(), true))
-	l := lead(t, master, LeaderOptions{Copies: 2, MinCopies: 2, MaxGapBytes: 20 << 10, SlaveTimeout: time.Hour})
+	w := &warnings{}
+	l := lead(t, master, LeaderOptions{Copies: 2, MinCopies: 2, MaxGapBytes: 20 << 10, SlaveTimeout: time.Hour, Logger: slog.New(w)})
+	eventually(t, "what becomes of sends is said", func() bool { return w.count("sends are refused") == 1 })
 	if !l.Agreed().Refuses {
 		t.Error("sends are taken with fewer copies than the least")
 	}

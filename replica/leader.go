@@ -262,7 +262,11 @@ func (l *Leader) judge() (changed bool) {
 			l.fellOut++
 		}
 		if was != in {
-			l.say(slog.LevelInfo, "slave in step", "slave", s.addr, "inStep", in, "acknowledged", s.progress.acked, "behindBytes", end-s.progress.acked)
+			text := "slave in step"
+			if !in {
+				text = "slave out of step"
+			}
+			l.say(slog.LevelInfo, text, "slave", s.addr, "acknowledged", s.progress.acked, "behindBytes", end-s.progress.acked)
 		}
 		list = append(list, standing{s.progress.acked, in})
 	}
@@ -289,16 +293,26 @@ func (l *Leader) judge() (changed bool) {
 	if changed || a != *old {
 		l.agreed.Store(&a)
 	}
-	if a.Enough != old.Enough {
-		level := slog.LevelInfo
-		if !a.Enough {
-			level = slog.LevelWarn
+	if a.Enough != old.Enough || a.Refuses != old.Refuses {
+		level, text := slog.LevelInfo, enoughCopies
+		switch {
+		case a.Enough:
+		case a.Refuses:
+			level, text = slog.LevelWarn, tooFewCopies+": sends are refused (code 11)"
+		default:
+			level, text = slog.LevelWarn, tooFewCopies+": sends are stored here alone and answered with code 11, those that wait for a slave with 12"
 		}
-		l.say(level, "copies", "enough", a.Enough, "inStep", a.InStep, "needed", v.needed, "confirmed", l.reached, "end", end)
+		l.say(level, text, "inStep", a.InStep, "needed", v.needed, "confirmed", l.reached, "end", end)
 	}
 	l.store.Confirm(limit)
 	return changed
 }
+
+// What is said when the copies become too few, and enough again. The master's own is one of them.
+const (
+	enoughCopies = "enough copies of the log are in step, the master's own included"
+	tooFewCopies = "too few copies of the log are in step, the master's own included"
+)
 
 func (l *Leader) tell(changed bool) {
 	if changed && l.o.Changed != nil {

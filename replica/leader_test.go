@@ -129,8 +129,8 @@ func TestSaysWhenThereAreEnoughCopies(t *testing.T) {
 		eventually(t, "enough", func() bool { return l.Agreed().Enough })
 		f.Close()
 		// The agreement is published before its line is written.
-		eventually(t, "not enough", func() bool { return !l.Agreed().Enough && w.count("copies") >= i+2 })
-		if n := w.count("copies"); n != i+2 {
+		eventually(t, "not enough", func() bool { return !l.Agreed().Enough && w.count(tooFewCopies) >= i+2 })
+		if n := w.count(tooFewCopies); n != i+2 {
 			t.Errorf("%d warnings, want %d", n, i+2)
 		}
 	}

@@ -244,61 +244,6 @@ func (s *slave) serveAsks() {
 	}
 }
 
-var errExamining = errors.New("another one is just being compared")
-
-// examineTime is how long a slave may take to send what it compared.
-const examineTime = 5 * time.Second
-
-// examine has the slave send what it compared, since sums do not tell rot on one side from another history.
-func (s *slave) examine(h hello) (same bool, err error) {
-	st := s.l.store
-	c := cutterFor(st)
-	// One at a time: it takes memory, and anybody may connect. Nobody waits for his turn: a connection that was given up would wait too.
-	if !s.l.examining.TryLock() {
-		return false, errExamining
-	}
-	defer s.l.examining.Unlock()
-	mine, err := bytesOf(st, h.sumFrom, min(st.Sendable().Load(), h.end+int64(c.maxRecord)))
-	if err != nil {
-		return false, err
-	}
-	s.healing.mu.Lock()
-	s.healing.out = ask{from: h.sumFrom, n: int32(h.end - h.sumFrom)}
-	a := s.healing.out
-	s.healing.mu.Unlock()
-	_ = s.conn.SetWriteDeadline(time.Now().Add(s.l.o.HousekeepingTime))
-	if _, err := s.conn.Write(a.append(nil)); err != nil {
-		return false, err
-	}
-	_ = s.conn.SetReadDeadline(time.Now().Add(min(s.l.o.HousekeepingTime, examineTime)))
-	var b [headerBytes]byte
-	for binary.BigEndian.Uint64(b[:]) != bytesMagic { // reports may come first
-		if _, err := io.ReadFull(s.conn, b[:reportBytes]); err != nil {
-			return false, silence(err)
-		}
-	}
-	if _, err := io.ReadFull(s.conn, b[reportBytes:]); err != nil {
-		return false, silence(err)
-	}
-	body, err := s.healing.read(s.conn, parseHeader(b[:]))
-	if err != nil {
-		return false, err
-	}
-	s.healing.mu.Lock()
-	s.healing.out = ask{}
-	s.healing.mu.Unlock()
-	theirs, err := parseAnswer(body)
-	if err != nil {
-		return false, err
-	}
-	if theirs.from != a.from || len(theirs.b) != int(a.n) {
-		return false, errFrame
-	}
-	same = c.sameButRot(mine, theirs.b, h.sumFrom)
-	s.l.logger.Warn("a slave's newest bytes differ", "slave", s.addr, "from", h.sumFrom, "to", h.end, "damageOnly", same)
-	return same, nil
-}
-
 // sumOf is the CRC-32C of a range of the log, which may lie in several segments.
 func sumOf(l log, from, to int64) (sum uint32, err error) {
 	err = eachPiece(l, from, to, func(b []byte) error {

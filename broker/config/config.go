@@ -30,6 +30,7 @@ func New(v *settings.Values) (*Config, error) {
 	if err := c.check(); err != nil {
 		return nil, err
 	}
+	c.derive()
 	return c, nil
 }
 

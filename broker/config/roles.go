@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"strconv"
 	"time"
 
 	"ringmq/netpoll/remoting/settings"
@@ -31,10 +32,25 @@ func (c *Config) ID() int64 {
 	return c.Int64("brokerId")
 }
 
+// derive puts in force, and so into what is shown, what the role and the ports make of other keys. A stock broker does the same at its start,
+// but for the copies.
+func (c *Config) derive() {
+	c.Assume("haListenPort", strconv.Itoa(c.HAPort()))
+	c.Assume("brokerId", strconv.FormatInt(c.ID(), 10))
+	if n, assumed := c.Copies(); assumed {
+		c.Assume("inSyncReplicas", strconv.Itoa(n))
+	}
+	if ratio, err := strconv.Atoi(c.Asked("accessMessageInMemoryMaxRatio")); err == nil && c.IsSlave() {
+		c.Assume("accessMessageInMemoryMaxRatio", strconv.Itoa(max(ratio-10, 1))) // what a slave has not in memory, nobody has
+	}
+}
+
 // HAPort is the port that slaves connect to: haListenPort where it is set, otherwise the one above ListenPort; 0 lets the kernel choose.
 func (c *Config) HAPort() int {
-	if s, ok := c.Found("haListenPort"); ok && s.Value != "" && c.Int("haListenPort") > 0 {
-		return c.Int("haListenPort")
+	if s, ok := c.Found("haListenPort"); ok {
+		if port, err := strconv.Atoi(s.Value); err == nil && port > 0 {
+			return port
+		}
 	}
 	if c.ListenPort() == 0 {
 		return 0
@@ -107,7 +123,7 @@ func (c *Config) Assumed() []string {
 	if n, assumed := c.Copies(); assumed {
 		all = append(all, fmt.Sprintf("brokerRole=SYNC_MASTER without inSyncReplicas means %d copies, the master's own included; stock's default of 1 waits for no slave", n))
 	}
-	if s, ok := c.Found("brokerId"); ok && !c.IsSlave() && c.Int64("brokerId") != 0 {
+	if s, ok := c.Found("brokerId"); ok && !c.IsSlave() && s.Value != "0" {
 		all = append(all, fmt.Sprintf("%s: brokerId=%s counts for nothing: a master has 0", s.Where, s.Value))
 	}
 	return all

@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"ringmq/netpoll/remoting/settings"
 )
 
 func TestRoles(t *testing.T) {
@@ -49,5 +51,40 @@ func TestReplicationKeys(t *testing.T) {
 	}
 	if master, slave := must(t, "").StoreOptions().Limits.MemoryRatio, must(t, "brokerRole=SLAVE\nbrokerId=1").StoreOptions().Limits.MemoryRatio; master != 40 || slave != 30 {
 		t.Error("memory ratios:", master, slave)
+	}
+}
+
+// TestShownIsInForce: what -p and request 26 show is what the broker does, and nothing of it counts as set. Stock shows the same of ports,
+// ids and the slave's ratio.
+func TestShownIsInForce(t *testing.T) {
+	for text, want := range map[string]map[string]string{
+		"":                       {"haListenPort": "10912", "inSyncReplicas": "1", "brokerId": "0", "accessMessageInMemoryMaxRatio": "40"},
+		"listenPort=11911":       {"haListenPort": "11912"},
+		"haListenPort=0":         {"haListenPort": "10912"},
+		"haListenPort=7000":      {"haListenPort": "7000"},
+		"brokerRole=SYNC_MASTER": {"inSyncReplicas": "2"},
+		"brokerRole=SYNC_MASTER\ninSyncReplicas=1\nbrokerId=7":           {"inSyncReplicas": "1", "brokerId": "0"},
+		"brokerRole=SLAVE\nbrokerId=7":                                   {"inSyncReplicas": "1", "brokerId": "7", "accessMessageInMemoryMaxRatio": "30"},
+		"brokerRole=SLAVE\nbrokerId=1\naccessMessageInMemoryMaxRatio=50": {"accessMessageInMemoryMaxRatio": "40"},
+		"brokerRole=ASYNC_MASTER\nlistenPort=20911\nbrokerIP1=127.0.0.1": {"haListenPort": "20912", "brokerIP2": "10.1.2.3"},
+	} {
+		c := must(t, text)
+		again, err := New(c.Values)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for key, value := range want {
+			line := key + "=" + value + "\n"
+			if again.Text(key) != value || !strings.Contains("\n"+c.Grouped(), "\n"+line) || !strings.Contains("\n"+c.Properties(), "\n"+line) {
+				t.Errorf("%q: %s is %s, want %s", text, key, again.Text(key), value)
+			}
+			if _, ok := c.Found(key); ok != strings.Contains(text, key) {
+				t.Errorf("%q: %s counts as set: %v", text, key, ok)
+			}
+		}
+	}
+	slave := must(t, "brokerRole=SLAVE\nbrokerId=1")
+	if _, err := slave.Change([]settings.Setting{{Key: "accessMessageInMemoryMaxRatio", Value: "45"}}); err != nil || slave.StoreOptions().Limits.MemoryRatio != 45 {
+		t.Error("what a request sets is in force as it stands, as on stock:", err, slave.StoreOptions().Limits.MemoryRatio)
 	}
 }

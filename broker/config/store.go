@@ -34,9 +34,6 @@ func (c *Config) StoreOptions() store.Options {
 		BytesOnDisk: c.Int("maxTransferBytesOnMessageInDisk"), CountOnDisk: c.Int("maxTransferCountOnMessageInDisk"),
 		MemoryRatio: c.Int("accessMessageInMemoryMaxRatio"),
 	}
-	if c.IsSlave() {
-		o.Limits.MemoryRatio = max(o.Limits.MemoryRatio-10, 1) // as stock: what a slave has not in memory, nobody has
-	}
 	o.Retention = c.Retention()
 	// New has looked at the levels.
 	o.DelayLevels, _ = ParseDelayLevels(c.Text("messageDelayLevel"))

@@ -187,7 +187,7 @@ func groupFlag(short, long string) Flag {
 }
 
 func brokerFlag() Flag {
-	return Flag{Short: "b", Long: "brokerAddr", Usage: "broker, host:port", Names: BrokerAddrs}
+	return Flag{Short: "b", Long: "brokerAddr", Usage: "broker: host:port, or its name for the master of that name", Names: BrokerAddrs}
 }
 
 func clusterFlag() Flag {

@@ -157,8 +157,14 @@ func oldest(c *remoting.ConsumerConnection) int32 {
 
 // connection is request 203 at a broker, or, where none is named, at the brokers of the group's retry topic until one has members of it.
 func (s *Session) connection(ctx context.Context, group, broker string) (*remoting.ConsumerConnection, error) {
-	addrs := []string{broker}
-	if broker == "" {
+	var addrs []string
+	if broker != "" {
+		addr, err := s.brokerAt(ctx, broker)
+		if err != nil {
+			return nil, err
+		}
+		addrs = []string{addr}
+	} else {
 		r, err := s.route(ctx, retryPrefix+group)
 		if ask.CodeOf(err) == remoting.RespTopicNotExist {
 			return nil, fmt.Errorf("no broker knows the consumer group %s: %w", group, err)

@@ -79,7 +79,8 @@ func (s *Session) member(ctx context.Context, addrs []string, group, client stri
 // brokersOf are the brokers that a group's members are connected to.
 func (s *Session) brokersOf(ctx context.Context, group, broker string) ([]string, error) {
 	if broker != "" {
-		return []string{broker}, nil
+		addr, err := s.brokerAt(ctx, broker)
+		return []string{addr}, err
 	}
 	r, err := s.route(ctx, retryPrefix+group)
 	if err != nil {

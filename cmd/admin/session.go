@@ -168,10 +168,8 @@ const (
 func (s *Session) targets(ctx context.Context, a Args, w which) ([]string, error) {
 	broker, cluster := a["brokerAddr"], a["clusterName"]
 	switch {
-	case broker != "" && strings.Contains(broker, ":"):
-		return []string{broker}, nil
 	case broker != "":
-		addr, err := s.brokerNamed(ctx, broker)
+		addr, err := s.brokerAt(ctx, broker)
 		return []string{addr}, err
 	case cluster == "":
 		return nil, errors.New("which broker? Give one with -b host:port, or all of a cluster with -c CLUSTER")
@@ -184,18 +182,31 @@ func (s *Session) targets(ctx context.Context, a Args, w which) ([]string, error
 	if err != nil {
 		return nil, err
 	}
-	var addrs []string
+	var addrs, slaves []string
 	for _, b := range brokers {
+		slaves = append(slaves, slavesOf(b)...)
 		for _, id := range slices.Sorted(maps.Keys(b.BrokerAddrs)) {
 			if id == masterID || w == mastersAndSlaves {
 				addrs = append(addrs, b.BrokerAddrs[id])
 			}
 		}
 	}
-	if len(addrs) == 0 {
+	switch {
+	case len(addrs) > 0:
+	case len(slaves) > 0:
+		return nil, fmt.Errorf("no master of cluster %s is registered, only %s", cluster, strings.Join(slaves, ", "))
+	default:
 		return nil, fmt.Errorf("no broker of cluster %s is registered", cluster)
 	}
 	return addrs, nil
+}
+
+// brokerAt is the address of a broker that is given by it, or by its name.
+func (s *Session) brokerAt(ctx context.Context, given string) (string, error) {
+	if strings.Contains(given, ":") {
+		return given, nil
+	}
+	return s.brokerNamed(ctx, given)
 }
 
 // brokerNamed is the address of the master with a name.
@@ -211,7 +222,17 @@ func (s *Session) brokerNamed(ctx context.Context, name string) (string, error) 
 	if addr := b.BrokerAddrs[masterID]; addr != "" {
 		return addr, nil
 	}
-	return "", fmt.Errorf("broker %s has no master", name)
+	return "", fmt.Errorf("no master of broker %s is registered, only %s", name, strings.Join(slavesOf(b), ", "))
+}
+
+// slavesOf names the slaves of a broker for a sentence.
+func slavesOf(b *remoting.BrokerData) (all []string) {
+	for _, id := range slices.Sorted(maps.Keys(b.BrokerAddrs)) {
+		if id != masterID {
+			all = append(all, fmt.Sprintf("the slave %s/%d at %s", b.BrokerName, id, b.BrokerAddrs[id]))
+		}
+	}
+	return all
 }
 
 // replica is a broker that belongs to a master, for commands that list both.

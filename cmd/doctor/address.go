@@ -160,7 +160,8 @@ func refused(err error) bool { return ask.CodeOf(err) == remoting.RespNoPermissi
 
 // judgePermission looks at what clients may do with the broker as a whole.
 func judgePermission(b *brokerSeen) (all []Finding) {
-	if b.Runtime["brokerActive"] == "false" {
+	// A slave, stock's too, says so of itself at all times: it is what a master does that it leaves alone.
+	if b.ID == 0 && b.Runtime["brokerActive"] == "false" {
 		all = append(all, broken("permission", "broker-not-active", b.label(), "the broker says that it is not active").
 			because("it takes no messages: it is stopping, or was isolated", "wait for its end and start it again; under a controller see whether it is allowed to lead"))
 	}

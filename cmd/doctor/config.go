@@ -195,6 +195,9 @@ func judgeInForce(file *configSeen, b *brokerSeen) (all []Finding) {
 		if last[s.Key] != s || !there || strings.TrimSpace(now) == strings.TrimSpace(s.Value) || !file.Config.Known(s.Key) {
 			continue
 		}
+		if file.Config.Text(s.Key) == now {
+			continue // what the broker makes of it, as of brokerId on a master
+		}
 		all = append(all, warning("config", "config-not-in-force", fmt.Sprintf("%s (%s)", s.Key, s.Where), "the file says %s, the broker runs with %s", s.Value, now).
 			because("the file was changed after the start, or something else overrides it", "start the broker again; a flag, RINGMQ_%s in its environment, or a request (25) wins over the file", s.Key))
 	}

@@ -288,3 +288,74 @@ func TestNothingToLookAt(t *testing.T) {
 		}
 	}
 }
+
+// startPair starts a synchronous master and a slave of its own that is read while the master is away.
+func startPair(t *testing.T) (master, slave *rig) {
+	t.Helper()
+	master = newRig(t, "brokerRole=SYNC_MASTER", "slaveReadEnable=true")
+	slave = &rig{t: t, root: t.TempDir(), ns: master.ns}
+	slave.start("brokerRole=SLAVE", "brokerId=1", "slaveReadEnable=true")
+	return master, slave
+}
+
+// TestHealthyPair: a pair that is in step is not complained about in any way, and what the message tells about the clock keeps its column.
+func TestHealthyPair(t *testing.T) {
+	master, slave := startPair(t)
+	var report *Report
+	for began := time.Now(); ; {
+		if report = Run(t.Context(), master.o); report.Count(OK) == len(report.Findings) {
+			break
+		}
+		if time.Since(began) > 30*time.Second {
+			t.Fatalf("%+v", report.Findings)
+		}
+	}
+	if report.ExitCode() != ExitFine || len(report.Brokers) != 2 {
+		t.Error(report.ExitCode(), report.Brokers)
+	}
+	diagnosed(t, report.Findings, OK, "slave-follows")
+	diagnosed(t, report.Findings, OK, "slaves-in-step")
+	for _, f := range report.Findings {
+		if f.Check != "names" && f.About != "broker-a "+master.addr() && f.About != "broker-a/1 "+slave.addr() && f.Name != "one-version" {
+			t.Errorf("about %q: %+v", f.About, f)
+		}
+	}
+}
+
+// TestMasterAway: what is said then is what happens: a slave takes what consumers have reached.
+func TestMasterAway(t *testing.T) {
+	master, slave := startPair(t)
+	at := dial(t, master.addr(), nil)
+	at.topic("T", 1, 1, 6)
+	at.beat("c1", "G", "T", "*")
+	until(t, "a message has two copies", func() bool { return at.sendCode("T", 0) == remoting.RespSuccess })
+	m := dial(t, slave.addr(), nil)
+	until(t, "the slave has topic and group", func() bool {
+		return m.ask(remoting.CodeUpdateConsumerOffset, "", "consumerGroup", "G", "topic", "T", "queueId", "0", "commitOffset", "0").Code == remoting.RespSuccess
+	})
+	master.stop()
+	report := Run(t.Context(), master.o)
+	diagnosed(t, report.Findings, Broken, "no-master")
+	for _, f := range report.Findings {
+		if f.Name == "no-master" && (!strings.Contains(f.Why, "save their progress there") || strings.Contains(f.Why, "cannot")) {
+			t.Error(f.Why)
+		}
+		if f.Name == "broker-not-active" {
+			t.Errorf("%+v", f)
+		}
+	}
+	m.commit("G", "T", 0, 1)
+	if offset, _, _ := m.must(remoting.CodeQueryConsumerOffset, "", "consumerGroup", "G", "topic", "T", "queueId", "0").Int64("offset"); offset != 1 {
+		t.Error("progress at the slave:", offset)
+	}
+}
+
+// until waits for what another goroutine brings about.
+func until(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	for began := time.Now(); !ok(); time.Sleep(2 * time.Millisecond) {
+		if time.Since(began) > 30*time.Second {
+			t.Fatal("not in time: ", what)
+		}
+	}
+}

@@ -294,6 +294,7 @@ func TestGoodSetUps(t *testing.T) {
 		"stock's keys":     judgeFile(fileOf("namesrvAddr=a:9876\nwarmMapedFileEnable=true\nenablePropertyFilter=true\n"), true),
 		"route alone": judgeTopic(&topicSeen{Name: "T", Routes: []routeSeen{{"a:9876", &remoting.TopicRouteData{QueueDatas: []remoting.QueueData{{BrokerName: "b", Perm: 6, ReadQueueNums: 1, WriteQueueNums: 1}},
 			BrokerDatas: []remoting.BrokerData{{BrokerName: "b", BrokerAddrs: map[int64]string{0: "x:1"}}}}, nil}}}),
+		"a slave is no master": judgePermission(slaveWith(m("brokerActive", "false"))),
 		"a slave that follows": judgeCopies(slaveWith(m("replicationConnected", "true", "replicationMaster", "10.0.0.5:10912"))),
 		"a master alone":       judgeCopies(brokerWith(m("replicationWanted", "1", "replicationInStep", "1", "replicationEnough", "true", "replicationRefuses", "false"), m())),
 		"a small lag":          judgeGroup(behind(100, 90, 0)),

@@ -95,6 +95,8 @@ const (
 	whyNames   = "clients and brokers find each other through it"
 	fixNames   = "start it (ringmq namesrv), or correct the address: -n here, namesrvAddr in broker.conf, and in the clients"
 	whyNoRoute = "clients only reach brokers that a name server lists"
+	// What a client does without a master is the same with stock's brokers; only what becomes of the progress is not.
+	whyNoMaster = "nobody can send to its queues; consumers go on where a slave has slaveReadEnable=true, and save their progress there: a master of ringmq takes it over when it returns, a stock one forgets it"
 )
 
 // judgeNames compares what the name servers say with each other.
@@ -161,7 +163,7 @@ func judgeTables(good []nameServerSeen) (all []Finding) {
 	for _, name := range slices.Sorted(maps.Keys(masters)) {
 		if !masters[name] {
 			all = append(all, broken("names", "no-master", name, "only slaves are listed").
-				because("nobody can send to this broker's queues, and its consumers cannot save their progress", "start the broker with brokerId=0, or see why it has ended"))
+				because(whyNoMaster, "start the broker with brokerId=0, or see why it has ended"))
 		}
 	}
 	return all

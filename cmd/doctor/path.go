@@ -97,7 +97,9 @@ func judgePath(p *pathSeen) (all []Finding) {
 			because("producers are told that there is one copy only", "start the slave, or set brokerRole=ASYNC_MASTER"))
 	}
 	if p.Exact > 0 {
-		all = append(all, judgeSkew(p.Broker+", by the message", p.Skew, p.Exact))
+		skew := judgeSkew(p.Broker, p.Skew, p.Exact)
+		skew.Seen = "by the test message: " + skew.Seen
+		all = append(all, skew)
 	}
 	var texts []string
 	for _, s := range p.Steps {

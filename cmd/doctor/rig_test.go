@@ -202,7 +202,15 @@ func (m *member) topic(name string, read, write, perm int) {
 
 func (m *member) send(topic string, queue int) {
 	m.t.Helper()
-	m.must(remoting.CodeSendMessageV2, "body", "a", "P", "b", topic, "c", "TBW102", "d", "4", "e", strconv.Itoa(queue), "f", "0", "g", "1", "h", "0", "i", "", "j", "0", "k", "false", "l", "0", "m", "false")
+	if code := m.sendCode(topic, queue); code != remoting.RespSuccess {
+		m.t.Fatal("a send is answered with code", code)
+	}
+}
+
+// sendCode sends, and says what that was answered with.
+func (m *member) sendCode(topic string, queue int) int32 {
+	m.t.Helper()
+	return m.ask(remoting.CodeSendMessageV2, "body", "a", "P", "b", topic, "c", "TBW102", "d", "4", "e", strconv.Itoa(queue), "f", "0", "g", "1", "h", "0", "i", "", "j", "0", "k", "false", "l", "0", "m", "false").Code
 }
 
 // commit says how far a group is.

@@ -123,7 +123,7 @@ func (t *topicSeen) judgeRoute(r routeSeen, there map[string]*topicAt) (all []Fi
 		switch {
 		case masters[q.BrokerName] == "":
 			all = append(all, broken("topic", "topic-broker-gone", about, "name server %s lists queues there, and no master", r.NameServer).
-				because("sends to it fail, and its consumers cannot save their progress", "start the broker %s, or delete the topic from the name server", q.BrokerName))
+				because("sends to it fail, and nobody consumes but from a slave that is listed and has slaveReadEnable=true", "start the broker %s, or delete the topic from the name server", q.BrokerName))
 		case t.asked(q.BrokerName) && there[q.BrokerName] == nil:
 			all = append(all, broken("topic", "topic-route-stale", about, "name server %s lists it, the broker does not have it", r.NameServer).
 				because("clients send and pull there and are refused", "mqadmin updateTopic -t %s -b %s, or mqadmin deleteTopic to take it out of the route", t.Name, masters[q.BrokerName]))

@@ -86,7 +86,9 @@ func (p *brokerProcess) report(w io.Writer) {
 		for addr, why := range p.b.NotRegistered() {
 			fmt.Fprintf(w, "not yet at     %s, tried again every second: %v\n", addr, why)
 		}
-		firstMessage(w, names[0])
+		if !p.c.IsSlave() { // which takes none
+			firstMessage(w, names[0])
+		}
 	}
 	withoutEffect(w, p.c.Unsupported(), p.c.WithoutEffect(), p.c)
 }
@@ -108,16 +110,9 @@ func (p *brokerProcess) where(w io.Writer) {
 
 func (p *brokerProcess) shutdown(ctx context.Context) error { return p.b.Shutdown(ctx) }
 
-// adminTool is how a checkout of this project runs the stock tool.
-const adminTool = "interop/stock/rmq"
-
-// firstMessage tells how to try it out with the tool that users of RocketMQ have, as it is called from here.
+// firstMessage tells how to try it out, with this program as it was called.
 func firstMessage(w io.Writer, namesrvAddr string) {
-	tool := "mqadmin"
-	if exists(adminTool) {
-		tool = adminTool + " admin"
-	}
-	fmt.Fprintf(w, "first message  %s sendMessage -n %s -t Hello -p \"first\"\n", tool, namesrvAddr)
+	fmt.Fprintf(w, "first message  %s admin sendMessage -n %s -t Hello -p \"first\"\n", os.Args[0], namesrvAddr)
 }
 
 // unusable adds the key to an error about the data directory or that of the log.

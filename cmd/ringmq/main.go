@@ -50,10 +50,10 @@ func newRoot() *cobra.Command {
 		Short: "A message broker for RocketMQ clients",
 		// What went wrong while running is no fault of how the command was written: no usage text then.
 		SilenceUsage: true, SilenceErrors: true,
-		Version:           version,
-		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
+		Version: version,
 	}
 	root.AddCommand(newStandalone(), newNamesrv(), newBroker(), newBackup(), newRestore(), newDoctor(), newHealth(), newAdmin(), newDump(), newBench(), newTune(), newVersion(), newMan())
+	root.InitDefaultCompletionCmd() // beside the others, also where they are listed
 	root.SetVersionTemplate(versionText())
 	root.Flags().BoolP("version", "v", false, "print version, Go version and platform")
 	refuseUnknown(root)

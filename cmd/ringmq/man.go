@@ -11,10 +11,9 @@ import (
 // SOURCE_DATE_EPOCH is obeyed, so that two builds of one commit are alike.
 func newMan() *cobra.Command {
 	return &cobra.Command{
-		Use:    "man DIRECTORY",
-		Short:  "write the manual pages of all commands",
-		Args:   cobra.ExactArgs(1),
-		Hidden: true,
+		Use:   "man DIRECTORY",
+		Short: "Write the manual pages of all commands",
+		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := os.MkdirAll(args[0], 0o755); err != nil {
 				return err

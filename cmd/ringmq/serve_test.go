@@ -97,13 +97,13 @@ func TestStandalonePrecedence(t *testing.T) {
 // TestBrokerFile: file, environment, -n and --set of the broker subcommand, as -p shows them.
 func TestBrokerFile(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "broker.conf")
-	if err := os.WriteFile(file, []byte("brokerName = fromFile\nnamesrvAddr=a:1\nlistenPort=1001\nbrokerId=3\n"), 0o644); err != nil {
+	if err := os.WriteFile(file, []byte("brokerName = fromFile\nnamesrvAddr=a:1\nlistenPort=1001\nfileReservedTime=3\nbrokerRole=SYNC_MASTER\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	t.Setenv("RINGMQ_listenPort", "1002")
-	t.Setenv("RINGMQ_brokerId", "4")
-	out, err := ringmq(t, "broker", "-c", file, "-n", "b:2;c:3", "--set", "brokerId=5", "-p")
-	for _, want := range []string{"brokerName=fromFile\n", "namesrvAddr=b:2;c:3\n", "listenPort=1002\n", "brokerId=5\n"} {
+	t.Setenv("RINGMQ_fileReservedTime", "4")
+	out, err := ringmq(t, "broker", "-c", file, "-n", "b:2;c:3", "--set", "fileReservedTime=5", "-p")
+	for _, want := range []string{"brokerName=fromFile\n", "namesrvAddr=b:2;c:3\n", "listenPort=1002\n", "fileReservedTime=5\n", "haListenPort=1003\n", "inSyncReplicas=2\n"} {
 		if err != nil || !strings.Contains(out, want) {
 			t.Errorf("%v: no %q", err, want)
 		}
@@ -223,7 +223,7 @@ func TestStandaloneRuns(t *testing.T) {
 		t.Error(err)
 	}
 	for _, want := range []string{"name server    127.0.0.1:", "broker         small of DefaultCluster on 127.0.0.1:", "data           " + dir + ", SYNC_FLUSH\n",
-		"disk engine    pwrite (configured)\n", "first message  mqadmin sendMessage -n " + p.ns.Addr().String() + " -t Hello -p \"first\"\n",
+		"disk engine    pwrite (configured)\n", "first message  " + os.Args[0] + " admin sendMessage -n " + p.ns.Addr().String() + " -t Hello -p \"first\"\n",
 		"unknown        no such key, the setting is passed over: BROKERNAME (brokerName?), nonsense\n", "not yet        asked for and not supported yet: timerWheelEnable=true\n", "ringmq dev is ready after ", "stopped in order after "} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("no %q in\n%s", want, out.String())
@@ -282,6 +282,33 @@ func TestStartSaysWhereItIsNotRegistered(t *testing.T) {
 	}
 	if err := p.shutdown(t.Context()); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestSlaveSuggestsNoSend: a slave refuses sends, so its start does not say how to send.
+func TestSlaveSuggestsNoSend(t *testing.T) {
+	sets := append(small(filepath.Join(t.TempDir(), "data")), "namesrvAddr=127.0.0.1:1", "brokerRole=SLAVE", "brokerId=1")
+	p := &brokerProcess{c: parsed(t, nil, sets...).broker, logger: quiet()}
+	if err := p.start(); err != nil {
+		t.Fatal(err)
+	}
+	var out strings.Builder
+	p.report(&out)
+	if text := out.String(); strings.Contains(text, "first message") || !strings.Contains(text, "role           SLAVE, id 1\n") {
+		t.Error(text)
+	}
+	if err := p.shutdown(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestHelpListsAll: what the README names is in the help too.
+func TestHelpListsAll(t *testing.T) {
+	out, err := ringmq(t, "--help")
+	for _, name := range []string{"admin", "completion", "doctor", "man"} {
+		if err != nil || !strings.Contains(out, "\n  "+name+" ") {
+			t.Errorf("%v: no %s in\n%s", err, name, out)
+		}
 	}
 }
 

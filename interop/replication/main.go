@@ -31,7 +31,8 @@ func main() {
 	flag.IntVar(&s.rate, "rate", 2000, "messages per second")
 	flag.BoolVar(&s.disks, "disks", os.Getuid() == 0, "stores on file systems of their own, which can be filled and made to fail (needs root)")
 	pairs := flag.String("pairs", "ours+ours", "master+slave, several separated by commas: each ours or stock")
-	document := flag.String("migration", "", "run the commands of this document as well: docs/MIGRATION.md")
+	var d documents
+	d.flags()
 	var clients []string
 	flag.Func("clients", "a `command` that drives clients against a pair; may be given several times (see life.go)", func(c string) error {
 		clients = append(clients, c)
@@ -77,9 +78,7 @@ func main() {
 	}
 	fmt.Printf("replication: seed %d, stores under %s\n", *seed, work)
 	t := &tally{keep: *keep}
-	if *document != "" {
-		t.play(s, "migration", stock, stock, migration(*document))
-	}
+	d.play(t, s)
 	for _, name := range strings.Split(*pairs, ",") {
 		t.pair(s, name, program{wanted, kind, clients, *count, *chapter, *seed})
 	}
@@ -156,6 +155,11 @@ func (t *tally) play(s *stage, name, master, slave string, run func(*pair) (stri
 			err = endErr
 		}
 	}
+	t.counts(name, began, text, err)
+}
+
+// counts counts a scene that is over, and says how it went.
+func (t *tally) counts(name string, began time.Time, text string, err error) {
 	took := time.Since(began).Seconds()
 	var why skipped
 	if errors.As(err, &why) {

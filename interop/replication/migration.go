@@ -1,138 +1,43 @@
 package main
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
-	"io"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 )
 
-// step is one block of commands in a document, with the heading above it.
-type step struct{ title, commands string }
-
-// stepsOf finds the blocks of shell commands in a Markdown file.
-func stepsOf(file string) ([]step, error) {
-	text, err := os.ReadFile(file)
-	if err != nil {
-		return nil, err
-	}
-	var steps []step
-	title, inside := "", false
-	for line := range strings.Lines(string(text)) {
-		switch {
-		case inside && strings.HasPrefix(line, "```"):
-			inside = false
-		case inside:
-			steps[len(steps)-1].commands += line
-		case strings.HasPrefix(line, "```sh"):
-			inside = true
-			steps = append(steps, step{title: title})
-		case strings.HasPrefix(line, "## "):
-			title = strings.TrimSpace(line[3:])
-		}
-	}
-	return steps, nil
-}
-
-// operator is a shell that is told commands one after the other, as somebody at a terminal would.
-type operator struct {
-	cmd *exec.Cmd
-	in  io.WriteCloser
-	out *bufio.Reader
-}
-
-// newOperator starts a shell whose PATH has our binary, and stock's programs under the names that a release gives them.
-func (p *pair) newOperator() (*operator, error) {
-	tools := filepath.Join(p.work, "tools")
-	if err := os.MkdirAll(tools, 0o755); err != nil {
-		return nil, err
-	}
+// newOperator starts a shell that knows a pair, and has our binary and stock's programs under the names that a release gives them. As there,
+// mqbroker is a shell that waits for another, and that one for the JVM: $! is no broker.
+func (p *pair) newOperator(more ...string) (*operator, error) {
 	home, err := p.stockHome("operator")
 	if err != nil {
 		return nil, err
 	}
-	stockHome := "#!/bin/sh\nexport RMQ_HOME=" + home + "\n"
-	for name, text := range map[string]string{
-		"ringmq":   "#!/bin/sh\nexec " + p.bin + " \"$@\"\n",
-		"mqadmin":  stockHome + "HEAP='-Xms128m -Xmx128m' exec " + p.rmq + " admin \"$@\"\n",
-		"mqbroker": stockHome + "HEAP='-Xms512m -Xmx512m' exec " + p.rmq + " exec broker \"$2\"\n",
-	} {
-		if err := os.WriteFile(filepath.Join(tools, name), []byte(text), 0o755); err != nil {
-			return nil, err
-		}
-	}
-	cmd := exec.Command("bash")
-	cmd.Dir = p.work
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	cmd.Env = append(os.Environ(), "PATH="+tools+":"+os.Getenv("PATH"), "NAMESRV="+p.nsAddr(), "MASTER="+p.master.addr(), "SLAVE="+p.slave.addr(),
-		"MASTER_CONF="+filepath.Join(p.work, "master.conf"), "SLAVE_CONF="+filepath.Join(p.work, "slave.conf"),
-		"MASTER_PID="+strconv.Itoa(p.master.proc.pid()), "SLAVE_PID="+strconv.Itoa(p.slave.proc.pid()))
-	o := &operator{cmd: cmd}
-	if o.in, err = cmd.StdinPipe(); err != nil {
-		return nil, err
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		return nil, err
-	}
-	o.out = bufio.NewReader(out)
-	return o, cmd.Start()
+	stockHome := "export RMQ_HOME=" + home + "\n"
+	return startOperator(p.work, map[string]string{
+		"ringmq":       "exec " + p.bin + " \"$@\"",
+		"mqadmin":      stockHome + "HEAP='-Xms128m -Xmx128m' exec " + p.rmq + " admin \"$@\"",
+		"mqbroker":     "sh \"$(dirname \"$0\")/runbroker.sh\" org.apache.rocketmq.broker.BrokerStartup \"$@\"\n:",
+		"runbroker.sh": stockHome + "HEAP='-Xms512m -Xmx512m' " + p.rmq + " exec broker \"$3\"\n:",
+	}, append([]string{"NAMESRV=" + p.nsAddr(), "MASTER=" + p.master.addr(), "SLAVE=" + p.slave.addr(),
+		"MASTER_CONF=" + filepath.Join(p.work, "master.conf"), "SLAVE_CONF=" + filepath.Join(p.work, "slave.conf"),
+		"MASTER_PID=" + strconv.Itoa(p.master.proc.pid()), "SLAVE_PID=" + strconv.Itoa(p.slave.proc.pid())}, more...), false)
 }
 
-// do has commands run and returns what they print.
-func (o *operator) do(commands string, limit time.Duration) (string, error) {
-	if _, err := io.WriteString(o.in, commands+"\necho \"== done $?\"\n"); err != nil {
-		return "", err
-	}
-	type result struct {
-		text string
-		err  error
-	}
-	done := make(chan result, 1)
-	go func() {
-		text := ""
-		for {
-			line, err := o.out.ReadString('\n')
-			if strings.HasPrefix(line, "== done ") && !strings.HasPrefix(line, "== done 0") {
-				err = fmt.Errorf("the last command failed, %s", strings.TrimSpace(line[8:]))
-			}
-			if err != nil || strings.HasPrefix(line, "== done ") {
-				done <- result{strings.TrimSpace(text), err}
-				return
-			}
-			text += line
-		}
-	}()
-	select {
-	case r := <-done:
-		return r.text, r.err
-	case <-time.After(limit):
-		return "", fmt.Errorf("not done within %s", limit)
-	}
-}
-
-// end kills the brokers that the shell started, and the shell.
-func (o *operator) end() error {
-	_, err := o.do(`kill -9 "$MASTER_PID" "$SLAVE_PID" 2>/dev/null; wait; true`, 10*time.Second)
-	_ = o.in.Close()
-	if err != nil {
-		_ = o.cmd.Process.Kill()
-	}
-	return errors.Join(err, o.cmd.Wait())
-}
+// The heading in docs/MIGRATION.md of what is done with a slave alone, and that of the functions of all steps.
+const (
+	goneTitle   = "When the master is gone for good"
+	beforeTitle = "Before"
+)
 
 // migration: a pair of stock brokers becomes ours and stock again, by the commands of docs/MIGRATION.md as they stand there, under load.
 // After each step both logs are held against the history.
 func migration(document string) func(*pair) (string, error) {
 	return func(p *pair) (text string, err error) {
-		steps, err := stepsOf(document)
+		steps, err := stepsOf(document, func(title string) bool { return title != goneTitle })
 		if err != nil {
 			return "", err
 		}
@@ -171,5 +76,62 @@ func migration(document string) func(*pair) (string, error) {
 			}
 		}
 		return text + p.history.String(), nil
+	}
+}
+
+// gone: a master and its directory are lost; by the commands of docs/MIGRATION.md its slave becomes the master and gets a new slave. What
+// was acknowledged before and since is in both logs.
+func gone(document string) func(*pair) (string, error) {
+	return func(p *pair) (text string, err error) {
+		steps, err := stepsOf(document, func(title string) bool { return title == beforeTitle || title == goneTitle })
+		if err != nil {
+			return "", err
+		}
+		if len(steps) < 2 {
+			return "", fmt.Errorf("%s has %d blocks of commands", document, len(steps))
+		}
+		p.slave.set("namesrvAddr", p.nsAddr())
+		p.slave.unset("haMasterAddress")
+		if err := p.underLoad(); err != nil {
+			return "", err
+		}
+		if err := p.grow(2); err != nil {
+			return "", err
+		}
+		p.rest()
+		lost := p.master
+		lost.proc.kill()
+		at, err := p.newPlace("new")
+		if err != nil {
+			return "", err
+		}
+		fresh := p.broker("new", ours, "broker-a", 1, p.base+newPort, at)
+		fresh.set("brokerRole", "SLAVE")
+		file, err := fresh.write()
+		if err != nil {
+			return "", err
+		}
+		p.slave.proc.asked = true
+		o, err := p.newOperator("NEW="+fresh.addr(), "NEW_CONF="+file)
+		if err != nil {
+			return "", err
+		}
+		defer func() {
+			p.rest()
+			err = errors.Join(err, o.end(), lost.at.discard())
+		}()
+		for _, st := range steps {
+			if _, err := o.do(st.commands, time.Minute); err != nil {
+				return "", fmt.Errorf("%s: %w", st.title, err)
+			}
+		}
+		p.master, p.slave, p.compared = p.slave, fresh, 0
+		p.reader = newReader(p.history, p.nsAddr(), p.reader.ours)
+		p.run()
+		took, err := p.recovered()
+		if err != nil {
+			return "", err
+		}
+		return fmt.Sprintf("acknowledged again after %.1f s, %s", took.Seconds(), p.history), p.check()
 	}
 }

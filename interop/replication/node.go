@@ -79,18 +79,24 @@ func (n *node) start() error {
 	return n.startWithin(limit)
 }
 
-func (n *node) startWithin(limit time.Duration) error {
+// write makes the broker's folder and its file, and returns the file's name.
+func (n *node) write() (string, error) {
 	n.set("storePathRootDir", n.at.dir)
 	n.set("storePathCommitLog", n.at.logDir())
 	if err := os.MkdirAll(n.at.dir, 0o755); err != nil {
-		return err
+		return "", err
 	}
 	var text strings.Builder
 	for _, kv := range n.conf {
 		fmt.Fprintf(&text, "%s=%s\n", kv.key, kv.value)
 	}
 	file := filepath.Join(n.stage.work, n.name+".conf")
-	if err := os.WriteFile(file, []byte(text.String()), 0o644); err != nil {
+	return file, os.WriteFile(file, []byte(text.String()), 0o644)
+}
+
+func (n *node) startWithin(limit time.Duration) error {
+	file, err := n.write()
+	if err != nil {
 		return err
 	}
 	p, err := n.serve(file)

@@ -35,6 +35,7 @@ const (
 	slavePort  = 20
 	linkPort   = 30
 	deskPort   = 31
+	newPort    = 40 // a slave that comes later
 )
 
 // pair is a name server, a master, and a slave that reaches it over a link that can fail.

@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # Shows that a master and its slave keep what they promise.
-#   interop/replication/run.sh FAULTS [ours] [mixed] [migration] [clients] [mixed-clients]     all parts by default
-# ours: every scene and FAULTS random faults on a pair of ours; mixed: ours beside stock, either way round, with a twentieth of the
+#   interop/replication/run.sh FAULTS [ours] [pages] [mixed] [migration] [clients] [mixed-clients]     all parts by default
+# ours: every scene and FAULTS random faults on a pair of ours; pages: the commands of docs/REPLICATION.md that set up a pair, and those of
+# docs/MIGRATION.md for a master that is gone; mixed: ours beside stock, either way round, with a twentieth of the
 # faults and 12 at least; migration: docs/MIGRATION.md as it is written; clients: the Java client and client-go, whose brokers are killed
-# and restarted; mixed-clients: the Java client on ours beside stock, either way round. All but the first need Java 17 and Maven for the stock jars. SEED chooses the faults, PORT is the first of fifty ports.
+# and restarted; mixed-clients: the Java client on ours beside stock, either way round. All but the first two need Java 17 and Maven for the stock jars. SEED chooses the faults, PORT is the first of fifty ports.
 # What failed is kept and named. Ends with "replication: N passed, M failed, K skipped".
 set -uo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
@@ -12,14 +13,14 @@ rmq=$root/interop/stock/rmq
 jars=${RMQ_HOME:-$HOME/.cache/stock-rmq}
 faults=${1:-30}
 shift || true
-parts=${*:-ours mixed migration clients mixed-clients}
+parts=${*:-ours pages mixed migration clients mixed-clients}
 seed=${SEED:-$((RANDOM * 32768 + RANDOM))}
 work=$(mktemp -d "${TMPDIR:-/tmp}/ringmq-replication-tools-XXXXXX")
 trap 'rm -rf "$work"' EXIT
 die() { echo "replication: $*" >&2; exit 1; }
 
 (cd "$root" && go build -o "$work/replication" ./interop/replication) || die "the program does not build"
-if [ "$parts" != ours ]; then
+if grep -qE 'mixed|migration|clients' <<<"$parts"; then
   RMQ_HOME=$jars "$rmq" install || die "the stock jars cannot be fetched"
 fi
 play() { # play FLAGS...: one part; its lines go through, its own sum gives way to that of all at the end
@@ -43,6 +44,7 @@ clients() {
 for part in $parts; do
   case $part in
     ours) play -pairs ours+ours -faults "$faults" ;;
+    pages) play -scenes none -gone "$root/docs/MIGRATION.md" -setup "$root/docs/REPLICATION.md" ;;
     mixed) play -pairs ours+stock,stock+ours -faults $((faults / 20 > 12 ? faults / 20 : 12)) -chapter 12 ;;
     migration) play -scenes none -migration "$root/docs/MIGRATION.md" ;;
     clients) clients ;;

@@ -239,7 +239,7 @@ func TestReaderGoesBackWithStock(t *testing.T) {
 }
 
 func TestStepsOfADocument(t *testing.T) {
-	steps, err := stepsOf("../../docs/MIGRATION.md")
+	steps, err := stepsOf("../../docs/MIGRATION.md", every)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -250,7 +250,7 @@ func TestStepsOfADocument(t *testing.T) {
 			t.Errorf("%s: commands %q", s.title, s.commands)
 		}
 	}
-	if got := strings.Join(titles, ","); got != "Before,Step 1,Step 2,Step 3,Step 4" {
+	if got := strings.Join(titles, ","); got != "Before,Step 1,Step 2,Step 3,Step 4,When t" {
 		t.Errorf("blocks of commands below %s", got)
 	}
 }

@@ -169,6 +169,26 @@ func (v *Values) change(all []Setting) ([]string, error) {
 	return changed, nil
 }
 
+// Assume puts a value in force that follows from others, before the server runs. It counts as set by nobody: Found, the file and
+// WithoutEffect are as they were. The value must be one that its key takes.
+func (v *Values) Assume(key, value string) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	force, err := v.forced([]Setting{{Key: key, Value: value}})
+	if err != nil || !v.Known(key) {
+		panic("settings: " + key + "=" + value + " cannot be assumed")
+	}
+	v.force.Store(&force)
+}
+
+// Asked returns what was set for a key or, if nobody set it, its default: what Assume has not changed.
+func (v *Values) Asked(key string) string {
+	if s, ok := v.Found(key); ok {
+		return s.Value
+	}
+	return v.table.keys[key].Default
+}
+
 // With returns the values as they would be with all of these, also those that Change passes over: what is asked for and cannot be had is to be
 // refused under any name. v stays as it is.
 func (v *Values) With(all []Setting) (*Values, error) {
