@@ -8,25 +8,38 @@ import (
 )
 
 // resume finds where the log goes on behind damage at an offset: first by the bad record's own length, then by searching. ok
-// is false when nothing valid follows, which is how a log ends. next is at most the segment's end: then the next segment
-// begins with a record that belongs there.
+// is false when nothing valid follows, in this segment or a later one, which is how a log ends. Behind where anything is searched for, of
+// each later segment the beginning is looked at all the same: files that are in a row must not go because one is damaged.
 func (w *walk) resume(at, end int64) (next int64, ok bool, err error) {
 	if head := w.rd.bytes(at, blankBytes); head != nil {
 		size, _ := record.Header(head)
 		if n := int64(size); n >= record.MinRecordBytes && n <= end-at {
-			if at+n == end {
-				return end, w.nextBegins(end), w.rd.err
-			}
-			if w.belongs(at+n, end) {
-				return at + n, true, nil
+			if at+n == end && w.nextBegins(end) || at+n < end && w.belongs(at+n, end) {
+				return at + n, true, w.rd.err
 			}
 		}
 	}
-	limit := min(end, w.searchEnd(at))
-	for p := at + 1; p < limit; {
+	limit := w.searchEnd(at)
+	for p := at + 1; ; p, end = end, end+w.l.o.SegmentBytes {
+		next, ok, err := w.search(p, min(end, limit), end)
+		if ok || err != nil {
+			return next, ok, err
+		}
+		if w.nextBegins(end) || w.rd.err != nil {
+			return end, w.rd.err == nil, w.rd.err
+		}
+		if w.l.segmentAt(end) == nil {
+			return end, false, nil
+		}
+	}
+}
+
+// search finds the first place in [p, limit), of a segment that ends at end, where something lies that belongs there.
+func (w *walk) search(p, limit, end int64) (at int64, ok bool, err error) {
+	for p < limit {
 		p = w.candidate(p, limit)
 		if w.rd.err != nil {
-			return 0, false, w.rd.err
+			return p, false, w.rd.err
 		}
 		if p >= limit {
 			break
@@ -36,7 +49,7 @@ func (w *walk) resume(at, end int64) (next int64, ok bool, err error) {
 		}
 		p++
 	}
-	return end, w.nextBegins(end), w.rd.err
+	return limit, false, w.rd.err
 }
 
 // belongs says whether the record at p may stand behind what was seen: whole, checked, where it says it lies, not older than

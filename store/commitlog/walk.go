@@ -53,59 +53,56 @@ type walk struct {
 }
 
 // Walk visits every valid record from an offset, which must be where a record or a segment begins. Damage is stepped over:
-// behind a bad record it goes on at the next place where a whole, checked record lies that can belong there; only if there is
-// none does the log end. It changes nothing on disk. Before Start.
+// behind a bad record it goes on at the next place where a whole, checked record lies that can belong there, in that segment or a later
+// one; only if there is none does the log end. It changes nothing on disk. Before Start.
 func (l *Log) Walk(from int64, v Visitor) (Result, error) {
 	w := &walk{l: l, v: v, rd: window{l: l}, result: Result{End: from}, seen: map[string]int64{}}
 	defer w.rd.drop()
-	list := *l.segments.Load()
-	for i := 0; i < len(list); i++ {
-		s := list[i]
+	at := from
+	for _, s := range *l.segments.Load() {
 		end := s.start + l.o.SegmentBytes
-		if end <= from {
+		if end <= at {
 			continue
 		}
-		ended, err := w.segment(max(from, s.start), end)
+		next, ended, err := w.segment(max(at, s.start), end)
 		if err != nil {
 			return w.result, err
 		}
 		if ended {
 			break
 		}
+		at = next
 	}
 	l.lastEnd, l.stamp = w.result.End, max(l.stamp, w.stamp)
 	return w.result, nil
 }
 
-// segment walks [at, end) and reports whether the log ends in it.
-func (w *walk) segment(at, end int64) (ended bool, err error) {
+// segment walks [at, end) and says where to go on, or that the log ends in it.
+func (w *walk) segment(at, end int64) (next int64, ended bool, err error) {
 	for at < end {
 		kind, size := w.look(at, end)
 		if kind == isRecord {
 			if err := w.visit(at, size); err != nil {
-				return false, err
+				return at, false, err
 			}
 			at += size
 			continue
 		}
 		if kind == isBlank {
 			w.result.End = end
-			return false, nil
+			return end, false, nil
 		}
 		if w.rd.err != nil {
-			return false, w.rd.err
+			return at, false, w.rd.err
 		}
 		next, ok, err := w.resume(at, end)
 		if err != nil || !ok {
-			return !ok, err
+			return at, !ok, err
 		}
 		w.gap(at, next)
-		if next >= end {
-			return false, nil
-		}
 		at = next
 	}
-	return false, nil
+	return at, false, nil
 }
 
 func (w *walk) gap(from, to int64) {

@@ -1,0 +1,124 @@
+package store
+
+import (
+	"fmt"
+	"math/rand"
+	"os"
+	"strings"
+	"testing"
+
+	"ringmq/store/disk"
+)
+
+// segmentFile names the file of the log that an offset lies in.
+func segmentFile(o Options, offset int64) string {
+	return fmt.Sprintf("/store/commitlog/%020d", offset-offset%o.SegmentBytes)
+}
+
+// logFiles lists the names in the log's folder.
+func logFiles(f disk.FS) (names []string) {
+	list, _ := f.ReadDir("/store/commitlog")
+	for _, e := range list {
+		names = append(names, e.Name())
+	}
+	return names
+}
+
+// cutShort takes the power away from a store that is not closed.
+func cutShort(t *testing.T, s *Store, f *disk.Faulty) *disk.Faulty {
+	t.Helper()
+	f.Stop()
+	_ = s.Close(t.Context())
+	return f.Crash(rand.New(rand.NewSource(1)))
+}
+
+// TestDamageOnBothSidesOfASegmentsEnd: two flipped bits cost the messages they lie in, also where one lies in what ends a segment and the
+// other in the next one's first record.
+func TestDamageOnBothSidesOfASegmentsEnd(t *testing.T) {
+	for _, how := range []string{"killed", "queues removed"} {
+		t.Run(how, func(t *testing.T) {
+			f := disk.NewFaulty()
+			o := smallOptions(f)
+			s := mustOpen(t, o)
+			const n = 300
+			blank, last := int64(-1), int64(0)
+			for i := range n {
+				p := mustAppend(t, s, message("X", 0, fmt.Sprint("message ", i, strings.Repeat("x", 900))))
+				if p.PhysicalOffset == o.SegmentBytes {
+					blank = last
+				}
+				last = p.End
+			}
+			settled(t, s)
+			if blank < 0 || last < 4*o.SegmentBytes {
+				t.Fatal("no test")
+			}
+			if how == "killed" {
+				f = cutShort(t, s, f)
+			} else {
+				closeStore(t, s)
+				if err := f.RemoveAll("/store/consumequeue"); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for _, at := range []int64{blank + 3, o.SegmentBytes + 90} {
+				if err := f.FlipBit(segmentFile(o, at), at%o.SegmentBytes, 0); err != nil {
+					t.Fatal(err)
+				}
+			}
+			o.FS = f
+			s = mustOpen(t, o)
+			defer closeStore(t, s)
+			if got := served(t, s)[at{"X", 0}]; len(got) != n-1 {
+				t.Errorf("%d of %d messages are there; the log ends at %d, went to %d; files %v", len(got), n-1, s.LogMax(), last, logFiles(f))
+			}
+			if g := s.Gaps(); len(g) != 1 || g[0].From != blank || g[0].To <= o.SegmentBytes {
+				t.Errorf("gaps: %v", g)
+			}
+		})
+	}
+}
+
+// TestEmptyFilesInPlaceOfMissingSegments: they give their messages up and serve the others, as the error that asks for them says, also where
+// several in a row are missing and the queues are built again, and whether it is known how far the log was durable or not.
+func TestEmptyFilesInPlaceOfMissingSegments(t *testing.T) {
+	for _, mark := range []string{"known", "lost"} {
+		for missing := 1; missing <= 3; missing++ {
+			t.Run(fmt.Sprint(mark, missing), func(t *testing.T) {
+				f := disk.NewFaulty()
+				o := smallOptions(f)
+				s := mustOpen(t, o)
+				behind := 0
+				for i := range 400 {
+					p := mustAppend(t, s, message("X", 0, fmt.Sprint("message ", i, strings.Repeat("x", 900))))
+					if k := p.PhysicalOffset / o.SegmentBytes; k < 1 || k > int64(missing) {
+						behind++
+					}
+				}
+				settled(t, s)
+				end := s.LogMax()
+				closeStore(t, s)
+				for i := 1; i <= missing; i++ {
+					h, err := f.Open(segmentFile(o, int64(i)*o.SegmentBytes), os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o644)
+					if err != nil {
+						t.Fatal(err)
+					}
+					_ = h.Close()
+				}
+				if err := f.RemoveAll("/store/consumequeue"); err != nil {
+					t.Fatal(err)
+				}
+				if mark == "lost" {
+					if err := f.Remove("/store/ringmq/commitlog.mark"); err != nil {
+						t.Fatal(err)
+					}
+				}
+				s = mustOpen(t, o)
+				defer closeStore(t, s)
+				if got := served(t, s)[at{"X", 0}]; len(got) != behind || s.LogMax() != end {
+					t.Errorf("%d of %d messages are there; the log ends at %d of %d, files %v", len(got), behind, s.LogMax(), end, logFiles(f))
+				}
+			})
+		}
+	}
+}
