@@ -122,3 +122,49 @@ func TestEmptyFilesInPlaceOfMissingSegments(t *testing.T) {
 		}
 	}
 }
+
+// TestLostOffsetIsLeftFree: the queue offset of a record that is found damaged at the log's end is given to no other, and the record has it
+// when it comes back from a copy, also where the queues know nothing of it.
+func TestLostOffsetIsLeftFree(t *testing.T) {
+	for _, batches := range []bool{false, true} {
+		t.Run(fmt.Sprint("batches=", batches), func(t *testing.T) {
+			f := disk.NewFaulty()
+			o := smallOptions(f)
+			o.BatchTopic = func([]byte) bool { return batches }
+			s := mustOpen(t, o)
+			var last Placed
+			for i := range 10 {
+				last = mustAppend(t, s, message("X", 0, fmt.Sprint("message ", i)))
+			}
+			settled(t, s)
+			whole, err := s.MessageByOffset(last.PhysicalOffset, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			closeStore(t, s)
+			for _, name := range []string{"consumequeue", "batchconsumequeue", "ringmq/queues.json", "ringmq/replay.json"} {
+				if err := f.RemoveAll("/store/" + name); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := f.FlipBit(segmentFile(o, 0), last.PhysicalOffset+90, 3); err != nil {
+				t.Fatal(err)
+			}
+			s = mustOpen(t, o)
+			defer closeStore(t, s)
+			if g := s.Gaps(); len(g) != 1 || g[0].From != last.PhysicalOffset || g[0].To != last.End || g[0].Kind != "rot" {
+				t.Fatalf("gaps: %v", g)
+			}
+			if p := mustAppend(t, s, message("X", 0, "next")); p.QueueOffset != 10 || p.PhysicalOffset != last.End {
+				t.Errorf("the next message is at %+v", p)
+			}
+			settled(t, s)
+			if err := s.Heal(last.PhysicalOffset, whole); err != nil {
+				t.Fatal(err)
+			}
+			if got := served(t, s)[at{"X", 0}]; len(got) != 11 && !batches { // a queue of batches takes none before others
+				t.Errorf("%d of 11 messages are there", len(got))
+			}
+		})
+	}
+}

@@ -33,7 +33,7 @@ type Gap struct {
 	Kind     GapKind
 }
 
-// Result of a walk. End is the offset behind the last valid record.
+// Result of a walk. End is the offset behind the last valid record, or as far as the log is known to have been durable.
 type Result struct {
 	End     int64
 	Gaps    []Gap
@@ -54,7 +54,7 @@ type walk struct {
 
 // Walk visits every valid record from an offset, which must be where a record or a segment begins. Damage is stepped over:
 // behind a bad record it goes on at the next place where a whole, checked record lies that can belong there, in that segment or a later
-// one; only if there is none does the log end. It changes nothing on disk. Before Start.
+// one; only if there is none does the log end, and not before what is known to have been durable. It changes nothing on disk. Before Start.
 func (l *Log) Walk(from int64, v Visitor) (Result, error) {
 	w := &walk{l: l, v: v, rd: window{l: l}, result: Result{End: from}, seen: map[string]int64{}}
 	defer w.rd.drop()
@@ -73,6 +73,7 @@ func (l *Log) Walk(from int64, v Visitor) (Result, error) {
 		}
 		at = next
 	}
+	w.toDurable()
 	l.lastEnd, l.stamp = w.result.End, max(l.stamp, w.stamp)
 	return w.result, nil
 }
@@ -103,6 +104,14 @@ func (w *walk) segment(at, end int64) (next int64, ended bool, err error) {
 		at = next
 	}
 	return at, false, nil
+}
+
+// toDurable has the log end no sooner than it was durable: what is damaged there was acknowledged, and others may have copies of it.
+func (w *walk) toDurable() {
+	if m := w.l.mark; m.known && w.result.End < m.Durable {
+		w.gap(w.result.End, m.Durable)
+		w.result.End = m.Durable
+	}
 }
 
 func (w *walk) gap(from, to int64) {
