@@ -211,6 +211,7 @@ func (s *Store) walkFrom(from int64) (commitlog.Result, error) {
 func (s *Store) visitor() commitlog.Visitor {
 	known, recent := new(record.Known), new(recentQueues)
 	return commitlog.Visitor{
+		Deleted: s.graves.holds,
 		Record: func(r *record.Record, raw []byte) error {
 			if s.o.cut != nil && r.PhysicalOffset >= s.o.cut.at {
 				return nil // it goes

@@ -2,6 +2,7 @@ package commitlog
 
 import (
 	"context"
+	"os"
 	"path/filepath"
 	"testing"
 
@@ -31,7 +32,7 @@ func longLog(t *testing.T, o Options, n int) (starts []int64, end int64) {
 
 func writeAt(t *testing.T, fs disk.FS, name string, b []byte, at int64) {
 	t.Helper()
-	f, err := fs.Open(name, 2, 0o644)
+	f, err := fs.Open(name, os.O_RDWR|os.O_CREATE, 0o644)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,7 +66,7 @@ func TestSegmentsThatHoldSomethingAreSetAside(t *testing.T) {
 			_, end := longLog(t, o, 300)
 			next := filepath.Join(o.Dir, segmentName(end-end%o.SegmentBytes+o.SegmentBytes))
 			for round := 1; round <= 2; round++ {
-				f, err := fs.Open(next, 2|0o100, 0o644)
+				f, err := fs.Open(next, os.O_RDWR|os.O_CREATE, 0o644)
 				if err != nil {
 					t.Fatal(err)
 				}

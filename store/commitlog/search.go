@@ -52,18 +52,18 @@ func (w *walk) search(p, limit, end int64) (at int64, ok bool, err error) {
 	return limit, false, w.rd.err
 }
 
-// belongs says whether the record at p may stand behind what was seen: whole, checked, where it says it lies, not older than
-// the last good record, and further in its queue.
+// belongs says whether the record at p may stand behind what was seen: whole, checked, where it says it lies; above what is known to have been
+// durable also not older than the last good record, and further in its queue. There something may be left of a log that was cut and written again.
 func (w *walk) belongs(p, end int64) bool {
-	kind, _ := w.look(p, end)
+	kind, size := w.look(p, end)
 	if kind == isBlank {
 		return w.nextBegins(end)
 	}
-	if kind != isRecord || w.rec.StoreTimestamp < w.stamp {
+	if kind != isRecord || !w.durable(p) && w.rec.StoreTimestamp < w.stamp {
 		return false
 	}
 	last, seen := w.seen[string(w.queueKey())]
-	return !seen || !w.queued() || w.rec.QueueOffset > last
+	return !seen || !w.queued() || w.rec.QueueOffset > last || w.durable(p) || w.proved(p, size)
 }
 
 // nextBegins says whether the segment at start exists and begins with a record that belongs there.
@@ -72,7 +72,17 @@ func (w *walk) nextBegins(start int64) bool {
 		return false
 	}
 	kind, _ := w.look(start, start+w.l.o.SegmentBytes)
-	return kind == isRecord && w.rec.StoreTimestamp >= w.stamp
+	return kind == isRecord && (w.durable(start) || w.rec.StoreTimestamp >= w.stamp)
+}
+
+// durable says that what lies at an offset was written by this log and by nobody before it.
+func (w *walk) durable(at int64) bool { return w.l.mark.known && at < w.l.mark.Durable }
+
+// proved says whether the record that look has just found has the checksum of all of it: then its queue begins anew, as one does whose topic
+// was deleted and made again.
+func (w *walk) proved(at, size int64) bool {
+	present, _ := record.VerifyPropCRC(w.rd.bytes(at, int(size)))
+	return present
 }
 
 // searchEnd is how far from damage a crash of ours can have left anything: the log is zeros behind that. In a log that we did

@@ -9,6 +9,8 @@ import (
 // Visitor sees every valid record of a walk in order. r and raw are valid until it returns; an error ends the walk.
 type Visitor struct {
 	Record func(r *record.Record, raw []byte) error
+	// Deleted, if not nil, says whether the records of a topic count no more up to an offset: later ones have their queue offsets again.
+	Deleted func(topic []byte, offset int64) bool
 }
 
 // GapKind tells what damaged a stretch of the log.
@@ -155,7 +157,7 @@ func (w *walk) queued() bool {
 }
 
 func (w *walk) remember() {
-	if !w.queued() {
+	if !w.queued() || w.v.Deleted != nil && w.v.Deleted(w.rec.Topic, w.rec.PhysicalOffset) {
 		return
 	}
 	key := w.queueKey()
