@@ -140,7 +140,7 @@ func (s *Store) openParts(crashed bool) (err error) {
 	if s.checkpoint, err = openCheckpoint(s.fs, o.Root); err != nil {
 		return err
 	}
-	if err := s.graves.load(s.fs, o.Root+"/ringmq"); err != nil {
+	if err := s.graves.load(s.fs, o.Root+"/ringmq", s.logger); err != nil {
 		return err
 	}
 	if s.ring, s.engine, err = disk.NewRing(o.Engine, s.fs, o.Root+"/ringmq", ringDepth); err != nil {
