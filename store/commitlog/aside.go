@@ -8,6 +8,8 @@ import (
 	"io/fs"
 	"path/filepath"
 	"syscall"
+
+	"ringmq/store/disk"
 )
 
 // asideDir is where segments go that a start takes out of the log although they hold something: nobody can say whose it is, so that it is
@@ -56,7 +58,9 @@ func (l *Log) mayHold(s *segment) (bool, error) {
 	buf, zeros := make([]byte, n), make([]byte, n)
 	for ; at < l.o.SegmentBytes; at += step {
 		b := buf[:min(n, l.o.SegmentBytes-at)]
-		if _, err := s.file.ReadAt(b, at); err != nil && err != io.EOF {
+		if _, err := s.file.ReadAt(b, at); disk.IsUnreadable(err) {
+			return true, nil
+		} else if err != nil && err != io.EOF {
 			return false, err
 		}
 		if !bytes.Equal(b, zeros[:len(b)]) {

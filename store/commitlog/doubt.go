@@ -44,8 +44,11 @@ func (l *Log) trust(from, to int64) {
 	l.doubts.Store(&list)
 }
 
-// Doubtful says whether any of the n bytes at offset were doubted. Any goroutine.
+// Doubtful says whether any of the n bytes at offset were doubted, or cannot be read. Any goroutine.
 func (l *Log) Doubtful(offset, n int64) bool {
+	if l.Unreadable(offset, n) {
+		return true
+	}
 	list := l.doubts.Load()
 	if list == nil {
 		return false
@@ -70,7 +73,7 @@ func (l *Log) Mend(offset int64, b []byte) error {
 	if end > s.start+l.o.SegmentBytes || end > l.Local().Load() {
 		return fmt.Errorf("commit log: %d bytes at %d cannot be mended", len(b), offset)
 	}
-	if _, err := s.file.WriteAt(b, offset-s.start); err != nil {
+	if err := l.overwrite(s, b, offset-s.start); err != nil {
 		return fmt.Errorf("commit log: mend at %d: %w", offset, err)
 	}
 	// The kernel tells a failure once: it may be that of others' writes.

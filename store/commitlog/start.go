@@ -3,6 +3,8 @@ package commitlog
 import (
 	"bytes"
 	"fmt"
+
+	"ringmq/store/disk"
 )
 
 // Start cuts the log at end, the offset behind its last record, and opens it for appends. Before anything is written, all
@@ -99,13 +101,15 @@ func (l *Log) zeroBehind(end int64, kept []*segment, cut bool) error {
 	buf, zeros := make([]byte, windowBytes), make([]byte, windowBytes)
 	for at := end; at < limit; {
 		n := min(limit-at, windowBytes)
-		if _, err := s.file.ReadAt(buf[:n], at-s.start); err != nil {
+		_, err := s.file.ReadAt(buf[:n], at-s.start)
+		if err != nil && !disk.IsUnreadable(err) {
 			return err
 		}
-		if !bytes.Equal(buf[:n], zeros[:n]) {
+		if err != nil || !bytes.Equal(buf[:n], zeros[:n]) {
 			if err := s.file.ZeroRange(at-s.start, n); err != nil {
 				return err
 			}
+			l.bad.forget(at, at+n)
 			zeroed = true
 		}
 		at += n
