@@ -73,7 +73,7 @@ func (l *Log) Mend(offset int64, b []byte) error {
 	if end > s.start+l.o.SegmentBytes || end > l.Local().Load() {
 		return fmt.Errorf("commit log: %d bytes at %d cannot be mended", len(b), offset)
 	}
-	if err := l.overwrite(s, b, offset-s.start); err != nil {
+	if err := l.overwrite(s, s.file, b, offset-s.start); err != nil {
 		return fmt.Errorf("commit log: mend at %d: %w", offset, err)
 	}
 	// The kernel tells a failure once: it may be that of others' writes.

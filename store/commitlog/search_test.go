@@ -71,3 +71,47 @@ func TestWhatBelongsBehindDamage(t *testing.T) {
 		})
 	}
 }
+
+// TestLogEndsNoSoonerThanDurable: a log whose end is damaged goes on where it was durable, whether its mark is believed otherwise or not; one
+// that was torn behind that ends before.
+func TestLogEndsNoSoonerThanDurable(t *testing.T) {
+	for name, c := range map[string]struct {
+		believed bool
+		durable  int // that many of the 50 records
+	}{
+		"all":             {true, 50},
+		"all, no belief":  {false, 50},
+		"some":            {true, 45},
+		"some, no belief": {false, 45},
+	} {
+		t.Run(name, func(t *testing.T) {
+			fs := disk.NewMemory()
+			o := options(fs, "/s")
+			o.SegmentBytes = 64 << 10
+			starts, end := longLog(t, o, 50)
+			bounds := append(starts, end)
+			damaged := starts[40]
+			writeAt(t, fs, filepath.Join(o.Dir, segmentName(0)), make([]byte, end-damaged), damaged)
+			l, err := Open(o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := l.saveMark(mark{Durable: bounds[c.durable]}, true); err != nil {
+				t.Fatal(err)
+			}
+			if l.mark = l.loadMark(); !c.believed {
+				l.mark = mark{}
+			}
+			result, err := l.Walk(0, Visitor{})
+			if err != nil || result.Records != 40 || result.End != bounds[c.durable] || len(result.Gaps) != 1 || result.Gaps[0] != (Gap{damaged, result.End, Rot}) {
+				t.Errorf("%+v, %v; the damage begins at %d", result, err, damaged)
+			}
+			if err := l.Start(damaged, false); err == nil {
+				t.Error("it was cut")
+			}
+			if err := l.Close(context.Background()); err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+}

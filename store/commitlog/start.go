@@ -19,8 +19,8 @@ func (l *Log) Start(end int64, cut bool) error {
 	if len(list) > 0 && (end < list[0].start || end > list[len(list)-1].start+l.o.SegmentBytes) {
 		return fmt.Errorf("commit log: end %d lies outside the log %d to %d", end, list[0].start, list[len(list)-1].start+l.o.SegmentBytes)
 	}
-	if l.mark.known && end < l.mark.Durable && !cut {
-		return fmt.Errorf("commit log: it was durable up to %d and would be cut at %d", l.mark.Durable, end)
+	if floor := l.floor(); end < floor && !cut {
+		return fmt.Errorf("commit log: it was durable up to %d and would be cut at %d", floor, end)
 	}
 	if err := l.zeroBehind(end, list[:keep], cut); err != nil {
 		return fmt.Errorf("commit log: zero behind the cut at %d: %w", end, err)

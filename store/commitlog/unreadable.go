@@ -188,10 +188,10 @@ func (l *Log) readPage(s *segment, p []byte, at, page int64) error {
 	return nil
 }
 
-// overwrite writes b over what lies at an offset in a segment's file. The kernel reads a page that is not written as a whole: where it cannot,
+// overwrite writes b, through f, over what lies at an offset in a segment's file. The kernel reads a page that is not written as a whole: where it cannot,
 // the page is, with zeros for what is lost of it anyway.
-func (l *Log) overwrite(s *segment, b []byte, at int64) error {
-	_, err := s.file.WriteAt(b, at)
+func (l *Log) overwrite(s *segment, f disk.File, b []byte, at int64) error {
+	_, err := f.WriteAt(b, at)
 	if disk.IsUnreadable(err) {
 		end := at + int64(len(b))
 		from := at - at%pageBytes
@@ -201,7 +201,7 @@ func (l *Log) overwrite(s *segment, b []byte, at int64) error {
 			return err
 		}
 		copy(all[at-from:], b)
-		if _, err = s.file.WriteAt(all, from); err == nil {
+		if _, err = f.WriteAt(all, from); err == nil {
 			l.bad.patched(s.start+from, s.start+to)
 		}
 	}

@@ -110,10 +110,20 @@ func (w *walk) segment(at, end int64) (next int64, ended bool, err error) {
 
 // toDurable has the log end no sooner than it was durable: what is damaged there was acknowledged, and others may have copies of it.
 func (w *walk) toDurable() {
-	if m := w.l.mark; m.known && w.result.End < m.Durable {
-		w.gap(w.result.End, m.Durable)
-		w.result.End = m.Durable
+	if to := w.l.floor(); w.result.End < to {
+		w.gap(w.result.End, to)
+		w.result.End = to
 	}
+}
+
+// floor is how far the last run says that the log was durable, which nothing cuts again. It is taken from a mark that is not believed otherwise
+// too: that what lies before Durable is not what it was is just what damage looks like.
+func (l *Log) floor() int64 {
+	m := l.readMark()
+	if !m.known || m.Durable < l.Min() || m.Durable > l.Max() {
+		return l.Min()
+	}
+	return m.Durable
 }
 
 func (w *walk) gap(from, to int64) {
