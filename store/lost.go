@@ -12,6 +12,9 @@ const maxLostBytes = 16 << 20
 // may have the records, and they come back to their places. The gaps are those of a walk whose records are in their queues.
 func (s *Store) leaveRoom(list []commitlog.Gap) error {
 	for _, g := range list {
+		if g.Kind == commitlog.Torn {
+			continue // nobody was told that it is there
+		}
 		at, end := g.From, g.From-g.From%s.o.SegmentBytes+s.o.SegmentBytes
 		b := make([]byte, min(end, g.To, at+maxLostBytes)-at)
 		if err := s.log.ReadAt(at, b); err != nil {
