@@ -58,7 +58,7 @@ func (l *Log) mayHold(s *segment) (bool, error) {
 	buf, zeros := make([]byte, n), make([]byte, n)
 	for ; at < l.o.SegmentBytes; at += step {
 		b := buf[:min(n, l.o.SegmentBytes-at)]
-		if _, err := s.file.ReadAt(b, at); disk.IsUnreadable(err) {
+		if _, err := s.file.ReadExact(b, at, false); disk.IsUnreadable(err) {
 			return true, nil
 		} else if err != nil && err != io.EOF {
 			return false, err
