@@ -142,7 +142,7 @@ func TestLostOffsetIsLeftFree(t *testing.T) {
 				t.Fatal(err)
 			}
 			closeStore(t, s)
-			for _, name := range []string{"consumequeue", "batchconsumequeue", "ringmq/queues.json", "ringmq/replay.json"} {
+			for _, name := range []string{"consumequeue", "batchconsumequeue", "ringmq/queues.json"} {
 				if err := f.RemoveAll("/store/" + name); err != nil {
 					t.Fatal(err)
 				}
