@@ -278,6 +278,40 @@ func TestAsks(t *testing.T) {
 	}
 }
 
+// TestMastersLastRecordIsHealed: what was acknowledged with two copies and is damaged on the master comes back from the slave also where it is
+// the last of the log: after an orderly end it is no torn write, and the two have not parted.
+func TestMastersLastRecordIsHealed(t *testing.T) {
+	d := disk.NewFaulty()
+	mo := options(d, true)
+	master, slave := open(t, mo), open(t, options(disk.NewMemory(), true))
+	l := lead(t, master, LeaderOptions{Copies: 2, SlaveTimeout: time.Hour})
+	f := follow(t, slave, l, FollowerOptions{})
+	before := put(t, master, 0, 50)
+	end := put(t, master, 50, 1)
+	arrive(t, slave, end)
+	arrive(t, master, end) // acknowledged: two copies have it
+	had := count(master)
+	f.Close()
+	l.Close()
+	shut(t, master)
+	if err := d.FlipBit(fmt.Sprintf("/store/commitlog/%020d", before-before%testSegment), before%testSegment+90, 3); err != nil {
+		t.Fatal(err)
+	}
+	master = open(t, mo)
+	if master.LogMax() != end || len(master.Gaps()) != 1 {
+		t.Errorf("the log ends at %d and went to %d; gaps %v", master.LogMax(), end, master.Gaps())
+	}
+	again := lead(t, master, LeaderOptions{Copies: 2, SlaveTimeout: time.Hour})
+	g := follow(t, slave, again, FollowerOptions{})
+	eventually(t, "healed", func() bool { return g.State().Refused != "" || len(master.Gaps()) == 0 })
+	if s := g.State(); s.Refused != "" || count(master) != had {
+		t.Errorf("%d of %d messages; refused: %q", count(master), had, s.Refused)
+	}
+	more := put(t, master, 51, 5)
+	arrive(t, slave, more)
+	same(t, master, slave, 0)
+}
+
 // TestAnswersNobodyWaitsFor: an answer whose ask was given up is read past, however long it is, and the connection goes on; what is longer
 // than any ask is no frame.
 func TestAnswersNobodyWaitsFor(t *testing.T) {

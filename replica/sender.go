@@ -266,10 +266,19 @@ func (t *sender) ship(r *store.Region) error {
 		if err := t.head(h.append(t.buf[:0])); err != nil {
 			return err
 		}
-		return t.sendFile(file, at, r.Bytes)
+		left, err := t.sendFile(file, at, r.Bytes)
+		if left == 0 || !store.IsUnreadable(err) {
+			return err
+		}
+		// The slave has been told how many bytes come: what the disk cannot read is damage, and goes as such.
+		return t.shipFrom(r, r.Bytes-left, t.buf[:0])
 	}
-	b := h.append(t.buf[:0])
-	for at := 0; at < r.Bytes; {
+	return t.shipFrom(r, 0, h.append(t.buf[:0]))
+}
+
+// shipFrom sends b and the region from a place on, by way of memory.
+func (t *sender) shipFrom(r *store.Region, at int, b []byte) error {
+	for at < r.Bytes {
 		n := min(r.Bytes-at, cap(t.buf)-len(b))
 		b = b[:len(b)+n]
 		if err := r.Read(b[len(b)-n:], at); err != nil {
@@ -318,12 +327,15 @@ func (t *sender) head(b []byte) (err error) {
 	return firstError(waited, err)
 }
 
-// sendFile moves n bytes from a file to the socket inside of the kernel.
-func (t *sender) sendFile(file syscall.RawConn, at int64, n int) (err error) {
+// sendfile is a call of the kernel's.
+var sendfile = unix.Sendfile
+
+// sendFile moves n bytes from a file to the socket inside of the kernel, and says how many are left after an error.
+func (t *sender) sendFile(file syscall.RawConn, at int64, n int) (left int, err error) {
 	waited := t.raw.Write(func(sock uintptr) bool {
 		for n > 0 {
 			var k int
-			closed := file.Control(func(fd uintptr) { k, err = unix.Sendfile(int(sock), int(fd), &at, n) })
+			closed := file.Control(func(fd uintptr) { k, err = sendfile(int(sock), int(fd), &at, n) })
 			switch {
 			case closed != nil:
 				err = closed
@@ -342,7 +354,7 @@ func (t *sender) sendFile(file syscall.RawConn, at int64, n int) (err error) {
 		err = nil
 		return true
 	})
-	return firstError(waited, err)
+	return n, firstError(waited, err)
 }
 
 func firstError(waited, err error) error {

@@ -21,13 +21,32 @@ type tailCut struct {
 	resume bool  // a cut whose copy was safe before the power went
 }
 
-const cutName = "cut.json"
+const (
+	cutName    = "cut.json"
+	cutVersion = 2
+)
 
 // cutNote lies in <root>/ringmq while a cut is made: a start that finds it finishes the cut, since a log that is zeroed in part would
 // give some of its records back.
 type cutNote struct {
-	FormatVersion int   `json:"formatVersion"`
+	FormatVersion int   `json:"formatVersion"` // of version 1, which has no checksum
 	At            int64 `json:"at"`
+}
+
+// parseCutNote reads a note of a cut. One that is not whole stops a start: where to cut cannot be guessed.
+func parseCutNote(b []byte) (n cutNote, err error) {
+	if unseal(b, cutVersion, &n) {
+		return n, nil
+	}
+	err = json.Unmarshal(b, &n)
+	switch {
+	case err != nil:
+	case n.FormatVersion == cutVersion:
+		err = errors.New("it is damaged; the copy of what is cut has the offset in its name, and a note {\"formatVersion\":1,\"at\":OFFSET} finishes the cut")
+	case n.FormatVersion != 1:
+		err = fmt.Errorf("it has format version %d: the release that began the cut has to finish it", n.FormatVersion)
+	}
+	return n, err
 }
 
 // CutTail opens the store that o names, which nobody may have open, cuts its log at an offset where a record begins, and closes it again:
@@ -51,10 +70,7 @@ func (s *Store) resumeCut() error {
 	}
 	var note cutNote
 	if err == nil {
-		err = json.Unmarshal(b, &note)
-	}
-	if err == nil && note.FormatVersion != 1 {
-		err = fmt.Errorf("it has format version %d: the release that began the cut has to finish it", note.FormatVersion)
+		note, err = parseCutNote(b)
 	}
 	if err != nil {
 		return fmt.Errorf("read %s: %w", cutName, err)
@@ -95,8 +111,7 @@ func (s *Store) cutTail(result *commitlog.Result) error {
 		if err != nil {
 			return fmt.Errorf("save %d to %d: %w", c.at, result.End, err)
 		}
-		b, _ := json.Marshal(cutNote{FormatVersion: 1, At: c.at}) // numbers only
-		if err := replaceWhole(s.fs, s.o.Root+"/ringmq", cutName, b); err != nil {
+		if err := replaceWhole(s.fs, s.o.Root+"/ringmq", cutName, seal(cutVersion, cutNote{FormatVersion: cutVersion, At: c.at})); err != nil {
 			return err
 		}
 		s.logger.Warn("the log's end is cut", "from", c.at, "to", result.End, "saved", name)

@@ -137,3 +137,51 @@ func TestCutTailCrash(t *testing.T) {
 		}
 	}
 }
+
+// TestOneBitInTheNoteOfACut: a note that is not whole cuts nothing: the start says so. Any flipped bit is found; a note of version 1 has no
+// checksum and is read.
+func TestOneBitInTheNoteOfACut(t *testing.T) {
+	b := seal(cutVersion, cutNote{FormatVersion: cutVersion, At: 4711})
+	if n, err := parseCutNote(b); err != nil || n.At != 4711 {
+		t.Fatalf("%s is %+v, %v", b, n, err)
+	}
+	if n, err := parseCutNote([]byte(`{"formatVersion":1,"at":4711}`)); err != nil || n.At != 4711 {
+		t.Fatalf("%+v, %v", n, err)
+	}
+	for bit := range len(b) * 8 {
+		bad := bytes.Clone(b)
+		bad[bit/8] ^= 1 << (bit % 8)
+		if n, err := parseCutNote(bad); err == nil && n.At != 4711 {
+			t.Errorf("%s cuts at %d", bad, n.At)
+		}
+	}
+	d := disk.NewMemory()
+	o := smallOptions(d)
+	s := openStore(t, o)
+	for i := range 20 {
+		mustAppend(t, s, message("T", 0, fmt.Sprint(i)))
+	}
+	settled(t, s)
+	end := s.LogMax()
+	if err := s.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	note := o.Root + "/ringmq/" + cutName
+	if err := writeWhole(d, note, bytes.Replace(b, []byte("4711"), []byte("0711"), 1)); err != nil {
+		t.Fatal(err)
+	}
+	if s, err := Open(o); err == nil {
+		t.Errorf("it opened, and ends at %d of %d", s.LogMax(), end)
+		_ = s.Close(t.Context())
+	}
+	if err := d.Remove(note); err != nil {
+		t.Fatal(err)
+	}
+	s = openStore(t, o)
+	if s.LogMax() != end {
+		t.Errorf("the log ends at %d of %d", s.LogMax(), end)
+	}
+	if err := s.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}

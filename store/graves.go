@@ -1,10 +1,13 @@
 package store
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io/fs"
+	"log/slog"
 	"maps"
 	"math/rand/v2"
 	"slices"
@@ -27,30 +30,64 @@ type graves struct {
 	edition atomic.Uint64 // raised with each change, after it
 }
 
+// gravesFile has its topics where version 1 had them, without a checksum: what knows no other refuses it rather than finding none.
 type gravesFile struct {
-	FormatVersion int              `json:"formatVersion"`
-	Topics        map[string]int64 `json:"topics"`
+	FormatVersion int             `json:"formatVersion"`
+	Checksum      uint32          `json:"crc32c"` // of the version and of the bytes of Topics as they are in the file
+	Topics        json.RawMessage `json:"topics"`
 }
 
-const gravesName = "deleted.json"
+const (
+	gravesName    = "deleted.json"
+	gravesVersion = 2
+)
 
-func (g *graves) load(f disk.FS, dir string) error {
+var errGravesDamaged = errors.New(gravesName + " is damaged")
+
+func gravesSum(topics []byte) uint32 {
+	return crc32.Update(crc32.Checksum([]byte{gravesVersion}, castagnoli), castagnoli, topics)
+}
+
+// ParseGraves reads the file of deleted topics: where the log was when each was deleted.
+func ParseGraves(b []byte) (topics map[string]int64, err error) {
+	var file gravesFile
+	if json.Unmarshal(b, &file) != nil {
+		return nil, errGravesDamaged
+	}
+	whole := file.Checksum == gravesSum(file.Topics)
+	switch v := file.FormatVersion; {
+	case !whole && v > gravesVersion:
+		return nil, fmt.Errorf("%s has format version %d, of another release; without it their messages would come back", gravesName, v)
+	case !whole && v != 1, json.Unmarshal(file.Topics, &topics) != nil, topics == nil:
+		return nil, errGravesDamaged
+	}
+	return topics, nil
+}
+
+// load reads what was deleted. One flipped bit must not move a grave over records of a topic that was made again: a file that is not whole is
+// kept under another name and not believed, and what was deleted may then come back.
+func (g *graves) load(f disk.FS, dir string, logger *slog.Logger) error {
 	g.fs, g.dir, g.run = f, dir, rand.Uint64()
-	b, err := readWhole(f, dir+"/"+gravesName, 64<<20)
+	name := dir + "/" + gravesName
+	b, err := readWhole(f, name, 64<<20)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	if err != nil {
 		return fmt.Errorf("read deleted topics: %w", err)
 	}
-	var file gravesFile
-	if json.Unmarshal(b, &file) != nil || file.Topics == nil {
-		return nil
+	topics, err := ParseGraves(b)
+	if errors.Is(err, errGravesDamaged) {
+		logger.Error("which topics were deleted cannot be read: their messages may come back; the file is kept as .unreadable", "file", name)
+		return f.Rename(name, name+".unreadable")
 	}
-	if file.FormatVersion != 1 {
-		return fmt.Errorf("read deleted topics: %s has format version %d, of another release; without it their messages would come back", gravesName, file.FormatVersion)
+	if err != nil {
+		return fmt.Errorf("read deleted topics: %w", err)
 	}
-	g.publish(file.Topics)
+	if !bytes.Contains(b, []byte(`"crc32c"`)) { // of version 1
+		return g.replace(topics)
+	}
+	g.publish(topics)
 	return nil
 }
 
@@ -133,9 +170,13 @@ func (g *graves) clamp(end int64) error {
 
 // replace makes next durable and shows it. mu is held.
 func (g *graves) replace(next map[string]int64) error {
-	b, err := json.Marshal(gravesFile{FormatVersion: 1, Topics: next})
+	topics, err := json.Marshal(next)
 	if err != nil {
 		panic(err) // texts and numbers only
+	}
+	b, err := json.Marshal(gravesFile{FormatVersion: gravesVersion, Checksum: gravesSum(topics), Topics: topics})
+	if err != nil {
+		panic(err)
 	}
 	if err := replaceWhole(g.fs, g.dir, gravesName, b); err != nil {
 		return fmt.Errorf("write deleted topics: %w", err)

@@ -135,7 +135,7 @@ func (r *reading) planAhead(p *plan, u record.QueueUnit) {
 func (g *gathering) beginWindow(k *planned, dense bool) {
 	s := g.r.s
 	k.w, k.waits = s.windows.take(k.from, k.need)
-	if k.w != nil || k.waits || !s.windows.worth(k.from, k.to, k.wanted) && !dense || s.readsAlone.Load() {
+	if k.w != nil || k.waits || !s.windows.worth(k.from, k.to, k.wanted) && !dense || s.readsAlone.Load() || s.log.Unreadable(k.from, k.to-k.from) {
 		return
 	}
 	w := s.windows.claim(k.from)
@@ -157,6 +157,9 @@ func (g *gathering) beginWindow(k *planned, dense bool) {
 // beginAlone reads a record alone, or begins to. Its neighbours in its pages are other queues': the kernel keeps them for those.
 func (g *gathering) beginAlone(u record.QueueUnit) {
 	r := g.r
+	if r.s.log.Unreadable(u.Offset, int64(u.Size)) {
+		return // each attempt takes the disk long
+	}
 	if r.alone == nil {
 		r.alone = new(alone)
 	}

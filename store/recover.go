@@ -1,6 +1,7 @@
 package store
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"time"
@@ -61,7 +62,7 @@ func (s *Store) recover(crashed bool) error {
 		if err := s.cutTail(&result); err != nil {
 			return err
 		}
-	} else if err := s.honour(known); err != nil {
+	} else if err := errors.Join(s.leaveRoom(result.Gaps), s.honour(known)); err != nil {
 		return fmt.Errorf("rebuild queues: %w", err)
 	}
 	r.end, r.bytes, r.records = result.End, max(0, result.End-r.from), result.Records
@@ -210,6 +211,7 @@ func (s *Store) walkFrom(from int64) (commitlog.Result, error) {
 func (s *Store) visitor() commitlog.Visitor {
 	known, recent := new(record.Known), new(recentQueues)
 	return commitlog.Visitor{
+		Deleted: s.graves.holds,
 		Record: func(r *record.Record, raw []byte) error {
 			if s.o.cut != nil && r.PhysicalOffset >= s.o.cut.at {
 				return nil // it goes

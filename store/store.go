@@ -79,6 +79,7 @@ type Store struct {
 	stopAll    context.CancelFunc
 	background sync.WaitGroup
 	cleanNow   chan struct{}
+	badPlaces  chan int64
 }
 
 // Open opens the store in o.Root, which is created if it is not there: it takes the lock (ErrLocked), looks at what the
@@ -89,7 +90,7 @@ func Open(o Options) (_ *Store, err error) {
 		return nil, fmt.Errorf("open store: no root folder given")
 	}
 	o = o.withDefaults()
-	s := &Store{o: o, fs: o.FS, logger: o.Logger, boot: o.Clock(), cleanNow: make(chan struct{}, 1)}
+	s := &Store{o: o, fs: o.FS, logger: o.Logger, boot: o.Clock(), cleanNow: make(chan struct{}, 1), badPlaces: make(chan int64, badPlaces)}
 	s.counters.init()
 	s.gaps.logger, s.gaps.clock = o.Logger, o.Clock
 	s.docs.fs, s.docs.dir, s.docs.logger = o.FS, o.Root+"/config", o.Logger
@@ -141,7 +142,7 @@ func (s *Store) openParts(crashed bool) (err error) {
 	if s.checkpoint, err = openCheckpoint(s.fs, o.Root); err != nil {
 		return err
 	}
-	if err := s.graves.load(s.fs, o.Root+"/ringmq"); err != nil {
+	if err := s.graves.load(s.fs, o.Root+"/ringmq", s.logger); err != nil {
 		return err
 	}
 	if err := s.loadHistory(); err != nil {
@@ -154,7 +155,8 @@ func (s *Store) openParts(crashed bool) (err error) {
 		Dir: o.CommitLogDir, StateDir: o.Root + "/ringmq", FS: s.fs, Ring: s.ring,
 		SegmentBytes: o.SegmentBytes, TailBytes: o.TailBytes, SyncFlush: o.SyncFlush, Foreign: s.checkpoint.foreign(),
 		Clock: func() int64 { return o.Clock().UnixMilli() }, Spares: o.Spares, Logger: s.logger,
-		Committed: func(waited time.Duration, bytes int64) { s.pace.committed(time.Now(), waited, bytes) },
+		Unreadable: s.unreadable,
+		Committed:  func(waited time.Duration, bytes int64) { s.pace.committed(time.Now(), waited, bytes) },
 	})
 	if err != nil {
 		return err
@@ -209,6 +211,7 @@ func (s *Store) start() {
 	s.goBackground(s.flush)
 	s.goBackground(s.checkQueues)
 	s.goBackground(s.writeQueues)
+	s.goBackground(s.noteUnreadable)
 	if s.index != nil {
 		s.goBackground(s.indexing.catchUp)
 		s.goBackground(s.tendIndex)

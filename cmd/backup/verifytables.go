@@ -3,12 +3,12 @@ package backup
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io/fs"
 	"path/filepath"
 	"time"
 
 	"ringmq/broker/meta"
+	"ringmq/store"
 )
 
 // tables sees to it that the documents beside the log can be read, are those that the manifest speaks of, and that no progress lies beyond its queue.
@@ -71,17 +71,10 @@ func (v *look) readGraves() {
 	if errors.Is(err, fs.ErrNotExist) {
 		return
 	}
-	var file struct {
-		FormatVersion int              `json:"formatVersion"`
-		Topics        map[string]int64 `json:"topics"`
-	}
 	if err == nil {
-		if err = json.Unmarshal(b, &file); err == nil && file.FormatVersion != 1 {
-			err = fmt.Errorf("format version %d", file.FormatVersion)
-		}
+		v.graves, err = store.ParseGraves(b)
 	}
 	if err != nil {
 		v.r.bad("ringmq/deleted.json cannot be read: %v", err)
 	}
-	v.graves = file.Topics
 }

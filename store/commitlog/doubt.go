@@ -67,8 +67,11 @@ func (l *Log) Trust(from, to int64) {
 	l.doubts.Store(&list)
 }
 
-// Doubtful says whether any of the n bytes at offset were doubted. Any goroutine.
+// Doubtful says whether any of the n bytes at offset were doubted, or cannot be read. Any goroutine.
 func (l *Log) Doubtful(offset, n int64) bool {
+	if l.Unreadable(offset, n) {
+		return true
+	}
 	list := l.doubts.Load()
 	if list == nil {
 		return false
@@ -104,7 +107,7 @@ func (l *Log) Mend(offset int64, b []byte) error {
 		return fmt.Errorf("commit log: mend at %d: %w", offset, err)
 	}
 	defer f.Close()
-	if _, err := f.WriteAt(b, offset-s.start); err != nil {
+	if err := l.overwrite(s, f, b, offset-s.start); err != nil {
 		return fmt.Errorf("commit log: mend at %d: %w", offset, err)
 	}
 	if err := f.Datasync(); err != nil {

@@ -42,8 +42,9 @@ type Log struct {
 	boot      atomic.Int64                // where this run's own records begin
 	doubts    atomic.Pointer[[]doubtSpan] // of this run's bytes, those that are no whole records; sorted
 	doubting  sync.Mutex                  // held to change doubts
-	lastEnd   int64                       // behind the last valid record that Walk found
 	held      atomic.Int64                // Held
+	bad       badPages                    // that the disk cannot read
+	lastEnd   int64                       // of the log, as Walk found it
 	moving    bool                        // Rebase is at work: nothing is appended; guarded by mu
 
 	next     *segment // ready behind the last one; guarded by mu

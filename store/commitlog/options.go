@@ -25,7 +25,9 @@ type Options struct {
 	// this log is concerned, and the batch's bytes. Once a commit, by whoever ended it, perhaps by two at a time; it must be short and wait for
 	// nothing.
 	Committed func(waited time.Duration, bytes int64)
-	Logger    *slog.Logger
+	// Unreadable, if not nil, is told of a page that the disk cannot read, once, by whoever came upon it; it must wait for nothing.
+	Unreadable func(offset int64)
+	Logger     *slog.Logger
 }
 
 // Errors of appending and reading.

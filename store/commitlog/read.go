@@ -81,15 +81,14 @@ func (l *Log) Resident(offset int64, n int) (bytes int64, known bool) {
 }
 
 // ReadAt fills p with the bytes at offset, which must lie in one segment. Any goroutine; it may wait for the disk. ErrGone if
-// there is no such segment any more.
+// there is no such segment any more. What the disk cannot read is zeros: see Unreadable.
 func (l *Log) ReadAt(offset int64, p []byte) error {
 	at, err := l.Place(offset, len(p))
 	if err != nil {
 		return err
 	}
 	defer at.Release()
-	_, err = at.File.ReadAt(p, at.Offset)
-	return readError(err)
+	return readError(l.read(at.s, p, at.Offset, false))
 }
 
 // ReadExact is ReadAt for readers here and there: nothing behind what they want is read with it. ReadAt of a few bytes would have the kernel
@@ -100,8 +99,7 @@ func (l *Log) ReadExact(offset int64, p []byte) error {
 		return err
 	}
 	defer at.Release()
-	_, err = at.File.ReadExact(p, at.Offset, false)
-	return readError(err)
+	return readError(l.read(at.s, p, at.Offset, true))
 }
 
 // readError tells a file that retention has closed from one that is damaged.

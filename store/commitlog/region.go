@@ -1,9 +1,6 @@
 package commitlog
 
-import (
-	"io"
-	"syscall"
-)
+import "syscall"
 
 // Region is a range of the log, within one segment, whose file stays as it is until Release. Bytes is 0, and nothing is held, where
 // there is nothing yet.
@@ -11,6 +8,7 @@ type Region struct {
 	Offset int64 // in the log
 	Bytes  int
 	s      *segment
+	l      *Log
 }
 
 // Region pins up to maxBytes from an offset on, never beyond Local and not over the end of a segment. ErrGone: retention took the
@@ -24,22 +22,16 @@ func (l *Log) Region(from int64, maxBytes int) (Region, error) {
 	if from > limit || s == nil || !s.acquire() {
 		return Region{}, ErrGone
 	}
-	return Region{Offset: from, Bytes: int(min(int64(maxBytes), limit-from, s.start+l.o.SegmentBytes-from)), s: s}, nil
+	return Region{Offset: from, Bytes: int(min(int64(maxBytes), limit-from, s.start+l.o.SegmentBytes-from)), s: s, l: l}, nil
 }
 
-// Read fills p with the region's bytes from at on; p fits into it. It may wait for the disk.
+// Read fills p with the region's bytes from at on; p fits into it. It may wait for the disk. What the disk cannot read is zeros: see
+// Unreadable.
 func (r *Region) Read(p []byte, at int) error {
 	if at < 0 || at+len(p) > r.Bytes {
 		panic("commit log: read beyond a region")
 	}
-	n, err := r.s.file.ReadAt(p, r.Offset-r.s.start+int64(at))
-	if err == io.EOF {
-		err = io.ErrUnexpectedEOF
-	}
-	if n == len(p) {
-		err = nil
-	}
-	return err
+	return r.l.read(r.s, p, r.Offset-r.s.start+int64(at), false)
 }
 
 // File returns the segment's file for calls of the kernel's, and where the region begins in it; false where the file is none of the

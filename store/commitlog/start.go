@@ -3,9 +3,8 @@ package commitlog
 import (
 	"bytes"
 	"fmt"
-	"path/filepath"
 
-	"ringmq/store/record"
+	"ringmq/store/disk"
 )
 
 // Start cuts the log at end, the offset behind its last record, and opens it for appends. Before anything is written, all
@@ -20,26 +19,22 @@ func (l *Log) Start(end int64, cut bool) error {
 	if len(list) > 0 && (end < list[0].start || end > list[len(list)-1].start+l.o.SegmentBytes) {
 		return fmt.Errorf("commit log: end %d lies outside the log %d to %d", end, list[0].start, list[len(list)-1].start+l.o.SegmentBytes)
 	}
-	if err := l.saveMark(mark{Durable: end}, true); err != nil {
-		return fmt.Errorf("commit log: mark: %w", err)
-	}
-	if err := l.o.FS.SyncDir(l.o.StateDir); err != nil {
-		return err
+	if floor := l.floor(); end < floor && !cut {
+		return fmt.Errorf("commit log: it was durable up to %d and would be cut at %d", floor, end)
 	}
 	if err := l.zeroBehind(end, list[:keep], cut); err != nil {
 		return fmt.Errorf("commit log: zero behind the cut at %d: %w", end, err)
 	}
 	kept := append([]*segment(nil), list[:keep]...)
-	// From the last one backwards: a crash in between must not leave a hole.
-	for i := len(list) - 1; i >= keep; i-- {
-		if err := list[i].file.Close(); err != nil {
-			return err
-		}
-		if err := l.o.FS.Remove(filepath.Join(l.o.Dir, record.FileName(list[i].start))); err != nil {
-			return err
-		}
+	if err := l.giveUp(list[keep:]); err != nil {
+		return err
 	}
-	if err := l.o.FS.SyncDir(l.o.Dir); err != nil {
+	// Not before all of that is durable which it says of, and what lay behind is gone: a crash until here leaves what bounds the next start's
+	// search as it was.
+	if err := l.saveMark(mark{Durable: end}, true); err != nil {
+		return fmt.Errorf("commit log: mark: %w", err)
+	}
+	if err := l.o.FS.SyncDir(l.o.StateDir); err != nil {
 		return err
 	}
 	l.segments.Store(&kept)
@@ -106,13 +101,15 @@ func (l *Log) zeroBehind(end int64, kept []*segment, cut bool) error {
 	buf, zeros := make([]byte, windowBytes), make([]byte, windowBytes)
 	for at := end; at < limit; {
 		n := min(limit-at, windowBytes)
-		if _, err := s.file.ReadAt(buf[:n], at-s.start); err != nil {
+		_, err := s.file.ReadAt(buf[:n], at-s.start)
+		if err != nil && !disk.IsUnreadable(err) {
 			return err
 		}
-		if !bytes.Equal(buf[:n], zeros[:n]) {
+		if err != nil || !bytes.Equal(buf[:n], zeros[:n]) {
 			if err := s.file.ZeroRange(at-s.start, n); err != nil {
 				return err
 			}
+			l.bad.forget(at, at+n)
 			zeroed = true
 		}
 		at += n

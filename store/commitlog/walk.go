@@ -9,6 +9,8 @@ import (
 // Visitor sees every valid record of a walk in order. r and raw are valid until it returns; an error ends the walk.
 type Visitor struct {
 	Record func(r *record.Record, raw []byte) error
+	// Deleted, if not nil, says whether the records of a topic count no more up to an offset: later ones have their queue offsets again.
+	Deleted func(topic []byte, offset int64) bool
 }
 
 // GapKind tells what damaged a stretch of the log.
@@ -33,7 +35,7 @@ type Gap struct {
 	Kind     GapKind
 }
 
-// Result of a walk. End is the offset behind the last valid record.
+// Result of a walk. End is the offset behind the last valid record, or as far as the log is known to have been durable.
 type Result struct {
 	End     int64
 	Gaps    []Gap
@@ -53,59 +55,75 @@ type walk struct {
 }
 
 // Walk visits every valid record from an offset, which must be where a record or a segment begins. Damage is stepped over:
-// behind a bad record it goes on at the next place where a whole, checked record lies that can belong there; only if there is
-// none does the log end. It changes nothing on disk. Before Start.
+// behind a bad record it goes on at the next place where a whole, checked record lies that can belong there, in that segment or a later
+// one; only if there is none does the log end, and not before what is known to have been durable. It changes nothing on disk. Before Start.
 func (l *Log) Walk(from int64, v Visitor) (Result, error) {
 	w := &walk{l: l, v: v, rd: window{l: l}, result: Result{End: from}, seen: map[string]int64{}}
 	defer w.rd.drop()
-	list := *l.segments.Load()
-	for i := 0; i < len(list); i++ {
-		s := list[i]
+	at := from
+	for _, s := range *l.segments.Load() {
 		end := s.start + l.o.SegmentBytes
-		if end <= from {
+		if end <= at {
 			continue
 		}
-		ended, err := w.segment(max(from, s.start), end)
+		next, ended, err := w.segment(max(at, s.start), end)
 		if err != nil {
 			return w.result, err
 		}
 		if ended {
 			break
 		}
+		at = next
 	}
+	w.toDurable()
 	l.lastEnd, l.stamp = w.result.End, max(l.stamp, w.stamp)
 	return w.result, nil
 }
 
-// segment walks [at, end) and reports whether the log ends in it.
-func (w *walk) segment(at, end int64) (ended bool, err error) {
+// segment walks [at, end) and says where to go on, or that the log ends in it.
+func (w *walk) segment(at, end int64) (next int64, ended bool, err error) {
 	for at < end {
 		kind, size := w.look(at, end)
 		if kind == record.Message {
 			if err := w.visit(at, size); err != nil {
-				return false, err
+				return at, false, err
 			}
 			at += size
 			continue
 		}
 		if kind == record.Blank {
 			w.result.End = end
-			return false, nil
+			return end, false, nil
 		}
 		if w.rd.err != nil {
-			return false, w.rd.err
+			return at, false, w.rd.err
 		}
 		next, ok, err := w.resume(at, end)
 		if err != nil || !ok {
-			return !ok, err
+			return at, !ok, err
 		}
 		w.gap(at, next)
-		if next >= end {
-			return false, nil
-		}
 		at = next
 	}
-	return false, nil
+	return at, false, nil
+}
+
+// toDurable has the log end no sooner than it was durable: what is damaged there was acknowledged, and others may have copies of it.
+func (w *walk) toDurable() {
+	if to := w.l.floor(); w.result.End < to {
+		w.gap(w.result.End, to)
+		w.result.End = to
+	}
+}
+
+// floor is how far the last run says that the log was durable, which nothing cuts again. It is taken from a mark that is not believed otherwise
+// too: that what lies before Durable is not what it was is just what damage looks like.
+func (l *Log) floor() int64 {
+	m := l.readMark()
+	if !m.known || l.o.Foreign || m.Durable < l.Min() || m.Durable > l.Max() {
+		return l.Min()
+	}
+	return m.Durable
 }
 
 func (w *walk) gap(from, to int64) {
@@ -149,7 +167,7 @@ func (w *walk) queued() bool {
 }
 
 func (w *walk) remember() {
-	if !w.queued() {
+	if !w.queued() || w.v.Deleted != nil && w.v.Deleted(w.rec.Topic, w.rec.PhysicalOffset) {
 		return
 	}
 	key := w.queueKey()
