@@ -28,6 +28,7 @@ var scenes = []scene{
 	{name: "metadata", run: metadata},
 	{name: "parted", run: partedWays, ours: true},
 	{name: "too-few", run: tooFew, ours: true},
+	{name: "rot", run: rot, ours: true},
 	{name: "which-broker", run: whichBroker, ours: true},
 	{name: "notices-loss", run: noticesLoss},
 }
