@@ -8,9 +8,11 @@ import "ringmq/netpoll/remoting"
 // BeSlave makes the table a slave's. Before the first commit.
 func (o *Offsets) BeSlave() { o.slave = true }
 
-// BeMaster makes the table, which may have been a slave's, a master's. Before the first commit.
+// BeMaster makes the table, which may have been a slave's, a master's. Before the first commit. What it was read from may have the version
+// of an older table: a stock broker gives it a new one once in 500 commits only. So this one gets its own before a slave hears of it.
 func (o *Offsets) BeMaster() {
 	o.slave, o.master = false, ""
+	o.dirty.Store(true)
 	o.each(func(_, _ string, q *progress) { q.local = nil })
 }
 

@@ -418,3 +418,41 @@ func TestVersionCoversWhatItSays(t *testing.T) {
 		t.Error("a stock broker is told more than it knows")
 	}
 }
+
+// TestStockKeepsItsVersion: a stock broker stores what is committed under the version that it had before. A slave that copied the table of then
+// is not told, by the master that takes the directory over, that it has what there is; from then on it is.
+func TestStockKeepsItsVersion(t *testing.T) {
+	const stock = `{"dataVersion":{"counter":3,"stateVersion":0,"timestamp":5},"offsetTable":{"T@G":{0:%d}}}`
+	slave, err := NewOffsets(nil, clock)
+	if err != nil {
+		t.Fatal(err)
+	}
+	slave.BeSlave()
+	copies := func(body []byte) {
+		t.Helper()
+		doc, err := ParseOffsets(body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if offers := slave.Mirror(doc, false); len(offers) > 0 {
+			t.Errorf("offers %v", offers)
+		}
+	}
+	copies(fmt.Appendf(nil, stock, 20))
+	master, err := NewOffsets(fmt.Appendf(nil, stock, 30), clock)
+	if err != nil {
+		t.Fatal(err)
+	}
+	master.BeMaster()
+	if master.Unchanged(slave.Known()) {
+		t.Fatal("the slave is told that it has what there is")
+	}
+	body, err := master.Answer(true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	copies(body)
+	if got, _ := slave.Query([]byte("G"), []byte("T"), 0); got != 30 || !master.Unchanged(slave.Known()) {
+		t.Errorf("the slave has %d, and is told that it has what there is: %v", got, master.Unchanged(slave.Known()))
+	}
+}

@@ -15,13 +15,16 @@ import org.apache.rocketmq.client.producer.SendResult;
 import org.apache.rocketmq.client.producer.SendStatus;
 import org.apache.rocketmq.common.TopicConfig;
 import org.apache.rocketmq.common.message.MessageExt;
+import org.apache.rocketmq.common.message.MessageQueue;
+import org.apache.rocketmq.remoting.protocol.admin.OffsetWrapper;
 import org.apache.rocketmq.tools.admin.DefaultMQAdminExt;
 
 /**
  * PairLife drives stock clients against two brokers, broker-a with a slave and broker-b without, while the control program kills and
  * restarts them. Each phase prints a PASS or FAIL line; the last line is "N passed, N failed".
  *
- * Addresses: -Dnamesrv, -Dbrokers (all that get the topic, separated by commas), -Dcontrol.
+ * Addresses: -Dnamesrv, -Dbrokers (all that get the topic, separated by commas: master, slave, the other), -Dcontrol. -Dprogress=true asks for what
+ * stock does not do: progress that only the slave was told of survives.
  */
 public final class PairLife {
     private static final int POLL_MILLIS = 1000;
@@ -215,6 +218,114 @@ public final class PairLife {
         return text.toString();
     }
 
+    /**
+     * Progress that only the slave was told of: the master is killed, a consumer takes what is left from the slave, commits and ends. No
+     * member of the group remembers anything. When the master is back, perhaps after a restart of the slave, a new consumer is given none
+     * of it again.
+     */
+    private String progressKept(boolean slaveRestarts) throws Exception {
+        final int first = 40;
+        final int left = 100;
+        final int more = 20;
+        String topic = env.topic + (slaveRestarts ? "-kept-by-disk" : "-kept");
+        String group = env.group + (slaveRestarts ? "-kept-by-disk" : "-kept");
+        String[] brokers = System.getProperty("brokers").split(",");
+        String slave = brokers[1];
+        DefaultMQAdminExt admin = env.admin();
+        for (String addr : List.of(brokers[0], slave)) {
+            TopicConfig config = new TopicConfig(topic);
+            config.setReadQueueNums(4);
+            config.setWriteQueueNums(4);
+            admin.createAndUpdateTopicConfig(addr, config);
+        }
+        Map<String, AtomicInteger> seen = new ConcurrentHashMap<>(); // body to deliveries, of both consumers
+        DefaultMQProducer p = env.producer();
+        p.setRetryTimesWhenSendFailed(0); // what is stored twice is delivered twice
+        DefaultMQPushConsumer one = member(group, topic, seen);
+        sendCopied(p, topic, first, seen);
+        Env.until(START_MILLIS, first + " deliveries", () -> all(seen));
+        Env.until(START_MILLIS, "the group and its progress at the slave", () -> unread(admin, slave, group, topic) == 0);
+        one.suspend();
+        sendCopied(p, topic, left, seen);
+        Env.until(MOVE_MILLIS, "all of it at the slave", () -> unread(admin, slave, group, topic) >= left / 2);
+        Env.control("kill-master");
+        long waiting = seen.values().stream().filter(n -> n.get() == 0).count();
+        Env.check(waiting >= left / 2, "only " + waiting + " messages are left to the slave");
+        one.resume();
+        Env.until(MOVE_MILLIS, waiting + " messages from the slave", () -> all(seen));
+        one.shutdown();
+        Env.until(MOVE_MILLIS, "all progress at the slave", () -> unread(admin, slave, group, topic) == 0);
+        if (slaveRestarts) {
+            Env.control("restart-slave");
+        }
+        Env.control("start-master");
+        Env.equal(0L, unread(admin, brokers[0], group, topic), "messages that the master believes unread when it first answers (-1: it knows of no progress)");
+        DefaultMQPushConsumer other = member(group, topic, seen);
+        sendCopied(p, topic, more, seen);
+        Env.until(START_MILLIS, more + " deliveries of new messages", () -> all(seen));
+        Thread.sleep(3 * POLL_MILLIS); // for what must not come
+        other.shutdown();
+        List<String> again = new ArrayList<>();
+        seen.forEach((body, n) -> {
+            if (n.get() > 1) {
+                again.add(body);
+            }
+        });
+        Env.check(again.isEmpty(), again.size() + " of " + waiting + " messages that were taken from the slave and committed came again, such as " + again.stream().findFirst());
+        return waiting + " messages taken from the slave, " + more + " new ones behind them, 0 repeated";
+    }
+
+    private DefaultMQPushConsumer member(String group, String topic, Map<String, AtomicInteger> seen) throws Exception {
+        DefaultMQPushConsumer c = env.push(group, topic, "*");
+        c.setPollNameServerInterval(POLL_MILLIS);
+        c.setHeartbeatBrokerInterval(POLL_MILLIS);
+        c.setPersistConsumerOffsetInterval(500);
+        c.registerMessageListener((MessageListenerConcurrently) (msgs, context) -> {
+            msgs.forEach(m -> add(seen, Env.body(m)));
+            return ConsumeConcurrentlyStatus.CONSUME_SUCCESS;
+        });
+        c.start();
+        return c;
+    }
+
+    /** Sends until so many are in two copies; only those are put down. */
+    private void sendCopied(DefaultMQProducer p, String topic, int n, Map<String, AtomicInteger> seen) throws Exception {
+        AtomicInteger copied = new AtomicInteger();
+        Env.until(START_MILLIS, n + " sends that both brokers have", () -> {
+            String body = "kept " + serial.incrementAndGet();
+            try {
+                if (p.send(Env.message(topic, "T", body.replace(' ', '-'), body)).getSendStatus() == SendStatus.SEND_OK) {
+                    seen.computeIfAbsent(body, k -> new AtomicInteger());
+                    copied.incrementAndGet();
+                }
+            } catch (Exception e) {
+                add(unsafe, e.getClass().getSimpleName());
+            }
+            return copied.get() >= n;
+        });
+    }
+
+    private static boolean all(Map<String, AtomicInteger> seen) {
+        return seen.values().stream().allMatch(n -> n.get() > 0);
+    }
+
+    /** How many messages of a topic a group has before it, as one broker knows; -1: it does not know the group's progress in all queues. */
+    private static long unread(DefaultMQAdminExt admin, String broker, String group, String topic) {
+        try {
+            long sum = 0;
+            Map<MessageQueue, OffsetWrapper> table = admin.examineConsumeStats(broker, group, topic, 5_000).getOffsetTable();
+            for (OffsetWrapper w : table.values()) {
+                if (w.getConsumerOffset() < 0) {
+                    return -1;
+                }
+                sum += w.getBrokerOffset() - w.getConsumerOffset();
+            }
+            return table.isEmpty() ? -1 : sum;
+        } catch (Exception e) {
+            return -1;
+        }
+    }
+
     private String nothingLost() throws Exception {
         stop.set(true);
         for (Thread t : producers) {
@@ -238,6 +349,10 @@ public final class PairLife {
         on = on && phase("life/java-master-killed", this::masterGone);
         on = on && phase("life/java-master-back", this::masterBack);
         on = on && phase("life/java-rolling-restart", this::rolling);
+        if (on && Boolean.getBoolean("progress")) {
+            on = phase("life/java-progress-of-the-slave", () -> progressKept(false));
+            on = on && phase("life/java-progress-of-a-restarted-slave", () -> progressKept(true));
+        }
         if (on) {
             phase("life/java-nothing-lost", this::nothingLost);
         }

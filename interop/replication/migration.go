@@ -34,7 +34,7 @@ const (
 )
 
 // migration: a pair of stock brokers becomes ours and stock again, by the commands of docs/MIGRATION.md as they stand there, under load.
-// After each step both logs are held against the history.
+// After each step both logs are held against the history, and both brokers are asked for the progress of a group that was committed before it.
 func migration(document string) func(*pair) (string, error) {
 	return func(p *pair) (text string, err error) {
 		steps, err := stepsOf(document, func(title string) bool { return title != goneTitle })
@@ -60,7 +60,14 @@ func migration(document string) func(*pair) (string, error) {
 		if err := p.check(); err != nil {
 			return "", err
 		}
-		for _, st := range steps {
+		if err := p.makeMoved(); err != nil {
+			return "", err
+		}
+		var slowest time.Duration
+		for i, st := range steps {
+			if err := p.commitMoved(int64(10 * (i + 1))); err != nil {
+				return "", fmt.Errorf("before %s: %w", st.title, err)
+			}
 			began := time.Now()
 			if _, err := o.do(st.commands, 3*time.Minute); err != nil {
 				return "", fmt.Errorf("%s: %w", st.title, err)
@@ -71,11 +78,16 @@ func migration(document string) func(*pair) (string, error) {
 			if err := p.check(); err != nil {
 				return "", fmt.Errorf("after %s: %w", st.title, err)
 			}
+			took, err := p.moved(int64(10 * (i + 1)))
+			if err != nil {
+				return "", fmt.Errorf("after %s: %w", st.title, err)
+			}
+			slowest = max(slowest, took)
 			if strings.HasPrefix(st.title, "Step") {
 				text += fmt.Sprintf("%s in %.0f s; ", st.title[:6], time.Since(began).Seconds())
 			}
 		}
-		return text + p.history.String(), nil
+		return fmt.Sprintf("%sprogress kept by the master at once and by the slave within %.0f s; %s", text, slowest.Seconds(), p.history), nil
 	}
 }
 

@@ -28,16 +28,16 @@ play() { # play FLAGS...: one part; its lines go through, its own sum gives way 
   tail -1 "$work/part" | grep -q '^replication: .* passed, ' || echo "FAIL $part: it ended early" | tee -a "$work/part"
   cat "$work/part" >>"$work/lines"
 }
-java_client() { # sets java, the command
+java_client() { # java_client FLAGS...: sets java, the command
   local classpath
   classpath=$(RMQ_HOME=$jars "$rmq" classpath)
-  java="exec java -Xmx256m -Dnamesrv=\$NAMESRV -Dbrokers=\$BROKERS -Dcontrol=\$CONTROL -Drocketmq.client.logRoot=\$PWD/clientlog -cp '$work/classes:$classpath' PairLife"
+  java="exec java -Xmx256m -Dnamesrv=\$NAMESRV -Dbrokers=\$BROKERS -Dcontrol=\$CONTROL -Drocketmq.client.logRoot=\$PWD/clientlog $* -cp '$work/classes:$classpath' PairLife"
   [ -d "$work/classes" ] && return
   mkdir "$work/classes"
   javac -nowarn -Xlint:-deprecation -d "$work/classes" -cp "$classpath" "$root"/interop/java/{PairLife,Env}.java 2>&1 | grep -v '^Note:'
 }
 clients() {
-  java_client
+  java_client -Dprogress=true
   (cd "$root/interop/goclient" && go build -o "$work/goclient" .) || die "goclient does not build"
   play -scenes none -clients "$java" -clients "exec '$work/goclient' -namesrv \$NAMESRV -pair \$BROKERS -control \$CONTROL"
 }
