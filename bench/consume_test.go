@@ -20,7 +20,7 @@ func TestConsumeDrains(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if r.Messages < 1000 || r.Messages > 1000+fillBatch || r.Bytes != 100*r.Messages || r.Requests < r.Messages/7 || r.Latency.P50 <= 0 || len(r.Errors)+len(r.Warnings) > 0 {
+		if r.Messages < 1000 || r.Messages > 1000+fillBatch || r.Bytes != 100*r.Messages || r.Requests < r.Messages/7 || r.Latency.P50 <= 0 || len(r.Errors)+len(told(r)) > 0 {
 			t.Errorf("%s: %+v", enc, r)
 		}
 	}
@@ -69,7 +69,7 @@ func TestConsumeWaits(t *testing.T) {
 	if err := <-ended; err != nil {
 		t.Fatal(err)
 	}
-	if r.Messages < 600 || r.Requests >= r.Messages || len(r.Warnings) != 1 || !strings.Contains(r.Warnings[0], "had to wait") {
+	if r.Messages < 600 || r.Requests >= r.Messages || len(told(r)) != 1 || !strings.Contains(told(r)[0], "had to wait") {
 		t.Errorf("%d messages, %d requests, warnings %v", r.Messages, r.Requests, r.Warnings)
 	}
 	b.mu.Lock()
@@ -150,13 +150,13 @@ func TestProduceLosesConnections(t *testing.T) {
 	b := startFake(t, fakeWrong{hangUp: on(100)})
 	w := brief(b, func(w *Workload) { w.Duration = time.Minute })
 	r, err := Produce(b.until(t, 500), w, nil)
-	if err != nil || r.Messages < 400 || r.Errors["connection lost"] != 1 || len(r.Warnings) != 1 || !strings.Contains(r.Warnings[0], "1 of 2 connections lost, with ") {
+	if err != nil || r.Messages < 400 || r.Errors["connection lost"] != 1 || len(told(r)) != 1 || !strings.Contains(told(r)[0], "1 of 2 connections lost, with ") {
 		t.Errorf("%v, %+v", err, r)
 	}
 	b = startFake(t, fakeWrong{hangUp: from(100)})
 	w.Addr = b.addr()
 	r, err = Produce(t.Context(), w, nil)
-	if err != nil || r.Messages < 80 || r.Errors["connection lost"] != 2 || len(r.Warnings) != 1 || !strings.HasPrefix(r.Stopped, "ended after ") {
+	if err != nil || r.Messages < 80 || r.Errors["connection lost"] != 2 || len(told(r)) != 1 || !strings.HasPrefix(r.Stopped, "ended after ") {
 		t.Errorf("%v, %+v", err, r)
 	}
 	w.WarmUp = time.Hour

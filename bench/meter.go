@@ -235,7 +235,7 @@ const saturated = 0.9
 const limitedWarning = "the generator used "
 
 // coarse is a time for less than which the kernel's counts of processor time, in ticks, tell no share.
-const coarse = 500 * time.Millisecond
+const coarse = time.Second
 
 // report sums up, after run.
 func (m *meter) report(kind string) *Report {

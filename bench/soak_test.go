@@ -73,7 +73,7 @@ func TestSoakFails(t *testing.T) {
 	if len(r.Failures) == 0 || !strings.Contains(r.Failures[0], "sends rejected: code 2") || !r.Judged || r.Intervals[0].Rejected == 0 {
 		t.Errorf("failures %v, %+v", r.Failures, r.Intervals)
 	}
-	if len(r.Warnings) != 1 {
+	if len(told(&r.Report)) != 1 {
 		t.Errorf("warnings %v", r.Warnings)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -17,6 +18,11 @@ func brief(b *fakeBroker, change func(*Workload)) Workload {
 		change(&w)
 	}
 	return w
+}
+
+// told is what a report warns of, but for what the machine that the tests run on is the reason for: here all tests together are the generator.
+func told(r *Report) []string {
+	return slices.DeleteFunc(slices.Clone(r.Warnings), func(w string) bool { return strings.HasPrefix(w, limitedWarning) })
 }
 
 func on(which int) func(int) bool { return func(n int) bool { return n == which } }
