@@ -141,7 +141,9 @@ store_recycled() {
     need_ours recycled "${small[@]}"
     "$bin" bench produce -b 127.0.0.1:$broker_port --topic RecycledTopic --queues 3 --size 1000 --connections 1 --window 16 --warm-up 0s --duration 30s >/dev/null 2>&1 &
     local load=$!
-    sleep $((2 + round))
+    local looks=0
+    until [ "$(ls "$work/ours-recycled/commitlog" | head -1)" != 00000000000000000000 ] || [ $((looks += 1)) -gt 120 ]; do sleep 0.2; done
+    sleep "$round"
     kill -9 "$(cat "$work/ours.pid")"; rm -f "$work/ours.pid"
     wait $load
     first=$(ls "$work/ours-recycled/commitlog" | head -1)
