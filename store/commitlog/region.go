@@ -26,12 +26,15 @@ func (l *Log) Region(from int64, maxBytes int) (Region, error) {
 }
 
 // Read fills p with the region's bytes from at on; p fits into it. It may wait for the disk. What the disk cannot read is zeros: see
-// Unreadable.
+// Unreadable. An error while that is not known for long.
 func (r *Region) Read(p []byte, at int) error {
 	if at < 0 || at+len(p) > r.Bytes {
 		panic("commit log: read beyond a region")
 	}
-	return r.l.read(r.s, p, r.Offset-r.s.start+int64(at), false)
+	if err := r.l.read(r.s, p, r.Offset-r.s.start+int64(at), false); err != nil {
+		return err
+	}
+	return r.l.settled(r.Offset+int64(at), int64(len(p)))
 }
 
 // File returns the segment's file for calls of the kernel's, and where the region begins in it; false where the file is none of the

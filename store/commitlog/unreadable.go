@@ -1,6 +1,7 @@
 package commitlog
 
 import (
+	"fmt"
 	"io"
 	"sync"
 	"sync/atomic"
@@ -17,6 +18,9 @@ const (
 	maxUnreadable = 1024
 	// unreadableTime is how long a page is not tried again.
 	unreadableTime = time.Minute
+	// settleTime is how long a page must have been known before copies are told that it is damaged: a disk that fails as a whole fails here
+	// first, and then its log takes no more and the process ends.
+	settleTime = 5 * time.Second
 )
 
 // badPages are the pages that could not be read, by their offset in the log.
@@ -27,6 +31,7 @@ type badPages struct {
 }
 
 type badPage struct {
+	since   time.Time
 	tried   time.Time
 	written bool // since, with zeros for some of it: it can be read, and not all of it is what it was
 }
@@ -46,6 +51,25 @@ func (l *Log) Unreadable(offset, n int64) bool {
 		}
 	}
 	return false
+}
+
+// settled is an error where some of the n bytes at offset cannot be read and that is not known for long, or the log has failed.
+func (l *Log) settled(offset, n int64) error {
+	if !l.Unreadable(offset, n) {
+		return nil
+	}
+	if err := l.Err(); err != nil {
+		return err
+	}
+	b := &l.bad
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for p := l.pageOf(offset); p < offset+n; p += pageBytes {
+		if bad, ok := b.at[p]; ok && !bad.written && time.Since(bad.since) < settleTime {
+			return fmt.Errorf("commit log: the disk has not read the page at %d lately; it is damage when it does not in %v", p, settleTime)
+		}
+	}
+	return nil
 }
 
 // pageOf is the offset in the log of the page of its file that an offset lies in.
@@ -71,7 +95,7 @@ func (b *badPages) note(page, low int64) (fresh, ok bool) {
 	if b.at == nil {
 		b.at = map[int64]badPage{}
 	}
-	_, known := b.at[page]
+	was, known := b.at[page]
 	if !known && len(b.at) >= maxUnreadable {
 		for p := range b.at {
 			if p < low {
@@ -82,7 +106,11 @@ func (b *badPages) note(page, low int64) (fresh, ok bool) {
 			return false, false
 		}
 	}
-	b.at[page] = badPage{tried: time.Now()}
+	now := time.Now()
+	if !known || was.written {
+		was.since = now
+	}
+	b.at[page] = badPage{since: was.since, tried: now}
 	b.n.Store(int64(len(b.at)))
 	return !known, true
 }

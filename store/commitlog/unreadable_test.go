@@ -45,6 +45,17 @@ func TestUnreadablePages(t *testing.T) {
 	want := bytes.Clone(whole)
 	clear(want[pageBytes : 2*pageBytes])
 	clear(want[3*pageBytes : 4*pageBytes])
+	if r, err := l.Region(o.SegmentBytes, int(n)); err != nil {
+		t.Fatal(err)
+	} else if err := r.Read(make([]byte, n), 0); err == nil {
+		t.Error("copies are told at once that a page is damaged: a disk that fails as a whole begins so")
+	} else {
+		r.Release()
+	}
+	l.bad.each(0, 1<<62, func(p int64, was badPage) {
+		was.since = was.since.Add(-settleTime)
+		l.bad.at[p] = was
+	})
 	for round := range 2 {
 		failed := d.Failed()
 		for from := int64(0); from < n; from += 700 {
