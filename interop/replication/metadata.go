@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"ringmq/interop/rig"
@@ -69,4 +70,27 @@ func metadata(p *pair) (string, error) {
 		text += fmt.Sprintf("%s after %.1f s, ", want.what, time.Since(began).Seconds())
 	}
 	return text[:len(text)-2], nil
+}
+
+// slaveKnows waits until the slave has a topic of the master's.
+func (p *pair) slaveKnows(topic string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	s, err := rig.Dial(ctx, p.slave.addr())
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		resp, err := rig.Expect(rig.Call(ctx, s, remoting.CodeGetAllTopicConfig, nil))
+		if err != nil {
+			return fmt.Errorf("the slave does not know topic %s: %w", topic, err)
+		}
+		if strings.Contains(string(resp.Body), `"`+topic+`"`) {
+			return nil
+		}
+		<-tick.C
+	}
 }

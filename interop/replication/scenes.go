@@ -133,6 +133,10 @@ func masterDown(p *pair) (string, error) {
 	if err := p.check(); err != nil {
 		return "", err
 	}
+	// A slave looks at its master's topics every three seconds, and has none to serve before.
+	if err := p.slaveKnows(topic); err != nil {
+		return "", err
+	}
 	// A group that has read nothing yet: all of it must come from the slave.
 	p.reader = newReader(p.history, p.nsAddr(), p.reader.ours)
 	p.master.proc.kill()
