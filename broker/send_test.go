@@ -91,6 +91,18 @@ type slowRoutes struct {
 	asked  chan struct{}
 }
 
+// serveSlowRoutes starts one. It returns where it listens.
+func serveSlowRoutes(t *testing.T) (*slowRoutes, string) {
+	t.Helper()
+	s := &slowRoutes{asked: make(chan struct{})}
+	n, err := netpoll.Serve(netpoll.Options{Addrs: []string{"127.0.0.1:0"}}, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = n.Shutdown(t.Context()) })
+	return s, n.Addrs()[0].String()
+}
+
 func (s *slowRoutes) Opened(*netpoll.Conn)        {}
 func (s *slowRoutes) Closed(*netpoll.Conn, error) {}
 func (s *slowRoutes) Woken(int)                   {}
@@ -110,15 +122,10 @@ func (s *slowRoutes) Serve(c *netpoll.Conn, req *remoting.Command) netpoll.Verdi
 // do not.
 func TestOtherRequestsGoOnWhileATopicIsMade(t *testing.T) {
 	t.Parallel()
-	s := &slowRoutes{asked: make(chan struct{})}
-	n, err := netpoll.Serve(netpoll.Options{Addrs: []string{"127.0.0.1:0"}}, s)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = n.Shutdown(t.Context()) })
+	s, routes := serveSlowRoutes(t)
 	r := &rig{t: t, root: t.TempDir()}
 	r.startRoutes("127.0.0.1", 0)
-	r.startBroker("namesrvAddr=" + r.routes.Addr().String() + ";" + n.Addrs()[0].String())
+	r.startBroker("namesrvAddr=" + r.routes.Addr().String() + ";" + routes)
 	asked := s.asked
 	s.mu.Lock()
 	s.silent = true

@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"ringmq/netpoll"
 	"ringmq/netpoll/remoting"
 )
 
@@ -69,15 +68,10 @@ func (b *Broker) settled() error {
 // TestTopicsThatAreNotSettledKeepNobodyWaiting: operators' requests for topics outnumber the workers while a name server hangs.
 func TestTopicsThatAreNotSettledKeepNobodyWaiting(t *testing.T) {
 	t.Parallel()
-	s := &slowRoutes{asked: make(chan struct{})}
-	n, err := netpoll.Serve(netpoll.Options{Addrs: []string{"127.0.0.1:0"}}, s)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = n.Shutdown(t.Context()) })
+	s, routes := serveSlowRoutes(t)
 	r := &rig{t: t, root: t.TempDir()}
 	r.startRoutes("127.0.0.1", 0)
-	r.startBroker("namesrvAddr=" + r.routes.Addr().String() + ";" + n.Addrs()[0].String())
+	r.startBroker("namesrvAddr=" + r.routes.Addr().String() + ";" + routes)
 	asked := s.asked
 	s.mu.Lock()
 	s.silent = true

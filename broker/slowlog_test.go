@@ -13,7 +13,6 @@ import (
 	"testing"
 	"time"
 
-	"ringmq/netpoll"
 	"ringmq/netpoll/remoting"
 	"ringmq/store"
 	"ringmq/store/disk"
@@ -61,16 +60,21 @@ func TestSlowSendIsTold(t *testing.T) {
 	}
 }
 
+// startStepping starts a broker of one loop whose clock moves on by step with every look at it.
+func startStepping(t *testing.T, log slog.Handler, keys ...string) (r *rig, step *atomic.Int64) {
+	r, step = &rig{t: t, root: t.TempDir()}, new(atomic.Int64)
+	r.startRoutes("127.0.0.1", 0)
+	r.startWith(Options{Loops: 1, Logger: slog.New(log)}, func(b *Broker) {
+		var looks atomic.Int64
+		b.uptime = func() time.Duration { return time.Since(b.began) + time.Duration(looks.Add(step.Load())) }
+	}, keys...)
+	return r, step
+}
+
 // TestSlowPullIsTold: what a worker had to read, and for whom.
 func TestSlowPullIsTold(t *testing.T) {
 	log := &logged{}
-	r := &rig{t: t, root: t.TempDir()}
-	r.startRoutes("127.0.0.1", 0)
-	var step atomic.Int64 // of a clock that moves on with every look at it
-	r.startWith(Options{Loops: 1, Logger: slog.New(slog.NewTextHandler(log, nil))}, func(b *Broker) {
-		var looks atomic.Int64
-		b.uptime = func() time.Duration { return time.Since(b.began) + time.Duration(looks.Add(step.Load())) }
-	}, "slowLogThresholdMs=500")
+	r, step := startStepping(t, slog.NewTextHandler(log, nil), "slowLogThresholdMs=500")
 	c := r.dial()
 	// What is in queues of batches only workers read.
 	want(t, c.call(request(remoting.CodeUpdateAndCreateTopic, "topic", "Kept", "readQueueNums", 1, "writeQueueNums", 1, "perm", 6, "attributes", "+queue.type=BatchCQ")), 0, made.Remark)
@@ -255,16 +259,11 @@ func TestSlowReplicaIsNamed(t *testing.T) {
 // for no disk. Nobody is left out.
 func TestSlowTopicIsNamed(t *testing.T) {
 	t.Parallel()
-	s := &slowRoutes{asked: make(chan struct{})}
-	n, err := netpoll.Serve(netpoll.Options{Addrs: []string{"127.0.0.1:0"}}, s)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = n.Shutdown(t.Context()) })
+	s, routes := serveSlowRoutes(t)
 	log := &logged{}
 	r := &rig{t: t, root: t.TempDir()}
 	r.startRoutes("127.0.0.1", 0)
-	r.startWith(Options{Loops: 1, Logger: slog.New(slog.NewJSONHandler(log, nil))}, func(*Broker) {}, "slowLogThresholdMs=200", "namesrvAddr="+r.routes.Addr().String()+";"+n.Addrs()[0].String())
+	r.startWith(Options{Loops: 1, Logger: slog.New(slog.NewJSONHandler(log, nil))}, func(*Broker) {}, "slowLogThresholdMs=200", "namesrvAddr="+r.routes.Addr().String()+";"+routes)
 	asked := s.asked
 	s.mu.Lock()
 	s.silent = true
@@ -370,13 +369,7 @@ func TestHeldPullIsNotSlow(t *testing.T) {
 func TestSlowClientIsNamed(t *testing.T) {
 	t.Parallel()
 	log := &logged{}
-	r := &rig{t: t, root: t.TempDir()}
-	r.startRoutes("127.0.0.1", 0)
-	var step atomic.Int64 // of a clock that moves on with every look at it
-	r.startWith(Options{Loops: 1, Logger: slog.New(slog.NewJSONHandler(log, nil))}, func(b *Broker) {
-		var looks atomic.Int64
-		b.uptime = func() time.Duration { return time.Since(b.began) + time.Duration(looks.Add(step.Load())) }
-	}, "slowLogThresholdMs=200", "maxTransferBytesOnMessageInMemory=16000000", "maxTransferBytesOnMessageInDisk=16000000", "maxTransferCountOnMessageInDisk=32")
+	r, step := startStepping(t, slog.NewJSONHandler(log, nil), "slowLogThresholdMs=200", "maxTransferBytesOnMessageInMemory=16000000", "maxTransferBytesOnMessageInDisk=16000000", "maxTransferCountOnMessageInDisk=32")
 	c := r.dial()
 	want(t, c.call(request(remoting.CodeUpdateAndCreateTopic, "topic", "Kept", "readQueueNums", 1, "writeQueueNums", 1, "perm", 6, "attributes", "+queue.type=BatchCQ")), 0, made.Remark)
 	const messages = 14 // more bytes than the kernel keeps for a socket
