@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"maps"
 	"time"
 
 	"ringmq/broker/lag"
@@ -53,7 +54,7 @@ func (w *lagWatch) oldest(l *lag.Look) (oldest int64) {
 
 // readAges has ages read, and knows them then; or later, or not at all while the disk does not answer.
 func (w *lagWatch) readAges(ask map[lagQueue]lagAge) {
-	if len(ask) == 0 || !w.noteAges(w.ages.late) {
+	if len(ask) == 0 || !w.lateAges() {
 		return
 	}
 	done := make(chan map[lagQueue]lagAge, 1)
@@ -70,30 +71,24 @@ func (w *lagWatch) readAges(ask map[lagQueue]lagAge) {
 	defer patience.Stop()
 	select {
 	case got := <-done:
-		w.knowAges(got)
+		maps.Copy(w.ages.known, got)
 	case <-patience.C:
 		w.ages.late = done
 	}
 }
 
-// noteAges knows what a read has brought that no look waited for; false: it has not yet.
-func (w *lagWatch) noteAges(late <-chan map[lagQueue]lagAge) bool {
-	if late == nil {
+// lateAges knows what a read has brought that no look waited for; false: it has not yet.
+func (w *lagWatch) lateAges() bool {
+	if w.ages.late == nil {
 		return true
 	}
 	select {
-	case got := <-late:
+	case got := <-w.ages.late:
 		w.ages.late = nil
-		w.knowAges(got)
+		maps.Copy(w.ages.known, got)
 		return true
 	default:
 		return false
-	}
-}
-
-func (w *lagWatch) knowAges(got map[lagQueue]lagAge) {
-	for k, age := range got {
-		w.ages.known[k] = age
 	}
 }
 

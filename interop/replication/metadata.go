@@ -4,10 +4,10 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	"ringmq/interop/rig"
+	"ringmq/netpoll"
 	"ringmq/netpoll/remoting"
 )
 
@@ -53,19 +53,8 @@ func metadata(p *pair) (string, error) {
 		{"group", remoting.CodeGetAllSubscriptiongroupConfig, []string{`"` + group + `"`, `"retryMaxTimes":7`}},
 		{"progress", remoting.CodeGetAllConsumerOffset, []string{`"` + extra + "@" + group + `"`, `2:41`}},
 	} {
-		for missing := "everything"; missing != ""; time.Sleep(100 * time.Millisecond) {
-			resp, err := rig.Expect(rig.Call(ctx, s, want.code, nil))
-			if err != nil {
-				return "", fmt.Errorf("%s of the master is not on the slave after %.0f s, %s is missing: %w", want.what, time.Since(began).Seconds(), missing, err)
-			}
-			// Some write the numbers of queues in quotes.
-			body := bytes.ReplaceAll(resp.Body, []byte(`"2":41`), []byte("2:41"))
-			missing = ""
-			for _, part := range want.body {
-				if !bytes.Contains(body, []byte(part)) {
-					missing = part
-				}
-			}
+		if missing, err := awaitTable(ctx, s, want.code, want.body...); err != nil {
+			return "", fmt.Errorf("%s of the master is not on the slave after %.0f s, %s is missing: %w", want.what, time.Since(began).Seconds(), missing, err)
 		}
 		text += fmt.Sprintf("%s after %.1f s, ", want.what, time.Since(began).Seconds())
 	}
@@ -81,16 +70,27 @@ func (p *pair) slaveKnows(topic string) error {
 		return err
 	}
 	defer s.Close()
-	tick := time.NewTicker(100 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		resp, err := rig.Expect(rig.Call(ctx, s, remoting.CodeGetAllTopicConfig, nil))
-		if err != nil {
-			return fmt.Errorf("the slave does not know topic %s: %w", topic, err)
-		}
-		if strings.Contains(string(resp.Body), `"`+topic+`"`) {
-			return nil
-		}
-		<-tick.C
+	if _, err := awaitTable(ctx, s, remoting.CodeGetAllTopicConfig, `"`+topic+`"`); err != nil {
+		return fmt.Errorf("the slave does not know topic %s: %w", topic, err)
 	}
+	return nil
+}
+
+// awaitTable asks a broker for a table until all parts are in it. With an error comes what was missing last.
+func awaitTable(ctx context.Context, c *netpoll.Client, code int32, parts ...string) (missing string, err error) {
+	for missing = "everything"; missing != ""; time.Sleep(100 * time.Millisecond) {
+		resp, err := rig.Expect(rig.Call(ctx, c, code, nil))
+		if err != nil {
+			return missing, err
+		}
+		// Some write the numbers of queues in quotes.
+		body := bytes.ReplaceAll(resp.Body, []byte(`"2":41`), []byte("2:41"))
+		missing = ""
+		for _, part := range parts {
+			if !bytes.Contains(body, []byte(part)) {
+				missing = part
+			}
+		}
+	}
+	return "", nil
 }

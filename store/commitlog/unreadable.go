@@ -39,6 +39,11 @@ type badPage struct {
 // Unreadable says whether the disk could not read some of the n bytes at offset, of one segment, so that what is read in their place may mean
 // nothing. Any goroutine, no I/O.
 func (l *Log) Unreadable(offset, n int64) bool {
+	return l.anyBad(offset, n, func(badPage) bool { return true })
+}
+
+// anyBad says whether is holds for one of the pages that could not be read, of those that the n bytes at offset lie in.
+func (l *Log) anyBad(offset, n int64, is func(badPage) bool) bool {
 	b := &l.bad
 	if b.n.Load() == 0 {
 		return false
@@ -46,7 +51,7 @@ func (l *Log) Unreadable(offset, n int64) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for p := l.pageOf(offset); p < offset+n; p += pageBytes {
-		if _, bad := b.at[p]; bad {
+		if bad, ok := b.at[p]; ok && is(bad) {
 			return true
 		}
 	}
@@ -61,13 +66,8 @@ func (l *Log) settled(offset, n int64) error {
 	if err := l.Err(); err != nil {
 		return err
 	}
-	b := &l.bad
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	for p := l.pageOf(offset); p < offset+n; p += pageBytes {
-		if bad, ok := b.at[p]; ok && !bad.written && time.Since(bad.since) < settleTime {
-			return fmt.Errorf("commit log: the disk has not read the page at %d lately; it is damage when it does not in %v", p, settleTime)
-		}
+	if l.anyBad(offset, n, func(p badPage) bool { return !p.written && time.Since(p.since) < settleTime }) {
+		return fmt.Errorf("commit log: the disk has not read all of %d bytes at %d lately; they are damage when it does not in %v", n, offset, settleTime)
 	}
 	return nil
 }
