@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"ringmq/store"
 )
 
@@ -33,9 +35,14 @@ type LeaderOptions struct {
 	// no Close. nil: nobody asks.
 	Changed func()
 	Logger  *slog.Logger
+
+	sendfile func(out, in int, at *int64, n int) (int, error) // the kernel's, but for a test
 }
 
 func (o LeaderOptions) withDefaults() LeaderOptions {
+	if o.sendfile == nil {
+		o.sendfile = unix.Sendfile
+	}
 	if o.SlaveTimeout <= 0 {
 		o.SlaveTimeout = 3 * time.Second
 	}

@@ -327,15 +327,12 @@ func (t *sender) head(b []byte) (err error) {
 	return firstError(waited, err)
 }
 
-// sendfile is a call of the kernel's.
-var sendfile = unix.Sendfile
-
 // sendFile moves n bytes from a file to the socket inside of the kernel, and says how many are left after an error.
 func (t *sender) sendFile(file syscall.RawConn, at int64, n int) (left int, err error) {
 	waited := t.raw.Write(func(sock uintptr) bool {
 		for n > 0 {
 			var k int
-			closed := file.Control(func(fd uintptr) { k, err = sendfile(int(sock), int(fd), &at, n) })
+			closed := file.Control(func(fd uintptr) { k, err = t.s.l.o.sendfile(int(sock), int(fd), &at, n) })
 			switch {
 			case closed != nil:
 				err = closed

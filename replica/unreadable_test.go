@@ -52,10 +52,8 @@ func TestUnreadableMaster(t *testing.T) {
 // TestSendfileOverUnreadable: where the kernel comes upon a place that it cannot read while it sends the file, the rest of the piece goes by
 // way of memory.
 func TestSendfileOverUnreadable(t *testing.T) {
-	was := sendfile
-	defer func() { sendfile = was }()
 	calls := 0
-	sendfile = func(out, in int, at *int64, n int) (int, error) {
+	failing := func(out, in int, at *int64, n int) (int, error) {
 		if calls++; calls%2 == 0 {
 			return -1, syscall.EIO
 		}
@@ -64,7 +62,7 @@ func TestSendfileOverUnreadable(t *testing.T) {
 	master := open(t, fileOptions(t, 1<<20))
 	end := put(t, master, 0, 1200)
 	arrive(t, master, end)
-	l := lead(t, master, LeaderOptions{Copies: 1})
+	l := lead(t, master, LeaderOptions{Copies: 1, sendfile: failing})
 	slave := open(t, fileOptions(t, 1<<20))
 	f := follow(t, slave, l, FollowerOptions{})
 	arrive(t, slave, end)
