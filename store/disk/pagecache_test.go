@@ -60,9 +60,17 @@ func TestPageCache(t *testing.T) {
 		if n, err := f.ReadNow(got, size-100); n != 100 || err != io.EOF {
 			t.Fatalf("over the end: %d %v", n, err)
 		}
-		chill(t, d, f)
-		if n, err := f.ReadNow(got, 5000); n != 0 || !errors.Is(err, ErrWouldWait) {
-			t.Fatalf("of what is cold: %d %v", n, err)
+		// The kernel has the disk read what such a read does not find, and where the thread loses its processor at that moment it is there when
+		// the kernel looks again.
+		for try := 0; ; try++ {
+			chill(t, d, f)
+			n, err := f.ReadNow(got, 5000)
+			if n == 0 && errors.Is(err, ErrWouldWait) {
+				break
+			}
+			if try == 10 || err != nil || n != len(got) {
+				t.Fatalf("of what is cold: %d %v", n, err)
+			}
 		}
 		chill(t, d, f)
 		if n, err := f.ReadExact(got, 5000, true); n != len(got) || err != nil || !bytes.Equal(got, want[5000:15000]) {
