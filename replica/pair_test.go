@@ -125,9 +125,11 @@ func content(t testing.TB, s *store.Store, from int64) []byte {
 	return all
 }
 
-// same compares two logs from an offset on, and every message of every queue.
+// same compares two logs from an offset on, and every message of every queue; what either still builds its queues from is waited for.
 func same(t testing.TB, master, slave *store.Store, from int64) {
 	t.Helper()
+	arrive(t, master, master.LogMax())
+	arrive(t, slave, slave.LogMax())
 	if a, b := master.LogMax(), slave.LogMax(); a != b {
 		t.Errorf("the master's log ends at %d, the slave's at %d", a, b)
 	}
