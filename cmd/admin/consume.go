@@ -3,6 +3,7 @@ package admin
 import (
 	"context"
 	"errors"
+	"fmt"
 )
 
 func consumeMessage() *Command {
@@ -10,7 +11,7 @@ func consumeMessage() *Command {
 		Name: "consumeMessage", Short: "Read messages of a topic from the first on", Reads: true, Run: runConsumeMessage,
 		Flags: append([]Flag{
 			topicFlag(), brokerNameFlag("b", false), {Short: "i", Long: "queueId", Usage: "with -b: one queue", Kind: Number},
-			{Short: "o", Long: "offset", Usage: "with -i: from this offset on", Kind: Number}, {Short: "g", Long: "consumerGroup", Usage: "not looked at: no progress is kept"},
+			{Short: "o", Long: "offset", Usage: "with -i: from this offset on", Kind: Number}, {Short: "g", Long: "consumerGroup", Usage: "read as this group; no progress is kept", Names: Groups},
 			{Short: "c", Long: "MessageNumber", Usage: "at most so many; 128 if it is not given", Kind: Number},
 		}, spanFlags("s", "e")...),
 	}
@@ -81,8 +82,15 @@ func (p *printer) oldest(ctx context.Context, q queueAt, most int64) (left int64
 		p.out.Textf("The older %d message of the %d queue will be provided\n", most, q.QueueID)
 		to = from + most
 	}
+	what := fmt.Sprintf("%s/%d", q.BrokerName, q.QueueID)
+	defer func(total int64) {
+		if err == nil {
+			p.s.progress(what, total, total)
+		}
+	}(to - from)
 	for offset := from; offset < to; {
-		got, err := p.s.pull(ctx, q, offset, int(min(to-offset, maxPull)), "*")
+		p.s.progress(what, offset-from, to-from)
+		got, err := p.s.pullAs(ctx, p.a.Or("consumerGroup", toolsGroup), q, offset, int(min(to-offset, maxPull)), "*")
 		if err != nil {
 			return most, err
 		}

@@ -188,8 +188,8 @@ func (x *exporter) offsets(ctx context.Context, addr, broker string, m *metadata
 	stats := map[string]map[int32]remoting.TopicOffset{}
 	times := map[messageAt]int64{}
 	keys := slices.Sorted(maps.Keys(table))
-	for i, key := range keys {
-		x.s.progress("progress of groups", int64(i), int64(len(keys)))
+	for i := range x.s.counted("progress of groups", len(keys)) {
+		key := keys[i]
 		topic, group, _ := strings.Cut(key, "@")
 		if m.Topics[topic] == nil || m.Groups[group] == nil || !x.pick.topic(topic) || !x.pick.group(group) {
 			continue

@@ -172,6 +172,9 @@ func (im *importer) carryOut(ctx context.Context, out *Out) (failed int) {
 	begun := 0
 	for i := range im.steps {
 		st := &im.steps[i]
+		if ctx.Err() == nil {
+			im.s.progress("items", int64(i), int64(len(im.steps)))
+		}
 		if st.do == nil {
 			continue
 		}
@@ -179,7 +182,6 @@ func (im *importer) carryOut(ctx context.Context, out *Out) (failed int) {
 			im.notBegun++
 			continue
 		}
-		im.s.progress("items", int64(i), int64(len(im.steps)))
 		begun++
 		err := st.do(ctx)
 		switch {
@@ -189,6 +191,9 @@ func (im *importer) carryOut(ctx context.Context, out *Out) (failed int) {
 		case out.format != Table:
 			out.Row(st.what, "done", st.broker, st.name, "")
 		}
+	}
+	if ctx.Err() == nil {
+		im.s.progress("items", int64(len(im.steps)), int64(len(im.steps)))
 	}
 	out.Textf("%d done, %d failed\n", begun-failed, failed)
 	return failed

@@ -32,8 +32,8 @@ func (im *importer) planOffsets(ctx context.Context) error {
 		return cmp.Or(strings.Compare(a.group, b.group), strings.Compare(a.topic, b.topic))
 	})
 	for _, t := range im.targets {
-		for i, k := range keys {
-			im.s.progress("progress of groups", int64(i), int64(len(keys)))
+		for i := range im.s.counted("progress of groups", len(keys)) {
+			k := keys[i]
 			if t.wants[k.topic] == nil {
 				continue // another target has it
 			}

@@ -46,8 +46,8 @@ func runLag(ctx context.Context, s *Session, a Args, out *Out) error {
 	rows := compareLooks(before, after)
 	brokers := map[string]*brokerLook{}
 	shown := rows[:0]
-	for i, r := range rows {
-		s.progress("groups", int64(i), int64(len(rows)))
+	for i := range s.counted("groups", len(rows)) {
+		r := rows[i]
 		if r.Diff < a.Number("level", 0) {
 			continue
 		}

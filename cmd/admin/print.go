@@ -92,9 +92,15 @@ func (p *printer) begin() {
 	}
 }
 
-func (p *printer) print(ctx context.Context, q queueAt, from, to int64) error {
+func (p *printer) print(ctx context.Context, q queueAt, from, to int64) (err error) {
+	what := fmt.Sprintf("%s/%d", q.BrokerName, q.QueueID)
+	defer func() {
+		if err == nil {
+			p.s.progress(what, to-from, to-from)
+		}
+	}()
 	for offset := from; offset < to; {
-		p.s.progress(fmt.Sprintf("%s/%d", q.BrokerName, q.QueueID), offset-from, to-from)
+		p.s.progress(what, offset-from, to-from)
 		got, err := p.s.pull(ctx, q, offset, maxPull, p.a.Or("subExpression", "*"))
 		if err != nil {
 			return err

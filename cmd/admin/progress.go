@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"strings"
+	"time"
 
 	"ringmq/cmd/ask"
 	"ringmq/netpoll/remoting"
@@ -119,9 +120,8 @@ func (s *Session) progressOfAll(ctx context.Context, out *Out) error {
 	}
 	out.Table("groups", "%-64v  %-6v  %-24v %-5v  %-14v  %-7v  %v\n", Col{"#Group", "group"}, Col{"#Count", "count"}, Col{"#Version", "version"}, Col{"#Type", "type"},
 		Col{"#Model", "model"}, Col{"#TPS", "tps"}, Col{"#Diff Total", "diffTotal"})
-	for i, t := range topics {
-		s.progress("groups", int64(i), int64(len(topics)))
-		group, retry := strings.CutPrefix(t, retryPrefix)
+	for i := range s.counted("groups", len(topics)) {
+		group, retry := strings.CutPrefix(topics[i], retryPrefix)
 		if !retry {
 			continue
 		}
@@ -212,13 +212,19 @@ func brokerConsumeStats() *Command {
 		Name: "brokerConsumeStats", Short: "Show how far all groups are that consume from a broker", Reads: true, Run: runBrokerConsumeStats,
 		Flags: []Flag{
 			b, {Short: "o", Long: "order", Usage: "only ordered topics: true or false", Kind: TrueFalse},
-			{Short: "t", Long: "timeoutMillis", Usage: "how long to wait for the answer; see --timeout", Kind: Number},
+			{Short: "t", Long: "timeoutMillis", Usage: "how long to wait for the answer, in place of --timeout", Kind: Number},
 			{Short: "l", Long: "level", Usage: "only queues with so many messages to go, or more", Kind: Number},
 		},
 	}
 }
 
 func runBrokerConsumeStats(ctx context.Context, s *Session, a Args, out *Out) error {
+	if ms := a.Number("timeoutMillis", s.timeout.Milliseconds()); ms <= 0 {
+		return fmt.Errorf("-t (--timeoutMillis) %d: no time to wait", ms)
+	} else if a.Has("timeoutMillis") {
+		s.timeout = time.Duration(ms) * time.Millisecond
+		s.redial()
+	}
 	addrs, err := s.targets(ctx, a, masters)
 	if err != nil {
 		return err

@@ -89,7 +89,12 @@ const maxPull = 32
 
 // pull asks once for messages from an offset on, and does not wait for any.
 func (s *Session) pull(ctx context.Context, q queueAt, offset int64, most int, expression string) (*pulled, error) {
-	req := ask.Request(remoting.CodePullMessage, append(q.fields(), "consumerGroup", toolsGroup, "queueOffset", strconv.FormatInt(offset, 10), "maxMsgNums", strconv.Itoa(min(most, maxPull)),
+	return s.pullAs(ctx, toolsGroup, q, offset, most, expression)
+}
+
+// pullAs is pull in the name of a group, whose right to consume the broker looks at.
+func (s *Session) pullAs(ctx context.Context, group string, q queueAt, offset int64, most int, expression string) (*pulled, error) {
+	req := ask.Request(remoting.CodePullMessage, append(q.fields(), "consumerGroup", group, "queueOffset", strconv.FormatInt(offset, 10), "maxMsgNums", strconv.Itoa(min(most, maxPull)),
 		"sysFlag", strconv.Itoa(int(remoting.PullSubscription)), "commitOffset", "0", "suspendTimeoutMillis", "0", "subscription", expression, "expressionType", "TAG", "subVersion", "0")...)
 	resp, err := s.ask.Call(ctx, q.addr, req)
 	p := &pulled{next: offset}

@@ -2,6 +2,7 @@ package admin
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -52,23 +53,32 @@ func Run(ctx context.Context, o Options, c *Command, a Args, w io.Writer) (err e
 const clearScreen = "\x1b[H\x1b[2J\x1b[3J"
 
 // Watch runs a command again and again until ctx ends. In a terminal every run takes the place of the one before. What fails is
-// written, and tried again: a broker that restarts is what one watches.
+// written, and tried again: a broker that restarts is what one watches. A run is shown when it is whole: what was there before stays to be
+// read as long as the next one asks.
 func Watch(ctx context.Context, o Options, c *Command, a Args, every time.Duration, w io.Writer, terminal bool) error {
 	if err := c.check(a); err != nil {
 		return err
 	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
 	for first := true; ; first = false {
+		var screen bytes.Buffer
 		switch {
 		case terminal:
-			fmt.Fprintf(w, "%severy %s: ringmq admin %s, %s\n\n", clearScreen, every, c.Name, time.Now().Format(time.DateTime))
+			fmt.Fprintf(&screen, "%severy %s: ringmq admin %s, %s\n\n", clearScreen, every, c.Name, o.Now().Format(time.DateTime))
 		case !first && o.Format == Table:
-			fmt.Fprintln(w)
+			screen.WriteByte('\n')
 		}
-		if err := Run(ctx, o, c, a, w); err != nil {
-			if ctx.Err() != nil {
-				return nil
-			}
-			fmt.Fprintln(w, "ringmq:", err)
+		err := Run(ctx, o, c, a, &screen)
+		if err != nil && ctx.Err() != nil {
+			return nil
+		}
+		if err != nil {
+			fmt.Fprintln(&screen, "ringmq:", err)
+		}
+		if _, err := w.Write(screen.Bytes()); err != nil {
+			return err
 		}
 		select {
 		case <-ctx.Done():

@@ -91,7 +91,7 @@ func (s *Session) brokersOf(ctx context.Context, group, broker string) ([]string
 
 // eachMember asks all members of a group; those that do not tell come with an error.
 func (s *Session) eachMember(ctx context.Context, group, broker string, jstack bool, fn func(c remoting.Connection, info *ask.RunningInfo, err error)) error {
-	return s.eachRunning(ctx, group, broker, jstack, func(c remoting.Connection, r *running, err error) {
+	return s.eachRunning(ctx, group, broker, jstack, "", func(c remoting.Connection, r *running, err error) {
 		if err != nil {
 			fn(c, nil, err)
 			return
@@ -103,7 +103,8 @@ func (s *Session) eachMember(ctx context.Context, group, broker string, jstack b
 	})
 }
 
-func (s *Session) eachRunning(ctx context.Context, group, broker string, jstack bool, fn func(c remoting.Connection, r *running, err error)) error {
+// eachRunning is eachMember with all that they say. what is how progress names them; "": somebody else tells it.
+func (s *Session) eachRunning(ctx context.Context, group, broker string, jstack bool, what string, fn func(c remoting.Connection, r *running, err error)) error {
 	c, err := s.connection(ctx, group, broker)
 	if err != nil {
 		return err
@@ -113,7 +114,8 @@ func (s *Session) eachRunning(ctx context.Context, group, broker string, jstack 
 		return err
 	}
 	sortConnections(c.ConnectionSet)
-	for _, one := range c.ConnectionSet {
+	for i := range s.counted(what, len(c.ConnectionSet)) {
+		one := c.ConnectionSet[i]
 		r, err := s.member(ctx, addrs, group, one.ClientID, jstack)
 		fn(one, r, err)
 	}
@@ -139,7 +141,7 @@ func runConsumerStatus(ctx context.Context, s *Session, a Args, out *Out) error 
 	now, n := s.now(), 0
 	var all []*running
 	var names []string
-	err := s.eachRunning(ctx, group, a["brokerAddr"], jstack, func(c remoting.Connection, r *running, err error) {
+	err := s.eachRunning(ctx, group, a["brokerAddr"], jstack, "members", func(c remoting.Connection, r *running, err error) {
 		if err != nil {
 			out.Textf("%s: %v\n", c.ClientID, err)
 			return

@@ -227,9 +227,7 @@ func runSendMsgStatus(ctx context.Context, s *Session, a Args, out *Out) error {
 		return err
 	}
 	out.Table("sent", "rt=%vms, SendResult=%v\n", Col{"", "rtMs"}, Col{"", "result"})
-	count := a.Number("count", 50)
-	for i := range count {
-		s.progress("messages", i, count)
+	for range s.counted("messages", int(a.Number("count", 50))) {
 		began := time.Now()
 		r, err := p.send(ctx, m)
 		if err != nil {
@@ -264,13 +262,15 @@ func runCheckMsgSendRT(ctx context.Context, s *Session, a Args, out *Out) error 
 		return err
 	}
 	out.Table("sent", "%-32v  %-4v  %-20v    %v\n", Col{"#Broker Name", "brokerName"}, Col{"#QID", "queueId"}, Col{"#Send Result", "ok"}, Col{"#RT", "rtMs"})
-	amount, sum, counted := a.Number("amount", 100), time.Duration(0), 0
-	for i := range amount {
-		s.progress("messages", i, amount)
-		q := queues[int(i)%len(queues)]
+	sum, counted := time.Duration(0), 0
+	for i := range s.counted("messages", int(a.Number("amount", 100))) {
+		q := queues[i%len(queues)]
 		began := time.Now()
 		_, err := p.send(ctx, &outgoing{topic: a["topic"], broker: q.BrokerName, queue: q.QueueID, body: body})
 		took := time.Since(began)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
 		if i != 0 { // the first one makes connections
 			sum, counted = sum+took, counted+1
 		}
@@ -321,7 +321,10 @@ func runClusterRT(ctx context.Context, s *Session, a Args, out *Out) error {
 			return err
 		}
 		for _, b := range brokers {
-			ok, failed, mean := p.times(ctx, b.BrokerName, a.Number("amount", 100), body)
+			ok, failed, mean := p.times(ctx, b.BrokerName, int(a.Number("amount", 100)), body)
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
 			if logged && out.format == Table {
 				out.Textf("%s|%s|%s|%s|%.0f\n", stampSeconds(s.now().UnixMilli()), a.Or("machineRoom", "noname"), cluster, b.BrokerName, mean)
 				continue
@@ -332,15 +335,18 @@ func runClusterRT(ctx context.Context, s *Session, a Args, out *Out) error {
 	return nil
 }
 
-// times sends to the topic that a broker has under its own name. The first message makes connections and is not part of the mean.
-func (p *sender) times(ctx context.Context, broker string, amount int64, body []byte) (ok, failed int, meanMs float64) {
+// times sends to the topic that a broker has under its own name, until ctx ends. The first message makes connections and is not part of the mean.
+func (p *sender) times(ctx context.Context, broker string, amount int, body []byte) (ok, failed int, meanMs float64) {
 	sum, counted := time.Duration(0), 0
-	for i := range amount {
-		p.s.progress(broker, i, amount)
+	for i := range p.s.counted(broker, amount) {
 		began := time.Now()
-		if _, err := p.send(ctx, &outgoing{topic: broker, queue: -1, body: body}); err != nil {
+		_, err := p.send(ctx, &outgoing{topic: broker, queue: -1, body: body})
+		switch {
+		case ctx.Err() != nil:
+			return ok, failed, 0
+		case err != nil:
 			failed++
-		} else {
+		default:
 			ok++
 		}
 		if i != 0 {

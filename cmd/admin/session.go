@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"maps"
 	"math/rand/v2"
 	"slices"
@@ -31,6 +32,24 @@ type Session struct {
 func (s *Session) redial() {
 	s.ask.Close()
 	s.ask = ask.New(s.timeout)
+}
+
+// counted goes through 0 to n-1 and tells how far that is, its end included. A loop that is left early tells no end, and one without a
+// name nothing.
+func (s *Session) counted(what string, n int) iter.Seq[int] {
+	return func(yield func(int) bool) {
+		tell := func(done int) {
+			if what != "" {
+				s.progress(what, int64(done), int64(n))
+			}
+		}
+		for i := range n {
+			if tell(i); !yield(i) {
+				return
+			}
+		}
+		tell(n)
+	}
 }
 
 // call asks one server; an error says which.

@@ -23,8 +23,9 @@ func runStatsAll(ctx context.Context, s *Session, a Args, out *Out) error {
 	}
 	out.Table("topics", "%-64v  %-64v %12v %11v %11v %14v %14v\n", Col{"#Topic", "topic"}, Col{"#Consumer Group", "consumerGroup"}, Col{"#Accumulation", "accumulation"}, Col{"#InTPS", "inTps"},
 		Col{"#OutTPS", "outTps"}, Col{"#InMsg24Hour", "inMessages24h"}, Col{"#OutMsg24Hour", "outMessages24h"})
-	for i, t := range topics {
-		if s.progress("topics", int64(i), int64(len(topics))); strings.HasPrefix(t, retryPrefix) || strings.HasPrefix(t, deadPrefix) || a["topic"] != "" && t != a["topic"] {
+	for i := range s.counted("topics", len(topics)) {
+		t := topics[i]
+		if strings.HasPrefix(t, retryPrefix) || strings.HasPrefix(t, deadPrefix) || a["topic"] != "" && t != a["topic"] {
 			continue
 		}
 		if err := s.topicTotals(ctx, t, a.Has("activeTopic"), out); err != nil && a["topic"] != "" {

@@ -39,8 +39,8 @@ func runTopicList(ctx context.Context, s *Session, a Args, out *Out) error {
 		return nil
 	}
 	out.TableHeaded("topics", "%-20v  %-48v  %-48v\n", "%-20v  %-64v  %-64v\n", Col{"#Cluster Name", "clusterName"}, Col{"#Topic", "topic"}, Col{"#Consumer Group", "consumerGroup"})
-	for i, t := range topics {
-		s.progress("topics", int64(i), int64(len(topics)))
+	for i := range s.counted("topics", len(topics)) {
+		t := topics[i]
 		if strings.HasPrefix(t, retryPrefix) || strings.HasPrefix(t, deadPrefix) {
 			continue
 		}

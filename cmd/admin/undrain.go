@@ -57,8 +57,8 @@ func (s *Session) giveBack(ctx context.Context, namesrv, broker string, topics [
 	}
 	open := 0
 	var shut []string
-	for i, t := range topics {
-		s.progress("routes", int64(i), int64(len(topics)))
+	for i := range s.counted("routes", len(topics)) {
+		t := topics[i]
 		yes, err := s.opensWrites(ctx, namesrv, t, broker)
 		if err != nil {
 			return err

@@ -11,7 +11,6 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
-	"golang.org/x/term"
 
 	"ringmq/cmd/admin"
 )
@@ -20,7 +19,7 @@ func newAdmin() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "admin", Short: "Look at and change topics, groups, brokers and name servers",
 		Long: "The commands of stock's mqadmin for everything that name server and broker support, with its names, its flags and its tables.\n" +
-			"They work with stock's servers too. Names of commands may be written in small letters.\n\n" +
+			"They work with stock's servers too. Names of commands are known in any case.\n\n" +
 			"Every command can answer in JSON or CSV: --output json, or -o json where the command has no -o of its own. A broker may be\n" +
 			"given by its address or by its name. Commands that change nothing can be repeated with --watch.",
 		Example: "  ringmq admin topicList -n 10.0.0.1:9876\n" +
@@ -42,6 +41,14 @@ func refuseAdmin(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return cmd.Help()
 	}
+	if args[0] == "help" { // stock's way to ask for the flags of a command
+		if args = args[1:]; len(args) == 0 {
+			return cmd.Help()
+		}
+		if one, _, err := cmd.Find(args[:1]); err == nil && one != cmd {
+			return one.Help()
+		}
+	}
 	if why := admin.NotHere(args[0]); why != "" {
 		return fmt.Errorf("admin: %s is a command of stock's that is not here: %s", args[0], why)
 	}
@@ -54,6 +61,8 @@ func refuseAdmin(cmd *cobra.Command, args []string) error {
 
 // adminFlags are those that all commands have.
 type adminFlags struct {
+	barAfter time.Duration // a command that takes less draws no bar
+
 	namesrv string
 	output  string
 	timeout time.Duration
@@ -110,15 +119,15 @@ var adminLong = map[string]string{
 }
 
 func newAdminCommand(c *admin.Command) *cobra.Command {
-	f := &adminFlags{}
+	return (&adminFlags{barAfter: progressAfter}).command(c)
+}
+
+func (f *adminFlags) command(c *admin.Command) *cobra.Command {
 	cmd := &cobra.Command{Use: c.Name, Short: c.Short, Long: adminLong[c.Name], Args: cobra.NoArgs}
 	if c.Operand.Long != "" {
 		cmd.Use += " " + strings.ToUpper(c.Operand.Long)
 		cmd.Long = strings.TrimPrefix(cmd.Long+"\n\n", "\n\n") + c.Short + ".\n\n" + strings.ToUpper(c.Operand.Long) + ": " + c.Operand.Usage + "."
 		cmd.Args = cobra.ExactArgs(1)
-	}
-	if lower := strings.ToLower(c.Name); lower != c.Name {
-		cmd.Aliases = []string{lower}
 	}
 	fl := cmd.Flags()
 	fl.SortFlags = false
@@ -158,25 +167,27 @@ func (f *adminFlags) run(cmd *cobra.Command, c *admin.Command, args []string) er
 		a[c.Operand.Long] = args[0]
 	}
 	every := f.watch
+	if every <= 0 && cmd.Flags().Changed("watch") {
+		return fmt.Errorf("--watch=%s: no time between two looks", every)
+	}
 	if seconds := a.Number("interval", 0); seconds > 0 && every == 0 {
 		every = time.Duration(seconds) * time.Second
 	}
 	ctx, cancel := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
 	defer cancel()
-	w := cmd.OutOrStdout()
+	w, errs := cmd.OutOrStdout(), cmd.ErrOrStderr()
 	if every > 0 {
-		return admin.Watch(ctx, o, c, a, every, w, w == os.Stdout && term.IsTerminal(int(os.Stdout.Fd())))
+		return admin.Watch(ctx, o, c, a, every, w, isTerminal(w))
 	}
-	terminal := term.IsTerminal(int(os.Stderr.Fd()))
-	if terminal {
-		bar := &adminProgress{w: os.Stderr}
-		defer bar.clear()
+	bar := &adminProgress{w: errs, after: f.barAfter}
+	if isTerminal(errs) {
 		o.Progress = bar.show
 	}
-	steps := &adminSteps{w: os.Stderr, terminal: terminal, now: time.Now}
-	defer steps.clear()
+	steps := &adminSteps{w: errs, terminal: isTerminal(errs), now: time.Now}
 	o.Steps, o.Stop = steps.show, stopProcess
-	err = admin.Run(ctx, o, c, a, clearFirst{w, steps.clear})
+	clear := func() { bar.clear(); steps.clear() }
+	defer clear()
+	err = admin.Run(ctx, o, c, a, clearFirst{w, clear})
 	var end *admin.EndError
 	switch {
 	case errors.As(err, &end):

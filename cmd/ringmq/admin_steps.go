@@ -5,8 +5,6 @@ import (
 	"io"
 	"time"
 
-	"golang.org/x/term"
-
 	"ringmq/cmd/admin"
 )
 
@@ -53,19 +51,11 @@ func stepText(one admin.Step) string {
 	return fmt.Sprintf("%-10s  %-7s  %s", one.Name, state, one.Detail)
 }
 
-// draw puts the picture in the place of the one before. A line that does not fit would move it: it is cut.
+// draw puts the picture in the place of the one before.
 func (p *adminSteps) draw(all []admin.Step) {
 	p.clear()
-	width := 0
-	if f, ok := p.w.(interface{ Fd() uintptr }); ok {
-		width, _, _ = term.GetSize(int(f.Fd()))
-	}
 	for _, one := range all {
-		text := []rune(stepText(one))
-		if width > 1 && len(text) >= width {
-			text = text[:width-1]
-		}
-		fmt.Fprintf(p.w, "%s\n", string(text))
+		fmt.Fprintf(p.w, "%s\n", fitting(stepText(one), p.w))
 	}
 	p.drawn = len(all)
 }

@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"ringmq/cmd/backup"
 )
@@ -76,7 +75,7 @@ func (f *backupFlags) run(cmd *cobra.Command) error {
 		f.o.Broker = addr
 	}
 	out := cmd.OutOrStdout()
-	p := adminProgress{w: terminal(cmd.ErrOrStderr())}
+	p := adminProgress{w: terminal(cmd.ErrOrStderr()), after: progressAfter}
 	f.o.Version, f.o.Progress = version, p.showMiB
 	f.o.Tell = func(format string, args ...any) {
 		p.clear()
@@ -119,7 +118,7 @@ func newBackupVerify() *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx, stop := untilSignal(cmd.Context())
 			defer stop()
-			p := adminProgress{w: terminal(cmd.ErrOrStderr())}
+			p := adminProgress{w: terminal(cmd.ErrOrStderr()), after: progressAfter}
 			r, err := backup.Verify(ctx, backup.VerifyOptions{Dir: args[0], Interrupted: interrupted, Progress: p.showMiB})
 			p.clear()
 			if err != nil {
@@ -175,7 +174,7 @@ func newRestore() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx, stop := untilSignal(cmd.Context())
 			defer stop()
-			p := adminProgress{w: terminal(cmd.ErrOrStderr())}
+			p := adminProgress{w: terminal(cmd.ErrOrStderr()), after: progressAfter}
 			o.Progress = p.showMiB
 			r, err := backup.Restore(ctx, o)
 			p.clear()
@@ -210,7 +209,7 @@ func restored(m *backup.Manifest, dir string) string {
 
 // terminal is w if that is one, and otherwise a writer that drops what is drawn.
 func terminal(w io.Writer) io.Writer {
-	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+	if isTerminal(w) {
 		return w
 	}
 	return io.Discard
