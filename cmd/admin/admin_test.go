@@ -316,49 +316,6 @@ func TestCommands(t *testing.T) {
 	}
 }
 
-// stockCommands are the commands that mqadmin of release 5.3.3 registers.
-const stockCommands = `
-	updateTopic updateTopicList deleteTopic updateSubGroup updateSubGroupList setConsumeMode deleteSubGroup updateBrokerConfig updateTopicPerm
-	topicRoute topicStatus topicClusterList addBroker removeBroker resetMasterFlushOffset brokerStatus queryMsgById queryMsgByKey queryMsgByUniqueKey
-	queryMsgByOffset queryMsgTraceById printMsg printMsgByQueue sendMsgStatus brokerConsumeStats producerConnection consumerConnection consumerProgress
-	consumerStatus cloneGroupOffset producer clusterList topicList updateKvConfig deleteKvConfig wipeWritePerm addWritePerm resetOffsetByTime
-	skipAccumulatedMessage updateOrderConf cleanExpiredCQ deleteExpiredCommitLog cleanUnusedTopic startMonitoring statsAll allocateMQ checkMsgSendRT
-	clusterRT getNamesrvConfig updateNamesrvConfig getBrokerConfig getConsumerConfig queryCq sendMessage consumeMessage updateStaticTopic
-	remappingStaticTopic exportMetadata exportConfigs exportMetrics exportMetadataInRocksDB exportPopRecord haStatus getSyncStateSet getBrokerEpoch
-	getControllerMetaData getControllerConfig updateControllerConfig electMaster cleanBrokerMetadata dumpCompactionLog getColdDataFlowCtrInfo
-	updateColdDataFlowCtrGroupConfig removeColdDataFlowCtrGroupConfig setCommitLogReadAheadMode createUser updateUser deleteUser getUser listUser
-	copyUser createAcl updateAcl deleteAcl getAcl listAcl copyAcl rocksDBConfigToJson checkRocksdbCqWriteProgress
-`
-
-// TestEveryStockCommand: each is here or says why not, and none is both.
-func TestEveryStockCommand(t *testing.T) {
-	t.Parallel()
-	ours := map[string]bool{"lag": true, "drain": true, "undrain": true, "export": true, "import": true}
-	here := map[string]bool{}
-	for _, c := range All() {
-		if !ours[c.Name] {
-			here[c.Name] = true
-		}
-		short := map[string]bool{"n": true, "h": true}
-		for _, f := range c.Flags {
-			if f.Short != "" && short[f.Short] {
-				t.Errorf("%s: two flags -%s", c.Name, f.Short)
-			}
-			short[f.Short] = true
-		}
-	}
-	stock := strings.Fields(stockCommands)
-	for _, name := range stock {
-		if here[name] == (NotHere(name) != "") {
-			t.Errorf("%s: here %v, and why not: %q", name, here[name], NotHere(name))
-		}
-		delete(here, name)
-	}
-	if len(stock) != 89 || len(here) != 0 {
-		t.Errorf("%d names, and these are not stock's: %v", len(stock), here)
-	}
-}
-
 // TestQuick: an answer of a command takes less than 50 ms. The fastest of some counts: others use the machine too.
 func TestQuick(t *testing.T) {
 	t.Parallel()

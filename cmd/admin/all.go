@@ -1,5 +1,7 @@
 package admin
 
+import "strings"
+
 // All are the commands: stock's, and those that are ours: lag, drain, undrain, export and import.
 func All() []*Command {
 	return []*Command{
@@ -34,5 +36,12 @@ var notHere = map[string]string{
 	"exportMetrics":     "brokerStatus, statsAll and getBrokerConfig with --output json have what it exports",
 }
 
-// NotHere says why a command of stock's is not there; "" for a name that stock does not have either.
-func NotHere(name string) string { return notHere[name] }
+// NotHere says why a command of stock's is not there, by its name in any case; "" for a name that stock does not have either.
+func NotHere(name string) string {
+	for one, why := range notHere {
+		if strings.EqualFold(one, name) {
+			return why
+		}
+	}
+	return ""
+}

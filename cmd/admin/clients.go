@@ -86,17 +86,17 @@ func runProducerConnection(ctx context.Context, s *Session, a Args, out *Out) er
 
 func producer() *Command {
 	b := brokerFlag()
-	b.Required = true
+	b.Long, b.Required = "broker", true // its name in stock's, in this command alone
 	return &Command{Name: "producer", Short: "Show all producers of a broker", Reads: true, Run: runProducer, Flags: []Flag{b}}
 }
 
 func runProducer(ctx context.Context, s *Session, a Args, out *Out) error {
-	addrs, err := s.targets(ctx, a, masters)
+	addr, err := s.brokerAt(ctx, a["broker"])
 	if err != nil {
 		return err
 	}
 	var t remoting.ProducerTable
-	if err := s.body(ctx, addrs[0], ask.Request(remoting.CodeGetAllProducerInfo), &t); err != nil {
+	if err := s.body(ctx, addr, ask.Request(remoting.CodeGetAllProducerInfo), &t); err != nil {
 		return err
 	}
 	out.Table("producers", "producer group (%v) instance : clientId=%v,remoteIP=%v, language=%v, version=%v, lastUpdateTimestamp=%v\n", Col{"", "producerGroup"}, Col{"", "clientId"},

@@ -45,6 +45,7 @@ func main() {
 }
 
 func newRoot() *cobra.Command {
+	cobra.EnableCaseInsensitive = true // stock's mqadmin knows its commands in any case
 	root := &cobra.Command{
 		Use:   "ringmq",
 		Short: "A message broker for RocketMQ clients",
