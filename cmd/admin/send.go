@@ -32,6 +32,11 @@ type sent struct {
 	OffsetMsgID string `json:"offsetMsgId"`
 	Queue       remoting.MessageQueue
 	QueueOffset int64 `json:"queueOffset"`
+
+	addr, region string        // where it was sent, and what that calls itself
+	traced       bool          // the broker wants sends to be traced
+	at           int64         // when it was sent, in ms
+	took         time.Duration // until the answer
 }
 
 func (r *sent) text() string {
@@ -106,6 +111,9 @@ func (p *sender) pick(ctx context.Context, m *outgoing) (queueAt, error) {
 	return all[rand.IntN(len(all))], nil
 }
 
+// senderGroup is the producer group in which messages are sent.
+const senderGroup = "ringmq-admin"
+
 // send is request 310.
 func (p *sender) send(ctx context.Context, m *outgoing) (*sent, error) {
 	q, err := p.pick(ctx, m)
@@ -118,11 +126,13 @@ func (p *sender) send(ctx context.Context, m *outgoing) (*sent, error) {
 		properties = record.AppendProperty(properties, f.key, f.value)
 	}
 	properties = record.AppendProperty(properties, record.PropertyWait, "true")
-	req := ask.Request(remoting.CodeSendMessageV2, "a", "ringmq-admin", "b", m.topic, "c", autoTopic, "d", strconv.Itoa(autoQueues), "e", strconv.Itoa(int(q.QueueID)), "f", "0",
+	req := ask.Request(remoting.CodeSendMessageV2, "a", senderGroup, "b", m.topic, "c", autoTopic, "d", strconv.Itoa(autoQueues), "e", strconv.Itoa(int(q.QueueID)), "f", "0",
 		"g", strconv.FormatInt(p.s.now().UnixMilli(), 10), "h", strconv.Itoa(int(m.flag)), "i", string(properties), "j", "0", "k", "false", "l", "0", "m", "false", "n", q.BrokerName)
 	req.Body = m.body
+	r := &sent{MsgID: id, Queue: q.MessageQueue, addr: q.addr, at: p.s.now().UnixMilli()}
+	began := time.Now()
 	resp, err := p.s.ask.Call(ctx, q.addr, req)
-	r := &sent{MsgID: id, Queue: q.MessageQueue}
+	r.took = time.Since(began)
 	switch ask.CodeOf(err) {
 	case remoting.RespSuccess:
 		r.Status = "SEND_OK"
@@ -135,7 +145,7 @@ func (p *sender) send(ctx context.Context, m *outgoing) (*sent, error) {
 	default:
 		return nil, fmt.Errorf("%s: %w", q.addr, err)
 	}
-	r.OffsetMsgID = resp.Text("msgId")
+	r.OffsetMsgID, r.region, r.traced = resp.Text("msgId"), resp.Text(record.PropertyRegion), resp.Text(record.PropertyTrace) != "false"
 	queue, _, err1 := resp.Int32("queueId")
 	offset, _, err2 := resp.Int64("queueOffset")
 	r.Queue.QueueID, r.QueueOffset = queue, offset
@@ -148,17 +158,14 @@ func sendMessage() *Command {
 		Flags: []Flag{
 			topicFlag(), {Short: "p", Long: "body", Usage: "its body", Required: true}, {Short: "k", Long: "key", Usage: "its keys, with spaces between them"},
 			{Short: "c", Long: "tags", Usage: "its tag"}, {Short: "b", Long: "broker", Usage: "name of the broker to send it to", Names: BrokerNames},
-			{Short: "i", Long: "qid", Usage: "with -b: queue to send it to", Kind: Number}, {Short: "m", Long: "msgTraceEnable", Usage: "with a trace: only false is known here", Kind: TrueFalse},
+			{Short: "i", Long: "qid", Usage: "with -b: queue to send it to", Kind: Number}, {Short: "m", Long: "msgTraceEnable", Usage: "with a trace, for queryMsgTraceById: true or false (the default)", Kind: TrueFalse},
 		},
 	}
 }
 
 func runSendMessage(ctx context.Context, s *Session, a Args, out *Out) error {
-	switch {
-	case a.Has("qid") && !a.Has("broker"):
+	if a.Has("qid") && !a.Has("broker") {
 		return errors.New("broker name must be set if the queue is chosen")
-	case a.True("msgTraceEnable", false):
-		return errors.New("-m (--msgTraceEnable) true: traces are written by clients, and this one writes none")
 	}
 	m := &outgoing{topic: a["topic"], broker: a["broker"], queue: int32(a.Number("qid", -1)), body: []byte(a["body"])}
 	if k := a["key"]; k != "" {
@@ -167,13 +174,17 @@ func runSendMessage(ctx context.Context, s *Session, a Args, out *Out) error {
 	if t := a["tags"]; t != "" {
 		m.properties = append(m.properties, pair{record.PropertyTags, t})
 	}
-	r, err := newSender(s).send(ctx, m)
+	p := newSender(s)
+	r, err := p.send(ctx, m)
 	if err != nil {
 		return err
 	}
 	out.Table("sent", "%-32[1]v  %-4[2]v  %-20[3]v    %[4]v\n", Col{"#Broker Name", "brokerName"}, Col{"#QID", "queueId"}, Col{"#Send Result", "sendStatus"}, Col{"#MsgId", "msgId"},
 		Col{"", "offsetMsgId"}, Col{"", "queueOffset"})
 	out.Row(r.Queue.BrokerName, r.Queue.QueueID, r.Status, r.MsgID, r.OffsetMsgID, r.QueueOffset)
+	if a.True("msgTraceEnable", false) {
+		return p.trace(ctx, r, a["tags"], a["key"], len(m.body))
+	}
 	return nil
 }
 
