@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # Shows that a master and its slave keep what they promise.
 #   interop/replication/run.sh FAULTS [ours] [pages] [mixed] [migration] [clients] [mixed-clients]     all parts by default
-# ours: every scene and FAULTS random faults on a pair of ours; pages: the commands of docs/REPLICATION.md that set up a pair, and those of
+# ours: every scene, FAULTS random faults on a pair of ours, and a few under ASYNC_FLUSH; pages: the commands of docs/REPLICATION.md that set up a pair, and those of
 # docs/MIGRATION.md for a master that is gone; mixed: ours beside stock, either way round, with a twentieth of the
 # faults and 12 at least; migration: docs/MIGRATION.md as it is written; clients: the Java client and client-go, whose brokers are killed
 # and restarted; mixed-clients: the Java client on ours beside stock, either way round. All but the first two need Java 17 and Maven for the stock jars. SEED chooses the faults, PORT is the first of fifty ports.
-# What failed is kept and named. Ends with "replication: N passed, M failed, K skipped".
+# What failed is kept and named; what cannot be shown here is skipped, or fails with MUST=1. Ends with "replication: N passed, M failed, K skipped".
 set -uo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
 bin=${RINGMQ:-$root/bin/ringmq}
