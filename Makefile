@@ -49,7 +49,7 @@ backup: build ## a broker under load is backed up twice, put back, and asked for
 	interop/backup.sh
 
 replication: FAULTS ?= 500
-replication: PARTS ?= ours pages mixed migration clients mixed-clients
+replication: PARTS ?= ours pages mixed migration clients mixed-clients admin
 replication: build ## a pair of brokers, ours and stock's, FAULTS times broken; nothing acknowledged may be lost (disks need root)
 	interop/replication/run.sh $(FAULTS) $(PARTS)
 

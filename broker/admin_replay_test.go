@@ -121,7 +121,7 @@ func TestReplayOperator(t *testing.T) {
 	for _, name := range strings.Fields(laterScenarios) {
 		r.scenario("mqadmin-" + name)
 	}
-	r.enough(500)
+	r.enough(500, 20)
 	if h.asked[remoting.CodeGetConsumerRunningInfo] == 0 || h.asked[remoting.CodeConsumeMessageDirectly] == 0 {
 		t.Error("requests that reached the consumer:", h.asked)
 	}

@@ -22,6 +22,7 @@ type replay struct {
 	conns    map[string]*client
 	physical map[int64]int64 // recorded offset in the log -> ours
 	seen     int
+	pulls    int // of these, answers that name the broker to ask next
 	skipped  map[string]int
 	leaveOut func(e *golden.Exchange, req *remoting.Command) bool // nil: nothing
 }
@@ -202,7 +203,12 @@ func (r *replay) compare(e *golden.Exchange, got *remoting.Command) {
 		r.t.Errorf("%s: body of %d bytes, recorded %d", where, len(got.Body), len(wanted.Body))
 	}
 	r.sameShape(where, *e.Code, wanted.Body, got.Body)
-	for _, key := range []string{"queueOffset", "queueId", "offset", "nextBeginOffset", "minOffset", "maxOffset", "suggestWhichBrokerId", "topicSysFlag", "groupSysFlag", "IS_SUB_CHANGE"} {
+	if want := wanted.Text("suggestWhichBrokerId"); want != "" {
+		if r.pulls++; got.Text("suggestWhichBrokerId") != want {
+			r.t.Errorf("%s: the broker to ask next is %s, recorded %s", where, got.Text("suggestWhichBrokerId"), want)
+		}
+	}
+	for _, key := range []string{"queueOffset", "queueId", "offset", "nextBeginOffset", "minOffset", "maxOffset", "topicSysFlag", "groupSysFlag", "IS_SUB_CHANGE"} {
 		if os.Getenv("REPLAY_VALUES") != "" && got.Text(key) != wanted.Text(key) {
 			r.t.Errorf("%s: %s=%s, recorded %s", where, key, got.Text(key), wanted.Text(key))
 		}
@@ -282,13 +288,13 @@ func TestReplayRaw(t *testing.T) {
 	for _, name := range []string{"raw-fill", "raw-fill-basic", "raw-consume", "raw-send", "raw-pull", "raw-offsets", "raw-clients", "raw-admin"} {
 		r.scenario(name)
 	}
-	r.enough(230)
+	r.enough(230, 30)
 }
 
 func TestReplayUnsupported(t *testing.T) {
 	r := newReplay(t)
 	r.scenario("raw-unsupported")
-	r.enough(60)
+	r.enough(60, 0)
 }
 
 func TestReplayJavaClient(t *testing.T) {
@@ -302,7 +308,7 @@ func TestReplayJavaClient(t *testing.T) {
 				"consumer-litepull", "consumer-litepull-heartbeatv2", "consumer-broadcast", "consumer-rebalance"} {
 				r.scenario(prefix + "-" + name)
 			}
-			r.enough(100)
+			r.enough(100, 40)
 		})
 	}
 }
@@ -312,14 +318,14 @@ func TestReplayGoClient(t *testing.T) {
 	for _, name := range []string{"go-producer", "go-consumer", "go-tags", "go-orderly", "go-broadcast", "go-pull", "go-retry"} {
 		r.scenario(name)
 	}
-	r.enough(50)
+	r.enough(50, 15)
 }
 
-// enough makes sure that the comparison has taken place.
-func (r *replay) enough(n int) {
+// enough makes sure that the comparison has taken place, of so many answers in all and of so many to pulls.
+func (r *replay) enough(n, pulls int) {
 	r.t.Helper()
-	if r.seen < n {
-		r.t.Fatal("only", r.seen, "answers compared; not built:", r.skipped)
+	if r.seen < n || r.pulls < pulls {
+		r.t.Fatal("only", r.seen, "answers compared,", r.pulls, "of them by the broker to ask next; not built:", r.skipped)
 	}
-	r.t.Log(r.seen, "answers compared; not built:", r.skipped)
+	r.t.Log(r.seen, "answers compared,", r.pulls, "of them by the broker to ask next; not built:", r.skipped)
 }

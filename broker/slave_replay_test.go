@@ -26,7 +26,7 @@ func TestReplaySlave(t *testing.T) {
 	r.scenario("ha-raw-slave-pull")
 	r.scenario("ha-mqadmin-brokerStatus")
 	r.scenario("ha-mqadmin-resetMasterFlushOffset")
-	r.enough(50)
+	r.enough(50, 0)
 }
 
 // TestReplayStockSlave: a stock slave is answered by our master as by its own.
@@ -38,7 +38,7 @@ func TestReplayStockSlave(t *testing.T) {
 	r.scenario("ha-mqadmin-haStatus")
 	r.scenario("mqadmin-haStatus")
 	r.scenario("mqadmin-getBrokerEpoch")
-	r.enough(50)
+	r.enough(50, 0)
 }
 
 // TestReplaySyncMaster replays what clients did with a recorded SYNC_MASTER of two copies.
@@ -50,7 +50,7 @@ func TestReplaySyncMaster(t *testing.T) {
 	for _, name := range []string{"fill-feed", "produce", "produce-batch", "produce-props", "produce-delay", "consume"} {
 		r.scenario("ha-" + name)
 	}
-	r.enough(100)
+	r.enough(100, 10)
 }
 
 // recordedMaster is a stock master as it was recorded: it answers each code with what it answered first or, from more on, last.

@@ -12,6 +12,7 @@ import org.apache.rocketmq.common.consumer.ConsumeFromWhere;
 import org.apache.rocketmq.common.message.Message;
 import org.apache.rocketmq.common.message.MessageExt;
 import org.apache.rocketmq.common.message.MessageQueue;
+import org.apache.rocketmq.remoting.RPCHook;
 import org.apache.rocketmq.tools.admin.DefaultMQAdminExt;
 
 /** Env is what every case needs: addresses, unique names, clients that are closed when the case ends, and waiting. */
@@ -94,7 +95,12 @@ final class Env implements AutoCloseable {
 
     /** A push consumer of the case's group and topic, not started: the caller registers a listener, then calls start. */
     DefaultMQPushConsumer push(String group, String topic, String expression) throws Exception {
-        DefaultMQPushConsumer c = new DefaultMQPushConsumer(group);
+        return push(group, topic, expression, null);
+    }
+
+    /** The same, with a hook that sees what it asks and is answered. */
+    DefaultMQPushConsumer push(String group, String topic, String expression, RPCHook hook) throws Exception {
+        DefaultMQPushConsumer c = new DefaultMQPushConsumer(group, hook);
         c.setNamesrvAddr(NAMESRV);
         c.setInstanceName("c-" + name + SERIAL.incrementAndGet());
         c.setConsumeFromWhere(ConsumeFromWhere.CONSUME_FROM_FIRST_OFFSET);

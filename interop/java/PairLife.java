@@ -31,6 +31,10 @@ public final class PairLife {
     /** A client may wait 3 s behind an exception and its poll of the route on top; a stock broker's start is slow. */
     private static final long MOVE_MILLIS = 15_000;
     private static final long START_MILLIS = 60_000;
+    /** Beside its poll of the route: a suspended client's second, a pull that failed, and a machine with other work. */
+    private static final long PAUSE_MILLIS = 3_000;
+    private static final int QUEUES = 4; // of each broker
+    private static final int PULLS = 40; // that must all be served by the same broker
 
     private final Env env = new Env("pair-life");
     private final AtomicBoolean stop = new AtomicBoolean();
@@ -44,6 +48,7 @@ public final class PairLife {
     private final Gap deliveryGap = new Gap();
     private final List<Thread> producers = new ArrayList<>();
     private DefaultMQPushConsumer consumer;
+    private PullLog pulls;
     private int passed;
     private int failed;
 
@@ -98,8 +103,8 @@ public final class PairLife {
         DefaultMQAdminExt admin = env.admin();
         for (String addr : System.getProperty("brokers").split(",")) {
             TopicConfig config = new TopicConfig(env.topic);
-            config.setReadQueueNums(4);
-            config.setWriteQueueNums(4);
+            config.setReadQueueNums(QUEUES);
+            config.setWriteQueueNums(QUEUES);
             admin.createAndUpdateTopicConfig(addr, config);
         }
         Env.until(START_MILLIS, "two brokers in the route", () -> {
@@ -109,7 +114,10 @@ public final class PairLife {
                 return false;
             }
         });
-        consumer = env.push(env.group, env.topic, "*");
+        String[] pair = System.getProperty("brokers").split(",");
+        pulls = new PullLog(env.topic, pair[0], pair[1]);
+        consumer = env.push(env.group, env.topic, "*", pulls);
+        consumer.getDefaultMQPushConsumerImpl().setPullTimeDelayMillsWhenException(100);
         consumer.setPollNameServerInterval(POLL_MILLIS);
         consumer.setHeartbeatBrokerInterval(POLL_MILLIS);
         consumer.registerMessageListener((MessageListenerConcurrently) (msgs, context) -> {
@@ -190,17 +198,20 @@ public final class PairLife {
         });
         Env.check(waiting.size() >= 20, "only " + waiting.size() + " messages of broker-a are left to deliver");
         consumer.resume();
+        String served = pulls.slaveServes(killed, POLL_MILLIS, PAUSE_MILLIS, QUEUES);
         Env.until(MOVE_MILLIS, waiting.size() + " messages of broker-a from its slave", () -> delivered.containsAll(waiting));
         long moved = (System.nanoTime() - killed) / 1_000_000;
         int toB = count(sent, "broker-b");
         Env.until(MOVE_MILLIS, "sends to broker-b", () -> count(sent, "broker-b") >= toB + 50);
         Env.check(sendGap.millis() < MOVE_MILLIS, "no send succeeded for " + sendGap.millis() + " ms");
-        return waiting.size() + " messages from the slave " + moved + " ms after the kill, sends interrupted for " + sendGap.millis() + " ms";
+        return served + "; " + waiting.size() + " messages from the slave " + moved + " ms after the kill, sends interrupted for " + sendGap.millis() + " ms";
     }
 
     private String masterBack() throws Exception {
+        long started = System.nanoTime();
         Env.control("start-master");
-        return "sends and deliveries of both brokers after " + flows(START_MILLIS);
+        String flowing = flows(START_MILLIS);
+        return "sends and deliveries of both brokers after " + flowing + "; " + pulls.masterAgain(started, PULLS, QUEUES, MOVE_MILLIS);
     }
 
     /** Every broker of the pair ends in order and comes back, while all go on. */
@@ -345,7 +356,7 @@ public final class PairLife {
 
     private void run() throws Exception {
         start();
-        boolean on = phase("life/java-both-serve", () -> flows(START_MILLIS));
+        boolean on = phase("life/java-both-serve", () -> flows(START_MILLIS) + "; " + pulls.masterServes(PULLS, QUEUES, MOVE_MILLIS));
         on = on && phase("life/java-master-killed", this::masterGone);
         on = on && phase("life/java-master-back", this::masterBack);
         on = on && phase("life/java-rolling-restart", this::rolling);

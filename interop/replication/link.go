@@ -31,9 +31,18 @@ type link struct {
 type linkState struct {
 	refused bool          // nobody gets through, and who was connected is no more
 	muted   [2]bool       // bytes of this direction stay where they are
-	delay   time.Duration // of every chunk
+	delay   time.Duration // of every byte, whatever is under way: a distance, no bound on how much passes
 	rate    int           // bytes per second in either direction; 0: no bound
 }
+
+// chunk is bytes under way, and when they arrive.
+type chunk struct {
+	bytes []byte
+	due   time.Time
+}
+
+// underWay is how many chunks of a direction may be: more of them wait where they are sent.
+const underWay = 256
 
 func newLink(addr, target string) (*link, error) {
 	l, err := net.Listen("tcp", addr)
@@ -117,17 +126,20 @@ func (k *link) join(slave net.Conn) {
 
 // pump carries one direction until either end goes.
 func (k *link) pump(direction int, from, to net.Conn) {
-	defer k.part(from, to)
-	buf := make([]byte, 64<<10)
+	way := make(chan chunk, underWay)
+	var far sync.WaitGroup
+	far.Go(func() { k.deliver(direction, way, from, to) })
+	defer far.Wait()
+	defer close(way)
 	for {
+		buf := make([]byte, 64<<10)
 		n, err := from.Read(buf)
 		if n > 0 {
-			if !k.pass(direction, n, from) {
+			delay, live := k.pass(direction, n, from)
+			if !live {
 				return
 			}
-			if _, err := to.Write(buf[:n]); err != nil {
-				return
-			}
+			way <- chunk{buf[:n], time.Now().Add(delay)}
 		}
 		if err != nil {
 			return
@@ -135,23 +147,47 @@ func (k *link) pump(direction int, from, to net.Conn) {
 	}
 }
 
-// pass waits for as long as bytes take; false when the connection has ended meanwhile.
-func (k *link) pass(direction, n int, from net.Conn) bool {
+// deliver hands over what has come its way, and ends the connection when nothing more will.
+func (k *link) deliver(direction int, way <-chan chunk, from, to net.Conn) {
+	for c := range way {
+		if wait := time.Until(c.due); wait > 0 {
+			time.Sleep(wait)
+		}
+		if !k.unmuted(direction, from) {
+			break
+		}
+		if _, err := to.Write(c.bytes); err != nil {
+			break
+		}
+	}
+	k.part(from, to)
+	for range way { // so that the other side of it can end
+	}
+}
+
+// unmuted waits until a direction carries bytes; false when the connection has ended meanwhile.
+func (k *link) unmuted(direction int, from net.Conn) bool {
 	k.mu.Lock()
+	defer k.mu.Unlock()
 	for k.state.muted[direction] && k.open[from] {
 		k.change.Wait()
 	}
-	s, live := k.state, k.open[from]
+	return k.open[from]
+}
+
+// pass waits until bytes may be on their way, and tells for how long they are; false when the connection has ended meanwhile.
+func (k *link) pass(direction, n int, from net.Conn) (delay time.Duration, live bool) {
+	if !k.unmuted(direction, from) {
+		return 0, false
+	}
+	k.mu.Lock()
+	s := k.state
 	k.bytes[direction] += int64(n)
 	k.mu.Unlock()
-	wait := s.delay
 	if s.rate > 0 {
-		wait += time.Duration(n) * time.Second / time.Duration(s.rate)
+		time.Sleep(time.Duration(n) * time.Second / time.Duration(s.rate))
 	}
-	if wait > 0 {
-		time.Sleep(wait)
-	}
-	return live
+	return s.delay, true
 }
 
 func (k *link) part(a, b net.Conn) {

@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # Shows that a master and its slave keep what they promise.
-#   interop/replication/run.sh FAULTS [ours] [pages] [mixed] [migration] [clients] [mixed-clients]     all parts by default
-# ours: every scene and FAULTS random faults on a pair of ours; pages: the commands of docs/REPLICATION.md that set up a pair, and those of
-# docs/MIGRATION.md for a master that is gone; mixed: ours beside stock, either way round, with a twentieth of the
+#   interop/replication/run.sh FAULTS [ours] [pages] [mixed] [migration] [clients] [mixed-clients] [admin]     all parts by default
+# ours: every scene, FAULTS random faults on a pair of ours, and a few under ASYNC_FLUSH; pages: the commands of docs/REPLICATION.md that set
+# up a pair, and those of docs/MIGRATION.md for a master that is gone; mixed: ours beside stock, either way round, with a twentieth of the
 # faults and 12 at least; migration: docs/MIGRATION.md as it is written; clients: the Java client and client-go, whose brokers are killed
-# and restarted; mixed-clients: the Java client on ours beside stock, either way round. All but the first two need Java 17 and Maven for the stock jars. SEED chooses the faults, PORT is the first of fifty ports.
-# What failed is kept and named. Ends with "replication: N passed, M failed, K skipped".
+# and restarted; mixed-clients: the Java client on ours beside stock, either way round; admin: stock's mqadmin on a pair of stock's and on one of
+# ours. All but the first two need Java 17 and Maven for the stock jars. SEED chooses the faults, PORT is the first of fifty ports.
+# What failed is kept and named; what cannot be shown here is skipped, or fails with MUST=1. Ends with "replication: N passed, M failed, K skipped".
 set -uo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
 bin=${RINGMQ:-$root/bin/ringmq}
@@ -13,14 +14,14 @@ rmq=$root/interop/stock/rmq
 jars=${RMQ_HOME:-$HOME/.cache/stock-rmq}
 faults=${1:-30}
 shift || true
-parts=${*:-ours pages mixed migration clients mixed-clients}
+parts=${*:-ours pages mixed migration clients mixed-clients admin}
 seed=${SEED:-$((RANDOM * 32768 + RANDOM))}
 work=$(mktemp -d "${TMPDIR:-/tmp}/ringmq-replication-tools-XXXXXX")
 trap 'rm -rf "$work"' EXIT
 die() { echo "replication: $*" >&2; exit 1; }
 
 (cd "$root" && go build -o "$work/replication" ./interop/replication) || die "the program does not build"
-if grep -qE 'mixed|migration|clients' <<<"$parts"; then
+if grep -qE 'mixed|migration|clients|admin' <<<"$parts"; then
   RMQ_HOME=$jars "$rmq" install || die "the stock jars cannot be fetched"
 fi
 play() { # play FLAGS...: one part; its lines go through, its own sum gives way to that of all at the end
@@ -28,18 +29,24 @@ play() { # play FLAGS...: one part; its lines go through, its own sum gives way 
   tail -1 "$work/part" | grep -q '^replication: .* passed, ' || echo "FAIL $part: it ended early" | tee -a "$work/part"
   cat "$work/part" >>"$work/lines"
 }
-java_client() { # java_client FLAGS...: sets java, the command
+java_client() { # java_client [-D...]... CLASS [ARGS...]: sets java, the command
   local classpath
   classpath=$(RMQ_HOME=$jars "$rmq" classpath)
-  java="exec java -Xmx256m -Dnamesrv=\$NAMESRV -Dbrokers=\$BROKERS -Dcontrol=\$CONTROL -Drocketmq.client.logRoot=\$PWD/clientlog $* -cp '$work/classes:$classpath' PairLife"
+  java="exec java -Xmx256m -Dnamesrv=\$NAMESRV -Dbrokers=\$BROKERS -Dcontrol=\$CONTROL -Drocketmq.client.logRoot=\$PWD/clientlog -cp '$work/classes:$classpath' $*"
   [ -d "$work/classes" ] && return
   mkdir "$work/classes"
-  javac -nowarn -Xlint:-deprecation -d "$work/classes" -cp "$classpath" "$root"/interop/java/{PairLife,Env}.java 2>&1 | grep -v '^Note:'
+  javac -nowarn -Xlint:-deprecation -d "$work/classes" -cp "$classpath" "$root"/interop/java/{PairLife,PullLog,PairAdmin,AdminDiff,Env}.java 2>&1 | grep -v '^Note:'
 }
 clients() {
-  java_client -Dprogress=true
+  java_client -Dprogress=true PairLife
   (cd "$root/interop/goclient" && go build -o "$work/goclient" .) || die "goclient does not build"
   play -scenes none -clients "$java" -clients "exec '$work/goclient' -namesrv \$NAMESRV -pair \$BROKERS -control \$CONTROL"
+}
+admin() { # a stock pair is asked first, under stock's name server: what it prints is what ours must print
+  java_client PairAdmin collect "$work/admin"
+  play -scenes none -pairs stock+stock -namesrv stock -clients "$java"
+  java_client PairAdmin compare "$work/admin"
+  play -scenes none -clients "$java"
 }
 for part in $parts; do
   case $part in
@@ -48,7 +55,8 @@ for part in $parts; do
     mixed) play -pairs ours+stock,stock+ours -faults $((faults / 20 > 12 ? faults / 20 : 12)) -chapter 12 ;;
     migration) play -scenes none -migration "$root/docs/MIGRATION.md" ;;
     clients) clients ;;
-    mixed-clients) java_client; play -scenes none -pairs ours+stock,stock+ours -clients "$java" ;;
+    mixed-clients) java_client PairLife; play -scenes none -pairs ours+stock,stock+ours -clients "$java" ;;
+    admin) admin ;;
     *) die "no part named $part" ;;
   esac
 done

@@ -29,6 +29,7 @@ var scenes = []scene{
 	{name: "parted", run: partedWays, ours: true},
 	{name: "too-few", run: tooFew, ours: true},
 	{name: "rot", run: rot, ours: true},
+	{name: "pipelined", run: pipelined, ours: true},
 	{name: "which-broker", run: whichBroker, ours: true},
 	{name: "notices-loss", run: noticesLoss},
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -16,6 +17,34 @@ type storm struct {
 	took  []time.Duration // from healing to the next acknowledgement
 	done  int
 	kinds map[string]int
+}
+
+// stormOf is a scene of so many faults.
+func stormOf(d *deck, count int) func(*pair) (string, error) {
+	return func(p *pair) (string, error) {
+		if err := p.start(); err != nil {
+			return "", err
+		}
+		st := &storm{pair: p, deck: d, count: count, kinds: map[string]int{}}
+		err := st.run()
+		return st.String(), err
+	}
+}
+
+// unsynced are the faults that a process does not outlive and the machine does, and those of the link: what was written is there afterwards,
+// synced or not.
+var unsynced = regexp.MustCompile(`^(kill|lost)-|-link$|^mute-`)
+
+const unsyncedFaults = 12
+
+// withoutSync is a scene under ASYNC_FLUSH on both sides: that two brokers have a message is all that its producer was promised.
+func withoutSync(run func(*pair) (string, error)) func(*pair) (string, error) {
+	return func(p *pair) (string, error) {
+		for _, n := range []*node{p.master, p.slave} {
+			n.set("flushDiskType", "ASYNC_FLUSH")
+		}
+		return run(p)
+	}
 }
 
 // run injects faults, one or two at a time, and checks after each.
