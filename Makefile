@@ -8,7 +8,7 @@ TAGGED  = $(sort $(dir $(shell grep -rl --include='*.go' '^//go:build.*uring' .)
 ON_DISK = go list -tags uring -f '{{.ImportPath}} {{join .Deps " "}} {{join .TestImports " "}} {{join .XTestImports " "}}' ./... | \
   grep -E 'ringmq/(store|store/disk|broker)( |$$)' | cut -d' ' -f1
 
-.PHONY: help build run test check package package-test fuzz crash powerloss backup replication replication-bars interop versus ceiling scale soak metrics-check tune-check clean
+.PHONY: help build run test check package package-test fuzz crash powerloss backup replication replication-bars interop upgrade image-test versus ceiling scale soak metrics-check tune-check clean
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 18
 
@@ -59,6 +59,9 @@ replication-bars: build ## what a pair must reach, beside a stock pair and our s
 interop: build ## the stock Java client, client-go and mqadmin against bin/ringmq (Java 17, Maven)
 	interop/run.sh
 
+upgrade: build ## an older program of this project, built from its history, and bin/ringmq take turns on one store; nothing may be lost
+	interop/upgrade.sh
+
 versus: ROUNDS ?= 5
 versus: SECONDS ?= 10
 versus: OUT ?= benchmarks
@@ -81,6 +84,9 @@ package: build ## dist/ringmq_VERSION_ARCH.deb: program, units, configuration, m
 
 package-test: build ## installs the package on a thrown-away copy of this system and tries it (needs root)
 	deploy/test.sh
+
+image-test: build ## builds the image of deploy/Dockerfile with podman and runs it, without a registry (needs root)
+	deploy/image_test.sh
 
 tune-check: build ## "ringmq tune" on this host for real: applied, measured, undone, every value compared; needs root, less than a minute
 	interop/tune.sh

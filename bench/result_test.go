@@ -2,6 +2,7 @@ package bench
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"reflect"
 	"strings"
@@ -39,6 +40,7 @@ func TestReadResultRefuses(t *testing.T) {
 		{"", "no report"}, {"[]", "no report"}, {"{}", "neither"}, {"{", "EOF"}, {"[null]", "no report"}, {`[{}]`, "no report"}, {`"x"`, "cannot unmarshal"}, {"null", "neither"},
 		{`{"A":{}}`, "no report of"}, {`{"A":{"Name":"x","Reports":[{}]}}`, "no report of \"x\""}, {`{"A":{"Reports":[{"Kind":"p"}]},"B":{"Name":"y"}}`, "no report of \"y\""},
 		{`{"Kind":"p"}{"A":{"Reports":[{"Kind":"p"}]}}`, "neither"}, {`{"Kind":"p","Workload":{"Sizes":"-1"}}`, "size"},
+		{fmt.Sprintf(`{"FormatVersion":%d,"A":{"Reports":[{"Kind":"p"}]}}`, formatVersion+1), fmt.Sprintf("is %d, of a later ringmq", formatVersion+1)},
 	} {
 		if _, err := ReadResult(strings.NewReader(c.text)); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v", c.text, err)

@@ -17,10 +17,11 @@ choose_ports() {
 [ -n "${ns_port:-}" ] && [ -n "${broker_port:-}" ] || choose_ports
 ours_pid='' last_store=''
 
-wait_tcp() { # wait_tcp PORT TENTHS
+wait_tcp() { # wait_tcp PORT TENTHS [PID]: no longer than that process is there
   local i
   for i in $(seq "$2"); do
     (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null && return
+    [ -z "${3:-}" ] || kill -0 "$3" 2>/dev/null || break
     sleep 0.1
   done
   echo "interop: port $1 does not open" >&2; return 1
@@ -36,7 +37,7 @@ ours_start() { # ours_start NAME [KEY=VALUE...]: name server and broker in one p
   ours_pid=$!
   echo "$ours_pid" >"$work/ours.pid"
   # Whoever else listens there must not be taken for ours.
-  wait_tcp $broker_port 100 && wait_tcp $ns_port 100 && kill -0 "$ours_pid" 2>/dev/null
+  wait_tcp $broker_port 100 $ours_pid && wait_tcp $ns_port 100 $ours_pid && kill -0 "$ours_pid" 2>/dev/null
 }
 
 ours_stop() {

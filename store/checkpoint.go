@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 
 	"ringmq/store/disk"
@@ -24,7 +25,10 @@ type mark struct {
 	Sealed map[int64]int64 `json:"sealed,omitempty"`
 }
 
-const marksFormat = 2 // 1 had no checksum
+const (
+	marksName   = "replay.json"
+	marksFormat = 2 // 1 had no checksum
+)
 
 // marksFile is the content of <root>/ringmq/replay.json.
 type marksFile struct {
@@ -43,7 +47,7 @@ type checkpoint struct {
 	current mark
 }
 
-func openCheckpoint(f disk.FS, root string) (*checkpoint, error) {
+func openCheckpoint(f disk.FS, root string, logger *slog.Logger) (*checkpoint, error) {
 	c := &checkpoint{fs: f, name: root + "/checkpoint", dir: root + "/ringmq", current: mark{ReplayFrom: -1}}
 	b, err := readWhole(f, c.name, 1<<20)
 	switch {
@@ -63,6 +67,7 @@ func openCheckpoint(f disk.FS, root string) (*checkpoint, error) {
 	}
 	var m marksFile
 	if !unseal(b, marksFormat, &m) || len(m.Marks) > 2 {
+		sayPassedOver(logger, marksName, b, marksFormat)
 		return c, nil
 	}
 	for _, k := range m.Marks {
@@ -74,7 +79,7 @@ func openCheckpoint(f disk.FS, root string) (*checkpoint, error) {
 	return c, nil
 }
 
-func (c *checkpoint) marksName() string { return c.dir + "/replay.json" }
+func (c *checkpoint) marksName() string { return c.dir + "/" + marksName }
 
 func (m mark) matches(c record.Checkpoint) bool {
 	return m.ReplayFrom >= 0 && m.Physic == c.PhysicTimestamp && m.Logics == c.LogicsTimestamp && m.Index == c.IndexTimestamp
@@ -100,7 +105,7 @@ func (c *checkpoint) move(m mark) error {
 		marks = append(marks, c.current)
 		marks[1].Sealed = nil
 	}
-	if err := replaceWhole(c.fs, c.dir, "replay.json", seal(marksFormat, marksFile{Marks: marks})); err != nil {
+	if err := replaceWhole(c.fs, c.dir, marksName, seal(marksFormat, marksFile{Marks: marks})); err != nil {
 		return fmt.Errorf("write marks: %w", err)
 	}
 	next := c.stock

@@ -6,7 +6,8 @@
 //   - options.go: what may be set, with the broker's own defaults; message.go: what goes in and comes out; errors.go: what
 //     can go wrong;
 //   - store.go: Open and what a Store is made of; lock.go: the lock and the abort file; checkpoint.go: from where a
-//     start has to look at the log again; sealed.go: the checksum of what a start goes by; recover.go: the look itself; ends.go: how long the queues were, and what is rebuilt;
+//     start has to look at the log again; sealed.go: the checksum of what a start goes by; release.go: what of another release
+//     is refused, and what passed over; recover.go: the look itself; ends.go: how long the queues were, and what is rebuilt;
 //   - offsets.go: the next queue offset of every queue; append.go and batch.go: one message, one batch; turn.go: those of an event loop;
 //   - scanner.go: the log, record by record; dispatch.go: the one goroutine that turns visible records into queue entries
 //     and index keys, in order, round by round; enqueue.go: one record's queue and entry; anew.go: when a queue begins anew; indexing.go: how the index catches

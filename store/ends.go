@@ -89,6 +89,7 @@ func (s *Store) loadEnds() (*ends, error) {
 	}
 	e := &ends{}
 	if !unseal(b, endsVersion, e) {
+		sayPassedOver(s.logger, endsName, b, endsVersion)
 		return nil, nil
 	}
 	return e, nil

@@ -27,7 +27,7 @@ func TestForeignLog(t *testing.T) {
 	if passedOver() {
 		t.Error("our own mark does not count")
 	}
-	c, err := openCheckpoint(f, o.Root)
+	c, err := openCheckpoint(f, o.Root, o.Logger)
 	if err != nil || c.foreign() {
 		t.Fatal("the checkpoint is not ours", err)
 	}

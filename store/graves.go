@@ -38,8 +38,9 @@ type gravesFile struct {
 }
 
 const (
-	gravesName    = "deleted.json"
-	gravesVersion = 2
+	gravesName     = "deleted.json"
+	gravesVersion  = 2
+	maxGravesBytes = 64 << 20
 )
 
 var errGravesDamaged = errors.New(gravesName + " is damaged")

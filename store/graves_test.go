@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"maps"
 	"math/rand"
-	"os"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -77,31 +76,6 @@ func TestGraveWaitsForTheDisk(t *testing.T) {
 		t.Errorf("deleted at %d with %d on disk", p.End, d)
 	}
 	closeStore(t, s)
-}
-
-// TestOwnFilesOfAnotherRelease: what this one cannot read and must not pass over keeps the store closed, and says why.
-func TestOwnFilesOfAnotherRelease(t *testing.T) {
-	for name, text := range map[string]string{gravesName: `{"formatVersion":3,"crc32c":7,"topics":{"T":1}}`, cutName: `{"formatVersion":3,"crc32c":7,"content":{"at":0}}`} {
-		d := disk.NewMemory()
-		o := smallOptions(d)
-		if err := openStore(t, o).Close(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		f, err := d.Open(o.Root+"/ringmq/"+name, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o644)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := f.WriteAt([]byte(text), 0); err != nil {
-			t.Fatal(err)
-		}
-		f.Close()
-		if s, err := Open(o); err == nil || !strings.Contains(err.Error(), name) || !strings.Contains(err.Error(), "format version 3") {
-			if err == nil {
-				_ = s.Close(t.Context())
-			}
-			t.Errorf("%s: %v", name, err)
-		}
-	}
 }
 
 // TestOneBitInTheGraves: no flipped bit in the file of deleted topics takes messages of a topic that was made again, nor does any keep the

@@ -8,7 +8,10 @@ import (
 )
 
 // historyName is the file in which a store keeps what its log is called, so that a slave knows whose copy it is.
-const historyName = "history.json"
+const (
+	historyName    = "history.json"
+	historyVersion = 1
+)
 
 type historyFile struct {
 	History uint64 `json:"history"`
@@ -22,7 +25,7 @@ func (s *Store) SetHistory(history uint64) error {
 	if history == 0 || history == s.history.Load() {
 		return nil
 	}
-	if err := replaceWhole(s.fs, s.o.Root+"/ringmq", historyName, seal(1, historyFile{history})); err != nil {
+	if err := replaceWhole(s.fs, s.o.Root+"/ringmq", historyName, seal(historyVersion, historyFile{history})); err != nil {
 		return fmt.Errorf("write the log's name: %w", err)
 	}
 	s.history.Store(history)
@@ -37,9 +40,10 @@ func (s *Store) loadHistory() error {
 		return fmt.Errorf("read the log's name: %w", err)
 	}
 	var file historyFile
-	if err == nil && unseal(b, 1, &file) && file.History != 0 {
+	if err == nil && unseal(b, historyVersion, &file) && file.History != 0 {
 		s.history.Store(file.History)
 		return nil
 	}
+	sayPassedOver(s.logger, historyName, b, historyVersion)
 	return s.SetHistory(rand.Uint64() | 1)
 }

@@ -109,6 +109,9 @@ func Open(o Options) (_ *Store, err error) {
 	if s.lock, err = takeLock(s.fs, o.Root); err != nil {
 		return nil, err
 	}
+	if err := s.refuseOthers(); err != nil {
+		return nil, err
+	}
 	crashed, err := markAbort(s.fs, o.Root)
 	if err != nil {
 		return nil, err
@@ -139,7 +142,7 @@ func (s *Store) makeFolders() error {
 
 func (s *Store) openParts(crashed bool) (err error) {
 	o := s.o
-	if s.checkpoint, err = openCheckpoint(s.fs, o.Root); err != nil {
+	if s.checkpoint, err = openCheckpoint(s.fs, o.Root, s.logger); err != nil {
 		return err
 	}
 	if err := s.graves.load(s.fs, o.Root+"/ringmq", s.logger); err != nil {

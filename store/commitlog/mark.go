@@ -42,6 +42,9 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 // loadMark reads the hint. One that cannot be read, or was written for another log or for more than there is, is no hint.
 func (l *Log) loadMark() mark {
 	m := l.readMark()
+	if v := m.FormatVersion; !m.known && v > 0 {
+		l.logger.Info("a file of another release is passed over", "file", markName, "formatVersion", v, "known", markVersion)
+	}
 	if !m.known || m.Durable < l.Min() || m.Durable > l.Max() {
 		return mark{}
 	}
@@ -87,7 +90,7 @@ func (l *Log) prove(offset int64, n int) *proof {
 	return &proof{Bytes: n, Checksum: crc32.Checksum(b, castagnoli)}
 }
 
-// readMark reads the hint as it is.
+// readMark reads the hint as it is. Of one of another release it tells the version and nothing else.
 func (l *Log) readMark() mark {
 	f, err := l.o.FS.Open(filepath.Join(l.o.StateDir, markName), os.O_RDONLY, 0)
 	if err != nil {
@@ -98,7 +101,7 @@ func (l *Log) readMark() mark {
 	n, _ := f.ReadAt(b, 0)
 	var m mark
 	if json.Unmarshal(bytes.TrimRight(b[:n], "\x00 "), &m) != nil || m.FormatVersion != markVersion {
-		return mark{}
+		return mark{FormatVersion: m.FormatVersion}
 	}
 	m.known = true
 	return m

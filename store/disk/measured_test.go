@@ -150,6 +150,9 @@ func TestMeasuredMissing(t *testing.T) {
 	if _, err := DecodeMeasured(make([]byte, measuredLimit+1)); err == nil {
 		t.Error("a file without end was read")
 	}
+	if _, err := DecodeMeasured([]byte(`{"formatVersion":2,"uring":{"p50Us":3}}`)); err == nil || !strings.Contains(err.Error(), "disk.json has format version 2, not 1") {
+		t.Error(err)
+	}
 }
 
 // TestMeasuredIsWhole: whatever operation of saving it is the last before a power cut, the one before is there or the new one.
