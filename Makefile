@@ -20,8 +20,8 @@ run: build ## build and start name server and broker in one process, data under 
 
 test: ## unit tests: plain build with the race detector, then the io_uring build of what reaches the disk
 	go build ./...
-	go test -timeout 5m -race ./...
-	go test -timeout 5m -tags uring -ldflags=-checklinkname=0 $$($(ON_DISK))
+	go test -timeout 15m -race ./...
+	go test -timeout 15m -tags uring -ldflags=-checklinkname=0 $$($(ON_DISK))
 
 check: ## everything a commit must pass: formatting, vet, staticcheck, tests
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); exit 1; }
