@@ -80,7 +80,7 @@ func TestTwoBrokersOfOneNameAndId(t *testing.T) {
 	}
 	two.Close()
 	until(t, "the end of the route", func() bool { return routeCode(t, c, "T") == remoting.RespTopicNotExist })
-	log.since("")
+	until(t, "that is said", func() bool { return len(log.since("its connection has ended")) > 0 }) // behind the route
 	one = dial(t, s)
 	register("1.1.1.1:1", 1)
 	said()

@@ -16,7 +16,7 @@ func TestHealth(t *testing.T) {
 	began := time.Now()
 	now.Store(&began)
 	s, c := startWith(t, Options{Clock: func() time.Time { return *now.Load() }}, "needWaitForService=true", "waitSecondsForService=45")
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	if text, err := s.Turns(ctx); err != nil || !strings.Contains(text, "answered") {
 		t.Fatal(text, err)

@@ -22,6 +22,9 @@ func TestMain(m *testing.M) {
 		goleak.IgnoreTopFunction("github.com/panjf2000/ants/v2.(*poolCommon).ticktock"))
 }
 
+// patience is how long a test waits for what comes at once on an idle machine.
+const patience = 30 * time.Second
+
 func start(t *testing.T, kvPath string) (*Server, *netpoll.Client) {
 	t.Helper()
 	return startWith(t, Options{}, "kvConfigPath="+kvPath)
@@ -76,7 +79,7 @@ func dial(t *testing.T, s *Server) *netpoll.Client {
 
 func call(t *testing.T, c *netpoll.Client, req *remoting.Command) *remoting.Command {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	resp, err := c.Call(ctx, req)
 	if err != nil {
@@ -101,7 +104,7 @@ func TestManyBrokersEndAtOnce(t *testing.T) {
 		t.Fatal(len(gone))
 	}
 	// It takes some 20 ms; with a look at all topics for each broker it took a minute.
-	if took := time.Since(began); took > 5*time.Second {
+	if took := time.Since(began); took > patience {
 		t.Errorf("%d brokers were taken out in %s", brokers, took)
 	}
 	if clusters, brokers, live, topics, filters := r.sizes(); clusters+brokers+live+topics+filters != 0 {

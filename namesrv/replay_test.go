@@ -1,6 +1,7 @@
 package namesrv
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"path/filepath"
@@ -336,7 +337,7 @@ func replayBrokers(t *testing.T, s *Server, rig string) (n int) {
 			mirrorOrder(t, c, &e)
 		}
 		diff := replay(t, c, &e, how)
-		if diff != "" && endConns(s, conns, last, i) {
+		if diff != "" && endConns(t, s, conns, last, i) {
 			diff = replay(t, c, &e, how)
 		}
 		if diff != "" {
@@ -347,8 +348,9 @@ func replayBrokers(t *testing.T, s *Server, rig string) (n int) {
 	return n
 }
 
-// endConns ends the connections that are not used again and waits until the name server has seen it.
-func endConns(s *Server, conns map[int]*netpoll.Client, last map[int]int, now int) bool {
+// endConns ends the connections that are not used again and waits until the name server has taken out what registered by them.
+func endConns(t *testing.T, s *Server, conns map[int]*netpoll.Client, last map[int]int, now int) bool {
+	t.Helper()
 	ended := 0
 	for id, c := range conns {
 		if last[id] < now {
@@ -357,11 +359,16 @@ func endConns(s *Server, conns map[int]*netpoll.Client, last map[int]int, now in
 			default:
 				before := s.net.Stats().Connections
 				c.Close()
-				for s.net.Stats().Connections == before {
-				}
+				until(t, "the end of a connection", func() bool { return s.net.Stats().Connections < before })
 				ended++
 			}
 		}
+	}
+	// A connection is counted no more before its brokers are taken out, on the same loop.
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	if silent := s.net.Silent(ctx); len(silent) > 0 {
+		t.Fatal("loops do not turn:", silent)
 	}
 	return ended > 0
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -51,9 +50,10 @@ func routeCode(t *testing.T, c *netpoll.Client, topic string) int32 {
 	return call(t, c, request(remoting.CodeGetRouteinfoByTopic, "topic="+topic)).Code
 }
 
-func until(t *testing.T, what string, ok func() bool) {
+// until waits for something that other goroutines bring about, and leaves them the processor meanwhile.
+func until(t testing.TB, what string, ok func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); !ok(); runtime.Gosched() {
+	for deadline := time.Now().Add(patience); !ok(); time.Sleep(50 * time.Microsecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("in vain: " + what)
 		}

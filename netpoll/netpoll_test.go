@@ -230,7 +230,7 @@ func TestIdleConnectionsAreClosed(t *testing.T) {
 	now.Store(121)
 	select {
 	case <-c.Done():
-	case <-time.After(10 * time.Second):
+	case <-time.After(patience):
 		t.Fatal("an idle connection stays")
 	}
 }

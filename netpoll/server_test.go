@@ -108,7 +108,7 @@ func TestMalformedConnections(t *testing.T) {
 			closed++
 		}
 		_ = conn.CloseWrite()
-		_ = conn.SetReadDeadline(time.Now().Add(10 * time.Second))
+		_ = conn.SetReadDeadline(time.Now().Add(patience))
 		if _, err := io.Copy(io.Discard, conn); errors.Is(err, os.ErrDeadlineExceeded) {
 			t.Errorf("connection %d stays open", m.Conn)
 		}
@@ -241,7 +241,7 @@ func TestTooManyConnections(t *testing.T) {
 	}
 	<-dialTest(t, addr, DialOptions{}).Done()
 	a.Close()
-	until(t, "room", func() bool { return s.Stats().Connections == 1 })
+	until(t, "room", func() bool { return s.door.inside() == 1 })
 	if _, err := dialTest(t, addr, DialOptions{}).Call(within(t), remoting.NewRequest(1)); err != nil {
 		t.Fatal(err)
 	}
@@ -325,7 +325,7 @@ func FuzzConnection(f *testing.F) {
 		_, _ = conn.Write(b[:cut])
 		_, _ = conn.Write(b[cut:])
 		_ = conn.CloseWrite()
-		_ = conn.SetReadDeadline(time.Now().Add(10 * time.Second))
+		_ = conn.SetReadDeadline(time.Now().Add(patience))
 		if _, err := io.Copy(io.Discard, conn); errors.Is(err, os.ErrDeadlineExceeded) {
 			t.Fatal("neither answered nor closed")
 		}

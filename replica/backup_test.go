@@ -16,7 +16,7 @@ import (
 )
 
 func aside(s *store.Store, addr string, to int64) AsideOptions {
-	return AsideOptions{Store: s, Addr: addr, To: to, Patience: 20 * time.Second, Logger: slog.New(slog.DiscardHandler)}
+	return AsideOptions{Store: s, Addr: addr, To: to, Patience: time.Minute, Logger: slog.New(slog.DiscardHandler)}
 }
 
 func reach(t *testing.T, addr string) Extent {

@@ -71,7 +71,7 @@ func TestOneSlaveIsOneCopy(t *testing.T) {
 		return p
 	}
 	one, _ := come(1), come(2)
-	eventually(t, "three copies", func() bool { return l.Agreed().InStep == 3 })
+	agreed(t, l, "three copies", func(a Agreement) bool { return a.InStep == 3 })
 	was := end
 	end = put(t, master, 5, 3)
 	eventually(t, "sent", func() bool { s := l.Slaves(); return s[0].SentOffset == end && s[1].SentOffset == end })

@@ -119,7 +119,7 @@ func TestMasterLosesPower(t *testing.T) {
 }
 
 func closeCrashed(s *store.Store) {
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	_ = s.Close(ctx)
 }
@@ -164,6 +164,7 @@ func TestDiverged(t *testing.T) {
 				t.Error("a refused slave counts")
 			}
 			f.Close()
+			l.Close() // whoever had something to say has said it
 			if n, m := mw.count("slave refused"), sw.count("until somebody decides"); n != 1 || m != 1 {
 				t.Errorf("said %d and %d times", n, m)
 			}

@@ -50,7 +50,7 @@ func open(t testing.TB, o store.Options) *store.Store {
 
 func shut(t testing.TB, s *store.Store) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	if err := s.Close(ctx); err != nil && !errors.Is(err, disk.ErrCrashed) {
 		t.Error(err)
@@ -96,6 +96,16 @@ func eventually(t testing.TB, what string, fn func() bool) {
 			t.Fatalf("not in time: %s", what)
 		}
 	}
+}
+
+// agreed looks until fn holds of what is agreed, and that is in force: the store's bound is set behind what is published, under the same lock.
+func agreed(t testing.TB, l *Leader, what string, fn func(a Agreement) bool) {
+	t.Helper()
+	eventually(t, what, func() bool {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		return fn(l.Agreed())
+	})
 }
 
 func arrive(t testing.TB, s *store.Store, end int64) {

@@ -71,7 +71,7 @@ func dialNarrow(t *testing.T, l *Leader, segment int64) *peer {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { conn.Close() })
-	_ = conn.SetDeadline(time.Now().Add(time.Minute))
+	_ = conn.SetDeadline(time.Now().Add(4 * time.Minute))
 	if _, err := conn.Write(hello{version: helloVersion, segmentBytes: segment}.append(nil)); err != nil {
 		t.Fatal(err)
 	}
@@ -131,7 +131,7 @@ func stalledPeer(t *testing.T, segment int64, whole bool) {
 	o.FS, o.Spares = watched, 1
 	master := open(t, o)
 	end := roll(t, master, 0)
-	l := lead(t, master, LeaderOptions{Copies: 1, PieceBytes: int(segment), HousekeepingTime: time.Minute})
+	l := lead(t, master, LeaderOptions{Copies: 1, PieceBytes: int(segment), HousekeepingTime: time.Hour})
 	old, err := os.ReadFile(filepath.Join(o.CommitLogDir, "00000000000000000000"))
 	if err != nil {
 		t.Fatal(err)
@@ -180,7 +180,6 @@ func stalledPeer(t *testing.T, segment int64, whole bool) {
 	if !bytes.Equal(got[segment:], content(t, master, segment)) {
 		t.Error("other bytes were sent than the log has")
 	}
-	p.report(end)
 	again := func() bool {
 		list, err := os.ReadDir(o.CommitLogDir)
 		if err != nil {
@@ -196,6 +195,7 @@ func stalledPeer(t *testing.T, segment int64, whole bool) {
 	if again() {
 		t.Error("the file was used again before the peer had acknowledged its bytes")
 	}
+	p.report(end)
 	go discard(p)
 	eventually(t, "the peer holds nothing", func() bool { return l.Slaves()[0].AckOffset == end })
 	roll(t, master, int(end))

@@ -57,7 +57,7 @@ func (r *three) join(t *testing.T, i int) {
 // inStep waits for so many copies in step, the master's own included.
 func (r *three) inStep(t *testing.T, n int, enough bool) {
 	t.Helper()
-	eventually(t, fmt.Sprintf("%d in step, enough: %v", n, enough), func() bool { a := r.l.Agreed(); return a.InStep == n && a.Enough == enough })
+	agreed(t, r.l, fmt.Sprintf("%d in step, enough: %v", n, enough), func(a Agreement) bool { return a.InStep == n && a.Enough == enough })
 }
 
 // TestTwoSlavesOfThreeCopies: with three copies asked for, a record is visible when both slaves have it. One that goes is enough for there to

@@ -80,7 +80,7 @@ func readB(t *testing.T, s *Store, w Want) Found {
 			t.Fatal(a.err)
 		}
 		return a.f
-	case <-time.After(10 * time.Second):
+	case <-time.After(patience):
 		t.Fatalf("a read at %d does not end", w.Offset)
 		return Found{}
 	}
@@ -335,7 +335,7 @@ func TestColdBatchReader(t *testing.T) {
 	}()
 	select {
 	case <-appended:
-	case <-time.After(5 * time.Second):
+	case <-time.After(patience):
 		t.Error("the dispatcher waits for a reader")
 	}
 	slow.slow.Store(false)

@@ -141,7 +141,7 @@ func (w *workload) full(s *Store) bool {
 
 // wait waits until everything is visible, and notes what is durable.
 func (w *workload) wait(s *Store) bool {
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	w.ended = s.Visible().Wait(ctx, s.LogMax())
 	w.note(s)

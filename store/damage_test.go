@@ -84,6 +84,15 @@ func copyTree(t *testing.T, from, to disk.FS, dir string) {
 	must(to.SyncDir(dir))
 }
 
+// still keeps a disk as it is while fn looks at it: who is about to change it waits.
+func still(f *disk.Faulty, fn func()) {
+	gate := make(chan struct{})
+	f.OnOp(func(int, string, string) { <-gate })
+	defer close(gate)
+	defer f.OnOp(nil)
+	fn()
+}
+
 // TestDamagedQueueFiles: whatever happens to the files of a queue, at an orderly end, at a crash and at one long after the
 // last checkpoint, the log has all that was in them: every message is served, none is called lost, and no queue offset is
 // given twice. So it is after another restart.
@@ -116,7 +125,7 @@ func TestDamagedQueueFiles(t *testing.T) {
 						t.Fatal(err)
 					}
 					left := disk.NewFaulty() // what a killed process leaves
-					copyTree(t, f, left, "/store")
+					still(f, func() { copyTree(t, f, left, "/store") })
 					closeStore(t, s)
 					f = left
 					o.FS = f

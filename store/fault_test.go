@@ -29,7 +29,7 @@ func TestFailedSync(t *testing.T) {
 	})
 	armed.Store(true)
 	p := mustAppend(t, s, message("T", 0, "lost"))
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	if err := s.Visible().Wait(ctx, p.End); err == nil || ctx.Err() != nil {
 		t.Fatalf("waiting for a record whose sync failed: %v", err)
@@ -275,7 +275,7 @@ func TestNoSpace(t *testing.T) {
 		t.Errorf("%d messages are served, %d were stored", len(got), 20+n)
 	}
 	f.SetFree(-1)
-	deadline := time.Now().Add(10 * time.Second)
+	deadline := time.Now().Add(patience)
 	for {
 		if _, err = store(1); err == nil {
 			break
@@ -314,6 +314,7 @@ func TestReplayBounded(t *testing.T) {
 	} {
 		f := disk.NewFaulty()
 		o := smallOptions(f)
+		o.FlushIntervalMs = time.Hour.Milliseconds() // the queues become durable when this test says so
 		s := mustOpen(t, o)
 		fill := func(n int) {
 			for range n {

@@ -143,7 +143,7 @@ func checkServed(t *testing.T, s *Store, manifest []golden.ManifestLine, damaged
 
 func closeStore(t *testing.T, s *Store) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	if err := s.Close(ctx); err != nil {
 		t.Fatal(err)
@@ -162,7 +162,7 @@ func mustOpen(t *testing.T, o Options) *Store {
 // waitIndex waits until the index has caught up.
 func waitIndex(t *testing.T, s *Store) {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); !s.indexing.live.Load(); time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(patience); !s.indexing.live.Load(); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("the index does not catch up")
 		}

@@ -42,7 +42,7 @@ func TestOnRound(t *testing.T) {
 		if got[1] > batches {
 			t.Errorf("%d rounds for %d batches", got[1], batches)
 		}
-	case <-time.After(10 * time.Second):
+	case <-time.After(patience):
 		t.Fatal("the last arrivals had no end of a round")
 	}
 }

@@ -20,6 +20,9 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
+// patience is how long a test waits for what comes at once on an idle machine.
+const patience = 30 * time.Second
+
 // smallOptions are options of a store in memory whose files are small, so that every file ends often.
 func smallOptions(f disk.FS) Options {
 	o := DefaultOptions("/store")
@@ -65,7 +68,7 @@ func waitRoom(s *Store) {
 // settled waits until everything stored is visible and in its queue.
 func settled(t testing.TB, s *Store) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	if err := s.Visible().Wait(ctx, s.LogMax()); err != nil {
 		t.Fatal(err)

@@ -71,7 +71,7 @@ func follow(t *testing.T, s *Store, q int32, producers int) {
 	}
 	w := Want{Topic: []byte("T"), QueueID: q, MaxMessages: 32}
 	var dst []byte
-	deadline := time.Now().Add(30 * time.Second)
+	deadline := time.Now().Add(patience)
 	for seen := 0; seen < want; {
 		raw, f, ok := s.ReadHot(&w, dst[:0])
 		if !ok {
@@ -105,7 +105,7 @@ func follow(t *testing.T, s *Store, q int32, producers int) {
 			seen++
 			raw = raw[r.TotalSize:]
 		}
-		w.Offset = f.NextOffset
+		w.Offset, deadline = f.NextOffset, time.Now().Add(patience)
 	}
 }
 

@@ -52,7 +52,7 @@ func killed(t *testing.T, s *Store, f *disk.Faulty) *disk.Faulty {
 		t.Fatal(err)
 	}
 	left := disk.NewFaulty()
-	copyTree(t, f, left, "/store")
+	still(f, func() { copyTree(t, f, left, "/store") })
 	closeStore(t, s)
 	return left
 }

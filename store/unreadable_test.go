@@ -13,7 +13,7 @@ import (
 // eventually polls.
 func eventually(t *testing.T, what string, fn func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); !fn(); time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(patience); !fn(); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("never: " + what)
 		}

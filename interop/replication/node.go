@@ -72,7 +72,7 @@ func (s *stage) broker(name, maker, group string, id, port int, at *place) *node
 
 // start runs the broker and waits until it answers.
 func (n *node) start() error {
-	limit := 15 * time.Second
+	limit := time.Minute
 	if n.maker == stock {
 		limit = 90 * time.Second
 	}

@@ -229,7 +229,7 @@ func (p *pair) oursOnly() bool { return p.master.maker == ours && p.slave.maker 
 // patience is how long a pair may take for what it does by itself. A stock slave waits 5 s before it tries its master again.
 func (p *pair) patience() time.Duration {
 	if p.oursOnly() {
-		return 20 * time.Second
+		return 30 * time.Second
 	}
 	return 60 * time.Second
 }

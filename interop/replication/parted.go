@@ -230,7 +230,7 @@ func (p *pair) lend(n *node) (*process, error) {
 	if err != nil {
 		return nil, err
 	}
-	err = p.waitFor(lent, 15*time.Second, func(context.Context) bool {
+	err = p.waitFor(lent, time.Minute, func(context.Context) bool {
 		b, err := os.ReadFile(log)
 		return err == nil && strings.Contains(string(b), "served on")
 	})

@@ -117,7 +117,7 @@ func (f *few) silence(later int32, kept int64) (took time.Duration, err error) {
 
 // visible waits until consumers see exactly so many messages: an answer may come a moment before.
 func (f *few) visible(ctx context.Context, want int64) error {
-	for end := time.Now().Add(time.Second); ; time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(f.p.patience()); ; time.Sleep(5 * time.Millisecond) {
 		got, err := rig.MaxOffset(ctx, f.c, fewTopic, 0)
 		if err != nil || got == want {
 			return err

@@ -194,7 +194,7 @@ func TestNothingIsZeroedWhileCatchingUp(t *testing.T) {
 	if _, err = copyPieces(l, at, pieces[of(8)-2:of(8)+1]); err != nil {
 		t.Fatal(err)
 	}
-	for deadline := time.Now().Add(20 * time.Second); zeroed.Load() == 0; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(patience); zeroed.Load() == 0; time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("nothing is zeroed after it either")
 		}

@@ -24,6 +24,9 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
+// patience is how long a test waits for what comes at once on an idle machine.
+const patience = 30 * time.Second
+
 var quiet = slog.New(slog.DiscardHandler)
 
 func options(fs disk.FS, root string) Options {
@@ -366,7 +369,7 @@ func TestNoSpaceAndSpaceAgain(t *testing.T) {
 	}
 	fs.SetFree(-1)
 	poke(l.maker.wake)
-	for deadline := time.Now().Add(10 * time.Second); ; {
+	for deadline := time.Now().Add(patience); ; {
 		if _, _, err = put(l, n); err == nil {
 			break
 		}
@@ -469,7 +472,7 @@ func TestAClockThatWentBackIsSaidOnce(t *testing.T) {
 			}
 		}
 	}
-	for deadline := time.Now().Add(10 * time.Second); lines.Load() < 2 && time.Now().Before(deadline); {
+	for deadline := time.Now().Add(patience); lines.Load() < 2 && time.Now().Before(deadline); {
 		time.Sleep(time.Millisecond)
 	}
 	if n := lines.Load(); n != 2 {

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
 
 	"ringmq/store/record"
 )
@@ -23,7 +24,7 @@ func TestCrashWhileARecycledSegmentIsZeroed(t *testing.T) {
 				fs.Stop()
 			}
 		})
-		acked := recycle(t, l)
+		acked := recycle(t, l, func() bool { return met.Load() > nth })
 		if met.Load() <= nth {
 			t.Fatalf("only %d recycled segments were zeroed", met.Load())
 		}
@@ -42,8 +43,8 @@ func TestCrashWhileARecycledSegmentIsZeroed(t *testing.T) {
 	}
 }
 
-// recycle sends messages and gives segments up, until the log fails. It returns what was durable.
-func recycle(t *testing.T, l *Log) map[int64]int {
+// recycle sends messages and gives segments up, until the log fails, which it is about to where over says so. It returns what was durable.
+func recycle(t *testing.T, l *Log, over func() bool) map[int64]int {
 	acked := map[int64]int{}
 	for n := range 2000 {
 		start, end, err := put(l, n)
@@ -57,8 +58,10 @@ func recycle(t *testing.T, l *Log) map[int64]int {
 			}
 		}
 		// Where the maker is given no time, a segment is made anew when the log comes to it, and none is zeroed before.
-		for i := 0; i < 1000 && !prepared(l); i++ {
-			runtime.Gosched()
+		for deadline := time.Now().Add(patience); !prepared(l) && !over(); runtime.Gosched() {
+			if time.Now().After(deadline) {
+				t.Fatal("no segment is prepared")
+			}
 		}
 	}
 	t.Fatalf("the log has not failed, segments %v", l.Segments())
@@ -81,7 +84,7 @@ func TestAWriteThatEndsHalfWay(t *testing.T) {
 				fs.ShortAt(op, syscall.EIO)
 			}
 		})
-		acked := recycle(t, l)
+		acked := recycle(t, l, func() bool { return writes.Load() > nth })
 		if _, _, err := put(l, 0); err == nil {
 			t.Fatal("the log takes more")
 		}

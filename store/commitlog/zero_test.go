@@ -35,7 +35,7 @@ func TestZeroingKeepsAheadOfTheCommitter(t *testing.T) {
 	}
 	r := message(0)
 	r.Body = make([]byte, 64<<10)
-	deadline := time.Now().Add(30 * time.Second)
+	deadline := time.Now().Add(patience)
 	current := record.FileName(0)
 	for count(current) < 24 || count(halfName) < segment/zeroStep {
 		if time.Now().After(deadline) {

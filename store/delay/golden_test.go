@@ -64,7 +64,7 @@ func TestGoldenPending(t *testing.T) {
 	for range pending {
 		select {
 		case <-arrived:
-		case <-time.After(10 * time.Second):
+		case <-time.After(30 * time.Second):
 			t.Fatal("not everything that is due was delivered")
 		}
 	}

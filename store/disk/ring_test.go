@@ -211,7 +211,7 @@ func bells(t *testing.T, test func(r Ring, rope int, rung func() bool)) {
 		test(r, pair[1], func() bool {
 			poll := []unix.PollFd{{Fd: int32(pair[0]), Events: unix.POLLIN}}
 			for {
-				n, err := unix.Poll(poll, 2000)
+				n, err := unix.Poll(poll, 30_000)
 				if err == unix.EINTR {
 					continue
 				}

@@ -45,7 +45,7 @@ func inTime(t *testing.T, what string, fn func()) {
 	go func() { defer close(done); fn() }()
 	select {
 	case <-done:
-	case <-time.After(20 * time.Second):
+	case <-time.After(30 * time.Second):
 		t.Fatal(what + " waits for the disk")
 	}
 }

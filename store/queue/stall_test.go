@@ -37,7 +37,7 @@ func TestPutBesideAStalledFlush(t *testing.T) {
 	go func() { defer close(done); put(t, q, hot, total) }()
 	select {
 	case <-done:
-	case <-time.After(20 * time.Second):
+	case <-time.After(30 * time.Second):
 		t.Fatal("Put waits for the disk")
 	}
 	if n := s.Stalls(); n != 0 {
