@@ -26,6 +26,11 @@ install -D -m 0644 -t "$stage/lib/systemd/system" "$here"/systemd/*.service
 install -D -m 0644 -t "$stage/etc/ringmq" "$here"/conf/*.conf
 install -D -m 0644 -t "$stage/usr/share/doc/ringmq" "$root/README.md"
 install -D -m 0644 -t "$stage/usr/share/doc/ringmq/pair" "$here"/conf/pair/*.conf
+# What the README refers to, where its links find it.
+install -D -m 0644 -t "$stage/usr/share/doc/ringmq/docs" "$root"/docs/*.md
+install -D -m 0644 -t "$stage/usr/share/doc/ringmq/docs/adr" "$root"/docs/adr/*.md
+install -D -m 0644 -t "$stage/usr/share/doc/ringmq/deploy/prometheus" "$here"/prometheus/*.yml
+install -D -m 0644 -t "$stage/usr/share/doc/ringmq/deploy/grafana" "$here"/grafana/*.json
 mkdir -p "$stage/usr/share/man/man1" "$stage/usr/share/bash-completion/completions" "$stage/usr/share/zsh/vendor-completions" "$stage/usr/share/fish/vendor_completions.d"
 "$bin" man "$stage/usr/share/man/man1"
 gzip -9n "$stage"/usr/share/man/man1/*.1

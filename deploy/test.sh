@@ -89,6 +89,8 @@ check "it stops again" stop ringmq
 check "the name server stops in order" stop ringmq-namesrv
 check "it is removed" in_root dpkg -r ringmq
 check "the configuration stays then, too" test -f "$root/etc/ringmq/broker.conf"
+touch "$root/etc/ringmq/broker.conf.bak" "$root/etc/ringmq/broker.conf.orig" # as a request leaves them
 check "it is purged" in_root dpkg -P ringmq
+check "the configuration goes, and what was kept beside it" bash -c "! [ -e '$root/etc/ringmq' ]"
 check "messages stay in any case" bash -c "! [ -e '$root/etc/ringmq/broker.conf' ] && [ -e '$root/var/lib/ringmq/store/commitlog/00000000000000000000' ]"
 summary package

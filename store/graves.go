@@ -58,7 +58,7 @@ func ParseGraves(b []byte) (topics map[string]int64, err error) {
 	whole := file.Checksum == gravesSum(file.Topics)
 	switch v := file.FormatVersion; {
 	case !whole && v > gravesVersion:
-		return nil, fmt.Errorf("%s has format version %d, of another release; without it their messages would come back", gravesName, v)
+		return nil, fmt.Errorf("%s has format version %d, of another release: start that one, or a later one; without what it says messages of deleted topics would come back", gravesName, v)
 	case !whole && v != 1, json.Unmarshal(file.Topics, &topics) != nil, topics == nil:
 		return nil, errGravesDamaged
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -71,7 +72,7 @@ func (s *Store) clean(ctx context.Context, manual bool) (freed int64, err error)
 		if why == diskNearlyFull {
 			level = slog.LevelWarn // these messages had not expired
 		}
-		s.logger.Log(ctx, level, "retention: segment deleted", "why", why, "logMin", s.log.Min(), "used", s.usedRatio())
+		s.logger.Log(ctx, level, "retention: segment deleted", "why", why, "logMin", s.log.Min(), "logBytes", s.log.Max()-s.log.Min(), "used", math.Round(s.usedRatio()*1000)/1000)
 		s.checkSpace()
 		behind = deleted%max(r.MaxSegmentsPerRound, 1) != 0
 		if !behind { // while the disk is full, or producers are fast, this may not end for hours

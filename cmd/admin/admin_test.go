@@ -171,6 +171,8 @@ var script = []struct {
 	{"updateBrokerConfig -c DefaultCluster -k brokerConfigPath -v elsewhere", nil},
 	{"getNamesrvConfig", few("listenPort", "scanNotActiveBrokerInterval")},
 	{"updateNamesrvConfig -k scanNotActiveBrokerInterval -v 6000", nil},
+	{"updateBrokerConfig -c DefaultCluster -k clientSendMaxMessagePerSecond -v 100", nil},
+	{"updateNamesrvConfig -k maxConections -v 100", nil},
 	{"updateKvConfig -s S -k a -v b", nil},
 	{"deleteKvConfig -s S -k a", nil},
 	{"wipeWritePerm -b broker-a", nil},

@@ -3,10 +3,12 @@ package admin
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"ringmq/cmd/ask"
 	"ringmq/netpoll/remoting"
+	"ringmq/netpoll/remoting/settings"
 )
 
 // property is one line of a properties file, in which what has a meaning there is escaped.
@@ -60,7 +62,34 @@ func runUpdateBrokerConfig(ctx context.Context, s *Session, a Args, out *Out) er
 	if a.Has("updateAllBroker") {
 		w = mastersAndSlaves
 	}
-	return s.toBrokers(ctx, a, w, remoting.CodeUpdateBrokerConfig, property(a["key"], a["value"]), "update broker config success, %v\n", out)
+	addrs, err := s.targets(ctx, a, w)
+	if err != nil {
+		return err
+	}
+	out.Table("brokers", "update broker config success, %v\n", Col{"", "brokerAddr"})
+	return each(addrs, func(addr string) error {
+		req := ask.Request(remoting.CodeUpdateBrokerConfig)
+		req.Body = property(a["key"], a["value"])
+		if _, err := s.call(ctx, addr, req); err != nil {
+			return err
+		}
+		if s.lacksKey(ctx, addr, remoting.CodeGetBrokerConfig, a["key"]) {
+			return fmt.Errorf("%s: there is no key %s, so nothing was changed: ringmq admin getBrokerConfig -b %s lists all", addr, a["key"], addr)
+		}
+		out.Row(addr)
+		return nil
+	})
+}
+
+// lacksKey says that a server has no such key. A change of one is answered with success, by stock's servers too, and does nothing. Where
+// the keys cannot be had, the server's answer to the change stands.
+func (s *Session) lacksKey(ctx context.Context, addr string, code int32, key string) bool {
+	resp, err := s.call(ctx, addr, ask.Request(code))
+	if err != nil {
+		return false
+	}
+	all, err := settings.ParseProperties(addr, resp.Body)
+	return err == nil && len(all) > 0 && !slices.ContainsFunc(all, func(one settings.Setting) bool { return one.Key == key })
 }
 
 // toBrokers sends a body to the brokers that -b or -c name, and says which took it.

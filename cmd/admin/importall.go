@@ -66,7 +66,7 @@ func runImportAll(ctx context.Context, s *Session, a Args, out *Out) error {
 	}
 	im := &importer{s: s, pick: p, mode: a.Or("offsets", offsetsNone), margin: a.Span("margin", defaultMargin), overwrite: a.Has("overwrite")}
 	if im.mode != offsetsNone && im.mode != offsetsExact && im.mode != offsetsTime {
-		return fmt.Errorf("--offsets %q: none of none, exact, time", im.mode)
+		return fmt.Errorf("--offsets %q is neither none nor exact nor time", im.mode)
 	}
 	if a.Has("margin") && im.mode != offsetsTime {
 		return errors.New("--margin is for --offsets time")

@@ -2,6 +2,7 @@ package admin
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 
@@ -60,8 +61,13 @@ func runUpdateNamesrvConfig(ctx context.Context, s *Session, a Args, out *Out) e
 	err := s.atNames(func(addr string) error {
 		req := ask.Request(remoting.CodeUpdateNamesrvConfig)
 		req.Body = property(a["key"], a["value"])
-		_, err := s.call(ctx, addr, req)
-		return err
+		if _, err := s.call(ctx, addr, req); err != nil {
+			return err
+		}
+		if s.lacksKey(ctx, addr, remoting.CodeGetNamesrvConfig, a["key"]) {
+			return fmt.Errorf("there is no key %s, so nothing was changed: ringmq admin getNamesrvConfig lists all", a["key"])
+		}
+		return nil
 	})
 	if err != nil {
 		return err

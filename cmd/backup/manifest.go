@@ -72,10 +72,19 @@ func (m *Manifest) sum() string {
 // ErrNoBackup: the directory has no manifest.
 var ErrNoBackup = errors.New("there is no " + ManifestName + " in it: it is no backup")
 
+// IsBackup says that a directory is one, whole or not. A broker must not have it: its own messages would be taken for the master's.
+func IsBackup(dir string) bool {
+	_, err := os.Lstat(filepath.Join(dir, ManifestName))
+	return err == nil
+}
+
 // ReadManifest reads a directory's. ErrNoBackup; an error too where it is damaged, or of another release's format.
 func ReadManifest(dir string) (*Manifest, error) {
 	b, err := readSmall(filepath.Join(dir, ManifestName), maxManifestBytes)
 	if errors.Is(err, fs.ErrNotExist) {
+		if _, gone := os.Stat(dir); errors.Is(gone, fs.ErrNotExist) {
+			return nil, fmt.Errorf("%s: no such directory (%w)", dir, ErrNoBackup)
+		}
 		return nil, fmt.Errorf("%s: %w", dir, ErrNoBackup)
 	}
 	if err != nil {
@@ -94,7 +103,7 @@ func parseManifest(b []byte) (*Manifest, error) {
 		return nil, fmt.Errorf("is damaged: %w", err)
 	}
 	if m.FormatVersion != formatVersion {
-		return nil, fmt.Errorf("has format version %d, of another release; this one knows %d", m.FormatVersion, formatVersion)
+		return nil, fmt.Errorf("has format version %d, of another release, which can read it; this one knows %d", m.FormatVersion, formatVersion)
 	}
 	if m.Sum != m.sum() {
 		return nil, errors.New("is damaged: its checksum is wrong")

@@ -98,6 +98,13 @@ func judgeRetention(b *brokerSeen) []Finding {
 		now = b.Asked
 	}
 	held := high - max(low, 0)
+	bound, _ := number(b.Config["commitLogMaxBytes"])
+	segment, _ := number(b.Config["mappedFileSizeCommitLog"])
+	if bound > 0 && bound <= segment {
+		return []Finding{warning("disk", "log-bound-within-a-segment", b.label(), "commitLogMaxBytes is %s, and a segment %s", sizeText(bound), sizeText(segment)).
+			because("segments go as a whole: whenever a new one is begun all before it go, consumed or not, and next to nothing is kept",
+				"set commitLogMaxBytes to what is to be kept and a segment more, or to 0: no limit")}
+	}
 	age := now.Sub(time.UnixMilli(first))
 	keep := time.Duration(min(hours, 1<<20)) * time.Hour
 	if first <= 0 || held <= 0 || age < 10*time.Minute {
@@ -106,7 +113,7 @@ func judgeRetention(b *brokerSeen) []Finding {
 	need := float64(held) / age.Hours() * keep.Hours()
 	// What the log may grow to before the broker deletes messages that are not old enough yet.
 	room := float64(held) + float64(free) - float64(total)*(1-percentOf(b, "diskSpaceCleanForciblyRatio", 85)/100)
-	if bound, ok := number(b.Config["commitLogMaxBytes"]); ok && bound > 0 {
+	if bound > 0 {
 		room = min(room, float64(bound))
 	}
 	if need > room && age < keep {

@@ -97,6 +97,9 @@ var madeSetUps = []struct {
 	{"the disk is too small for the retention", Warning, "retention-does-not-fit", func() []Finding {
 		return judgeRetention(brokerWith(logOf(20*gib, 10*time.Hour, "70.0"), m("fileReservedTime", "72")))
 	}},
+	{"a bound of the log's size that no segment fits below", Warning, "log-bound-within-a-segment", func() []Finding {
+		return judgeRetention(brokerWith(logOf(100<<20, time.Minute, "90.0"), m("fileReservedTime", "72", "commitLogMaxBytes", "1073741824", "mappedFileSizeCommitLog", "1073741824")))
+	}},
 	{"a bound of the log's size is too small for the retention", Warning, "retention-does-not-fit", func() []Finding {
 		return judgeRetention(brokerWith(logOf(gib, 10*time.Hour, "90.0"), m("fileReservedTime", "72", "commitLogMaxBytes", strconv.Itoa(2*gib))))
 	}},

@@ -14,12 +14,12 @@ func TestAdminImportFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	for want, args := range map[string][]string{
-		"accepts 1 arg":             {},
-		"accepts 1 arg(s)":          {"a", "b"},
-		"no such file":              {filepath.Join(t.TempDir(), "none")},
-		"formatVersion 7":           {file},
-		`"sometimes": none of none`: {file, "--offsets", "sometimes"},
-		"--topics":                  {file, "--topics", "("},
+		"ringmq admin import: FILE is missing": {},
+		"takes FILE, and got 2: a b":           {"a", "b"},
+		"no such file":                         {filepath.Join(t.TempDir(), "none")},
+		"formatVersion 7":                      {file},
+		`"sometimes" is neither`:               {file, "--offsets", "sometimes"},
+		"--topics":                             {file, "--topics", "("},
 	} {
 		out, err := ringmq(t, append([]string{"admin", "import", "-n", "127.0.0.1:1", "-b", "127.0.0.1:1"}, args...)...)
 		if err == nil || !strings.Contains(err.Error(), want) {

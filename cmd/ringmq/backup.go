@@ -63,6 +63,9 @@ func (f *backupFlags) run(cmd *cobra.Command) error {
 	if f.o.Broker != "" && f.namesrv != "" {
 		return errors.New("name the master with --broker, or with --namesrvAddr, not with both")
 	}
+	if f.o.Broker != "" && !strings.Contains(f.o.Broker, ":") {
+		return fmt.Errorf("--broker %q is not of the form host:port; by its name a master is found with --brokerName %s", f.o.Broker, f.o.Broker)
+	}
 	if f.o.Broker == "" {
 		servers := f.nameServers(os.Getenv("NAMESRV_ADDR"))
 		if len(servers) == 0 {

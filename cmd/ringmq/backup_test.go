@@ -29,16 +29,22 @@ func TestBackupCommands(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "backup")
 	t.Setenv("NAMESRV_ADDR", "")
 	for text, args := range map[string][]string{
-		"name the master":                {"backup", "--to", dir},
-		`required flag(s) "to"`:          {"backup", "-b", dead},
-		"nothing listens there":          {"backup", "-b", dead, "--to", dir},
-		"not with both":                  {"backup", "-b", dead, "-n", dead, "--to", dir},
-		"0s is no time to wait":          {"backup", "-b", dead, "--to", dir, "--timeout", "0"},
-		"-1s is no time to wait":         {"backup", "-n", dead, "--brokerName", "b", "--to", dir, "--timeout", "-1s"},
-		dead:                             {"backup", "-n", dead, "--to", dir},
-		"it is no backup":                {"backup", "verify", dir},
-		`required flag(s) "from", "to"`:  {"restore"},
-		"there is no backup.json in it:": {"restore", "--from", t.TempDir(), "--to", dir},
+		"name the master":                 {"backup", "--to", dir},
+		`required flag(s) "to"`:           {"backup", "-b", dead},
+		"nothing listens there":           {"backup", "-b", dead, "--to", dir},
+		"not with both":                   {"backup", "-b", dead, "-n", dead, "--to", dir},
+		"0s is no time to wait":           {"backup", "-b", dead, "--to", dir, "--timeout", "0"},
+		"-1s is no time to wait":          {"backup", "-n", dead, "--brokerName", "b", "--to", dir, "--timeout", "-1s"},
+		dead:                              {"backup", "-n", dead, "--to", dir},
+		"no such directory":               {"backup", "verify", dir},
+		"DIRECTORY is missing":            {"backup", "verify"},
+		`takes DIRECTORY, and got 2: a b`: {"backup", "verify", "a", "b"},
+		`"a" stands without a flag, and ringmq restore takes nothing such`: {"restore", "a"},
+		"with --brokerName broker-a":                                       {"backup", "-b", "broker-a", "--to", dir},
+		"did you mean --from?":                                             {"restore", "--form", dir},
+		"in -z; ringmq restore --help lists them":                          {"restore", "-z"},
+		`required flag(s) "from", "to"`:                                    {"restore"},
+		"there is no backup.json in it:":                                   {"restore", "--from", t.TempDir(), "--to", dir},
 	} {
 		root := newRoot()
 		var out bytes.Buffer
@@ -51,6 +57,22 @@ func TestBackupCommands(t *testing.T) {
 	}
 	if _, err := os.Stat(dir); !os.IsNotExist(err) {
 		t.Error("something was made:", err)
+	}
+}
+
+// TestNoBrokerOnABackup: a broker is refused the directory of a backup, whole or not, and told the way.
+func TestNoBrokerOnABackup(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, backup.ManifestName), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, err := ringmq(t, "broker", "--set", "storePathRootDir="+dir, "--set", "listenPort=0")
+	if err == nil || !strings.Contains(err.Error(), "ringmq restore --from "+dir) {
+		t.Errorf("%v\n%s", err, out)
+	}
+	left, err := os.ReadDir(dir)
+	if err != nil || len(left) != 1 {
+		t.Error("something was made beside the manifest:", left, err)
 	}
 }
 

@@ -85,7 +85,6 @@ func newBench() *cobra.Command {
 		cmd.AddCommand(workloads[i].command())
 	}
 	cmd.AddCommand(newBenchVersus(), newBenchCompare(), newBenchPage())
-	cmd.SetFlagErrorFunc(suggestFlag)
 	return cmd
 }
 
@@ -93,6 +92,9 @@ func newBench() *cobra.Command {
 func suggestFlag(cmd *cobra.Command, err error) error {
 	_, name, unknown := strings.Cut(err.Error(), "unknown flag: --")
 	if !unknown {
+		if strings.HasPrefix(err.Error(), "unknown shorthand flag") {
+			return fmt.Errorf("%w; %s --help lists them", err, cmd.CommandPath())
+		}
 		return err
 	}
 	names := &cobra.Command{SuggestionsMinimumDistance: 2}

@@ -16,6 +16,7 @@ import (
 
 	"ringmq/broker"
 	"ringmq/broker/config"
+	"ringmq/cmd/backup"
 	"ringmq/netpoll"
 	"ringmq/store"
 )
@@ -59,6 +60,9 @@ type brokerProcess struct {
 }
 
 func (p *brokerProcess) start() error {
+	if dir := p.c.Text("storePathRootDir"); backup.IsBackup(dir) {
+		return fmt.Errorf("storePathRootDir=%s is a backup, which a broker would make useless: put it back into a directory of its own, ringmq restore --from %s --to STORE", dir, dir)
+	}
 	b, err := broker.New(broker.Options{Config: p.c, ConfigFile: p.file, Version: version, Logger: p.logger, Loops: p.loops, Linger: netpoll.LingerTime, Servers: p.shared})
 	if errors.Is(err, store.ErrLocked) {
 		return fmt.Errorf("the data directory %s is in use by another broker, ours or stock; stop that one, or choose another with --set storePathRootDir=PATH (%w)",

@@ -21,7 +21,7 @@ func TestDoctor(t *testing.T) {
 		return out.String(), err
 	}
 	for text, args := range map[string][]string{
-		`"xml" is neither table nor json`: {"-o", "xml"}, `"red" is none of auto, always, never`: {"--color", "red"}, "0s is no time to wait": {"--timeout", "0s"}, "unknown command": {"more"},
+		`"xml" is neither table nor json`: {"-o", "xml"}, `"red" is none of auto, always, never`: {"--color", "red"}, "0s is no time to wait": {"--timeout", "0s"}, `"more" stands without a flag`: {"more"},
 	} {
 		if _, err := run(args...); err == nil || !strings.Contains(err.Error(), text) {
 			t.Errorf("%v: %v", args, err)

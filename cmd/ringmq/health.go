@@ -72,7 +72,7 @@ func askHealth(ctx context.Context, addr string, live bool, w io.Writer) error {
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}} // and no proxy of the environment
 	resp, err := client.Do(req)
 	if err != nil {
-		return fmt.Errorf("health: %w", err)
+		return fmt.Errorf("health: %w: is %s the %s of a server that runs?", err, addr, adminHTTPKey)
 	}
 	defer resp.Body.Close()
 	const limit = 64 << 10

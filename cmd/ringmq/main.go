@@ -57,7 +57,9 @@ func newRoot() *cobra.Command {
 	root.InitDefaultCompletionCmd() // beside the others, also where they are listed
 	root.SetVersionTemplate(versionText())
 	root.Flags().BoolP("version", "v", false, "print version, Go version and platform")
+	root.SetFlagErrorFunc(suggestFlag)
 	refuseUnknown(root)
+	sayOperands(root)
 	return root
 }
 

@@ -27,7 +27,7 @@ func newStandalone() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "standalone", Short: "Run a name server and a broker in one process, on loopback", Args: cobra.NoArgs,
 		Long: "Run a name server and a broker in one process, on loopback, with data under ./ringmq-data.\n\n" +
-			"--set takes the keys of both; listenPort is the broker's port, " + namesrvPortKey + " the name server's.\n\n" + precedence,
+			"--set takes the keys of both; listenPort is the broker's port, " + namesrvPortKey + " the name server's.\n\n" + strings.Replace(precedence, ", else from the\nfile, else its default", ", else its\ndefault", 1),
 		Example: "  ringmq standalone\n  ringmq standalone --set storePathRootDir=/srv/mq --set bindAddress=0.0.0.0",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			p := &standaloneProcess{logger: newLogger(cmd.ErrOrStderr())}
