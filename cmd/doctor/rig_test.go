@@ -79,7 +79,7 @@ func newNamesrv(t *testing.T) *namesrv.Server {
 func newRig(t *testing.T, more ...string) *rig {
 	t.Helper()
 	r := &rig{t: t, root: t.TempDir(), ns: newNamesrv(t)}
-	r.o = Options{NameServers: []string{r.ns.Addr().String()}, Timeout: 5 * time.Second}
+	r.o = Options{NameServers: []string{r.ns.Addr().String()}, Timeout: 30 * time.Second}
 	r.start(more...)
 	return r
 }
@@ -174,7 +174,7 @@ func (m *member) ask(code int32, body string, fields ...string) *remoting.Comman
 	m.t.Helper()
 	req := ask.Request(code, fields...)
 	req.Body = []byte(body)
-	ctx, cancel := context.WithTimeout(context.Background(), 15*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	resp, err := m.Call(ctx, req)
 	if err != nil {
