@@ -101,6 +101,27 @@ func newRig(t *testing.T, more ...string) *rig {
 // start starts a broker at the rig's name server. stop ends it before the test does.
 func (r *rig) start(more ...string) (_ *broker.Broker, stop func()) {
 	r.t.Helper()
+	for range 100 {
+		b, err := r.tryStart(more)
+		if err == nil {
+			stop = sync.OnceFunc(func() {
+				if err := b.Shutdown(context.Background()); err != nil {
+					r.t.Error("shutdown:", err)
+				}
+			})
+			r.t.Cleanup(stop)
+			return b, stop
+		}
+		if !strings.Contains(err.Error(), "address already in use") { // somebody else's rig has found the same free port
+			r.t.Fatal(err)
+		}
+	}
+	r.t.Fatal("no port stays free")
+	return nil, nil
+}
+
+func (r *rig) tryStart(more []string) (*broker.Broker, error) {
+	r.t.Helper()
 	t := r.t
 	c, err := config.New(merged(t, config.Keys("127.0.0.1"), append([]string{
 		"bindAddress=127.0.0.1", "listenPort=" + strconv.Itoa(freePort(t)), "brokerIP1=127.0.0.1", "brokerIP2=127.0.0.1", "brokerName=broker-a", "brokerClusterName=DefaultCluster",
@@ -115,16 +136,7 @@ func (r *rig) start(more ...string) (_ *broker.Broker, stop func()) {
 	if err == nil {
 		err = b.Start()
 	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	stop = sync.OnceFunc(func() {
-		if err := b.Shutdown(context.Background()); err != nil {
-			t.Error("shutdown:", err)
-		}
-	})
-	t.Cleanup(stop)
-	return b, stop
+	return b, err
 }
 
 // until waits for what another goroutine brings about.
