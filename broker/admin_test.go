@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -12,6 +13,7 @@ import (
 
 	"ringmq/broker/stats"
 	"ringmq/netpoll/remoting"
+	"ringmq/store/delay"
 )
 
 // withText makes a request of a code with a body.
@@ -134,7 +136,8 @@ func TestDeletedTopicIsGone(t *testing.T) {
 	want(t, c.call(sendTo("T", 0, "", "old")), 0, "")
 	has(t, c.call(beat("c1", "G", "T", "*", 1)))
 	want(t, c.call(request(remoting.CodeUpdateConsumerOffset, "consumerGroup", "G", "topic", "T", "queueId", 0, "commitOffset", 1)), 0, "")
-	held := r.dial().start(pullOf("G", "T", 0, 1, "*", patience))
+	r.visibleMax("T", 0, 1)
+	held := r.dial().start(pullOf("G", "T", 0, 1, "*", time.Minute))
 	r.heldNow(1)
 	want(t, c.call(request(remoting.CodeDeleteTopicInBroker, "topic", "T")), 0, "")
 	await(t, held)
@@ -168,6 +171,7 @@ func TestGroupsOfAnOperator(t *testing.T) {
 		t.Error(got.Code)
 	}
 	want(t, c.call(sendTo("T", 0, "", "x")), 0, "")
+	r.visibleMax("T", 0, 1)
 	want(t, c.call(request(remoting.CodeUpdateConsumerOffset, "consumerGroup", "G2", "topic", "T", "queueId", 0, "commitOffset", 1)), 0, "")
 	has(t, c.call(request(remoting.CodeQueryTopicConsumeByWho, "topic", "T")), `"groupList":["G2"]`)
 	has(t, c.call(request(remoting.CodeGetBrokerConsumeStats, "isOrder", "false")), `{"G2":[{"consumeTps":0.0,"offsetTable":{{"brokerName":"broker-a","queueId":0,"topic":"T"}:{"brokerOffset":1,"consumerOffset":1,`, `"totalDiff":0,`)
@@ -180,6 +184,7 @@ func TestResetsThatAreRefused(t *testing.T) {
 	r := newRig(t)
 	c := r.dial()
 	want(t, c.call(sendTo("T", 0, "", "x")), 0, "")
+	r.visibleMax("T", 0, 1)
 	has(t, c.call(beat("c1", "G", "T", "*", 1)))
 	at := func(group, topic string, queue int, offset any) *remoting.Command {
 		cmd := request(remoting.CodeInvokeBrokerToResetOffset, "group", group, "topic", topic, "queueId", queue, "timestamp", -1, "isForce", "true")
@@ -282,7 +287,7 @@ func TestDelayedMessagesAreCountedTwice(t *testing.T) {
 	for range 2 {
 		want(t, c.call(sendTo("Later", 0, "DELAY\x011\x02", "x")), 0, "")
 	}
-	until(t, "delivery", func() bool { return r.broker.delay.Progress()[0].Next == 2 })
+	r.delivered(1, 2)
 	check("two came", map[string]string{waits: "5", "Later": "2", taken: "2"})
 	if n, m := number(figure(stats.TopicPutSize, waits)), number(figure(stats.TopicPutSize, "Later")); n%5 != 0 || m%2 != 0 || m == 0 || n/5 <= m/2 {
 		t.Error("bytes of 5 that wait, with their topic's name, and of 2 that were delivered:", n, m)
@@ -295,6 +300,14 @@ func TestDelayedMessagesAreCountedTwice(t *testing.T) {
 	if got := figure(stats.BrokerPutNums, "DefaultCluster"); got != "8" {
 		t.Error("5 delayed, 2 of them delivered, 1 sent: ", got)
 	}
+}
+
+// delivered waits until so many messages of a delay level have come to their topics and are counted there.
+func (r *rig) delivered(level int, n int64) {
+	r.t.Helper()
+	until(r.t, "delivery", func() bool {
+		return slices.ContainsFunc(r.broker.delay.Progress(), func(p delay.Progress) bool { return p.Level == level && p.Next == n })
+	})
 }
 
 // TestSilentClientsHoldNobodyUp: more requests wait for a client than there are workers, and others are served meanwhile.

@@ -17,14 +17,10 @@ func TestPullsBeyondTheBoundAreAnsweredAtOnce(t *testing.T) {
 	want(t, r.dial().call(sendTo("Bound", 0, "", "1")), 0, "")
 	r.visibleMax("Bound", 0, 1)
 	c, other := r.dial(), r.dial()
-	first := c.start(pullOf("G", "Bound", 0, 1, "*", 10*time.Second))
+	first := c.start(pullOf("G", "Bound", 0, 1, "*", 10*time.Minute))
 	r.heldNow(1)
-	big := pullOf("G", "Bound", 0, 1, strings.Repeat("A||", 500)+"A", 10*time.Second)
-	began := time.Now()
-	want(t, other.call(big), remoting.RespPullNotFound, "OFFSET_OVERFLOW_ONE")
-	if took := time.Since(began); took > 5*time.Second {
-		t.Fatal("held for", took)
-	}
+	big := pullOf("G", "Bound", 0, 1, strings.Repeat("A||", 500)+"A", 10*time.Minute)
+	want(t, other.call(big), remoting.RespPullNotFound, "OFFSET_OVERFLOW_ONE") // held it would not be answered while the test waits
 	want(t, c.call(sendTo("Bound", 0, "", "2")), 0, "")
 	if got := bodies(t, await(t, first)); len(got) != 1 || got[0] != "2" {
 		t.Fatal(got)

@@ -82,6 +82,8 @@ type Broker struct {
 	loops     []*loopState
 	holds     *holds
 
+	holdsEvery int // seconds from one look at all held pulls to the next
+
 	clients *quota.Table
 	ticks   atomic.Int64                // of clients' figures: a loop that sees another number tells what its own have used
 	after   func(time.Duration, func()) // afterwards
@@ -134,6 +136,7 @@ type Broker struct {
 func New(o Options) (*Broker, error) {
 	b := &Broker{o: o, c: o.Config, logger: o.Logger, began: time.Now(), conns: map[uint64]*netpoll.Conn{}, listening: make(chan struct{}), stop: make(chan struct{})}
 	b.uptime = func() time.Duration { return time.Since(b.began) }
+	b.holdsEvery = 5
 	b.makeLoops()
 	b.makeRole()
 	b.inForce.read(b.c)
@@ -295,7 +298,7 @@ func (b *Broker) everySecond() {
 		b.wakeParked()
 		b.tickClients()
 		b.tendCold(n)
-		if n%5 == 0 || !b.inForce.get().longPolling {
+		if n%b.holdsEvery == 0 || !b.inForce.get().longPolling {
 			b.holds.checkAll()
 		}
 		if n%10 == 0 {

@@ -153,7 +153,7 @@ func TestGivenBackMessagesReturnUntilTheyAreDead(t *testing.T) {
 	raw := c.call(pullOf("G", "T", 0, 0, "*", 0)).Body
 	for n := range int64(2) {
 		want(t, c.giveBack(t, raw, 0, "maxReconsumeTimes", 2), 0, "")
-		a := c.call(pullOf("G", "%RETRY%G", 0, n, "*", 10*time.Second))
+		a := c.call(pullOf("G", "%RETRY%G", 0, n, "*", 20*time.Second))
 		raw = a.Body
 		var m record.Record
 		if err := m.Parse(raw); err != nil || m.ReconsumeTimes != int32(n)+1 || string(m.Body) != "x" {

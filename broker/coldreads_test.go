@@ -128,8 +128,8 @@ func TestColdReadersHoldNobodyUp(t *testing.T) {
 		waits = append(waits, reader.start(pullOf("Slow", "Cold", 0, int64(i), "*", 0)))
 	}
 	<-reached
-	slowest := time.Duration(0)
-	for i := range 200 {
+	var took []time.Duration
+	for range 200 {
 		began := time.Now()
 		want(t, c.call(sendTo("Hot", 0, "", "more")), remoting.RespSuccess, "")
 		if a := c.call(pullOf("G", "Hot", 0, 0, "*", 0)); a.Code != remoting.RespSuccess || len(bodies(t, a)) == 0 {
@@ -138,12 +138,9 @@ func TestColdReadersHoldNobodyUp(t *testing.T) {
 		if a := c.call(pullOf("G", "Cold", 0, 500, "*", 0)); a.Code != remoting.RespSuccess || !strings.HasPrefix(bodies(t, a)[0], "500 ") {
 			t.Fatal("of what is in the page cache", a.Code)
 		}
-		if took := time.Since(began); took > 3*stalledBound {
-			t.Errorf("round %d took %s", i, took)
-		} else {
-			slowest = max(slowest, took)
-		}
+		took = append(took, time.Since(began))
 	}
+	soon(t, took)
 	if a := r.dial().call(pullOf("Other", "Cold", 0, 520, "*", 0)); a.Code != remoting.RespSuccess {
 		t.Error("another group", a.Code)
 	}
@@ -164,7 +161,6 @@ func TestColdReadersHoldNobodyUp(t *testing.T) {
 	if st.ColdReadBytes != cold || st.WarmReadBytes == 0 {
 		t.Errorf("%d bytes came from the disk, %d from the page cache", st.ColdReadBytes, st.WarmReadBytes)
 	}
-	t.Log("the slowest round took", slowest)
 }
 
 // TestColdPullsAreKeptBack: with stock's control a push consumer that has read its share is refused, a pull consumer waits and gets one

@@ -69,7 +69,7 @@ func TestThreeCopiesOfTwoSlaves(t *testing.T) {
 			t.Parallel()
 			m := &rig{t: t, root: t.TempDir()}
 			m.startRoutes("127.0.0.1", 0)
-			m.startBroker("brokerRole=SYNC_MASTER", "inSyncReplicas=3", "slaveTimeout=600000", fmt.Sprint("enableAutoInSyncReplicas=", auto))
+			m.startBroker("brokerRole=SYNC_MASTER", "inSyncReplicas=3", "slaveTimeout=600000", "haHousekeepingInterval=600000", fmt.Sprint("enableAutoInSyncReplicas=", auto))
 			first, second := slaveOf(t, m, 1), slaveOf(t, m, 2)
 			inStep(t, m, 3)
 			c := m.dial()
@@ -133,7 +133,7 @@ func TestSlaveFallsBehindTheGap(t *testing.T) {
 			const gap = 64 << 10
 			m := &rig{t: t, root: t.TempDir()}
 			m.startRoutes("127.0.0.1", 0)
-			m.startBroker("brokerRole=SYNC_MASTER", "inSyncReplicas=2", "slaveTimeout=600000", fmt.Sprint("haMaxGapNotInSync=", gap), c.least)
+			m.startBroker("brokerRole=SYNC_MASTER", "inSyncReplicas=2", "slaveTimeout=600000", "haHousekeepingInterval=600000", fmt.Sprint("haMaxGapNotInSync=", gap), c.least)
 			p := peerOf(t, m)
 			inStep(t, m, 2)
 			has := m.broker.store.Sendable().Load()

@@ -21,7 +21,7 @@ func TestHeldPullGetsWhatArrivesTogether(t *testing.T) {
 	want(t, p.call(batch), 0, "")
 	for round := int64(1); round <= 50; round++ {
 		r.visibleMax("Together", 0, round*items)
-		held := c.start(pullOf("G", "Together", 0, round*items, "*", 10*time.Second))
+		held := c.start(pullOf("G", "Together", 0, round*items, "*", time.Minute))
 		r.heldNow(1)
 		want(t, p.call(batch), 0, "")
 		if a := await(t, held); len(bodies(t, a)) != items || a.Text("nextBeginOffset") != strconv.FormatInt((round+1)*items, 10) {
@@ -33,35 +33,25 @@ func TestHeldPullGetsWhatArrivesTogether(t *testing.T) {
 // TestHeldPullsEndInTheirOrder: whatever was held first, the shortest ends first, and none before its time.
 func TestHeldPullsEndInTheirOrder(t *testing.T) {
 	t.Parallel()
-	r := newRig(t)
+	r, s := newSteppedRig(t)
 	c := r.dial()
 	want(t, c.call(sendTo("Order", 0, "", "1")), 0, "")
 	r.visibleMax("Order", 0, 1)
-	type end struct{ hold, took time.Duration }
-	ended := make(chan end, 4)
-	for n, hold := range []time.Duration{600 * time.Millisecond, 200 * time.Millisecond, 20 * time.Second, 400 * time.Millisecond} {
-		began := time.Now()
-		answer := r.dial().start(pullOf("G", "Order", 0, 1, "*", hold))
-		r.heldNow(int64(n) + 1)
-		go func() {
-			if a, ok := <-answer; ok && string(a.Remark) == "OFFSET_OVERFLOW_ONE" {
-				ended <- end{hold, time.Since(began)}
-			}
-		}()
+	answers := map[time.Duration]<-chan *remoting.Command{}
+	for _, hold := range []time.Duration{600 * time.Millisecond, 200 * time.Millisecond, 20 * time.Second, 400 * time.Millisecond} {
+		answers[hold] = r.dial().start(pullOf("G", "Order", 0, 1, "*", hold))
+		r.heldNow(int64(len(answers)))
 	}
-	last := time.Duration(0)
-	for range 3 {
-		select {
-		case e := <-ended:
-			if e.hold < last || e.took < e.hold-10*time.Millisecond {
-				t.Error(e, "after", last)
-			}
-			last = e.hold
-		case <-time.After(patience):
-			t.Fatal("not in time")
+	for i, hold := range []time.Duration{200 * time.Millisecond, 400 * time.Millisecond, 600 * time.Millisecond} {
+		s.add(200*time.Millisecond - 1)
+		r.broker.holds.expire()
+		if n := r.broker.holds.count.Load(); n != int64(len(answers)-i) {
+			t.Fatal(n, "are held right before the end of", hold)
 		}
+		s.add(1) // from now on the alarm, which rings by a clock of its own, ends it
+		want(t, await(t, answers[hold]), remoting.RespPullNotFound, "OFFSET_OVERFLOW_ONE")
+		r.heldNow(int64(len(answers) - i - 1))
 	}
-	r.heldNow(1)
 }
 
 // TestHoldingAllocatesNothing: a pull that waits uses what an earlier one has used.
@@ -105,7 +95,7 @@ func TestHeldPullsKeepNoSubscription(t *testing.T) {
 	c := r.dial()
 	want(t, c.call(sendTo("T", 0, "", "x")), 0, "")
 	r.visibleMax("T", 0, 1)
-	waiting := c.start(pullOf("G", "T", 0, 1, strings.Repeat(" ", 1<<20)+"A", patience))
+	waiting := c.start(pullOf("G", "T", 0, 1, strings.Repeat(" ", 1<<20)+"A", time.Minute))
 	r.heldNow(1)
 	if n := r.broker.holds.bytes.Held(); n > 4<<10 {
 		t.Error("held bytes:", n)

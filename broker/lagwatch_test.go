@@ -15,7 +15,8 @@ import (
 	"ringmq/netpoll/remoting"
 )
 
-// lagRig is a broker with a topic T of two queues, and a watch of the test's own: the broker's looks by itself, when it likes.
+// lagRig is a broker with a topic T of two queues, and a watch of the test's own. The broker's does not look: it would post what it finds to where the
+// test's own posts.
 type lagRig struct {
 	*rig
 	c   *client
@@ -25,7 +26,9 @@ type lagRig struct {
 
 func newLagRig(t *testing.T, more ...string) *lagRig {
 	t.Helper()
-	r := newRig(t, append([]string{"lagAlarmMessages=5", "lagAlarmHoldMs=30000"}, more...)...)
+	r := &rig{t: t, root: t.TempDir()}
+	r.startRoutes("127.0.0.1", 0)
+	r.startAltered(func(b *Broker) { b.lags.every = time.Hour }, append([]string{"lagAlarmMessages=5", "lagAlarmHoldMs=30000"}, more...)...)
 	l := &lagRig{rig: r, c: r.dial(), w: newLagWatch(r.broker), now: time.Now()}
 	l.makeTopic()
 	return l

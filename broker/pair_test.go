@@ -87,6 +87,7 @@ func TestConsumersGoOnAtTheSlave(t *testing.T) {
 		want(t, resp, remoting.RespSuccess, "")
 		ids = append(ids, field(resp, "msgId"))
 	}
+	p.master.visibleMax("T", 0, 10)
 	want(t, m.call(pullOf("G", "T", 0, 0, "*", 0)), remoting.RespSuccess, "FOUND")
 	want(t, m.call(commit("G", "T", 0, 4)), remoting.RespSuccess, "")
 	p.copied()
@@ -106,13 +107,13 @@ func TestConsumersGoOnAtTheSlave(t *testing.T) {
 	if field(resp, "suggestWhichBrokerId") != "0" || field(resp, "nextBeginOffset") != "10" {
 		t.Fatalf("%v", resp.Ext)
 	}
-	want(t, s.call(pullOf("G", "T", 0, 10, "*", 15*time.Second)), remoting.RespPullRetryImmediately, "OFFSET_OVERFLOW_ONE")
+	want(t, s.call(pullOf("G", "T", 0, 10, "*", 5*time.Minute)), remoting.RespPullRetryImmediately, "OFFSET_OVERFLOW_ONE")
 	want(t, s.call(sendTo("T", 0, "", "x")), remoting.RespSystemBusy, rejected.Remark)
 
 	p.master.stopBroker()
 	p.hears(false)
 	p.findsAtTheSlave(s, 3, ids[3])
-	held := s.start(pullOf("G", "T", 0, 10, "*", 15*time.Second))
+	held := s.start(pullOf("G", "T", 0, 10, "*", 5*time.Minute))
 	resp = s.call(pullOf("G", "T", 0, 4, "*", 0))
 	want(t, resp, remoting.RespSuccess, "FOUND")
 	want(t, s.call(commit("G", "T", 0, 9)), remoting.RespSuccess, "")
@@ -173,6 +174,7 @@ func TestOffsetsSurviveBothRestarts(t *testing.T) {
 	for i := range 10 {
 		want(t, m.call(sendTo("T", 0, "", strconv.Itoa(i))), remoting.RespSuccess, "")
 	}
+	p.master.visibleMax("T", 0, 10)
 	want(t, m.call(pullOf("G", "T", 0, 0, "*", 0)), remoting.RespSuccess, "FOUND")
 	want(t, m.call(commit("G", "T", 0, 4)), remoting.RespSuccess, "")
 	s := p.slave.dial()
@@ -256,7 +258,7 @@ func TestHAStatus(t *testing.T) {
 		if err := remoting.Unmarshal(p.master.dial().call(request(remoting.CodeGetBrokerHaStatus)).Body, &m); err != nil {
 			t.Fatal(err)
 		}
-		return len(m.HAConnectionInfo) == 1 && m.HAConnectionInfo[0].AckOffset == end
+		return len(m.HAConnectionInfo) == 1 && m.HAConnectionInfo[0].AckOffset == end && m.InSyncSlaves == 1 && m.HAConnectionInfo[0].InSync
 	})
 	if !m.Master || m.MasterMaxOffset != end || m.InSyncSlaves != 1 || m.HAConnectionInfo[0].Diff != 0 || !m.HAConnectionInfo[0].InSync || m.Client != (remoting.HAClientInfo{}) {
 		t.Errorf("master: %+v", m)

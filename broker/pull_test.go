@@ -43,8 +43,8 @@ func TestHeldPullWakesWithItsTag(t *testing.T) {
 	c, p := r.dial(), r.dial()
 	want(t, p.call(sendTo("Held", 0, "TAGS\x01B\x02", "before")), 0, "")
 	r.visibleMax("Held", 0, 1)
-	any := c.start(pullOf("G1", "Held", 0, 1, "*", 10*time.Second))
-	tagged := c.start(pullOf("G2", "Held", 0, 1, "A||C", 10*time.Second))
+	any := c.start(pullOf("G1", "Held", 0, 1, "*", time.Minute))
+	tagged := c.start(pullOf("G2", "Held", 0, 1, "A||C", time.Minute))
 	r.heldNow(2)
 	want(t, p.call(sendTo("Held", 0, "TAGS\x01B\x02", "other tag")), 0, "")
 	if got := bodies(t, await(t, any)); len(got) != 1 || got[0] != "other tag" {
@@ -65,7 +65,7 @@ func TestHeldPullMovesOverMessagesOfOtherTags(t *testing.T) {
 	c, p := r.dial(), r.dial()
 	want(t, p.call(sendTo("Over", 0, "TAGS\x01B\x02", "1")), 0, "")
 	r.visibleMax("Over", 0, 1)
-	a := c.start(pullOf("G", "Over", 0, 1, "A", 30*time.Second))
+	a := c.start(pullOf("G", "Over", 0, 1, "A", time.Minute))
 	r.heldNow(1)
 	want(t, p.call(sendTo("Over", 0, "TAGS\x01B\x02", "2")), 0, "")
 	got := await(t, a)
@@ -86,15 +86,15 @@ func TestHeldPullEnds(t *testing.T) {
 		t.Fatal("held for", took)
 	}
 	want(t, c.call(pullOf("G", "End", 1, 0, "*", 10*time.Millisecond)), remoting.RespPullNotFound, "NO_MESSAGE_IN_QUEUE")
-	want(t, c.call(pullOf("G", "End", 1, 5, "*", 10*time.Second)), remoting.RespPullOffsetMoved, "NO_MESSAGE_IN_QUEUE")
+	want(t, c.call(pullOf("G", "End", 1, 5, "*", time.Minute)), remoting.RespPullOffsetMoved, "NO_MESSAGE_IN_QUEUE")
 	// A connection takes its pulls with it.
 	gone := r.dial()
-	_ = gone.start(pullOf("G", "End", 0, 1, "*", 10*time.Second))
+	_ = gone.start(pullOf("G", "End", 0, 1, "*", time.Minute))
 	r.heldNow(1)
 	gone.Close()
 	r.heldNow(0)
 	// A closing broker answers them.
-	last := c.start(pullOf("G", "End", 0, 1, "*", 10*time.Second))
+	last := c.start(pullOf("G", "End", 0, 1, "*", time.Minute))
 	r.heldNow(1)
 	r.stopBroker()
 	want(t, await(t, last), remoting.RespPullNotFound, "OFFSET_OVERFLOW_ONE")

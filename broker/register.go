@@ -18,6 +18,7 @@ import (
 type registrar struct {
 	b       *Broker
 	targets []*nameServer // never changed
+	timeout time.Duration // registerTimeout
 
 	mu      sync.Mutex
 	waiting []func() // called after a round that began later
@@ -38,7 +39,7 @@ const (
 )
 
 func newRegistrar(b *Broker) *registrar {
-	r := &registrar{b: b, wake: make(chan struct{}, 1), stop: make(chan struct{})}
+	r := &registrar{b: b, timeout: registerTimeout, wake: make(chan struct{}, 1), stop: make(chan struct{})}
 	r.ctx, r.cancel = context.WithCancel(context.Background())
 	for _, addr := range nameServers(b.c.Text("namesrvAddr")) {
 		r.targets = append(r.targets, &nameServer{r: r, addr: addr, redial: make(chan struct{}, 1)})
@@ -260,7 +261,7 @@ func (t *nameServer) tell(err error) {
 }
 
 func (t *nameServer) call(full bool) error {
-	ctx, cancel := context.WithTimeout(t.r.ctx, registerTimeout)
+	ctx, cancel := context.WithTimeout(t.r.ctx, t.r.timeout)
 	c, fresh, err := t.connection(ctx)
 	cancel()
 	if err != nil {
@@ -300,7 +301,7 @@ func (t *nameServer) send(c *netpoll.Client, table map[string]*remoting.TopicCon
 			t.parts++
 			v.Timestamp, v.Counter = time.Now().UnixMilli(), -t.parts
 		}
-		ctx, cancel := context.WithTimeout(t.r.ctx, registerTimeout)
+		ctx, cancel := context.WithTimeout(t.r.ctx, t.r.timeout)
 		resp, err := c.Call(ctx, t.r.b.registration(part, v))
 		cancel()
 		if err != nil {

@@ -58,7 +58,7 @@ func TestScrape(t *testing.T) {
 	want(t, c.call(sendTo("T", 0, "__SHARDINGKEY\x01s\x02", strings.Repeat("x", 5000))), 0, "")
 	want(t, await(t, held), 0, "FOUND")
 	want(t, c.call(sendTo("T", 1, "DELAY\x011\x02", "later")), 0, "")
-	r.visibleMax("T", 1, 1)
+	r.delivered(1, 1)
 	want(t, c.giveBack(t, raw, -1), 0, "")
 	want(t, c.call(beat("c1", "G", "T", "*", 1)), 0, "")
 	c.call(request(1999))

@@ -2,6 +2,7 @@ package broker
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -84,22 +85,22 @@ func TestSendsOfAConnectionThatEndsAreStored(t *testing.T) {
 	}
 }
 
-// slowRoutes is a name server that answers registrations, until it is told not to.
+// slowRoutes is a name server that answers registrations, and keeps them waiting while it is told to.
 type slowRoutes struct {
-	mu     sync.Mutex
-	silent bool
-	asked  chan struct{}
+	mu    sync.Mutex
+	asked chan struct{} // nil: it answers
+	held  []func()      // answers
 }
 
 // serveSlowRoutes starts one. It returns where it listens.
 func serveSlowRoutes(t *testing.T) (*slowRoutes, string) {
 	t.Helper()
-	s := &slowRoutes{asked: make(chan struct{})}
+	s := &slowRoutes{}
 	n, err := netpoll.Serve(netpoll.Options{Addrs: []string{"127.0.0.1:0"}}, s)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = n.Shutdown(t.Context()) })
+	t.Cleanup(func() { _ = n.Shutdown(context.Background()) }) // the test's own context has ended by then
 	return s, n.Addrs()[0].String()
 }
 
@@ -109,13 +110,33 @@ func (s *slowRoutes) Woken(int)                   {}
 func (s *slowRoutes) Serve(c *netpoll.Conn, req *remoting.Command) netpoll.Verdict {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.silent {
+	if s.asked == nil {
 		c.PutOut(remoting.AppendReply(c.Out(), req.Encoding, req.Opaque, 0, ""))
-	} else if s.asked != nil {
+		return netpoll.Done
+	}
+	answer := remoting.AppendReply(nil, req.Encoding, req.Opaque, 0, "")
+	if s.held = append(s.held, func() { _ = c.Give(answer) }); len(s.held) == 1 {
 		close(s.asked)
-		s.asked = nil
 	}
 	return netpoll.Done
+}
+
+// hush has it answer nothing until speak. asked is closed when it has been asked.
+func (s *slowRoutes) hush() (asked <-chan struct{}) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.asked = make(chan struct{})
+	return s.asked
+}
+
+// speak has it answer what it was asked, and what comes.
+func (s *slowRoutes) speak() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, answer := range s.held {
+		answer()
+	}
+	s.asked, s.held = nil, nil
 }
 
 // TestOtherRequestsGoOnWhileATopicIsMade has the name server hang: sends of the connection wait in their order, its other requests
@@ -125,11 +146,8 @@ func TestOtherRequestsGoOnWhileATopicIsMade(t *testing.T) {
 	s, routes := serveSlowRoutes(t)
 	r := &rig{t: t, root: t.TempDir()}
 	r.startRoutes("127.0.0.1", 0)
-	r.startBroker("namesrvAddr=" + r.routes.Addr().String() + ";" + routes)
-	asked := s.asked
-	s.mu.Lock()
-	s.silent = true
-	s.mu.Unlock()
+	r.startAltered(func(b *Broker) { b.registrar.timeout = time.Hour }, "namesrvAddr="+r.routes.Addr().String()+";"+routes)
+	asked := s.hush()
 	c := r.dial()
 	var answers []<-chan *remoting.Command
 	const sends = maxWaitingSends / 2
@@ -151,9 +169,7 @@ func TestOtherRequestsGoOnWhileATopicIsMade(t *testing.T) {
 	}
 	// Another connection's send to the topic waits for it too.
 	answers = append(answers, c.start(sendTo("Slow", 1, "", "y")))
-	s.mu.Lock()
-	s.silent = false
-	s.mu.Unlock()
+	s.speak()
 	for i := range sends {
 		w.exchange(nil, 1)
 		if a := w.answer(); a.Code != 0 || a.Opaque != int32(i) || a.Text("queueOffset") != strconv.Itoa(i) {
@@ -238,8 +254,10 @@ func TestAnswersWaitForTheLog(t *testing.T) {
 	r.startRoutes("127.0.0.1", 0)
 	var mu sync.Mutex
 	safe, broken, passes := int64(-1), error(nil), false
+	var ahead atomic.Int64
 	r.startAltered(func(b *Broker) {
-		loaded := b.visible
+		loaded, up := b.visible, b.uptime
+		b.uptime = func() time.Duration { return up() + time.Duration(ahead.Load()) }
 		b.visible = func() int64 {
 			mu.Lock()
 			defer mu.Unlock()
@@ -256,13 +274,17 @@ func TestAnswersWaitForTheLog(t *testing.T) {
 			}
 			return broken
 		}
-	}, "syncFlushTimeout=300")
+	}, "syncFlushTimeout=3600000")
 	c := r.dial()
 	want(t, c.call(sendTo("Log", 0, "", "first")), 0, "")
 	mu.Lock()
 	safe = r.broker.visible0()
 	mu.Unlock()
-	late := c.call(sendTo("Log", 0, "", "late"))
+	waits := c.start(sendTo("Log", 0, "", "late"))
+	r.parkedNow(1)
+	ahead.Store(int64(2 * time.Hour))
+	r.broker.wakeParked()
+	late := await(t, waits)
 	want(t, late, remoting.RespFlushDiskTimeout, "")
 	if late.Text("queueOffset") != "1" || late.Text("msgId") == "" {
 		t.Fatal(names(late))
@@ -421,7 +443,7 @@ func TestDelayedMessageArrivesInItsQueue(t *testing.T) {
 	c := r.dial()
 	want(t, c.call(sendTo("Later", 2, "DELAY\x011\x02TAGS\x01A\x02", "soon")), 0, "")
 	want(t, c.call(sendTo("Later", 2, "DELAY\x0199\x02", "in an hour")), 0, "")
-	got := c.call(pullOf("CG", "Later", 2, 0, "*", 10*time.Second))
+	got := await(t, c.start(pullOf("CG", "Later", 2, 0, "*", time.Minute)))
 	var m record.Record
 	if err := m.Parse(got.Body); err != nil || string(m.Body) != "soon" || int(m.TotalSize) != len(got.Body) {
 		t.Fatal(got.Code, string(got.Remark), err, string(m.Body))

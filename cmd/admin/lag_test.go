@@ -54,10 +54,10 @@ func usualRig(t *testing.T, messages int) (*rig, *member) {
 		if _, err := r.run("updateTopic -b {broker} -t T -r 2 -w 2"); err != nil {
 			t.Fatal(err)
 		}
-		for i := range messages {
-			m.send("T", i%2, "x")
+		for queue := range 2 {
+			m.sendAtOnce("T", queue, messages/2)
 		}
-		for began := time.Now(); time.Since(began) < 5*time.Second; time.Sleep(5 * time.Millisecond) {
+		for began := time.Now(); time.Since(began) < patience; time.Sleep(5 * time.Millisecond) {
 			resp, err := m.Call(t.Context(), ask.Request(remoting.CodeViewBrokerStatsData, "statsName", "TOPIC_PUT_NUMS", "statsKey", "T"))
 			if err != nil {
 				t.Fatal(err)

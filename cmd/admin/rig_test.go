@@ -34,6 +34,9 @@ func TestMain(m *testing.M) {
 		goleak.IgnoreTopFunction("github.com/panjf2000/ants/v2.(*poolCommon).ticktock"))
 }
 
+// patience is longer than anything takes on a machine that has too much to do.
+const patience = 30 * time.Second
+
 // rig is a name server and a broker in this process, on loopback.
 type rig struct {
 	t  *testing.T
@@ -90,7 +93,7 @@ func newRig(t *testing.T, more ...string) *rig {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = ns.Shutdown(context.Background()) })
-	r := &rig{t: t, ns: ns, o: Options{NameServers: []string{ns.Addr().String()}, Timeout: 10 * time.Second, BodyDir: filepath.Join(t.TempDir(), "bodies")}}
+	r := &rig{t: t, ns: ns, o: Options{NameServers: []string{ns.Addr().String()}, Timeout: patience, BodyDir: filepath.Join(t.TempDir(), "bodies")}}
 	r.b, _ = r.start(more...)
 	return r
 }
@@ -98,10 +101,31 @@ func newRig(t *testing.T, more ...string) *rig {
 // start starts a broker at the rig's name server. stop ends it before the test does.
 func (r *rig) start(more ...string) (_ *broker.Broker, stop func()) {
 	r.t.Helper()
+	for range 100 {
+		b, err := r.tryStart(more)
+		if err == nil {
+			stop = sync.OnceFunc(func() {
+				if err := b.Shutdown(context.Background()); err != nil {
+					r.t.Error("shutdown:", err)
+				}
+			})
+			r.t.Cleanup(stop)
+			return b, stop
+		}
+		if !strings.Contains(err.Error(), "address already in use") { // somebody else's rig has found the same free port
+			r.t.Fatal(err)
+		}
+	}
+	r.t.Fatal("no port stays free")
+	return nil, nil
+}
+
+func (r *rig) tryStart(more []string) (*broker.Broker, error) {
+	r.t.Helper()
 	t := r.t
 	c, err := config.New(merged(t, config.Keys("127.0.0.1"), append([]string{
 		"bindAddress=127.0.0.1", "listenPort=" + strconv.Itoa(freePort(t)), "brokerIP1=127.0.0.1", "brokerIP2=127.0.0.1", "brokerName=broker-a", "brokerClusterName=DefaultCluster",
-		"namesrvAddr=" + r.ns.Addr().String(), "storePathRootDir=" + filepath.Join(t.TempDir(), "store"), "mappedFileSizeCommitLog=8388608", "enabledAppendPropCRC=false",
+		"namesrvAddr=" + r.ns.Addr().String(), "registerNameServerPeriod=60000", "storePathRootDir=" + filepath.Join(t.TempDir(), "store"), "mappedFileSizeCommitLog=8388608", "enabledAppendPropCRC=false",
 		"maxHashSlotNum=1000", "maxIndexNum=4000", "tailCacheBytes=4194304", "diskEngine=pwrite", "flushDiskType=ASYNC_FLUSH",
 		"diskMaxUsedSpaceRatio=98", "diskSpaceCleanForciblyRatio=99", "diskSpaceWarningLevelRatio=100",
 	}, more...)...))
@@ -112,23 +136,14 @@ func (r *rig) start(more ...string) (_ *broker.Broker, stop func()) {
 	if err == nil {
 		err = b.Start()
 	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	stop = sync.OnceFunc(func() {
-		if err := b.Shutdown(context.Background()); err != nil {
-			t.Error("shutdown:", err)
-		}
-	})
-	t.Cleanup(stop)
-	return b, stop
+	return b, err
 }
 
 // until waits for what another goroutine brings about.
 func (r *rig) until(what string, ok func() bool) {
 	r.t.Helper()
 	for began := time.Now(); !ok(); time.Sleep(2 * time.Millisecond) {
-		if time.Since(began) > 30*time.Second {
+		if time.Since(began) > patience {
 			r.t.Fatal("not in time: ", what)
 		}
 	}
@@ -168,7 +183,7 @@ func (m *member) must(code int32, body string, fields ...string) *remoting.Comma
 	m.t.Helper()
 	req := ask.Request(code, fields...)
 	req.Body = []byte(body)
-	ctx, cancel := context.WithTimeout(context.Background(), 15*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	resp, err := m.Call(ctx, req)
 	if err != nil || resp.Code != remoting.RespSuccess {
@@ -192,8 +207,27 @@ func (m *member) send(topic string, queue int, body string, properties ...string
 		if end > offset {
 			return
 		}
-		if time.Since(began) > 15*time.Second {
+		if time.Since(began) > patience {
 			m.t.Fatalf("%s: message %d cannot be seen, the queue ends at %d", topic, offset, end)
+		}
+	}
+}
+
+// sendAtOnce sends so many messages to a queue in one request: the broker counts all of them or none when it samples its figures.
+func (m *member) sendAtOnce(topic string, queue, n int) {
+	m.t.Helper()
+	var b []byte
+	for range n {
+		b = append(b, 0, 0, 0, 21, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 'x', 0, 0)
+	}
+	m.must(remoting.CodeSendBatchMessage, string(b), "a", "P", "b", topic, "c", "TBW102", "d", "4", "e", strconv.Itoa(queue), "f", "0", "g", strconv.FormatInt(time.Now().UnixMilli(), 10), "h", "0",
+		"i", "", "j", "0", "k", "false", "l", "0", "m", "true")
+	for began := time.Now(); ; {
+		if end, _, _ := m.must(remoting.CodeGetMaxOffset, "", "topic", topic, "queueId", strconv.Itoa(queue)).Int64("offset"); end >= int64(n) {
+			return
+		}
+		if time.Since(began) > patience {
+			m.t.Fatalf("%s: %d messages cannot be seen", topic, n)
 		}
 	}
 }

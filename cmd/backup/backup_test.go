@@ -245,7 +245,12 @@ func TestKilledInTheMiddle(t *testing.T) {
 	kill := func(least int64) {
 		t.Helper()
 		cmd := exec.Command(os.Args[0])
-		cmd.Env = append(os.Environ(), childBroker+"="+r.addr(), childDir+"="+dir)
+		cmd.Env = append(os.Environ(), childBroker+"="+r.addr(), childDir+"="+dir, childLeast+"="+strconv.FormatInt(least, 10))
+		in, err := cmd.StdinPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer in.Close()
 		out, err := cmd.StdoutPipe()
 		if err == nil {
 			err = cmd.Start()

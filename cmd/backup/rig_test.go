@@ -23,15 +23,16 @@ import (
 	"ringmq/store/record"
 )
 
-// childBroker and childDir are in the environment of a process that makes a backup and is to be killed.
+// In the environment of a process that makes a backup and is to be killed when it has so many bytes at least.
 const (
 	childBroker = "RINGMQ_TEST_BACKUP_OF"
 	childDir    = "RINGMQ_TEST_BACKUP_TO"
+	childLeast  = "RINGMQ_TEST_BACKUP_LEAST"
 )
 
 func TestMain(m *testing.M) {
 	if addr := os.Getenv(childBroker); addr != "" {
-		childTakes(addr, os.Getenv(childDir))
+		childTakes(addr, os.Getenv(childDir), os.Getenv(childLeast))
 		return
 	}
 	goleak.VerifyTestMain(m,
@@ -275,10 +276,19 @@ func eventually(t *testing.T, what string, fn func() bool) {
 	}
 }
 
-// childTakes makes a backup and tells how far it is.
-func childTakes(addr, dir string) {
-	_, err := Take(context.Background(), Options{Dir: dir, Broker: addr, Version: "test", reached: func(_ context.Context, at int64) error {
+// childTakes makes a backup and tells how far it is. Where it is to be killed it waits for that, or for the end of who would do so.
+func childTakes(addr, dir, least string) {
+	until, err := strconv.ParseInt(least, 10, 64)
+	if err != nil {
+		fmt.Println("until when:", err)
+		os.Exit(1)
+	}
+	_, err = Take(context.Background(), Options{Dir: dir, Broker: addr, Version: "test", reached: func(_ context.Context, at int64) error {
 		fmt.Println(at)
+		if at >= until {
+			_, err := os.Stdin.Read(make([]byte, 1))
+			return err
+		}
 		return nil
 	}})
 	fmt.Println("ended:", err)

@@ -59,7 +59,7 @@ var groupSetUps = []struct {
 		r.member("c1", telling{topic: "T", expression: "*", queues: []int{0, 1, 2, 3}, properties: map[string]string{"PROP_NAMESERVER_ADDR": "10.1.2.3:9876"}})
 	}},
 	{"a member that hangs", nil, Unknown, "member-does-not-tell", []string{"no answer"}, func(r *rig, _ *member) {
-		r.o.Timeout = time.Second
+		r.o.Timeout = 5 * time.Second
 		dial(r.t, r.addr(), nil).beat("c1", "G", "T", "*")
 	}},
 	{"a topic that the group does not subscribe to", nil, Broken, "topic-not-subscribed", []string{"subscribe to T", "not to Other"}, func(r *rig, m *member) {

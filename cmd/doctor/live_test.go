@@ -153,7 +153,7 @@ func (r *rig) file(text string) string {
 }
 
 func fakeOnly(t *testing.T, sent func(*reply), pulled func(*record.Record, *reply)) Options {
-	return Options{NameServers: []string{fakeNames(t)}, Broker: fakeBroker(t, sent, pulled), Timeout: 1500 * time.Millisecond}
+	return Options{NameServers: []string{fakeNames(t)}, Broker: fakeBroker(t, sent, pulled), Timeout: 5 * time.Second}
 }
 
 // topicRig has a topic T, which doctor looks at.
@@ -269,7 +269,7 @@ func TestNoMessage(t *testing.T) {
 	r.o.NoMessage = true
 	report := Run(t.Context(), r.o)
 	nothingBroken(t, report.Findings)
-	stats, err := (&visit{ask: ask.New(time.Second)}).ask.TopicStats(t.Context(), r.addr(), TestTopic)
+	stats, err := (&visit{ask: ask.New(30 * time.Second)}).ask.TopicStats(t.Context(), r.addr(), TestTopic)
 	if err != nil || len(stats.OffsetTable) != 1 || stats.OffsetTable[0].Value.MaxOffset != 0 {
 		t.Error("a message was sent:", err, stats)
 	}

@@ -79,7 +79,7 @@ func newNamesrv(t *testing.T) *namesrv.Server {
 func newRig(t *testing.T, more ...string) *rig {
 	t.Helper()
 	r := &rig{t: t, root: t.TempDir(), ns: newNamesrv(t)}
-	r.o = Options{NameServers: []string{r.ns.Addr().String()}, Timeout: 5 * time.Second}
+	r.o = Options{NameServers: []string{r.ns.Addr().String()}, Timeout: 30 * time.Second}
 	r.start(more...)
 	return r
 }
@@ -107,8 +107,29 @@ func freePort(t *testing.T) int {
 
 func (r *rig) start(more ...string) {
 	r.t.Helper()
+	err := onFreePort(r.t, func(port int) error { return r.startOn(port, more) })
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.down = false
+	r.t.Cleanup(r.stop)
+}
+
+// onFreePort calls fn with free ports until it finds none taken meanwhile, by somebody else's rig.
+func onFreePort(t *testing.T, fn func(port int) error) (err error) {
+	t.Helper()
+	for range 100 {
+		if err = fn(freePort(t)); err == nil || !strings.Contains(err.Error(), "address already in use") {
+			return err
+		}
+	}
+	return err
+}
+
+func (r *rig) startOn(port int, more []string) error {
+	r.t.Helper()
 	pairs := append([]string{
-		"bindAddress=127.0.0.1", "listenPort=" + strconv.Itoa(freePort(r.t)), "brokerIP1=127.0.0.1", "brokerIP2=127.0.0.1", "brokerName=broker-a", "brokerClusterName=DefaultCluster",
+		"bindAddress=127.0.0.1", "listenPort=" + strconv.Itoa(port), "brokerIP1=127.0.0.1", "brokerIP2=127.0.0.1", "brokerName=broker-a", "brokerClusterName=DefaultCluster",
 		"namesrvAddr=" + r.ns.Addr().String(), "storePathRootDir=" + r.store(), "mappedFileSizeCommitLog=8388608",
 		"maxHashSlotNum=1000", "maxIndexNum=4000", "tailCacheBytes=4194304", "diskEngine=pwrite", "flushDiskType=ASYNC_FLUSH",
 		"diskMaxUsedSpaceRatio=98", "diskSpaceCleanForciblyRatio=99", "diskSpaceWarningLevelRatio=100",
@@ -121,11 +142,8 @@ func (r *rig) start(more ...string) {
 	if err == nil {
 		err = b.Start()
 	}
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	r.b, r.down = b, false
-	r.t.Cleanup(r.stop)
+	r.b = b
+	return err
 }
 
 func (r *rig) store() string { return filepath.Join(r.root, "store") }
@@ -174,7 +192,7 @@ func (m *member) ask(code int32, body string, fields ...string) *remoting.Comman
 	m.t.Helper()
 	req := ask.Request(code, fields...)
 	req.Body = []byte(body)
-	ctx, cancel := context.WithTimeout(context.Background(), 15*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	resp, err := m.Call(ctx, req)
 	if err != nil {
@@ -309,7 +327,11 @@ func (f *fake) Serve(c *netpoll.Conn, req *remoting.Command) netpoll.Verdict {
 
 func startFake(t *testing.T, answers map[int32]func(req *remoting.Command) reply) string {
 	t.Helper()
-	s, err := netpoll.Serve(netpoll.Options{Addrs: []string{"127.0.0.1:" + strconv.Itoa(freePort(t))}, Loops: 1, Logger: slog.New(slog.DiscardHandler)}, &fake{answers: answers})
+	var s *netpoll.Server
+	err := onFreePort(t, func(port int) (err error) {
+		s, err = netpoll.Serve(netpoll.Options{Addrs: []string{"127.0.0.1:" + strconv.Itoa(port)}, Loops: 1, Logger: slog.New(slog.DiscardHandler)}, &fake{answers: answers})
+		return err
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

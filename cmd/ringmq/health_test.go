@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"net"
 	"net/http"
@@ -33,7 +34,7 @@ func TestHealth(t *testing.T) {
 	if err := p.start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = p.shutdown(t.Context()) })
+	t.Cleanup(func() { _ = p.shutdown(context.Background()) })
 	addr := p.probes.Addr().String()
 	t.Setenv("RINGMQ_"+adminHTTPKey, "")
 	if out, err := ringmq(t, "health"); err != nil || out != "adminHttpAddress is not set: nothing was asked\n" {

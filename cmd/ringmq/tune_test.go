@@ -187,7 +187,7 @@ func TestTuneRefuses(t *testing.T) {
 // TestTuneProbeDisk: the answer is kept where a broker looks, and a broker's lock is noticed.
 func TestTuneProbeDisk(t *testing.T) {
 	dir := t.TempDir()
-	out, err := tuned(t, "probe-disk", "--store", dir, "--limit", "100ms")
+	out, err := tuned(t, "probe-disk", "--store", dir, "--limit", "2s")
 	if err != nil || !strings.Contains(out, "kept in "+dir+"/ringmq/disk.json") || strings.Contains(out, "a broker runs") {
 		t.Fatalf("%v\n%s", err, out)
 	}
@@ -196,7 +196,7 @@ func TestTuneProbeDisk(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer lock.Close()
-	out, err = tuned(t, "probe-disk", "--store", dir, "--limit", "50ms", "-o", "json")
+	out, err = tuned(t, "probe-disk", "--store", dir, "--limit", "2s", "-o", "json")
 	note, text, _ := strings.Cut(out, "\n") // it is printed first, to the other stream
 	m, err2 := disk.DecodeMeasured([]byte(text))
 	if err != nil || err2 != nil || m.Pwrite.Count < 3 || !strings.HasPrefix(note, "a broker runs on this store") {
@@ -216,7 +216,7 @@ func TestProbeDiskEnds(t *testing.T) {
 	stalled := func() *exec.Cmd { return exec.Command("sleep", "600") }
 	gone := func(child *exec.Cmd) {
 		t.Helper()
-		for deadline := time.Now().Add(10 * time.Second); !errors.Is(syscall.Kill(child.Process.Pid, 0), syscall.ESRCH); time.Sleep(time.Millisecond) {
+		for deadline := time.Now().Add(30 * time.Second); !errors.Is(syscall.Kill(child.Process.Pid, 0), syscall.ESRCH); time.Sleep(time.Millisecond) {
 			if time.Now().After(deadline) {
 				t.Fatal("process", child.Process.Pid, "still runs")
 			}
@@ -226,7 +226,7 @@ func TestProbeDiskEnds(t *testing.T) {
 	child := stalled()
 	began := time.Now()
 	err := guarded(t.Context(), child, 100*time.Millisecond, &out, &errOut)
-	if err == nil || !strings.HasPrefix(err.Error(), "the device under the store did not answer: it was given 100ms") || time.Since(began) > 10*time.Second {
+	if err == nil || !strings.HasPrefix(err.Error(), "the device under the store did not answer: it was given 100ms") || time.Since(began) > 30*time.Second {
 		t.Errorf("%v after %s", err, time.Since(began))
 	}
 	gone(child)
