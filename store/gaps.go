@@ -36,7 +36,7 @@ type gaps struct {
 	some    atomic.Bool // there are gaps and healers
 	settled atomic.Pointer[func()]
 	known   map[int64]bool
-	healed  int64
+	healed  atomic.Int64 // grows before a gap is off the list
 	records atomic.Int64 // healed
 	// Places found behind a full list: when one was logged, and how often others were not since.
 	loggedAt time.Time
@@ -106,7 +106,7 @@ func (g *gaps) heal(from, to int64) {
 		if gap.From != from {
 			continue
 		}
-		g.healed++
+		g.healed.Add(1)
 		delete(g.known, from)
 		if gap.From = to; to >= gap.To {
 			g.list = append(g.list[:i:i], g.list[i+1:]...)
@@ -119,8 +119,4 @@ func (g *gaps) heal(from, to int64) {
 	}
 }
 
-func (g *gaps) healings() int64 {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return g.healed
-}
+func (g *gaps) healings() int64 { return g.healed.Load() }

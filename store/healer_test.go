@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"ringmq/store/disk"
+	"ringmq/store/record"
 )
 
 // gapped is a store of messages "0" to "9" in T-0, of which "4" is damaged.
@@ -131,6 +132,40 @@ func TestReadsAwaitHealing(t *testing.T) {
 				t.Error("told", settled, "times, and awaited for", g.s.Awaited(g.lost.PhysicalOffset))
 			}
 		})
+	}
+}
+
+// TestHealedWhileRead: a read that has the bytes, or the blank, from before the heal does not step over the message either.
+func TestHealedWhileRead(t *testing.T) {
+	for name, blank := range map[string]bool{"entry": false, "blank": true} {
+		for _, hot := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s/hot=%v", name, hot), func(t *testing.T) {
+				g := newGapped(t, blank)
+				g.expect("found", 4, "false 10 [5 6 7 8 9]")
+				w := Want{Topic: []byte("T"), Offset: 4, MaxMessages: 32}
+				r := reading{s: g.s, w: &w, step: 1, hot: hot}
+				if !r.position() {
+					t.Fatal(r.f.Status)
+				}
+				if err := g.s.Heal(g.lost.PhysicalOffset, g.good); err != nil {
+					t.Fatal(err)
+				}
+				want := stop
+				if hot {
+					want = cold
+				}
+				if blank {
+					if _, v := r.wanted(record.BlankUnit); v != want {
+						t.Error("the blank:", v)
+					}
+				} else if !r.awaits(g.lost.PhysicalOffset, g.lost.End) {
+					t.Error("it is stepped over")
+				}
+				if r.f.NextOffset != 4 || !hot && (r.f.Status != StatusGap || g.s.Awaited(r.f.Gap) > 0) {
+					t.Errorf("%+v", r.f)
+				}
+			})
+		}
 	}
 }
 

@@ -40,11 +40,12 @@ type reading struct {
 	known  int // and how many there are
 	held   held
 	alone  *alone
-	again  bool // the entry at hand was mended
-	hot    bool // it must not wait for the disk
-	cold   bool // what comes next is not in memory, and the disk would have to be waited for
-	absent bool // something of what was read was in no memory
-	unsure bool // the kernel does not tell of something
+	again  bool  // the entry at hand was mended
+	hot    bool  // it must not wait for the disk
+	healed int64 // gaps, before anything was read
+	cold   bool  // what comes next is not in memory, and the disk would have to be waited for
+	absent bool  // something of what was read was in no memory
+	unsure bool  // the kernel does not tell of something
 }
 
 // ReadHot reads without waiting for the disk and without allocating, for event loops: from memory and, as far as Want.Warm allows,
@@ -169,7 +170,7 @@ func (r *reading) bounded() bool {
 		f.Status, f.NextOffset = StatusOffsetOverflowBadly, f.Max
 		return false
 	}
-	r.l = r.s.limits.Load()
+	r.l, r.healed = r.s.limits.Load(), r.s.gaps.healings()
 	r.logMax = r.s.log.Visible().Load()
 	r.memory = r.s.memoryBytes() / 100 * int64(r.l.MemoryRatio)
 	r.scan = int64(max(scanUnits, min(w.MaxMessages, r.most())))
@@ -212,7 +213,7 @@ const (
 // wanted decides about an entry before its record is read.
 func (r *reading) wanted(u record.QueueUnit) (want bool, v verdict) {
 	if u.IsBlank() || !r.s.plausible(u, r.logMax) {
-		if u.IsBlank() && r.s.gaps.some.Load() {
+		if u.IsBlank() && (r.s.gaps.some.Load() || r.healedMeanwhile()) {
 			return false, r.blank()
 		}
 		r.lost()
@@ -266,14 +267,24 @@ func (r *reading) around() (from, to int64) {
 	return from, to
 }
 
-// awaits says whether a gap in a stretch of the log may still be healed: the read ends before the entry at hand then.
+// awaits says whether a gap in a stretch of the log may still be healed, or may have been since it was read: the read ends before the entry at
+// hand then.
 func (r *reading) awaits(from, to int64) bool {
 	at, left := r.s.gaps.awaited(from, to)
-	if left > 0 && r.f.NextOffset == r.w.Offset {
+	if left <= 0 {
+		if !r.healedMeanwhile() {
+			return false
+		}
+		at = from
+	}
+	if r.f.NextOffset == r.w.Offset {
 		r.f.Status, r.f.Gap = StatusGap, at
 	}
-	return left > 0
+	return true
 }
+
+// healedMeanwhile says that something was healed since the read began: what it has read may be from before.
+func (r *reading) healedMeanwhile() bool { return r.s.gaps.healings() != r.healed }
 
 // unmatched steps over an entry that is not wanted.
 func (r *reading) unmatched() { r.pass(StatusNoMatchedMessage) }
