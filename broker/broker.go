@@ -175,6 +175,7 @@ func New(o Options) (*Broker, error) {
 	b.holds = newHolds(b)
 	b.store.OnArrive(b.holds.arrived)
 	b.store.OnRound(b.holds.roundEnded)
+	b.store.OnSettled(b.holds.gapsSettled)
 	b.store.WhenWaited(func() bool { return b.holds.count.Load() > 0 })
 	b.delay, err = delay.New(delay.Options{Store: b.store, Levels: so.DelayLevels, Delivered: b.delivered, Logger: b.logger})
 	if err != nil {

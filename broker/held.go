@@ -18,7 +18,7 @@ type heldPull struct {
 	codes  []int32 // of the tags it wants; with answer.filters
 	bytes  int     // taken from holds.bytes while it is in the table
 	until  time.Duration
-	hold   holdFor // of one that waits for memory
+	hold   holdFor
 
 	// under holds.mu
 	queue *queueHolds // nil: not in the table
@@ -61,6 +61,9 @@ func copyHeader(h *remoting.PullHeader, memory []byte) (remoting.PullHeader, []b
 }
 
 func (p *heldPull) wants(tagsCode int64) bool {
+	if p.hold.atGap {
+		return false
+	}
 	if !p.answer.filters {
 		return true
 	}

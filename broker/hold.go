@@ -59,6 +59,8 @@ const maxIdleQueues = 1 << 14
 type holdFor struct {
 	allowed bool
 	timeout time.Duration
+	atGap   bool  // not for messages to come, but for a damaged one to be healed
+	gap     int64 // where in the log
 }
 
 func newHolds(b *Broker) *holds {
@@ -88,7 +90,7 @@ func (hs *holds) add(c *netpoll.Conn, h *remoting.PullHeader, a *pullAnswer, hol
 	}
 	l := hs.b.loop(c.Loop())
 	p := l.newHeld(c, h, a, codes)
-	p.answer.held = true
+	p.answer.held, p.hold = true, hold
 	state := c.State().(*connState)
 	if state.helds >= maxHeldPerConn || !hs.bytes.Take(p.bytes) {
 		l.again(p)
@@ -115,10 +117,23 @@ func (hs *holds) add(c *netpoll.Conn, h *remoting.PullHeader, a *pullAnswer, hol
 	if first {
 		hs.b.store.Hurry()
 	}
-	// What arrived between the read and now has woken nobody.
-	if hs.b.store.MaxOffset(p.header.Topic, p.header.QueueID) > p.header.QueueOffset {
+	// What arrived, or was healed, between the read and now has woken nobody.
+	if hs.hasNews(p) {
 		hs.wake(p)
 	}
+}
+
+// hasNews says that there is what a pull waits for, or that it waits in vain.
+func (hs *holds) hasNews(p *heldPull) bool {
+	if p.hold.atGap {
+		return hs.b.store.Awaited(p.hold.gap) <= 0
+	}
+	return hs.b.store.MaxOffset(p.header.Topic, p.header.QueueID) > p.header.QueueOffset
+}
+
+// gapsSettled runs the pulls at gaps that are healed, or are waited for no more. Any goroutine.
+func (hs *holds) gapsSettled() {
+	hs.wakeIf(func(p *heldPull) bool { return p.hold.atGap && hs.hasNews(p) })
 }
 
 // addQueue remembers a queue, on which no pull is held yet. When very many are remembered for nothing all of these are forgotten, so
@@ -242,9 +257,7 @@ func (hs *holds) roundEnded() {
 // checkAll runs pulls whose queue has grown by entries they do not want, so that their offset moves on.
 func (hs *holds) checkAll() {
 	short := !hs.b.inForce.get().longPolling
-	hs.wakeIf(func(p *heldPull) bool {
-		return short || hs.b.store.MaxOffset(p.header.Topic, p.header.QueueID) > p.header.QueueOffset
-	})
+	hs.wakeIf(func(p *heldPull) bool { return short || hs.hasNews(p) })
 }
 
 // answerAll runs every held pull, at shutdown.

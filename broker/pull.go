@@ -327,6 +327,10 @@ func (b *Broker) finishPull(c *netpoll.Conn, h *remoting.PullHeader, a *pullAnsw
 		}
 		wait = pause || code == remoting.RespPullNotFound
 	}
+	if f.Status == store.StatusGap {
+		wait, hold.atGap, hold.gap = true, true, f.Gap
+		hold.timeout = min(hold.timeout, b.store.Awaited(f.Gap))
+	}
 	if wait && hold.allowed {
 		b.holds.add(c, h, a, hold, codes)
 		return
@@ -356,7 +360,7 @@ func pullCode(s store.Status, asked int64) int32 {
 			return remoting.RespPullOffsetMoved
 		}
 		return remoting.RespPullNotFound
-	case store.StatusOffsetFoundNull, store.StatusOffsetOverflowOne:
+	case store.StatusOffsetFoundNull, store.StatusOffsetOverflowOne, store.StatusGap:
 		return remoting.RespPullNotFound
 	}
 	return remoting.RespPullOffsetMoved

@@ -20,6 +20,7 @@ type healing struct {
 	since  time.Time
 	vain   map[int64]time.Time // gaps for which the other side had nothing good
 	asks   []ask               // of the other side, not yet answered
+	healer *store.Healer       // nil: the other side is not asked
 }
 
 const (
@@ -29,6 +30,31 @@ const (
 	maxAsks = 4
 	maxVain = 1024
 )
+
+// join says that the other side is asked from now on; wake is for who asks.
+func (h *healing) join(wake chan struct{}) {
+	healer := h.st.Healer(func() {
+		h.mu.Lock()
+		h.looked = time.Time{}
+		h.mu.Unlock()
+		poke(wake)
+	})
+	h.mu.Lock()
+	h.healer = healer
+	h.mu.Unlock()
+	poke(wake)
+}
+
+// leave says that the connection is over.
+func (h *healing) leave() {
+	h.mu.Lock()
+	healer := h.healer
+	h.healer = nil
+	h.mu.Unlock()
+	if healer != nil {
+		healer.Leave()
+	}
+}
 
 // next is the next thing to ask for, if there is any.
 func (h *healing) next(now time.Time) (ask, bool) {
@@ -154,14 +180,22 @@ func (h *healing) answered(body []byte, wake chan struct{}) error {
 	healed := n > 0 && h.st.Heal(a.from, a.b[:n]) == nil
 	defer poke(wake)
 	h.mu.Lock()
-	defer h.mu.Unlock()
 	h.looked = time.Time{}
-	if healed {
-		return nil
+	healer := h.healer
+	if !healed {
+		h.inVain(a.from)
 	}
+	h.mu.Unlock()
+	if !healed && healer != nil {
+		healer.HasNot(a.from)
+	}
+	return nil
+}
+
+// inVain has a gap left alone for a while. mu is held.
+func (h *healing) inVain(from int64) {
 	if h.vain == nil || len(h.vain) >= maxVain {
 		h.vain = map[int64]time.Time{}
 	}
-	h.vain[a.from] = time.Now()
-	return nil
+	h.vain[from] = time.Now()
 }

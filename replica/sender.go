@@ -62,6 +62,10 @@ func (t *sender) run() (err error) {
 	}
 	beat := time.NewTicker(s.l.o.HeartbeatTime)
 	defer beat.Stop()
+	if s.ours {
+		s.healing.join(s.wake)
+		defer s.healing.leave()
+	}
 	for !s.isLeaving() {
 		select {
 		case <-beat.C:

@@ -68,6 +68,7 @@ func (s *session) run() error {
 		s.report(ctx)
 	}()
 	err := s.receive(ctx)
+	s.heals.leave()
 	s.f.store.CommitCopies() // what an error left
 	_ = s.conn.Close()
 	cancel()
@@ -227,6 +228,9 @@ func (s *session) heard(h header) {
 func (s *session) begin(ours bool) {
 	s.began, s.ours = true, ours
 	s.f.began(ours)
+	if ours {
+		s.heals.join(s.wants)
+	}
 	s.f.logger.Info("connected to the master", "master", s.addr, "ours", ours, "slaveEnd", s.at)
 }
 

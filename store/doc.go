@@ -14,7 +14,7 @@
 //     up without being in the way; flusher.go: when queues become durable;
 //   - read.go: pulls from memory and from disk; window.go: pieces of the log that are kept for those who read near them; warm.go: what a loop takes
 //     from them and from the page cache; plan.go and gather.go: what a worker brings from the disk at once; pacer.go: when it may, beside commits, of which committimes.go knows what they take; verify.go: why no corrupt body leaves; mend.go: damaged queue entries written again; search.go: by time, by id, by key;
-//     gaps.go: what was lost, by offset;
+//     gaps.go: what was lost, by offset; heal.go: how it is put back; healer.go: until when readers wait for that;
 //   - batchset.go, batchqueue.go, batchread.go: queues of topics whose records are batches (BatchCQ);
 //   - retention.go: when old segments go; space.go: how full the disk is and whether the store may be written;
 //   - documents.go: the JSON files beside the log; topicname.go: which topics there can be; topics.go, graves.go and gravecopy.go: deletion of a topic, and how a later start

@@ -21,12 +21,22 @@ type Gap struct {
 	Found    time.Time
 }
 
+// openGap is a gap that is not healed.
+type openGap struct {
+	Gap
+	since  time.Time // it, or what is left of it, can be asked for
+	hasNot []*Healer // that have nothing better
+}
+
 // gaps is the list of what was found lost, each place once.
 type gaps struct {
 	mu      sync.Mutex
-	list    []Gap
+	list    []openGap
+	healers []*Healer
+	some    atomic.Bool // there are gaps and healers
+	settled atomic.Pointer[func()]
 	known   map[int64]bool
-	healed  int64
+	healed  atomic.Int64 // grows before a gap is off the list
 	records atomic.Int64 // healed
 	// Places found behind a full list: when one was logged, and how often others were not since.
 	loggedAt time.Time
@@ -38,6 +48,7 @@ type gaps struct {
 func (g *gaps) add(from, to int64, kind string) {
 	if fresh, others := g.enter(from, to, kind); fresh {
 		g.logger.Error("message lost: the commit log is damaged here", "from", from, "to", to, "kind", kind, "others", others)
+		g.tellHealers()
 	}
 }
 
@@ -54,7 +65,8 @@ func (g *gaps) enter(from, to int64, kind string) (fresh bool, others int64) {
 			g.known = make(map[int64]bool)
 		}
 		g.known[from] = true
-		g.list = append(g.list, Gap{From: from, To: to, Kind: kind, Found: now})
+		g.list = append(g.list, openGap{Gap: Gap{From: from, To: to, Kind: kind, Found: now}, since: now})
+		g.note()
 		return true, 0
 	}
 	if now.Sub(g.loggedAt) < logGapsEvery {
@@ -69,7 +81,11 @@ func (g *gaps) enter(from, to int64, kind string) (fresh bool, others int64) {
 func (s *Store) Gaps() []Gap {
 	s.gaps.mu.Lock()
 	defer s.gaps.mu.Unlock()
-	return append([]Gap(nil), s.gaps.list...)
+	list := make([]Gap, len(s.gaps.list))
+	for i := range list {
+		list[i] = s.gaps.list[i].Gap
+	}
+	return list
 }
 
 // NoteGap puts a range on the list that is known to be damaged from before the store was opened, so that it can be healed. Any goroutine.
@@ -90,19 +106,17 @@ func (g *gaps) heal(from, to int64) {
 		if gap.From != from {
 			continue
 		}
-		g.healed++
+		g.healed.Add(1)
 		delete(g.known, from)
 		if gap.From = to; to >= gap.To {
 			g.list = append(g.list[:i:i], g.list[i+1:]...)
+			g.note()
 		} else {
 			g.known[to] = true
+			gap.since, gap.hasNot = g.clock(), nil
 		}
 		return
 	}
 }
 
-func (g *gaps) healings() int64 {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return g.healed
-}
+func (g *gaps) healings() int64 { return g.healed.Load() }

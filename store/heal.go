@@ -31,6 +31,7 @@ func (s *Store) Heal(from int64, b []byte) error {
 		return fmt.Errorf("heal %d to %d: %w", from, to, err)
 	}
 	s.gaps.heal(from, to)
+	s.gaps.tellSettled()
 	s.gaps.records.Add(records)
 	s.logger.Warn("damage healed from a copy", "from", from, "to", to)
 	return nil

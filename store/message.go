@@ -43,11 +43,13 @@ const (
 	StatusOffsetTooSmall                    // before the minimum
 	StatusNoMatchedLogicQueue               // no such queue
 	StatusNoMessageInQueue                  // the queue has never had an entry
+	StatusGap                               // the record at the offset is damaged, and a copy may have it: see Found.Gap
 )
 
 func (s Status) String() string {
 	names := [...]string{"FOUND", "NO_MATCHED_MESSAGE", "MESSAGE_WAS_REMOVING", "OFFSET_FOUND_NULL", "OFFSET_OVERFLOW_ONE",
-		"OFFSET_OVERFLOW_BADLY", "OFFSET_TOO_SMALL", "NO_MATCHED_LOGIC_QUEUE", "NO_MESSAGE_IN_QUEUE"}
+		"OFFSET_OVERFLOW_BADLY", "OFFSET_TOO_SMALL", "NO_MATCHED_LOGIC_QUEUE", "NO_MESSAGE_IN_QUEUE",
+		"OFFSET_FOUND_NULL"} // the last as well: clients know stock's only
 	if int(s) < len(names) {
 		return names[s]
 	}
@@ -80,6 +82,7 @@ type Found struct {
 	Bytes        int
 	Looked       bool  // at an entry with a record, wanted or not
 	LastPhysical int64 // physical offset of the last record looked at
+	Gap          int64 // with StatusGap: where in the log it begins; Store.Awaited says until when that stands
 	ColdBytes    int64 // that were not in the page cache, and were read from the disk for this
 	Cold         bool  // ReadHot: what comes next is not in memory
 	SuggestSlave bool  // the records are so far behind the end of the log that they are probably not in memory: stock's estimate

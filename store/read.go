@@ -40,17 +40,19 @@ type reading struct {
 	known  int // and how many there are
 	held   held
 	alone  *alone
-	again  bool // the entry at hand was mended
-	cold   bool // what comes next is not in memory, and the disk would have to be waited for
-	absent bool // something of what was read was in no memory
-	unsure bool // the kernel does not tell of something
+	again  bool  // the entry at hand was mended
+	hot    bool  // it must not wait for the disk
+	healed int64 // gaps, before anything was read
+	cold   bool  // what comes next is not in memory, and the disk would have to be waited for
+	absent bool  // something of what was read was in no memory
+	unsure bool  // the kernel does not tell of something
 }
 
 // ReadHot reads without waiting for the disk and without allocating, for event loops: from memory and, as far as Want.Warm allows,
 // from the page cache. Records are appended to dst. False says that a worker has to call Read: dst is as it was, and of Found only
 // Cold says something.
 func (s *Store) ReadHot(w *Want, dst []byte) ([]byte, Found, bool) {
-	r := reading{s: s, w: w, begin: len(dst), step: 1}
+	r := reading{s: s, w: w, begin: len(dst), step: 1, hot: true}
 	if s.batchFor(w.Topic, w.QueueID, false) != nil {
 		return dst, Found{}, false
 	}
@@ -102,7 +104,7 @@ func (r *reading) hotEnd(dst []byte) ([]byte, Found, bool) {
 }
 
 // Read reads and may block on the disk. Records are appended to dst, whole and checked; entries whose record is lost are
-// stepped over.
+// stepped over, unless it may be healed soon: then the read ends before it.
 func (s *Store) Read(w *Want, dst []byte) ([]byte, Found, error) {
 	r := reading{s: s, w: w, begin: len(dst), step: 1}
 	if q := s.batchFor(w.Topic, w.QueueID, false); q != nil {
@@ -168,7 +170,7 @@ func (r *reading) bounded() bool {
 		f.Status, f.NextOffset = StatusOffsetOverflowBadly, f.Max
 		return false
 	}
-	r.l = r.s.limits.Load()
+	r.l, r.healed = r.s.limits.Load(), r.s.gaps.healings()
 	r.logMax = r.s.log.Visible().Load()
 	r.memory = r.s.memoryBytes() / 100 * int64(r.l.MemoryRatio)
 	r.scan = int64(max(scanUnits, min(w.MaxMessages, r.most())))
@@ -211,6 +213,9 @@ const (
 // wanted decides about an entry before its record is read.
 func (r *reading) wanted(u record.QueueUnit) (want bool, v verdict) {
 	if u.IsBlank() || !r.s.plausible(u, r.logMax) {
+		if u.IsBlank() && (r.s.gaps.some.Load() || r.healedMeanwhile()) {
+			return false, r.blank()
+		}
 		r.lost()
 		return false, taken
 	}
@@ -227,6 +232,59 @@ func (r *reading) wanted(u record.QueueUnit) (want bool, v verdict) {
 
 // lost steps over an entry without a record.
 func (r *reading) lost() { r.pass(StatusMessageWasRemoving) }
+
+// blank decides about an entry that was put in for a record: that one may be about to be healed.
+func (r *reading) blank() verdict {
+	if r.hot {
+		return cold // what lies around it may have to be read
+	}
+	if r.batch == nil && r.awaits(r.around()) {
+		return stop
+	}
+	r.lost()
+	return taken
+}
+
+// around is the stretch of the log in which the record of a blank entry lies, as the entries near it tell.
+func (r *reading) around() (from, to int64) {
+	from, to = r.s.log.Min(), r.logMax
+	var units [unitsPerLook]record.QueueUnit
+	at := r.f.NextOffset
+	first := max(r.q.Min(), at-unitsPerLook)
+	n, _ := r.q.Read(first, units[:max(0, at-first)])
+	for i := n - 1; i >= 0; i-- {
+		if !units[i].IsBlank() {
+			from = max(from, units[i].End())
+			break
+		}
+	}
+	n, _ = r.q.Read(at+1, units[:])
+	for _, u := range units[:n] {
+		if !u.IsBlank() {
+			return from, u.Offset
+		}
+	}
+	return from, to
+}
+
+// awaits says whether a gap in a stretch of the log may still be healed, or may have been since it was read: the read ends before the entry at
+// hand then.
+func (r *reading) awaits(from, to int64) bool {
+	at, left := r.s.gaps.awaited(from, to)
+	if left <= 0 {
+		if !r.healedMeanwhile() {
+			return false
+		}
+		at = from
+	}
+	if r.f.NextOffset == r.w.Offset {
+		r.f.Status, r.f.Gap = StatusGap, at
+	}
+	return true
+}
+
+// healedMeanwhile says that something was healed since the read began: what it has read may be from before.
+func (r *reading) healedMeanwhile() bool { return r.s.gaps.healings() != r.healed }
 
 // unmatched steps over an entry that is not wanted.
 func (r *reading) unmatched() { r.pass(StatusNoMatchedMessage) }
@@ -264,6 +322,9 @@ func (r *reading) takeCold(u record.QueueUnit, dst []byte) ([]byte, verdict, err
 		return dst, stop, err
 	}
 	if !ok {
+		if r.awaits(u.Offset, u.End()) {
+			return dst, stop, nil
+		}
 		r.lost()
 		return dst, taken, nil
 	}

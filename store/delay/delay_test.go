@@ -241,6 +241,58 @@ func TestHeldBack(t *testing.T) {
 	})
 }
 
+// TestAwaitsHealing: a damaged message is not left out while a copy is connected that may have it; those behind it wait with it.
+func TestAwaitsHealing(t *testing.T) {
+	for _, has := range []bool{true, false} {
+		t.Run(fmt.Sprint("copy has it=", has), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := disk.NewFaulty()
+				b := begin(t, testOptions(f), nil)
+				for i := range 3 {
+					b.send(1, "A", int32(i))
+				}
+				b.all() // they are in their queue
+				units, err := b.s.QueueUnits([]byte(store.DelayTopic), 0, 0, 3)
+				if err != nil || len(units) != 3 {
+					t.Fatal(units, err)
+				}
+				at := units[1].Offset
+				good, err := b.s.MessageByOffset(at, nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				b.end()
+				if err := f.FlipBit("/store/commitlog/00000000000000000000", at+89, 1); err != nil {
+					t.Fatal(err)
+				}
+				b = begin(t, testOptions(f), nil)
+				h := b.s.Healer(func() {})
+				time.Sleep(5 * time.Second)
+				if got := b.all(); len(got) != 1 || got[0].queue != 0 {
+					t.Errorf("delivered: %v", got)
+				}
+				queues := "012"
+				if has {
+					err = b.s.Heal(at, good)
+				} else {
+					queues = "02"
+					h.HasNot(at)
+				}
+				time.Sleep(time.Second)
+				got := ""
+				for _, d := range b.all() {
+					got += fmt.Sprint(d.queue)
+				}
+				if got != queues || err != nil {
+					t.Error("delivered to queues", got, err)
+				}
+				h.Leave()
+				b.end()
+			})
+		})
+	}
+}
+
 // TestIdle: with nothing waiting the service does not wake.
 func TestIdle(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

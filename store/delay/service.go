@@ -33,6 +33,7 @@ const (
 	longestSleep = 5 * time.Second
 	retryAfter   = time.Second
 	roomAfter    = 5 * time.Millisecond
+	healAfter    = 100 * time.Millisecond // a damaged message that a copy may have
 	// updatesPerVersion is how many updates make a new data version.
 	updatesPerVersion = 200
 )

@@ -145,6 +145,8 @@ func (w *worker) deliver(i int, next int64, ready int) (due time.Time, more bool
 	switch behind := min(found.NextOffset, end); {
 	case behind > at:
 		s.advanced(i, behind) // lost ones at the end
+	case found.Status == store.StatusGap:
+		return w.later(i, healAfter, nil), false
 	case at == next:
 		return w.later(i, retryAfter, fmt.Errorf("nothing can be read at %d: %v", next, found.Status)), false
 	}
