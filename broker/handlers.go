@@ -280,8 +280,9 @@ type loopState struct {
 	warm      int // bytes that pulls of this turn may still take from the page cache
 	freeHelds []*heldPull
 
-	users []*usage // that have used something since the loop last told
-	ticks int64    // Broker.ticks when it did
+	users []*usage    // that have used something since the loop last told
+	ticks int64       // Broker.ticks when it did
+	owes  atomic.Bool // there are users, so the next tick shall find the loop awake; any goroutine may look
 }
 
 // now is Broker.uptime, the same all through a turn.

@@ -321,31 +321,30 @@ func (t *nameServer) send(c *netpoll.Client, table map[string]*remoting.TopicCon
 // keep watches the connection and makes a new one every second while it is broken.
 func (t *nameServer) keep() {
 	defer t.r.done.Done()
+	pause := time.NewTimer(redialInterval)
+	defer pause.Stop()
 	for {
 		t.mu.Lock()
 		c := t.client
 		t.mu.Unlock()
 		var ended <-chan struct{}
+		var again <-chan time.Time
 		if c != nil {
 			ended = c.Done()
+		} else {
+			pause.Reset(redialInterval)
+			again = pause.C
 		}
-		pause := time.NewTimer(redialInterval)
 		select {
 		case <-t.r.stop:
-			pause.Stop()
 			return
 		case <-t.redial: // there is a new connection to watch
-			pause.Stop()
 			continue
 		case <-ended:
-			pause.Stop()
 			t.r.b.logger.Warn("name server connection lost", "namesrv", t.addr)
 			t.why.Store(&errConnectionLost)
 			t.lost.Store(true)
-		case <-pause.C:
-			if c != nil {
-				continue
-			}
+		case <-again:
 		}
 		_ = t.register(true)
 	}

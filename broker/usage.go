@@ -39,6 +39,9 @@ func (l *loopState) used(u *usage, n quota.Counts) {
 	if !u.listed && !u.gone {
 		u.listed = true
 		l.users = append(l.users, u)
+		if !l.owes.Load() {
+			l.owes.Store(true)
+		}
 	}
 	if q := &l.b.inForce.get().quotas; q.Enforced && !u.gone {
 		l.clientOf(u).Charge(&n, q, l.now())
@@ -69,6 +72,7 @@ func (l *loopState) tellUsed() {
 		l.tell(u)
 	}
 	l.users = l.users[:0]
+	l.owes.Store(false)
 }
 
 func (l *loopState) tell(u *usage) {
@@ -111,7 +115,9 @@ func (b *Broker) tickClients() {
 	b.clients.Tick(b.uptime(), &b.inForce.get().quotas)
 	b.ticks.Add(1)
 	for _, l := range b.loops {
-		b.net.Wake(l.index)
+		if l.owes.Load() {
+			b.net.Wake(l.index)
+		}
 	}
 }
 

@@ -17,6 +17,13 @@ const (
 
 // count keeps the sums over all connections. 0 <= inHeld, outHeld; Server.heldIn and heldOut are their sums.
 func (c *Conn) count(in, out int64) {
+	if c.inHeld == 0 && c.outHeld == 0 && (in > 0 || out > 0) {
+		c.loop.quiet.end()
+	}
+	if c.outHeld == 0 && out > 0 { // no sweep may have come by while it held nothing
+		now := c.s.o.Clock()
+		c.lastTaken, c.lastBrisk = now, now
+	}
 	if in != c.inHeld {
 		c.s.heldIn.Add(in - c.inHeld)
 		c.inHeld = in

@@ -205,6 +205,7 @@ func (c *Conn) hangUp() { _ = c.gc.Close() }
 func (c *Conn) close(err error) {
 	c.closed.Store(true)
 	delete(c.loop.conns, c)
+	c.loop.quiet.conns.Add(-1)
 	c.s.conns.Add(-1)
 	c.s.door.leave(c.remote.Addr(), c.place)
 	c.count(0, 0)

@@ -90,7 +90,10 @@ func (e *events) OnOpen(gc gnet.Conn) ([]byte, gnet.Action) {
 	c.place = at
 	gc.SetContext(c)
 	l.conns[c] = struct{}{}
-	s.conns.Add(1)
+	l.quiet.conns.Add(1)
+	if s.conns.Add(1) == 1 {
+		s.wakeSweep()
+	}
 	s.handler.Opened(c)
 	l.flush()
 	return nil, gnet.None

@@ -24,6 +24,7 @@ type loop struct {
 	bell     *bell            // nil: Options.Rung is not set
 	cmd      remoting.Command // of the frame being served
 	conns    map[*Conn]struct{}
+	quiet    quiet
 	strained map[*Conn]struct{} // paused for slowReader or overBudget
 	awaited  map[*Conn]struct{} // somebody waits until their sockets have taken something
 	dirty    []*Conn            // have something to send
@@ -48,7 +49,8 @@ type letter struct {
 }
 
 func newLoop(s *Server, index int) *loop {
-	l := &loop{s: s, index: index, epoll: -1, conns: map[*Conn]struct{}{}, strained: map[*Conn]struct{}{}, awaited: map[*Conn]struct{}{}}
+	l := &loop{s: s, index: index, epoll: -1, quiet: quiet{base: s.o.Clock()}, conns: map[*Conn]struct{}{}, strained: map[*Conn]struct{}{}, awaited: map[*Conn]struct{}{}}
+	l.quiet.end()
 	l.wakeNow = gnet.RunnableFunc(func(context.Context) error {
 		l.tasks.Add(-1)
 		l.deliver()
@@ -146,9 +148,14 @@ func (l *loop) unsent() int64 {
 // short, those whose peers take little are in the way of others.
 func (l *loop) sweep() {
 	now, limit := l.s.o.Clock(), l.s.o.IdleTimeout
+	l.quiet.begin(now.Add(limit))
 	short := l.s.held() > l.s.o.TotalBytes/2
 	for c := range l.conns {
 		c.progress(now)
+		if c.inHeld > 0 || c.outHeld > 0 || c.paused != 0 {
+			l.quiet.end()
+		}
+		l.quiet.atMost(c.lastRead.Add(limit))
 		switch {
 		case c.paused == 0 && now.Sub(c.lastRead) > limit:
 			l.s.o.Logger.Debug("idle connection closed", "remote", c.remote)

@@ -51,6 +51,11 @@ func (c *Conn) lookAfter() {
 // look has the sweep look once more at what is strained.
 func (s *Server) look() {
 	s.strained.Add(1)
+	s.wakeSweep()
+}
+
+// wakeSweep has the sweep arm its timers anew. Any goroutine.
+func (s *Server) wakeSweep() {
 	select {
 	case s.strain <- struct{}{}:
 	default:

@@ -35,7 +35,7 @@ type Server struct {
 	lingering atomic.Int32  // loops that keep a processor while they wait
 	mayLinger int32         // how many may: the others find at least two processors, and half as many as there are loops
 	strained  atomic.Int64  // connections paused for reasons that go away by themselves or whose output somebody waits for, and loops that wait for memory
-	strain    chan struct{} // told when strained becomes more
+	strain    chan struct{} // told when strained becomes more, and when the first connection comes
 
 	gate   sync.RWMutex // engine, up and every loop's el; see loop.execute
 	engine gnet.Engine
@@ -213,14 +213,20 @@ func (s *Server) halfClose(ctx context.Context) {
 	}
 }
 
-// sweep looks after connections once a second: idle ones, stuck ones. Those that are paused for want of memory, or because
+// sweep looks after connections once a second, while there are any: idle ones, stuck ones. A loop whose connections hold nothing is left
+// alone until one of them is idle for too long. Those that are paused for want of memory, or because
 // their peer does not read, are looked at much more often: the kernel does not tell when they can go on.
 func (s *Server) sweep() {
 	defer s.swept.Done()
-	tick := time.NewTicker(s.o.sweepInterval)
+	tick := time.NewTimer(s.o.sweepInterval)
 	defer tick.Stop()
+	armed := true
 	var soon <-chan time.Time
 	for {
+		if !armed && s.conns.Load() > 0 {
+			tick.Reset(s.o.sweepInterval)
+			armed = true
+		}
 		if soon == nil && s.strained.Load() > 0 {
 			soon = time.After(strainedInterval)
 		}
@@ -236,12 +242,13 @@ func (s *Server) sweep() {
 			}
 			continue
 		case <-tick.C:
+			armed = false
 		}
-		if s.conns.Load() == 0 {
-			continue
-		}
+		now := s.o.Clock()
 		for _, l := range s.loops {
-			l.run(l.sweep)
+			if l.quiet.over(now) {
+				l.run(l.sweep)
+			}
 		}
 	}
 }

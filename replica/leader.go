@@ -25,6 +25,8 @@ type Leader struct {
 	agreed  atomic.Pointer[Agreement]
 	senders atomic.Pointer[[]*slave] // those that are sent to; replaced whole
 	stop    chan struct{}
+	resting atomic.Bool   // watch has no timer armed
+	stir    chan struct{} // one token: it shall have one
 	done    sync.WaitGroup
 	unheed  func() // of the subscription to Sendable
 
@@ -56,7 +58,7 @@ func Lead(o LeaderOptions) (*Leader, error) {
 		return nil, fmt.Errorf("replica: %w", err)
 	}
 	l := &Leader{o: o, store: o.Store, logger: o.Logger, quorum: quorum{copies: o.Copies, minCopies: o.MinCopies, auto: o.Auto}, listen: listen,
-		started: time.Now(), stop: make(chan struct{}), peers: map[*slave]struct{}{}, turned: map[string]Refusal{}}
+		started: time.Now(), stop: make(chan struct{}), stir: make(chan struct{}, 1), peers: map[*slave]struct{}{}, turned: map[string]Refusal{}}
 	l.senders.Store(&[]*slave{})
 	l.agreed.Store(&Agreement{InStep: 1, Enough: true})
 	l.mu.Lock()
@@ -65,6 +67,7 @@ func Lead(o LeaderOptions) (*Leader, error) {
 	l.sparing.stored, l.sparing.safe = l.store.LogMax, l.store.Sendable().Load
 	l.unheed = l.store.Sendable().Subscribe(func(to int64, _ error) {
 		l.sparing.committed(to)
+		l.wakeWatch()
 		for _, s := range *l.senders.Load() {
 			poke(s.wake)
 		}
@@ -170,6 +173,7 @@ func (l *Leader) listSenders() {
 		}
 	}
 	l.senders.Store(&list)
+	l.wakeWatch()
 }
 
 // join counts a slave whose first report was accepted.
@@ -222,11 +226,14 @@ func hostOf(addr string) string {
 // lookInterval is how often slaves are looked at, at least: how far they are behind grows without a word of theirs.
 const lookInterval = 100 * time.Millisecond
 
-// watch looks at the slaves' silence while nothing else makes anybody look.
+// watch looks at the slaves' silence while nothing else makes anybody look, and at what commits take. Without slaves, and when nothing has
+// been stored for a while, nothing ticks.
 func (l *Leader) watch() {
 	defer l.done.Done()
-	tick := time.NewTicker(min(max(l.o.SlaveTimeout/20, time.Millisecond), lookInterval))
+	every := min(max(l.o.SlaveTimeout/20, time.Millisecond), lookInterval)
+	tick := time.NewTicker(every)
 	defer tick.Stop()
+	safe, since := l.store.Sendable().Load(), time.Now()
 	for {
 		select {
 		case <-l.stop:
@@ -235,12 +242,45 @@ func (l *Leader) watch() {
 		}
 		l.sparing.look(time.Now())
 		if len(*l.senders.Load()) == 0 {
+			if at, now := l.store.Sendable().Load(), time.Now(); at != safe {
+				safe, since = at, now
+			} else if now.Sub(since) >= desertion {
+				tick.Stop()
+				if !l.rest(safe) {
+					return
+				}
+				tick.Reset(every)
+				since = time.Now()
+			}
 			continue
 		}
 		l.mu.Lock()
 		changed := l.judge()
 		l.unlock()
 		l.tell(changed)
+	}
+}
+
+// rest returns when there is a slave, or more of the log than safe; false when the leader is closed.
+func (l *Leader) rest(safe int64) bool {
+	l.resting.Store(true)
+	defer l.resting.Store(false)
+	// Whoever changed one of these before resting was set has poked nobody.
+	if len(*l.senders.Load()) > 0 || l.store.Sendable().Load() != safe {
+		return true
+	}
+	select {
+	case <-l.stop:
+		return false
+	case <-l.stir:
+		return true
+	}
+}
+
+// wakeWatch ends a rest of watch. Any goroutine.
+func (l *Leader) wakeWatch() {
+	if l.resting.Load() {
+		poke(l.stir)
 	}
 }
 

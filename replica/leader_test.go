@@ -339,3 +339,14 @@ func TestHangUp(t *testing.T) {
 		})
 	}
 }
+
+// TestWatchRests: without slaves nothing ticks, unless something is stored.
+func TestWatchRests(t *testing.T) {
+	s := open(t, options(disk.NewMemory(), true))
+	l := lead(t, s, LeaderOptions{})
+	for from := range 2 {
+		eventually(t, "nothing ticks", l.resting.Load)
+		arrive(t, s, put(t, s, from, 1))
+		eventually(t, "commits are looked at", func() bool { return !l.resting.Load() })
+	}
+}

@@ -178,6 +178,7 @@ func (d *dispatcher) advance() {
 // endRound makes what was dispatched since the last one count: its keys are in the index, and everyone may see how far the
 // dispatcher has come.
 func (d *dispatcher) endRound() {
+	defer d.s.flushRest.end()
 	d.putKeys()
 	d.recent.round++
 	if d.latest.to > 0 {
@@ -204,6 +205,7 @@ func (d *dispatcher) endRound() {
 func (d *dispatcher) command(fn func()) {
 	fn()
 	d.recent.forget()
+	d.s.flushRest.end()
 }
 
 // step dispatches the record at d.next, if it ends before visible, and goes over damage that does; whole is a record's end behind that.

@@ -1,24 +1,78 @@
 package store
 
-import "time"
+import (
+	"sync/atomic"
+	"time"
+)
 
 // indexFlushInterval is how often the slots of the active index file are written; a crash rebuilds them from its entries.
 const indexFlushInterval = 30 * time.Second
 
 // flush writes dirty queues once a second, where they are not very many, and makes them durable when enough has gathered, off the way of everyone else.
-// Only then the checkpoint moves, so a start after a crash reads at most about SyncBytes of log again, or maxReplayBytes.
+// Only then the checkpoint moves, so a start after a crash reads at most about SyncBytes of log again, or maxReplayBytes. When all of that is
+// done nothing ticks until the dispatcher has done something.
 func (s *Store) flush() {
-	tick := time.NewTicker(time.Duration(s.o.FlushIntervalMs) * time.Millisecond)
+	every := time.Duration(s.o.FlushIntervalMs) * time.Millisecond
+	tick := time.NewTicker(every)
 	defer tick.Stop()
-	f := flusher{s: s, syncedTo: s.dispatch.at.Load(), syncedAt: time.Now(), indexAt: time.Now()}
+	f := flusher{s: s, syncedTo: s.dispatch.at.Load(), syncedAt: time.Now(), indexAt: time.Now(), indexedTo: -1}
 	for {
 		select {
 		case <-tick.C:
 			f.round()
+			if !f.done() {
+				continue
+			}
+			tick.Stop()
+			if !f.rest() {
+				return
+			}
+			tick.Reset(every)
 		case <-s.stop.Done():
 			return
 		}
 	}
+}
+
+// flushRest is the flusher's rest, and how the dispatcher ends it.
+type flushRest struct {
+	on   atomic.Bool
+	stir chan struct{} // one token
+}
+
+// end ends the rest, if there is one. Any goroutine; after what the flusher shall find.
+func (r *flushRest) end() {
+	if !r.on.Load() {
+		return
+	}
+	select {
+	case r.stir <- struct{}{}:
+	default:
+	}
+}
+
+// rest returns when there may be something to do; false when the store stops.
+func (f *flusher) rest() bool {
+	r := &f.s.flushRest
+	r.on.Store(true)
+	defer r.on.Store(false)
+	if !f.done() { // since before the dispatcher could know
+		return true
+	}
+	select {
+	case <-r.stir:
+		return true
+	case <-f.s.stop.Done():
+		return false
+	}
+}
+
+// done says that a round would find nothing to do, now and later, unless the dispatcher does something first: it alone puts entries into
+// queues, and into an index that has caught up.
+func (f *flusher) done() bool {
+	s := f.s
+	return !s.flushFailing.Load() && s.queues.Settled() && s.dispatch.lastPlace().to <= f.syncedTo && f.pending.to == 0 &&
+		(s.index == nil || s.indexing.live.Load() && f.indexedTo == s.dispatch.at.Load())
 }
 
 // writeQueues writes queues that have much waiting, so that the dispatcher need not and never waits for a file. It is apart
@@ -48,6 +102,8 @@ type flusher struct {
 	syncTook time.Duration
 	puts     int64 // entries that the queues had got at syncedAt
 	indexAt  time.Time
+	// indexedTo is what the dispatcher had done when the index was written; -1 while others write it too.
+	indexedTo int64
 	// pending is the place up to which the queues are durable but perhaps not yet the log.
 	pending place
 	// ends are those of the queues at pending, nil when they were written lately; they belong to the same move.
@@ -89,8 +145,12 @@ func (f *flusher) round() {
 		f.pending = place{}
 	}
 	if s.index != nil && time.Since(f.indexAt) >= indexFlushInterval {
-		f.indexAt = time.Now()
+		f.indexAt, f.indexedTo = time.Now(), -1
+		if s.indexing.live.Load() {
+			f.indexedTo = s.dispatch.at.Load() // its keys are in the index
+		}
 		if err := s.index.Flush(); err != nil {
+			f.indexedTo = -1
 			f.fail("write index", err)
 			return
 		}

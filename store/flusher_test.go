@@ -7,6 +7,7 @@ import (
 	"math/rand"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"ringmq/store/disk"
@@ -114,4 +115,33 @@ func TestFailedSyncMovesNoCheckpoint(t *testing.T) {
 		}
 		closeStore(t, s)
 	}
+}
+
+// TestFlusherRests: it ticks only while there is something to write, and what comes later is written as if it always did.
+func TestFlusherRests(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := mustOpen(t, smallOptions(disk.NewMemory()))
+		defer closeStore(t, s)
+		rests := func() {
+			t.Helper()
+			time.Sleep(2*indexFlushInterval + time.Duration(s.o.SyncIntervalMs)*time.Millisecond)
+			synctest.Wait()
+			if !s.flushRest.on.Load() {
+				t.Fatal("it ticks with nothing to do")
+			}
+		}
+		rests()
+		for range 2 {
+			spread(t, s, 3)
+			time.Sleep(2 * time.Duration(s.o.FlushIntervalMs) * time.Millisecond)
+			synctest.Wait()
+			if n := s.queues.Dirty(); n > 0 {
+				t.Fatal(n, "queues are not written")
+			}
+			rests()
+			if end := s.checkpoint.current.End; end != s.LogMax() {
+				t.Errorf("the checkpoint stands at %d of %d", end, s.LogMax())
+			}
+		}
+	})
 }

@@ -63,6 +63,7 @@ type Store struct {
 	deletedSegments atomic.Int64
 	flushFailures   atomic.Int64
 	flushFailing    atomic.Bool
+	flushRest       flushRest
 
 	copied  atomic.Int64 // the end of what AppendCopy took in this run
 	blankTo int64        // of AppendCopy: up to here the log has nothing but what follows a blank
@@ -90,7 +91,7 @@ func Open(o Options) (_ *Store, err error) {
 		return nil, fmt.Errorf("open store: no root folder given")
 	}
 	o = o.withDefaults()
-	s := &Store{o: o, fs: o.FS, logger: o.Logger, boot: o.Clock(), cleanNow: make(chan struct{}, 1), badPlaces: make(chan int64, badPlaces)}
+	s := &Store{o: o, fs: o.FS, logger: o.Logger, boot: o.Clock(), cleanNow: make(chan struct{}, 1), badPlaces: make(chan int64, badPlaces), flushRest: flushRest{stir: make(chan struct{}, 1)}}
 	s.counters.init()
 	s.gaps.logger, s.gaps.clock = o.Logger, o.Clock
 	s.docs.fs, s.docs.dir, s.docs.logger = o.FS, o.Root+"/config", o.Logger

@@ -21,13 +21,15 @@ import (
 type committer struct {
 	l *Log
 
-	mu    sync.Mutex // never held while the disk works
-	at    int64      // end of what was taken so far
-	batch batch      // under way
-	state batchState
-	owed  error // why a batch that was handed over cannot be written; nil: it can
-	bell  int   // that was given last; NoBell while none is known to be heard
-	found int64 // from where on the batch lay that was over and not collected at the last look; -1: none
+	mu      sync.Mutex // never held while the disk works
+	at      int64      // end of what was taken so far
+	batch   batch      // under way
+	state   batchState
+	owed    error       // why a batch that was handed over cannot be written; nil: it can
+	bell    int         // that was given last; NoBell while none is known to be heard
+	unheard *time.Timer // lookAfter is due; armed while the ring had a batch since the last look
+	armed   bool
+	found   int64 // from where on the batch lay that was over and not collected at the last look; -1: none
 
 	history history
 	sizes   batchSize
@@ -66,7 +68,14 @@ func newCommitter(l *Log) (*committer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("commit log: %w", err)
 	}
-	return &committer{l: l, ops: make([]disk.Op, maxPieces), sent: make([]*disk.Op, 0, maxPieces), done: make([]*disk.Op, 0, maxPieces), page: page, bell: NoBell, found: -1, history: newHistory()}, nil
+	return &committer{l: l, ops: make([]disk.Op, maxPieces), sent: make([]*disk.Op, 0, maxPieces), done: make([]*disk.Op, 0, maxPieces), page: page, bell: NoBell, found: -1, unheard: stopped(), history: newHistory()}, nil
+}
+
+// stopped is a timer that is not armed.
+func stopped() *time.Timer {
+	t := time.NewTimer(time.Hour)
+	t.Stop()
+	return t
 }
 
 // Commit has what was published committed soon, by the committer's goroutine.
@@ -80,12 +89,11 @@ func (c *committer) run() {
 	defer l.done.Done()
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	unheard := time.NewTicker(bellInterval)
-	defer unheard.Stop()
+	defer c.unheard.Stop()
 	for {
 		select {
 		case <-l.work:
-		case <-unheard.C:
+		case <-c.unheard.C:
 			c.lookAfter()
 		case <-l.stop:
 			return

@@ -6,6 +6,7 @@ import (
 	"hash/crc32"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"ringmq/store/record"
@@ -130,18 +131,28 @@ func (l *Log) saveMark(m mark, sync bool) error {
 	return nil
 }
 
+// hintInterval is how far apart two writes of the hint are.
+const hintInterval = time.Second
+
 // runMarker writes the hint while the log grows, at most once a second.
 func (l *Log) runMarker() {
 	defer l.done.Done()
-	tick := time.NewTicker(time.Second)
-	defer tick.Stop()
+	timer := stopped()
+	defer timer.Stop()
+	var armed atomic.Bool
 	last := l.durable.Load()
+	defer l.durable.Subscribe(func(int64, error) {
+		if !armed.Load() && !armed.Swap(true) {
+			timer.Reset(hintInterval)
+		}
+	})()
 	for {
 		select {
 		case <-l.stop:
 			return
-		case <-tick.C:
+		case <-timer.C:
 		}
+		armed.Store(false) // before the look: what comes after it arms again
 		if v := l.durable.Load(); v != last {
 			if err := l.saveMark(mark{Durable: v}, false); err != nil {
 				l.logger.Warn("commit log: mark not written", "error", err)

@@ -79,6 +79,9 @@ func (c *committer) ring() {
 		c.handOver(err)
 	default:
 		c.state = ringing
+		if !c.armed {
+			c.lookSoon()
+		}
 	}
 }
 
@@ -86,7 +89,14 @@ func (c *committer) ring() {
 // until a loop comes by.
 func (c *committer) lookAfter() {
 	c.mu.Lock()
-	if c.state != ringing || !c.over() {
+	c.armed = false
+	if c.state != ringing {
+		c.found = -1
+		c.mu.Unlock()
+		return
+	}
+	c.lookSoon()
+	if !c.over() {
 		c.found = -1
 		c.mu.Unlock()
 		return
@@ -98,6 +108,12 @@ func (c *committer) lookAfter() {
 	}
 	c.bell = NoBell
 	c.collect()
+}
+
+// lookSoon has lookAfter called: a batch that the ring has is looked after until it has ended. Under mu.
+func (c *committer) lookSoon() {
+	c.armed = true
+	c.unheard.Reset(bellInterval)
 }
 
 // over reports that the ring has given all operations back. Under mu, while ringing.

@@ -143,6 +143,13 @@ func (s *Set) Dirty() int {
 	return len(s.dirty)
 }
 
+// Settled says that Flush has nothing to do.
+func (s *Set) Settled() bool {
+	s.dirtyMu.Lock()
+	defer s.dirtyMu.Unlock()
+	return len(s.dirty) == 0 && len(s.grown) == 0
+}
+
 // Puts counts the entries put so far, blanks included.
 func (s *Set) Puts() int64 { return s.puts.Load() }
 
