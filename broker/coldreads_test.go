@@ -158,7 +158,8 @@ func TestColdReadersHoldNobodyUp(t *testing.T) {
 		}
 	}
 	st := r.broker.store.Stats()
-	if st.ColdReadBytes != cold || st.WarmReadBytes == 0 {
+	// Once, and not for each reader. What the kernel had let go of, of what was in the page cache, is on top.
+	if st.ColdReadBytes < cold || st.ColdReadBytes >= 2*cold || st.WarmReadBytes == 0 {
 		t.Errorf("%d bytes came from the disk, %d from the page cache", st.ColdReadBytes, st.WarmReadBytes)
 	}
 }
