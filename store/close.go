@@ -29,7 +29,7 @@ func (s *Store) close(ctx context.Context, last func() error) error {
 	s.background.Wait()
 	s.closeReads()
 	// Not Visible: records that wait for copies may wait for ever. The next start takes them for what this store has.
-	err := s.log.Local().Wait(ctx, s.log.Max())
+	err := s.log.Announced().Wait(ctx, s.log.Max())
 	s.dispatch.end()
 	if behind := s.DispatchBehindBytes(); err == nil && behind > 0 {
 		err = fmt.Errorf("%d bytes of the log have not reached their queues", behind)

@@ -205,6 +205,7 @@ func (l *Log) passed(b batch) {
 		poke(l.syncNow)
 	}
 	l.confirmed.follow(b.after)
+	l.announced.advance(b.after)
 	if to := l.catchUp.Load(); b.from < to && to <= b.after {
 		poke(l.maker.wake) // which has waited for that
 	}

@@ -39,6 +39,7 @@ type Log struct {
 	written   Watermark
 	durable   Watermark
 	confirmed Watermark                   // follows the one of the two that local is
+	announced Watermark                   // follows confirmed's source
 	boot      atomic.Int64                // where this run's own records begin
 	doubts    atomic.Pointer[[]doubtSpan] // of this run's bytes, those that are no whole records; sorted
 	doubting  sync.Mutex                  // held to change doubts
@@ -154,6 +155,9 @@ func (l *Log) Local() *Watermark {
 // stand in the middle of a record.
 func (l *Log) Visible() *Watermark { return &l.confirmed }
 
+// Announced is Local once Visible has heard of it: who has waited for it sees in Visible all that Confirm allows.
+func (l *Log) Announced() *Watermark { return &l.announced }
+
 // Confirm bounds Visible: nothing beyond limit becomes visible until a higher limit is given; math.MaxInt64, as in the beginning, is
 // none. What is visible stays so. What watches Visible may run inside. Any goroutine.
 func (l *Log) Confirm(limit int64) { l.confirmed.setBound(limit) }
@@ -193,6 +197,7 @@ func (l *Log) fail(err error) {
 	l.written.fail(err)
 	l.durable.fail(err)
 	l.confirmed.fail(err)
+	l.announced.fail(err)
 	l.tellRoom()
 }
 

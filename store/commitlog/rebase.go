@@ -115,5 +115,6 @@ func (l *Log) endMove(start int64) {
 	l.written.advance(start)
 	l.durable.advance(start)
 	l.confirmed.follow(start)
+	l.announced.advance(start)
 	poke(l.maker.wake)
 }

@@ -51,6 +51,7 @@ func (l *Log) Start(end int64, cut bool) error {
 	l.durable.value.Store(end)
 	l.confirmed.value.Store(end)
 	l.confirmed.source = end
+	l.announced.value.Store(end)
 	if keep == 0 {
 		if err := l.firstSegment(); err != nil {
 			return err
