@@ -6,6 +6,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"ringmq/store/disk"
 )
@@ -167,6 +168,57 @@ func TestLostOffsetIsLeftFree(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestTornBatchKeepsNoOffsets: the queue offsets of a batch that a crash tore go to the next message, however many starts there are before that:
+// where a queue ends and where its next message goes is the same.
+func TestTornBatchKeepsNoOffsets(t *testing.T) {
+	for _, end := range []string{"crash", "in order"} {
+		t.Run(end, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { tearBatch(t, end == "crash") }) // no mark is written on the way
+		})
+	}
+}
+
+func tearBatch(t *testing.T, crash bool) {
+	f := disk.NewFaulty()
+	o := batchOptions(f)
+	o.SyncFlush = true
+	s := mustOpen(t, o)
+	for range 3 {
+		appendInner(t, s, "B", 5)
+	}
+	torn := appendInner(t, s, "B", 4)
+	mustAppend(t, s, message("O", 0, "behind it"))
+	settled(t, s)
+	f = cutShort(t, s, f)
+	if err := f.FlipBit(segmentFile(o, 0), torn.PhysicalOffset+100, 3); err != nil {
+		t.Fatal(err)
+	}
+	for start := range 3 {
+		o.FS = f
+		s = mustOpen(t, o)
+		if g := s.Gaps(); len(g) != 1 || g[0].From != torn.PhysicalOffset || g[0].Kind != "torn" {
+			t.Errorf("start %d: gaps %v", start, g)
+		}
+		if high, next := s.MaxOffset([]byte("B"), 0), s.NextOffset([]byte("B"), 0); high != 15 || next != 15 {
+			t.Errorf("start %d: the queue ends at %d, the next message goes to %d", start, high, next)
+		}
+		if crash {
+			f = cutShort(t, s, f)
+		} else {
+			closeStore(t, s)
+			for _, name := range []string{"consumequeue", "batchconsumequeue", "ringmq/queues.json"} { // so that the log is walked
+				if err := f.RemoveAll("/store/" + name); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	}
+	o.FS = f
+	s = mustOpen(t, o)
+	defer closeStore(t, s)
+	goesOn(t, s)
 }
 
 // TestDamageBehindATopicMadeAgain: one flipped bit in the first record of a topic that was deleted and made again costs that record and none

@@ -39,8 +39,8 @@ func (s *Store) MaxOffset(topic []byte, queueID int32) int64 {
 	return 0
 }
 
-// NextOffset is the offset that the next message of a queue gets: what lies between MaxOffset and it is stored and not visible yet; 0 for a
-// queue that is not there. Any goroutine, no I/O.
+// NextOffset is the offset that the next message of a queue gets: what lies between MaxOffset and it is stored and not visible yet, or, of a
+// batch queue, kept for a damaged record, which a read steps over; 0 for a queue that is not there. Any goroutine, no I/O.
 func (s *Store) NextOffset(topic []byte, queueID int32) int64 {
 	if n := s.counters.find(topic, queueID); n != nil {
 		return n.next.Load()

@@ -16,6 +16,8 @@ type Log struct {
 	logger *slog.Logger
 	tail   *tail
 	mark   mark // what the last run left
+	// tornBefore is what marks of this run say of earlier crashes; set by Start.
+	tornBefore []stretch
 
 	segments atomic.Pointer[[]*segment] // sorted, contiguous; replaced whole
 
@@ -46,6 +48,7 @@ type Log struct {
 	held      atomic.Int64                // Held
 	bad       badPages                    // that the disk cannot read
 	lastEnd   int64                       // of the log, as Walk found it
+	tornNow   stretch                     // by the last crash, as Walk found it
 	moving    bool                        // Rebase is at work: nothing is appended; guarded by mu
 
 	next     *segment // ready behind the last one; guarded by mu

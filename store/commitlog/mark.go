@@ -6,6 +6,7 @@ import (
 	"hash/crc32"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -21,8 +22,13 @@ type mark struct {
 	Clean         bool   `json:"clean"`
 	SegmentBytes  int64  `json:"segmentBytes,omitempty"` // as configured when it was written
 	Proof         *proof `json:"proof,omitempty"`        // nil: the mark is older than proofs, or none could be had
-	known         bool
+	// Torn are the stretches in which crashes left damage, oldest first. They lie before Durable since the start that stepped over it.
+	Torn  []stretch `json:"torn,omitempty"`
+	known bool
 }
+
+// stretch is where the damage of one crash begins and ends, with what is whole in between.
+type stretch [2]int64
 
 // proof is what lay before Durable, in its segment: the checksum of so many bytes. They are the end of a record, which says where it lies,
 // when it was stored, and what its bytes add up to.
@@ -108,10 +114,34 @@ func (l *Log) readMark() mark {
 	return m
 }
 
+// torn says whether damage at an offset is what a crash left of a write that no sync had covered, now or at an earlier start.
+func (l *Log) torn(at int64) bool {
+	return l.mark.known && (at >= l.mark.Durable || slices.ContainsFunc(l.mark.Torn, func(t stretch) bool { return t[0] <= at && at < t[1] }))
+}
+
+// keepTorn has later marks say what was torn in a log that goes on at end. Before there are any.
+func (l *Log) keepTorn(end int64) {
+	l.tornBefore = slices.Clone(l.mark.Torn)
+	if l.tornNow[1] > 0 {
+		l.tornBefore = append(l.tornBefore, l.tornNow)
+	}
+	l.tornBefore = slices.DeleteFunc(l.tornBefore, func(t stretch) bool { return t[0] >= end })
+}
+
 // saveMark replaces the hint in place, in one sector.
 func (l *Log) saveMark(m mark, sync bool) error {
 	m.FormatVersion, m.SegmentBytes, m.Proof = markVersion, l.o.SegmentBytes, l.prove(m.Durable, proofBytes)
+	low := l.Min()
+	for _, t := range l.tornBefore {
+		if t[1] > low {
+			m.Torn = append(m.Torn, t)
+		}
+	}
 	text, err := json.Marshal(m)
+	for err == nil && len(text) > markBytes && len(m.Torn) > 0 {
+		m.Torn = m.Torn[1:]
+		text, err = json.Marshal(m)
+	}
 	if err != nil {
 		return err
 	}

@@ -151,3 +151,96 @@ func TestOthersRecordsAreKept(t *testing.T) {
 		}
 	}
 }
+
+// TestTornStaysTorn: what a crash has torn is no rot for the starts after the one that found it, however many crashes follow, within the room
+// that a mark has; what is damaged later is.
+func TestTornStaysTorn(t *testing.T) {
+	o := options(disk.NewMemory(), "/s")
+	o.SegmentBytes = 64 << 10
+	makeDirs(t, o)
+	var torn []int64
+	n := 0
+	kinds := func(result Result) map[int64]GapKind {
+		all := map[int64]GapKind{}
+		for _, g := range result.Gaps {
+			all[g.From] = g.Kind
+		}
+		return all
+	}
+	for range 3 {
+		l, _, result, err := open(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all := kinds(result)
+		for _, at := range torn {
+			if kind, there := all[at]; !there || kind != Torn {
+				t.Errorf("the damage that a crash left at %d: found %v, %v", at, there, kind)
+			}
+		}
+		durable := l.Durable().Load()
+		var starts []int64
+		for range 5 {
+			at, _, err := put(l, n)
+			if err != nil {
+				t.Fatal(err)
+			}
+			starts, n = append(starts, at), n+1
+		}
+		if err := l.Close(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		// A crash instead: the mark is the one that the start wrote, and a record before the last is not whole.
+		if err := l.saveMark(mark{Durable: durable}, true); err != nil {
+			t.Fatal(err)
+		}
+		write(t, o, starts[3]+100, []byte{0xFF, 0xFF})
+		torn = append(torn, starts[3])
+	}
+	for _, end := range []string{"a crash", "in order"} {
+		l, _, result, err := open(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if all := kinds(result); len(all) != 3 || all[torn[0]] != Torn || all[torn[1]] != Torn || all[torn[2]] != Torn {
+			t.Errorf("after %s: %v instead of torn ones at %d", end, all, torn)
+		}
+		if err := l.Close(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(t, o, 100, []byte{0xFF, 0xFF})
+	l, err := Open(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if result, err := l.Walk(0, Visitor{}); err != nil || len(result.Gaps) != 4 || result.Gaps[0].Kind != Rot {
+		t.Errorf("%v, %v: the first record was durable", result.Gaps, err)
+	}
+	if err := l.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestMarkFitsItsSector: of many crashes a mark says the last.
+func TestMarkFitsItsSector(t *testing.T) {
+	o := options(disk.NewMemory(), "/s")
+	end := closedLog(t, o, 5)
+	l, err := Open(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range int64(100) {
+		l.tornBefore = append(l.tornBefore, stretch{1e15 + i, 2e15 + i})
+	}
+	if err := l.saveMark(mark{Durable: end, Clean: true}, true); err != nil {
+		t.Fatal(err)
+	}
+	m := l.loadMark()
+	if n := len(m.Torn); !m.known || m.Durable != end || n < 2 || m.Torn[n-1] != l.tornBefore[99] {
+		t.Errorf("%+v", m)
+	}
+	if err := l.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}

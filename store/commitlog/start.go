@@ -29,6 +29,7 @@ func (l *Log) Start(end int64, cut bool) error {
 	if err := l.giveUp(list[keep:]); err != nil {
 		return err
 	}
+	l.keepTorn(end)
 	// Not before all of that is durable which it says of, and what lay behind is gone: a crash until here leaves what bounds the next start's
 	// search as it was.
 	if err := l.saveMark(mark{Durable: end}, true); err != nil {

@@ -16,7 +16,7 @@ type Visitor struct {
 // GapKind tells what damaged a stretch of the log.
 type GapKind uint8
 
-// Kinds of damage: rot below the durable mark, a torn write above it.
+// Kinds of damage: a torn write above the durable mark of the run that a crash ended, as long as that is known; rot elsewhere.
 const (
 	Rot GapKind = iota
 	Torn
@@ -128,8 +128,14 @@ func (l *Log) floor() int64 {
 
 func (w *walk) gap(from, to int64) {
 	kind := Rot
-	if w.l.mark.known && from >= w.l.mark.Durable {
+	if w.l.torn(from) {
 		kind = Torn
+	}
+	if now := &w.l.tornNow; kind == Torn && from >= w.l.mark.Durable {
+		if now[1] == 0 {
+			now[0] = from
+		}
+		*now = stretch{min(now[0], from), max(now[1], to)}
 	}
 	w.l.logger.Warn("commit log: damage stepped over", "from", from, "to", to, "kind", kind)
 	w.result.Gaps = append(w.result.Gaps, Gap{From: from, To: to, Kind: kind})
