@@ -145,12 +145,6 @@ func (m *recordedMaster) answer(req *remoting.Command) []byte {
 	return remoting.AppendCommand(nil, &resp)
 }
 
-func (m *recordedMaster) count(code int32) int {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.asked[code]
-}
-
 // TestSlaveOfAStockMaster: our slave takes the tables of a recorded stock master, in its dialect of JSON.
 func TestSlaveOfAStockMaster(t *testing.T) {
 	t.Parallel()
