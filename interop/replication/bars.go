@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -217,13 +218,13 @@ func (b *bars) catchUp(rate int) (err error) {
 	if err != nil {
 		return err
 	}
-	during := max(alone.Seconds()*0.8, 2)
-	load := func(seconds float64) (measured, error) {
-		return b.produce(p.master.addr(), "--topic", "Bars", "--rate", strconv.Itoa(rate), "--warm-up", "500ms", "--duration", fmt.Sprintf("%.1fs", seconds))
+	during := max(alone.Seconds(), 2)
+	load := func(ctx context.Context, seconds float64) (measured, error) {
+		return b.produceWhile(ctx, p.master.addr(), "--topic", "Bars", "--rate", strconv.Itoa(rate), "--warm-up", "500ms", "--duration", fmt.Sprintf("%.1fs", seconds))
 	}
 	var calm, busy, speed []float64
 	for range b.rounds {
-		m, err := load(during)
+		m, err := load(context.Background(), during)
 		if err != nil {
 			return err
 		}
@@ -238,11 +239,13 @@ func (b *bars) catchUp(rate int) (err error) {
 			err  error
 		}
 		done := make(chan caught, 1)
+		ctx, arrived := context.WithCancel(context.Background())
 		go func() {
 			took, n, err := p.catchOnce()
 			done <- caught{took, n, err}
+			arrived()
 		}()
-		m, err = load(during)
+		m, err = load(ctx, catchUpLimit.Seconds())
 		c := <-done
 		if err := errors.Join(err, c.err); err != nil {
 			return err
@@ -258,6 +261,9 @@ func (b *bars) catchUp(rate int) (err error) {
 	return nil
 }
 
+// catchUpLimit is how long a slave may take to get it all.
+const catchUpLimit = 10 * time.Minute
+
 // catchOnce starts the slave and waits until it has what the master had at that time.
 func (p *pair) catchOnce() (time.Duration, int64, error) {
 	size, err := p.master.logEnd()
@@ -268,7 +274,7 @@ func (p *pair) catchOnce() (time.Duration, int64, error) {
 	if err := p.slave.start(); err != nil {
 		return 0, 0, err
 	}
-	err = p.slave.reach(size, 10*time.Minute)
+	err = p.slave.reach(size, catchUpLimit)
 	return time.Since(began), size, err
 }
 
@@ -287,12 +293,13 @@ func diskSpeed(folder string) (float64, error) {
 	return 2 / time.Since(began).Seconds(), nil
 }
 
-// run measures everything. The parts are throughput, cpu and catchup.
+// run measures everything. The parts are throughput, cpu, catchup and deaf.
 func (b *bars) run(parts string) error {
 	for _, part := range []struct {
 		name string
 		run  func() error
-	}{{"throughput", b.throughput}, {"cpu", b.shipping}, {"catchup", func() error { return b.catchUp(b.rate) }}} {
+	}{{"throughput", b.throughput}, {"cpu", b.shipping}, {"catchup", func() error { return b.catchUp(b.rate) }},
+		{"deaf", func() error { return b.deaf(b.rate) }}} {
 		if strings.Contains(parts, part.name) {
 			if err := part.run(); err != nil {
 				return fmt.Errorf("%s: %w", part.name, err)

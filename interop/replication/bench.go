@@ -23,15 +23,26 @@ type measured struct {
 	Errors    map[string]int64
 }
 
+// stoppedCode is what the generator ends with when a signal has stopped it.
+const stoppedCode = 130
+
 // produce loads a broker with the project's own generator and returns its report.
 func (s *stage) produce(addr string, flags ...string) (measured, error) {
+	return s.produceWhile(context.Background(), addr, flags...)
+}
+
+// produceWhile is produce that is over when ctx is, if not before.
+func (s *stage) produceWhile(ctx context.Context, addr string, flags ...string) (measured, error) {
 	var m measured
 	out := filepath.Join(s.work, "bench.json")
-	cmd := exec.Command(s.bin, append([]string{"bench", "produce", "-b", addr, "--json", out}, flags...)...)
-	if text, err := cmd.CombinedOutput(); err != nil {
+	cmd := exec.CommandContext(ctx, s.bin, append([]string{"bench", "produce", "-b", addr, "--json", out}, flags...)...)
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+	cmd.WaitDelay = 30 * time.Second
+	text, err := cmd.CombinedOutput()
+	if stopped := ctx.Err() != nil && cmd.ProcessState != nil && cmd.ProcessState.ExitCode() == stoppedCode; err != nil && !stopped {
 		return m, fmt.Errorf("bench produce: %w: %s", err, text)
 	}
-	text, err := os.ReadFile(out)
+	text, err = os.ReadFile(out)
 	if err != nil {
 		return m, err
 	}

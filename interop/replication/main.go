@@ -43,7 +43,7 @@ func main() {
 	count := flag.Int("faults", 30, "faults to inject in all, on each pair")
 	chapter := flag.Int("chapter", 50, "faults on the same stores")
 	seed := flag.Int64("seed", time.Now().UnixNano()%1_000_000, "seed of the faults and their moments")
-	measure := flag.String("bars", "", "measure instead: throughput, cpu, catchup, or several of them (see bars.sh)")
+	measure := flag.String("bars", "", "measure instead: throughput, cpu, catchup, deaf, or several of them (see bars.sh)")
 	b := &bars{stage: s}
 	flag.StringVar(&b.copier, "copier", "", "with -bars: our binary, built to copy what it replicates through user space")
 	flag.IntVar(&b.rounds, "rounds", 3, "with -bars: how often everything is measured")
