@@ -279,7 +279,7 @@ func TestLagOrder(t *testing.T) {
 			t.Fatal(err)
 		}
 		m.sendMany(topic, 2+4*i)
-		r.dial(nil).beat("x", "G"+strconv.Itoa(i), topic) // makes the group
+		r.dial(func(int32) string { return `{"mqTable":{}}` }).beat("x", "G"+strconv.Itoa(i), topic) // makes the group
 		m.commit("G"+strconv.Itoa(i), topic, 0, 1)
 	}
 	r.o.Wait = func(context.Context, time.Duration) error { return nil }

@@ -130,6 +130,7 @@ func (r *rig) ordered() {
 func TestGroupSetUps(t *testing.T) {
 	for _, c := range groupSetUps {
 		t.Run(c.what, func(t *testing.T) {
+			t.Parallel()
 			r := newRig(t, c.settings...)
 			m := dial(t, r.addr(), nil)
 			m.topic("T", 4, 4, 6)

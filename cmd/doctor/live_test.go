@@ -168,6 +168,7 @@ func topicRig(t *testing.T, read, write, perm int) *rig {
 func TestLiveSetUps(t *testing.T) {
 	for _, c := range liveSetUps {
 		t.Run(c.what, func(t *testing.T) {
+			t.Parallel() // many of them wait for somebody who never answers
 			report := Run(t.Context(), c.make(t))
 			diagnosed(t, report.Findings, c.state, c.want)
 			if code := report.ExitCode(); c.state == Broken && code == ExitFine {
