@@ -24,17 +24,18 @@ func (t *routes) full(r *registration) string {
 	brokers, units := 1, t.held[r.name]+t.brings(r)
 	hostBrokers, hostUnits := brokers, units
 	for key, l := range t.live {
-		if key == (addrKey{r.cluster, r.addr}) {
+		ofConn, ofHost := l.conn == r.conn, r.host.IsValid() && l.host == r.host
+		if !ofConn && !ofHost || key == (addrKey{r.cluster, r.addr}) {
 			continue
 		}
 		var more int64
 		if l.name != r.name {
 			more = t.held[l.name]
 		}
-		if l.conn == r.conn {
+		if ofConn {
 			brokers, units = brokers+1, units+more
 		}
-		if r.host.IsValid() && l.host == r.host {
+		if ofHost {
 			hostBrokers, hostUnits = hostBrokers+1, hostUnits+more
 		}
 	}

@@ -92,11 +92,10 @@ func call(t *testing.T, c *netpoll.Client, req *remoting.Command) *remoting.Comm
 func TestManyBrokersEndAtOnce(t *testing.T) {
 	const brokers = 10_000
 	now, r := time.Unix(1000, 0), newRoutes()
-	topic := remoting.NewTopicConfig("T", 4, 6)
 	for i := range brokers {
 		body := &remoting.RegisterBrokerBody{}
-		own := remoting.NewTopicConfig(fmt.Sprint("T", i), 4, 6)
-		body.TopicConfigSerializeWrapper.TopicConfigTable = map[string]*remoting.TopicConfig{"T": &topic, own.TopicName: &own}
+		one, other := remoting.NewTopicConfig(fmt.Sprint("T", i), 4, 6), remoting.NewTopicConfig(fmt.Sprint("U", i), 4, 6)
+		body.TopicConfigSerializeWrapper.TopicConfigTable = map[string]*remoting.TopicConfig{one.TopicName: &one, other.TopicName: &other}
 		r.register(&registration{cluster: "c", name: fmt.Sprint("b", i), addr: fmt.Sprint("1.1.1.1:", i), timeout: time.Minute, conn: uint64(i / maxConnBrokers), body: body}, now)
 	}
 	began := time.Now()
