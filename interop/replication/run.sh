@@ -25,7 +25,7 @@ if grep -qE 'mixed|migration|clients|admin' <<<"$parts"; then
   RMQ_HOME=$jars "$rmq" install || die "the stock jars cannot be fetched"
 fi
 play() { # play FLAGS...: one part; its lines go through, its own sum gives way to that of all at the end
-  "$work/replication" -bin "$bin" -rmq "$rmq" -jars "$jars" -port "${PORT:-24400}" -seed "$seed" -keep "$@" | tee "$work/part" | grep -v '^replication: .* passed, '
+  "$work/replication" -bin "$bin" -rmq "$rmq" -jars "$jars" -port "${PORT:-24400}" -seed "$seed" -keep "$@" | tee "$work/part" | grep --line-buffered -v '^replication: .* passed, '
   tail -1 "$work/part" | grep -q '^replication: .* passed, ' || echo "FAIL $part: it ended early" | tee -a "$work/part"
   cat "$work/part" >>"$work/lines"
 }
