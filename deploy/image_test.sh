@@ -41,15 +41,7 @@ ip addr add 10.77.0.1/24 dev outside && ip link set outside up
 nsenter -t "$net" --net sh -c 'ip link set lo up && ip addr add 10.77.0.2/24 dev inside && ip link set inside up'
 ns=10.77.0.2:9876
 
-check() { # check WHAT COMMAND...
-  local what=$1
-  shift
-  if "$@" >"$work/said" 2>&1; then
-    pass "image/$what"
-  else
-    fail "image/$what: $(tail -3 "$work/said" | tr '\n' ' ')"
-  fi
-}
+suite=image
 image() { pod image inspect ringmq --format "{{json .Config.$1}}"; }
 run() { # run NAME FLAGS...: as the file's head says, without any privilege, and with nothing to write to but the volume
   local name=$1

@@ -22,15 +22,7 @@ if [ "${1:-}" != --inside ]; then
 fi
 
 work=$2
-check() { # check WHAT COMMAND...
-  local what=$1
-  shift
-  if "$@" >"$work/said" 2>&1; then
-    pass "package/$what"
-  else
-    fail "package/$what: $(tail -3 "$work/said" | tr '\n' ' ')"
-  fi
-}
+suite=package
 mount --make-rprivate /
 mkdir "$work/space" && mount -t tmpfs -o size=4g none "$work/space" && mkdir "$work/space/up" "$work/space/work" "$work/root"
 mount -t overlay overlay -o "lowerdir=/,upperdir=$work/space/up,workdir=$work/space/work" "$work/root"
