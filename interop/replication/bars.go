@@ -195,20 +195,34 @@ func (b *bars) cpuPerGiB(place int, maker, bin string) (seconds float64, err err
 	return median(list), nil
 }
 
-// catchUp: an empty slave gets a long log; what senders wait meanwhile is held against what they wait before and after.
-func (b *bars) catchUp(rate int) (err error) {
+// filled is a pair of ours whose master runs, waits for no slave, and has a log of so many bytes. The caller ends it.
+func (b *bars) filled(bytes int64) (*pair, error) {
 	p, err := b.barPair(0, ours, b.bin)
+	if err != nil {
+		return nil, err
+	}
+	p.master.set("inSyncReplicas", "1")
+	if err = p.master.start(); err == nil {
+		err = p.master.fill(bytes)
+	}
+	if err != nil {
+		return nil, errors.Join(err, p.end())
+	}
+	return p, nil
+}
+
+// openLoop sends at the rate that the bars beside a slave have, for so long or until ctx is over.
+func (b *bars) openLoop(ctx context.Context, p *pair, seconds float64) (measured, error) {
+	return b.produceWhile(ctx, p.master.addr(), "--topic", "Bars", "--rate", strconv.Itoa(b.rate), "--warm-up", "500ms", "--duration", fmt.Sprintf("%.1fs", seconds))
+}
+
+// catchUp: an empty slave gets a long log; what senders wait meanwhile is held against what they wait before and after.
+func (b *bars) catchUp() (err error) {
+	p, err := b.filled(int64(b.gib) * gib)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, p.end()) }()
-	p.master.set("inSyncReplicas", "1")
-	if err := p.master.start(); err != nil {
-		return err
-	}
-	if err := p.master.fill(int64(b.gib) * gib); err != nil {
-		return err
-	}
 	disk, err := diskSpeed(filepath.Dir(p.slave.at.dir))
 	if err != nil {
 		return err
@@ -219,12 +233,9 @@ func (b *bars) catchUp(rate int) (err error) {
 		return err
 	}
 	during := max(alone.Seconds(), 2)
-	load := func(ctx context.Context, seconds float64) (measured, error) {
-		return b.produceWhile(ctx, p.master.addr(), "--topic", "Bars", "--rate", strconv.Itoa(rate), "--warm-up", "500ms", "--duration", fmt.Sprintf("%.1fs", seconds))
-	}
 	var calm, busy, speed []float64
 	for range b.rounds {
-		m, err := load(context.Background(), during)
+		m, err := b.openLoop(context.Background(), p, during)
 		if err != nil {
 			return err
 		}
@@ -245,7 +256,7 @@ func (b *bars) catchUp(rate int) (err error) {
 			done <- caught{took, n, err}
 			arrived()
 		}()
-		m, err = load(ctx, catchUpLimit.Seconds())
+		m, err = b.openLoop(ctx, p, catchUpLimit.Seconds())
 		c := <-done
 		if err := errors.Join(err, c.err); err != nil {
 			return err
@@ -257,7 +268,7 @@ func (b *bars) catchUp(rate int) (err error) {
 	fast, p99, base := median(speed), median(busy), median(calm)
 	b.add(fmt.Sprintf("an empty slave catches up with %.1f GiB, beside 1 GiB/s or its disk (%.2f GiB/s)", float64(size)/gib, disk),
 		fmt.Sprintf("%.2f GiB/s under load, %.2f without", fast, float64(size)/gib/alone.Seconds()), fast/goal, ">= 1", fast >= goal)
-	b.add(fmt.Sprintf("p99 of %d sends/s meanwhile, beside with the slave in step", rate), fmt.Sprintf("%.2f ms and %.2f ms", p99, base), p99/base, "<= 1.3", p99 <= 1.3*base)
+	b.add(fmt.Sprintf("p99 of %d sends/s meanwhile, beside with the slave in step", b.rate), fmt.Sprintf("%.2f ms and %.2f ms", p99, base), p99/base, "<= 1.3", p99 <= 1.3*base)
 	return nil
 }
 
@@ -298,8 +309,8 @@ func (b *bars) run(parts string) error {
 	for _, part := range []struct {
 		name string
 		run  func() error
-	}{{"throughput", b.throughput}, {"cpu", b.shipping}, {"catchup", func() error { return b.catchUp(b.rate) }},
-		{"deaf", func() error { return b.deaf(b.rate) }}} {
+	}{{"throughput", b.throughput}, {"cpu", b.shipping}, {"catchup", b.catchUp},
+		{"deaf", b.deaf}} {
 		if strings.Contains(parts, part.name) {
 			if err := part.run(); err != nil {
 				return fmt.Errorf("%s: %w", part.name, err)
