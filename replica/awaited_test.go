@@ -44,29 +44,19 @@ func TestConsumersSkipNothing(t *testing.T) {
 			t.Run(fmt.Sprintf("%s/both=%v", side, both), func(t *testing.T) {
 				md, sd := disk.NewFaulty(), disk.NewFaulty()
 				mo, so := options(md, true), options(sd, true)
-				master, slave := open(t, mo), open(t, so)
-				l := lead(t, master, LeaderOptions{Copies: 1})
-				f := follow(t, slave, l, FollowerOptions{})
-				end := put(t, master, 0, 120)
-				arrive(t, slave, end)
-				arrive(t, master, end)
-				raw := content(t, master, 0)
-				f.Close()
-				l.Close()
-				shut(t, master)
-				shut(t, slave)
+				raw := copied(t, mo, so, 120)
 				var hit [][2]int64
 				for _, d := range []*disk.Faulty{md, sd} {
 					if both || (d == md) == (side == "master") {
 						hit = hurt(t, d, raw, 95)
 					}
 				}
-				master, slave = open(t, mo), open(t, so)
+				master, slave := open(t, mo), open(t, so)
 				ill := master
 				if side == "slave" {
 					ill = slave
 				}
-				l = lead(t, master, LeaderOptions{Copies: 1, HeartbeatTime: time.Hour, HousekeepingTime: 2 * time.Hour})
+				l := lead(t, master, LeaderOptions{Copies: 1, HeartbeatTime: time.Hour, HousekeepingTime: 2 * time.Hour})
 				follow(t, slave, l, FollowerOptions{HeartbeatTime: time.Hour, HousekeepingTime: 2 * time.Hour})
 				arrive(t, slave, put(t, master, 120, 1)) // they are connected
 				began, got := time.Now(), 0

@@ -35,6 +35,23 @@ func hurt(t *testing.T, d *disk.Faulty, raw []byte, bit int64) (hit [][2]int64) 
 	return hit
 }
 
+// copied has two stores that are closed in order, with n messages that both have, and returns their log.
+func copied(t *testing.T, mo, so store.Options, n int) (raw []byte) {
+	t.Helper()
+	master, slave := open(t, mo), open(t, so)
+	l := lead(t, master, LeaderOptions{Copies: 1})
+	f := follow(t, slave, l, FollowerOptions{})
+	end := put(t, master, 0, n)
+	arrive(t, slave, end)
+	arrive(t, master, end)
+	raw = content(t, master, 0)
+	f.Close()
+	l.Close()
+	shut(t, master)
+	shut(t, slave)
+	return raw
+}
+
 // TestHealed: what rots on one side comes back from the other, whether reads come upon it or a start does, and consumers get every message.
 func TestHealed(t *testing.T) {
 	for _, side := range []string{"master", "slave"} {
@@ -51,21 +68,11 @@ func TestHealed(t *testing.T) {
 func healed(t *testing.T, side string, restart bool, bit int64) {
 	md, sd := disk.NewFaulty(), disk.NewFaulty()
 	mo, so := options(md, true), options(sd, true)
-	master, slave := open(t, mo), open(t, so)
-	l := lead(t, master, LeaderOptions{Copies: 1})
-	f := follow(t, slave, l, FollowerOptions{})
-	end := put(t, master, 0, 60)
-	arrive(t, slave, end)
-	arrive(t, master, end)
-	raw := content(t, master, 0)
-	f.Close()
-	l.Close()
+	raw := copied(t, mo, so, 60)
 	hurtDisk, o := md, mo
 	if side == "slave" {
 		hurtDisk, o = sd, so
 	}
-	shut(t, master)
-	shut(t, slave)
 	if restart {
 		// As after a crash, so that the start looks at all of it. The last MiB is compared when they meet: the other side is whole.
 		for _, name := range []string{"ringmq/replay.json", "checkpoint"} {
@@ -78,7 +85,7 @@ func healed(t *testing.T, side string, restart bool, bit int64) {
 		_ = abort.Close()
 	}
 	hit := hurt(t, hurtDisk, raw, bit)
-	master, slave = open(t, mo), open(t, so)
+	master, slave := open(t, mo), open(t, so)
 	ill := master
 	if side == "slave" {
 		ill = slave
@@ -94,7 +101,7 @@ func healed(t *testing.T, side string, restart bool, bit int64) {
 	// They have to be connected for it; bytes that differ on purpose would be refused.
 	more := put(t, master, 60, 1)
 	arrive(t, master, more)
-	l = lead(t, master, LeaderOptions{Copies: 1})
+	l := lead(t, master, LeaderOptions{Copies: 1})
 	follow(t, slave, l, FollowerOptions{})
 	eventually(t, "healed", func() bool { return len(ill.Gaps()) == 0 })
 	if n := ill.Stats().HealedGaps; n != int64(len(hit)) && bit != 1 {
