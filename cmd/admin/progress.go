@@ -120,31 +120,38 @@ func (s *Session) progressOfAll(ctx context.Context, out *Out) error {
 	}
 	out.Table("groups", "%-64v  %-6v  %-24v %-5v  %-14v  %-7v  %v\n", Col{"#Group", "group"}, Col{"#Count", "count"}, Col{"#Version", "version"}, Col{"#Type", "type"},
 		Col{"#Model", "model"}, Col{"#TPS", "tps"}, Col{"#Diff Total", "diffTotal"})
-	for i := range s.counted("groups", len(topics)) {
-		group, retry := strings.CutPrefix(topics[i], retryPrefix)
-		if !retry {
-			continue
+	var groups []string
+	for _, t := range topics {
+		if group, retry := strings.CutPrefix(t, retryPrefix); retry {
+			groups = append(groups, group)
 		}
-		tps, diff := 0.0, int64(0)
-		if stats, err := s.consumeStats(ctx, group, ""); err == nil {
-			tps = stats.ConsumeTps
-			for _, e := range stats.OffsetTable {
-				diff += e.Value.BrokerOffset - e.Value.ConsumerOffset
-			}
-		}
-		count, version, kind, model := 0, "OFFLINE", "", ""
-		if c, err := s.connection(ctx, group, ""); err == nil && len(c.ConnectionSet) > 0 {
-			count, version = len(c.ConnectionSet), versionName(oldest(c))
-			if kind = "PUSH"; c.ConsumeType == "CONSUME_ACTIVELY" {
-				kind = "PULL"
-			}
-			if c.ConsumeType == "CONSUME_PASSIVELY" {
-				model = c.MessageModel
-			}
-		}
-		out.Row(front(group, 64), count, version, kind, model, Cell{tps, fmt.Sprint(int64(tps))}, diff)
+	}
+	for row := range ahead(s, "groups", groups, func(group string) ([]any, error) { return s.progressOf(ctx, group), nil }) {
+		out.Row(row...)
 	}
 	return nil
+}
+
+// progressOf is the row of a group; what cannot be asked stays empty.
+func (s *Session) progressOf(ctx context.Context, group string) []any {
+	tps, diff := 0.0, int64(0)
+	if stats, err := s.consumeStats(ctx, group, ""); err == nil {
+		tps = stats.ConsumeTps
+		for _, e := range stats.OffsetTable {
+			diff += e.Value.BrokerOffset - e.Value.ConsumerOffset
+		}
+	}
+	count, version, kind, model := 0, "OFFLINE", "", ""
+	if c, err := s.connection(ctx, group, ""); err == nil && len(c.ConnectionSet) > 0 {
+		count, version = len(c.ConnectionSet), versionName(oldest(c))
+		if kind = "PUSH"; c.ConsumeType == "CONSUME_ACTIVELY" {
+			kind = "PULL"
+		}
+		if c.ConsumeType == "CONSUME_PASSIVELY" {
+			model = c.MessageModel
+		}
+	}
+	return []any{front(group, 64), count, version, kind, model, Cell{tps, fmt.Sprint(int64(tps))}, diff}
 }
 
 func oldest(c *remoting.ConsumerConnection) int32 {

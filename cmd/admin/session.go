@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"ringmq/cmd/ask"
@@ -49,6 +50,37 @@ func (s *Session) counted(what string, n int) iter.Seq[int] {
 			}
 		}
 		tell(n)
+	}
+}
+
+// atOnce is how many questions of one kind ahead has under way.
+const atOnce = 8
+
+// ahead is counted over all, with the answers to look in their order; the next few are asked while one is being used. look is called by
+// goroutines of its own, and none of them is there any more when the loop has ended.
+func ahead[I, O any](s *Session, what string, all []I, look func(I) (O, error)) iter.Seq2[O, error] {
+	type answer struct {
+		o   O
+		err error
+	}
+	return func(yield func(O, error) bool) {
+		var under sync.WaitGroup
+		defer under.Wait()
+		answers, asked := make([]answer, len(all)), make([]chan struct{}, 0, len(all))
+		for i := range s.counted(what, len(all)) {
+			for n := len(asked); n < min(i+atOnce, len(all)); n++ {
+				done := make(chan struct{})
+				asked = append(asked, done)
+				under.Go(func() {
+					defer close(done)
+					answers[n].o, answers[n].err = look(all[n])
+				})
+			}
+			<-asked[i]
+			if !yield(answers[i].o, answers[i].err) {
+				return
+			}
+		}
 	}
 }
 

@@ -3,6 +3,7 @@ package admin
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"ringmq/cmd/ask"
@@ -21,33 +22,36 @@ func runStatsAll(ctx context.Context, s *Session, a Args, out *Out) error {
 	if err != nil {
 		return err
 	}
+	wanted := slices.DeleteFunc(topics, func(t string) bool {
+		return strings.HasPrefix(t, retryPrefix) || strings.HasPrefix(t, deadPrefix) || a["topic"] != "" && t != a["topic"]
+	})
 	out.Table("topics", "%-64v  %-64v %12v %11v %11v %14v %14v\n", Col{"#Topic", "topic"}, Col{"#Consumer Group", "consumerGroup"}, Col{"#Accumulation", "accumulation"}, Col{"#InTPS", "inTps"},
 		Col{"#OutTPS", "outTps"}, Col{"#InMsg24Hour", "inMessages24h"}, Col{"#OutMsg24Hour", "outMessages24h"})
-	for i := range s.counted("topics", len(topics)) {
-		t := topics[i]
-		if strings.HasPrefix(t, retryPrefix) || strings.HasPrefix(t, deadPrefix) || a["topic"] != "" && t != a["topic"] {
-			continue
-		}
-		if err := s.topicTotals(ctx, t, a.Has("activeTopic"), out); err != nil && a["topic"] != "" {
+	totals := func(topic string) ([][]any, error) { return s.topicTotals(ctx, topic, a.Has("activeTopic")) }
+	for rows, err := range ahead(s, "topics", wanted, totals) {
+		if err != nil && a["topic"] != "" {
 			return err
+		}
+		for _, row := range rows {
+			out.Row(row...)
 		}
 	}
 	return nil
 }
 
-// topicTotals writes a row for every group of a topic.
-func (s *Session) topicTotals(ctx context.Context, topic string, active bool, out *Out) error {
+// topicTotals is a row for every group of a topic.
+func (s *Session) topicTotals(ctx context.Context, topic string, active bool) (rows [][]any, err error) {
 	r, err := s.route(ctx, topic)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	groups, err := s.groupsOf(ctx, r, topic)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	inTps, in := s.totals(ctx, r, "TOPIC_PUT_NUMS", topic)
 	if len(groups) == 0 && (!active || in > 0) {
-		out.Row(front(topic, 64), "", 0, fixed(inTps, 2), Cell{nil, ""}, in, Cell{nil, "NO_CONSUMER"})
+		rows = append(rows, []any{front(topic, 64), "", 0, fixed(inTps, 2), Cell{nil, ""}, in, Cell{nil, "NO_CONSUMER"}})
 	}
 	for _, g := range groups {
 		outTps, n := s.totals(ctx, r, "GROUP_GET_NUMS", topic+"@"+g)
@@ -60,9 +64,9 @@ func (s *Session) topicTotals(ctx context.Context, topic string, active bool, ou
 				behind += e.Value.BrokerOffset - e.Value.ConsumerOffset
 			}
 		}
-		out.Row(front(topic, 64), front(g, 64), max(behind, 0), fixed(inTps, 2), fixed(outTps, 2), in, n)
+		rows = append(rows, []any{front(topic, 64), front(g, 64), max(behind, 0), fixed(inTps, 2), fixed(outTps, 2), in, n})
 	}
-	return nil
+	return rows, nil
 }
 
 // totals is request 315 at the masters of a route. Brokers without the figure count nothing.
