@@ -29,6 +29,8 @@ type Options struct {
 const (
 	// saveInterval is how often progress is written while there is any (flushDelayOffsetInterval).
 	saveInterval = 10 * time.Second
+	// durableLook is how often it is looked whether what was noted may be written: messages do not wait for a sync that others are in no hurry for.
+	durableLook = 100 * time.Millisecond
 	// longestSleep bounds how late a clock that was set forward is noticed while messages wait.
 	longestSleep = 5 * time.Second
 	retryAfter   = time.Second
@@ -55,8 +57,9 @@ type Service struct {
 	levels  []level
 	version dataVersion
 	updates int64
-	changed bool // since the last save
+	changed bool // since the last note
 	unsaved time.Time
+	noted   *note  // of the goroutine that delivers
 	taken   []byte // a master's document as it was saved last
 }
 
@@ -188,14 +191,20 @@ func (s *Service) run() {
 // will happen without an arrival.
 func (s *Service) sleepUntil(next time.Time) (d time.Duration, ok bool) {
 	now := s.o.Clock()
-	if s.saveDue(now) {
-		ctx, cancel := context.WithTimeout(s.stop, saveInterval)
-		if err := s.save(ctx); err != nil && s.stop.Err() == nil {
-			s.o.Logger.Error("delay: progress cannot be saved, trying again", "error", err)
-		}
-		cancel()
+	if s.noted == nil && s.saveDue(now) {
+		s.noted = s.note()
 	}
 	d = longestSleep
+	switch n := s.noted; {
+	case n == nil:
+	case s.o.Store.Durable().Load() < n.end:
+		d, ok = durableLook, true
+	default:
+		s.noted = nil
+		if err := s.write(n); err != nil {
+			s.o.Logger.Error("delay: progress cannot be saved, trying again", "error", err)
+		}
+	}
 	if !next.IsZero() {
 		d, ok = min(d, max(0, next.Sub(now))), true
 	}
@@ -213,20 +222,26 @@ func (s *Service) saveDue(now time.Time) bool {
 	return s.changed && now.Sub(s.unsaved) >= saveInterval
 }
 
-// save writes the progress once everything delivered so far is durable: a crash may deliver again, never leave out.
-func (s *Service) save(ctx context.Context) error {
+// note is progress that may be written once the log is durable up to an offset: a crash may deliver again, never leave out.
+type note struct {
+	document []byte
+	end      int64
+}
+
+// note takes down what has not been saved, nil when nothing has changed.
+func (s *Service) note() *note {
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	if !s.changed {
-		s.mu.Unlock()
 		return nil
 	}
-	b, end := s.document().encode(), s.o.Store.LogMax()
 	s.changed, s.unsaved = false, s.o.Clock()
-	s.mu.Unlock()
-	err := s.o.Store.Durable().Wait(ctx, end)
-	if err == nil {
-		err = s.o.Store.SaveDoc(store.DocDelayOffsets, b)
-	}
+	return &note{document: s.document().encode(), end: s.o.Store.LogMax()}
+}
+
+// write saves what was noted. What could not be written has to be noted again.
+func (s *Service) write(n *note) error {
+	err := s.o.Store.SaveDoc(store.DocDelayOffsets, n.document)
 	if err != nil {
 		s.mu.Lock()
 		s.changed = true
@@ -234,6 +249,21 @@ func (s *Service) save(ctx context.Context) error {
 		return fmt.Errorf("save delay offsets: %w", err)
 	}
 	return nil
+}
+
+// save writes all progress, when nothing is delivered any more.
+func (s *Service) save(ctx context.Context) error {
+	n := s.note()
+	if n == nil {
+		n = s.noted
+	}
+	if n == nil {
+		return nil
+	}
+	if err := s.o.Store.Durable().Wait(ctx, n.end); err != nil {
+		return fmt.Errorf("save delay offsets: %w", err)
+	}
+	return s.write(n)
 }
 
 // advanced notes that everything of a level before next has been delivered.
