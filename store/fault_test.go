@@ -241,6 +241,36 @@ func TestRetention(t *testing.T) {
 	closeStore(t, mustOpen(t, o))
 }
 
+// TestRetentionPassesDamagedHeads: where nothing was noted of a segment, as of those of another broker, and the one behind it cannot be
+// read at its beginning, a later one tells how old it is.
+func TestRetentionPassesDamagedHeads(t *testing.T) {
+	f := disk.NewFaulty()
+	o := smallOptions(f)
+	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	o.Clock = func() time.Time { return now }
+	s := mustOpen(t, o)
+	for range 80 {
+		mustAppend(t, s, message("T", 0, strings.Repeat("x", 4000)))
+	}
+	settled(t, s)
+	closeStore(t, s)
+	for _, segment := range []int64{1, 2} {
+		if err := f.FlipBit(fmt.Sprintf("%s/%020d", o.CommitLogDir, segment*o.SegmentBytes), 5, 1); err != nil {
+			t.Fatal(err)
+		}
+	}
+	now = now.Add(80 * time.Hour)
+	o.Retention.DeleteIntervalMs = 1
+	s = mustOpen(t, o)
+	s.dispatch.mu.Lock()
+	clear(s.dispatch.sealed)
+	s.dispatch.mu.Unlock()
+	if _, err := s.clean(t.Context(), true); err != nil || s.LogMin() < 3*o.SegmentBytes {
+		t.Errorf("the log begins at %d of %d: %v", s.LogMin(), s.LogMax(), err)
+	}
+	closeStore(t, s)
+}
+
 // TestNoSpace: without space for another segment messages are refused, reads go on, and it ends by itself.
 func TestNoSpace(t *testing.T) {
 	f := disk.NewFaulty()

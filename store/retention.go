@@ -121,6 +121,10 @@ func (s *Store) reason(r *Retention, manual bool) string {
 		return ""
 	}
 	last, ok := s.lastStored(first)
+	if !ok && s.unaged != next {
+		s.unaged = next
+		s.logger.Warn("how old the oldest segment is cannot be told: no record behind it can be read; it stays, and all behind it, until the log is too large or the disk too full", "segment", first)
+	}
 	if ok && s.o.Clock().UnixMilli()-last > int64(r.ReservedHours)*time.Hour.Milliseconds() {
 		return "expired"
 	}
@@ -128,7 +132,7 @@ func (s *Store) reason(r *Retention, manual bool) string {
 }
 
 // lastStored is the store time (ms) of the last record of a full segment. Where it was not noted when the segment became
-// full, the first record of the next one stands for it: it is not older.
+// full, the first record of the next one that begins with one stands for it: it is not older.
 func (s *Store) lastStored(segment int64) (int64, bool) {
 	d := s.dispatch
 	d.mu.Lock()
@@ -137,7 +141,12 @@ func (s *Store) lastStored(segment int64) (int64, bool) {
 	if ok {
 		return t, true
 	}
-	return s.log.FirstRecord(segment + s.o.SegmentBytes)
+	for at := segment + s.o.SegmentBytes; at < s.log.Max(); at += s.o.SegmentBytes {
+		if t, ok := s.log.FirstRecord(at); ok {
+			return t, true
+		}
+	}
+	return 0, false
 }
 
 // hourOf says whether now lies in one of the hours of deleteWhen.

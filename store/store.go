@@ -60,6 +60,7 @@ type Store struct {
 	puts      putCounters
 
 	cleaning        sync.Mutex // one round of retention at a time
+	unaged          int64      // under cleaning: of the segment before this offset it was said that its age cannot be told
 	deletedSegments atomic.Int64
 	flushFailures   atomic.Int64
 	flushFailing    atomic.Bool
