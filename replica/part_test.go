@@ -132,7 +132,7 @@ func TestCutAndFollow(t *testing.T) {
 			}
 			lost := content(t, slave, where)
 			shut(t, slave)
-			cut, err := store.CutTail(so, where, "/saved")
+			cut, err := store.CutTail(so, where, -1, "/saved")
 			if err != nil || cut != int64(len(lost)) {
 				t.Fatalf("%d bytes were cut of %d, %v", cut, len(lost), err)
 			}

@@ -16,6 +16,7 @@ import (
 // tailCut is what CutTail asks of a start.
 type tailCut struct {
 	at     int64
+	end    int64 // where the log ends; -1: anywhere
 	save   string
 	bytes  int64 // cut
 	resume bool  // a cut whose copy was safe before the power went
@@ -52,9 +53,10 @@ func parseCutNote(b []byte) (n cutNote, err error) {
 // CutTail opens the store that o names, which nobody may have open, cuts its log at an offset where a record begins, and closes it again:
 // for a slave whose log has parted from its master's. What is cut is saved first, as it is, in the folder save, in a file named by the two
 // offsets it lies between, synced and read back. Queues and index lose what was cut. It returns how many bytes went. Nothing is
-// changed when it fails before the copy is safe; after that the next start finishes what was begun.
-func CutTail(o Options, at int64, save string) (cut int64, err error) {
-	o.cut = &tailCut{at: at, save: save}
+// changed when it fails before the copy is safe; after that the next start finishes what was begun. A log that does not end where the caller has
+// seen it end is not cut: a broker has run since. end -1: wherever it ends.
+func CutTail(o Options, at, end int64, save string) (cut int64, err error) {
+	o.cut = &tailCut{at: at, end: end, save: save}
 	s, err := Open(o)
 	if err != nil {
 		return 0, err
@@ -99,6 +101,9 @@ func (s *Store) cutTail(result *commitlog.Result) error {
 	c := s.o.cut
 	if c.at < s.log.Min() || c.at > result.End && !c.resume {
 		return fmt.Errorf("cut at %d: the log reaches from %d to %d", c.at, s.log.Min(), result.End)
+	}
+	if !c.resume && c.end >= 0 && c.end != result.End {
+		return fmt.Errorf("cut at %d: the log ended at %d when it was compared, and ends at %d now: compare it again", c.at, c.end, result.End)
 	}
 	if c.bytes = max(0, result.End-c.at); c.bytes == 0 {
 		return nil

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"math/rand"
+	"strings"
 	"testing"
 
 	"ringmq/store/disk"
@@ -28,14 +29,17 @@ func TestCutTail(t *testing.T) {
 			}
 			whole := logBytes(t, d, o, end)
 			if keep < 60 {
-				if _, err := CutTail(o, at[keep]+1, "/saved"); err == nil {
+				if _, err := CutTail(o, at[keep]+1, -1, "/saved"); err == nil {
 					t.Error("cut in the middle of a record")
 				}
 			}
-			if _, err := CutTail(o, end+8, "/saved"); err == nil {
+			if _, err := CutTail(o, end+8, -1, "/saved"); err == nil {
 				t.Error("cut behind the end")
 			}
-			cut, err := CutTail(o, at[keep], "/saved")
+			if _, err := CutTail(o, at[keep], end-8, "/saved"); err == nil || !strings.Contains(err.Error(), "compare it again") {
+				t.Error("cut a log that ends elsewhere than where it was looked at:", err)
+			}
+			cut, err := CutTail(o, at[keep], end, "/saved")
 			if err != nil || cut != end-at[keep] {
 				t.Fatalf("%d bytes, %v", cut, err)
 			}
@@ -45,7 +49,7 @@ func TestCutTail(t *testing.T) {
 					t.Error("the copy is not what was cut")
 				}
 			}
-			if cut, err := CutTail(o, at[keep], "/saved"); err != nil || cut != 0 {
+			if cut, err := CutTail(o, at[keep], -1, "/saved"); err != nil || cut != 0 {
 				t.Errorf("cut again: %d, %v", cut, err)
 			}
 			s = openStore(t, o)
@@ -107,7 +111,7 @@ func TestCutTailCrash(t *testing.T) {
 		}
 		whole := logBytes(t, d, o, end)
 		d.CrashAt(d.Ops() + crashAt)
-		_, err := CutTail(o, at[10], "/saved")
+		_, err := CutTail(o, at[10], -1, "/saved")
 		done = err == nil
 		d = d.Crash(rand.New(rand.NewSource(int64(crashAt))))
 		o.FS = d
@@ -125,7 +129,7 @@ func TestCutTailCrash(t *testing.T) {
 				t.Fatalf("crash at %d: the copy is not what was cut", crashAt)
 			}
 		}
-		if _, err := CutTail(o, at[10], "/saved"); err != nil {
+		if _, err := CutTail(o, at[10], -1, "/saved"); err != nil {
 			t.Fatalf("crash at %d: cut again: %v", crashAt, err)
 		}
 		s = openStore(t, o)

@@ -201,7 +201,7 @@ func (p *parted) cutLog(ctx context.Context, at int64, save string) error {
 		fmt.Fprintf(p.out, "With --yes the log would be cut at %d, and what is behind it be saved in %s. Nothing was changed.\n", at, absolute(save))
 		return nil
 	}
-	cut, err := store.CutTail(o, at, save)
+	cut, err := store.CutTail(o, at, end, save)
 	if err != nil {
 		return p.inUse(err)
 	}
