@@ -63,7 +63,7 @@ func (l *Leader) admit(s *slave) error {
 		if least.why == nil {
 			least.why = errPlace
 		}
-		_ = least.conn.Close()
+		least.reset()
 	}
 	l.peers[s] = struct{}{}
 	l.done.Add(1)
@@ -81,7 +81,7 @@ func (l *Leader) replace(s *slave) {
 			if p.why == nil {
 				p.why = errReplaced
 			}
-			_ = p.conn.Close()
+			p.reset()
 		}
 	}
 }

@@ -61,18 +61,26 @@ func (s *slave) serve() {
 	<-sent
 }
 
-// hangUp ends a connection that is sent the log; it is over when this returns. What the kernel has not brought to the slave it drops: pages of segments
-// that nobody pins any more may become other bytes before it would send them. Where the whole leader ends nothing does that, and the slave gets it.
+// hangUp ends a connection that is sent the log; it is over when this returns. Where the whole leader ends, the slave gets what the kernel has still
+// to bring it: no segment becomes anything else then.
 func (s *slave) hangUp() {
 	s.hung.Do(func() {
 		s.l.mu.Lock()
 		ends := s.l.closed
 		s.l.mu.Unlock()
-		if !ends {
-			_ = s.conn.SetLinger(0)
+		if ends {
+			_ = s.conn.Close()
+			return
 		}
-		_ = s.conn.Close()
+		s.reset()
 	})
+}
+
+// reset ends a connection, and the kernel drops what it has not brought to the slave: pages of segments that nobody pins any more may become
+// other bytes before it would send them. Any goroutine.
+func (s *slave) reset() {
+	_ = s.conn.SetLinger(0)
+	_ = s.conn.Close()
 }
 
 // left notes why the connection ended; the first reason counts.
@@ -172,7 +180,7 @@ func (s *slave) greetOurs(h hello) (start int64, ok bool) {
 	case h.compare && h.aside: // it wants to know how far this log is
 	case h.segmentBytes != w.segmentBytes:
 		w.refusal = segmentsDiffer
-	case h.compare:
+	case h.compare: // no slave: nobody is to hear of it here
 	case h.end > end:
 		w.refusal = slaveAhead
 	case h.end < low:
@@ -203,7 +211,9 @@ func (s *slave) greetOurs(h hello) (start int64, ok bool) {
 		return 0, false
 	}
 	if w.refusal != accepted {
-		s.l.refuse(s, w.refusal, h.end)
+		if !h.compare {
+			s.l.refuse(s, w.refusal, h.end)
+		}
 		return 0, false
 	}
 	if h.compare {
