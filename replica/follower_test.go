@@ -227,6 +227,7 @@ func TestOtherMaster(t *testing.T) {
 		{"heartbeat", header{offset: 0}.append(nil), "where this slave's log ends"},
 		{"refused", welcome{version: 1, refusal: slaveAhead, end: end - 1, segmentBytes: testSegment}.append(nil), slaveAhead.String()},
 		{"differs", welcome{version: 1, refusal: bytesDiffer, end: end + 9, segmentBytes: testSegment}.append(nil), bytesDiffer.String()},
+		{"another log that begins here", welcome{version: 1, start: end, min: end, end: end + 9, segmentBytes: testSegment, history: 77}.append(nil), "was no copy of it"},
 		{"some day's reason", welcome{version: 9, refusal: 77, end: end + 9, segmentBytes: testSegment}.append(nil), "reason 77"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -282,6 +282,11 @@ func (s *session) welcomed(ctx context.Context, w welcome) error {
 	if s.f.manner.aside && !w.aside {
 		return refusedError(errCounts.Error())
 	}
+	if w.start == s.at && w.min == s.at && !s.empty && w.history != s.f.store.History() {
+		// What the master still has begins where this log ends, so that no byte could be compared.
+		s.f.change(func(st *FollowerState) { st.Ours = true })
+		return refusedError(fmt.Sprintf("the master's log begins at %d, this slave's end, and this slave was no copy of it: empty its store if it may be given up", s.at))
+	}
 	s.begin(true)
 	if w.start < s.at {
 		return fmt.Errorf("%w: the master starts at %d", errFrame, w.start)
