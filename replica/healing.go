@@ -16,7 +16,8 @@ type healing struct {
 
 	mu     sync.Mutex
 	looked time.Time
-	out    ask // that was sent and not answered; n is 0: none
+	out    ask   // that was sent and not answered; n is 0: none
+	piece  int64 // that is asked for at once: firstAskBytes, or more where no whole record was in it
 	since  time.Time
 	vain   map[int64]time.Time // gaps for which the other side had nothing good
 	asks   []ask               // of the other side, not yet answered
@@ -24,6 +25,10 @@ type healing struct {
 }
 
 const (
+	// firstAskBytes of a large gap are asked for at once. An answer is read and written by the goroutine that takes acknowledgements on a master and
+	// the log on a slave: both wait for it.
+	firstAskBytes = 256 << 10
+
 	answerTime = 10 * time.Second // an ask may take
 	vainTime   = time.Minute      // until a gap is asked for again in vain
 	// maxAsks bounds what the other side may ask for before it has the answers.
@@ -66,7 +71,7 @@ func (h *healing) next(now time.Time) (ask, bool) {
 	h.looked = now
 	segment := h.st.SegmentBytes()
 	for _, g := range h.st.Gaps() {
-		to := min(g.To, g.From-g.From%segment+segment, g.From+maxAskBytes, h.st.Sendable().Load())
+		to := min(g.To, g.From-g.From%segment+segment, g.From+max(h.piece, firstAskBytes), h.st.Sendable().Load())
 		if now.Sub(h.vain[g.From]) < vainTime || to <= g.From {
 			continue
 		}
@@ -182,6 +187,12 @@ func (h *healing) answered(body []byte, wake chan struct{}) error {
 	h.mu.Lock()
 	h.looked = time.Time{}
 	healer := h.healer
+	if asked := int64(len(a.b)); n == 0 && asked == max(h.piece, firstAskBytes) && asked < maxAskBytes {
+		h.piece = min(4*asked, maxAskBytes) // a record may be longer than this piece of the gap
+		h.mu.Unlock()
+		return nil
+	}
+	h.piece = 0
 	if !healed {
 		h.inVain(a.from)
 	}

@@ -338,7 +338,7 @@ func (l *Leader) judge() (changed bool) {
 		switch {
 		case a.Enough:
 		case a.Refuses:
-			level, text = slog.LevelWarn, tooFewCopies+": sends are refused (code 11)"
+			level, text = slog.LevelWarn, tooFewCopies+": sends are refused"
 		default:
 			level, text = slog.LevelWarn, tooFewCopies+": sends are stored here alone and answered with code 11, those that wait for a slave with 12"
 		}
