@@ -3,6 +3,7 @@ package broker
 import (
 	"fmt"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -55,12 +56,22 @@ func (a answer) append(dst []byte, req *remoting.Command) []byte {
 		a = fail(remoting.RespSystemError, fmt.Sprintf("The answer would have %d bytes; a frame holds %d.", len(a.Body), maxBodyBytes))
 	}
 	r := remoting.BeginReply(dst, req.Encoding, req.Opaque, a.Code)
-	r.Remark(a.Remark)
+	r.Remark(cutRemark(a.Remark))
 	for _, f := range a.Fields {
 		r.Str(f.Key, f.Value)
 	}
 	r.Body(a.Body)
 	return r.End()
+}
+
+// maxRemarkBytes is how long a remark may be. Many repeat what they were asked for, and that has no bound.
+const maxRemarkBytes = 8 << 10
+
+func cutRemark(s string) string {
+	if len(s) <= maxRemarkBytes {
+		return s
+	}
+	return strings.ToValidUTF8(s[:maxRemarkBytes], "") + "..."
 }
 
 // smallAnswerBytes is how long an answer may be when memory is short.

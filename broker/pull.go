@@ -392,7 +392,7 @@ func (b *Broker) beginPull(dst []byte, a *pullAnswer, f *store.Found, code int32
 		suggest = 0
 	}
 	r := remoting.BeginReply(dst, a.enc, a.opaque, code)
-	r.Remark(remark)
+	r.Remark(cutRemark(remark))
 	r.Int("groupSysFlag", int64(a.groupSys))
 	r.Int("maxOffset", f.Max)
 	r.Int("minOffset", f.Min)

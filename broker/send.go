@@ -321,11 +321,19 @@ func (b *Broker) illegal() string {
 	return fmt.Sprintf("the message is illegal, maybe msg body or properties length not matched. msg body length limit %dB, msg properties length limit 32KB.", b.c.Int("maxMessageSize"))
 }
 
+// maxIDsBytes is how long the ids of a batch may be in its answer. Ids that no frame of a client's holds are left out: the messages are stored, and a
+// client that lost its connection over the answer would send them again.
+const maxIDsBytes = maxBodyBytes / 2
+
 // sendBatch stores the items of a batch as messages of their own.
 func (b *Broker) sendBatch(c *netpoll.Conn, req *remoting.Command, l *loopState, t *knownTopic) outcome {
 	h := &l.send
 	if isRetry(h.Topic) || len(h.Topic) > 127 {
 		return b.refuse(c, req, remoting.RespMessageIllegal, "batch request does not support retry group "+string(h.Topic))
+	}
+	// Of a batch in pieces these are stored nowhere, so that the store would not mind: a unique key is in the answer.
+	if len(h.Properties) > record.MaxPropertiesBytes {
+		return b.refuse(c, req, remoting.RespMessageIllegal, b.illegal())
 	}
 	known := &l.known
 	known.Scan(h.Properties)
@@ -361,6 +369,9 @@ func (b *Broker) sendBatch(c *netpoll.Conn, req *remoting.Command, l *loopState,
 			l.properties = append(l.properties, ',')
 		}
 		l.properties = record.AppendOffsetID(l.properties, b.advertise, places[i].PhysicalOffset)
+	}
+	if len(l.properties) > maxIDsBytes {
+		l.properties = l.properties[:0]
 	}
 	b.answerSend(c, req, l, &stored{ids: l.properties, queueOffset: places[0].QueueOffset, end: places[len(places)-1].End, uniq: known.UniqKey})
 	return sendDone

@@ -64,6 +64,8 @@ func (c *Config) check() error {
 		{"metricsPromExporterPort", 0, 65535}, {"metricsTopK", 1, 100_000}, {"metricsOtelCardinalityLimit", 1, 1 << 31},
 		{"metricGrpcExporterIntervalInMills", 100, 1 << 31}, {"metricGrpcExporterTimeOutInMills", 1, 1 << 31}, {"metricLoggingExporterIntervalInMills", 100, 1 << 31}, {"slowLogThresholdMs", 0, 1 << 31},
 		{"diskMaxUsedSpaceRatio", 1, 100}, {"diskSpaceCleanForciblyRatio", 1, 100}, {"diskSpaceWarningLevelRatio", 1, 100},
+		{"flushIntervalConsumeQueue", 1, 1 << 31}, {"cleanResourceInterval", 1, 1 << 31}, {"serverChannelMaxIdleTimeSeconds", 1, 1 << 31},
+		{"timerColdDataCheckIntervalMs", 1, 1 << 31}, {"mapperFileSizeBatchConsumeQueue", 46, 1 << 30}, {"flushConsumerOffsetInterval", 1, 1 << 31},
 		{"maxConnections", 0, 1 << 30}, {"maxConnectionsPerHost", 0, 1 << 30},
 		{"clientSendMaxMessagesPerSecond", 0, 1 << 50}, {"clientSendMaxBytesPerSecond", 0, 1 << 50}, {"clientPullMaxBytesPerSecond", 0, 1 << 50},
 		{"lagAlarmMessages", 0, 1 << 62}, {"lagAlarmBehindMs", 0, 1 << 50}, {"lagAlarmClearPercent", 1, 100}, {"lagAlarmHoldMs", 0, 1 << 31},

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"strings"
 	"sync"
 	"time"
 )
@@ -25,17 +26,23 @@ const (
 	headTime    = 5 * time.Second
 	idleTime    = 10 * time.Second // who asks seldom connects again
 	headBytes   = 16 << 10
-	maxRequests = 8 // at a time, probes apart; those beyond are told to come again
+	answerTime  = time.Minute      // and it is over, however slowly it is read: it holds a place
+	debugTime   = 15 * time.Minute // of a profile or a trace, which may be of many seconds
+	maxRequests = 8                // at a time, probes apart; those beyond are told to come again
 )
 
 // Serve listens on an address, host:port, and answers there until Close.
 func Serve(addr string, h http.Handler, logger *slog.Logger) (*Server, error) {
+	return serveWithin(addr, h, logger, answerTime)
+}
+
+func serveWithin(addr string, h http.Handler, logger *slog.Logger, answerTime time.Duration) (*Server, error) {
 	l, err := net.Listen("tcp", addr)
 	if err != nil {
 		return nil, err
 	}
 	s := &Server{door: &door{TCPListener: l.(*net.TCPListener)}, ended: make(chan struct{})}
-	s.server = &http.Server{Handler: s.bounded(h), ReadHeaderTimeout: headTime, ReadTimeout: headTime, IdleTimeout: idleTime, MaxHeaderBytes: headBytes,
+	s.server = &http.Server{Handler: s.bounded(h, answerTime), ReadHeaderTimeout: headTime, ReadTimeout: headTime, IdleTimeout: idleTime, MaxHeaderBytes: headBytes,
 		ConnContext: func(ctx context.Context, c net.Conn) context.Context { return context.WithValue(ctx, visitorKey{}, c) },
 		ErrorLog:    slog.NewLogLogger(logger.Handler(), slog.LevelDebug)}
 	go func() {
@@ -49,7 +56,7 @@ func Serve(addr string, h http.Handler, logger *slog.Logger) (*Server, error) {
 
 // bounded refuses what is too much at a time. Probes are never too many: all that ask at a time share one look, and whoever looks at profiles
 // must not make a process look dead.
-func (s *Server) bounded(h http.Handler) http.Handler {
+func (s *Server) bounded(h http.Handler, answerTime time.Duration) http.Handler {
 	places := make(chan struct{}, maxRequests)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.gate.RLock()
@@ -61,6 +68,11 @@ func (s *Server) bounded(h http.Handler) http.Handler {
 			v.asks()
 			defer v.answered()
 		}
+		limit := answerTime
+		if strings.HasPrefix(r.URL.Path, "/debug/") {
+			limit = debugTime
+		}
+		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(limit))
 		if isProbe(r.URL.Path) {
 			h.ServeHTTP(w, r)
 			return

@@ -2,13 +2,16 @@ package web
 
 import (
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/goleak"
@@ -158,6 +161,38 @@ func TestTooManyAtATime(t *testing.T) {
 	close(gate)
 	for range maxRequests {
 		<-ended
+	}
+}
+
+// TestWhoReadsNothing holds a place for a while only.
+func TestWhoReadsNothing(t *testing.T) {
+	cut := make(chan error, 1)
+	s, err := serveWithin("127.0.0.1:0", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		var err error
+		for b := make([]byte, 1<<20); err == nil; {
+			_, err = w.Write(b)
+		}
+		cut <- err
+	}), quiet, 50*time.Millisecond)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	conn, err := net.Dial("tcp", s.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := conn.Write([]byte("GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case err := <-cut:
+		if !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Error(err)
+		}
+	case <-time.After(20 * time.Second):
+		t.Fatal("it is written to for ever")
 	}
 }
 
