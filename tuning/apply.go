@@ -206,6 +206,7 @@ func noteWrites(old, add []written) []written {
 	all := slices.Clone(old)
 	for _, w := range add {
 		if i := slices.IndexFunc(all, func(o written) bool { return o.File == w.File }); i >= 0 {
+			all[i].Was = alsoWas(all[i].Was, all[i].Value)
 			all[i].Value, all[i].Keep = w.Value, w.Keep
 			continue
 		}
@@ -214,10 +215,19 @@ func noteWrites(old, add []written) []written {
 	return all
 }
 
+// alsoWas is a copy of was with one more.
+func alsoWas(was []string, v string) []string {
+	if slices.Contains(was, v) {
+		return was
+	}
+	return append(slices.Clone(was), v)
+}
+
 func noteFiles(old, add []kept) []kept {
 	all := slices.Clone(old)
 	for _, f := range add {
 		if i := slices.IndexFunc(all, func(o kept) bool { return o.Name == f.Name }); i >= 0 {
+			all[i].Was = alsoWas(all[i].Was, all[i].After)
 			all[i].After = f.After
 			continue
 		}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -215,6 +216,40 @@ func TestKilled(t *testing.T) {
 				}
 				break
 			}
+		}
+	}
+}
+
+// TestKilledAgain: an Apply that is killed after another one, before it has set what it has noted, leaves what the other one set, and the next
+// Undo knows that as its own.
+func TestKilledAgain(t *testing.T) {
+	for n := 0; ; n++ {
+		h := makeHost(t, "metal-nvme")
+		h.normal(t)
+		host := h.host()
+		before := snapshot(t, h.root)
+		p := plan(t, host.Tree, NewReport(Probe(host, Options{Dir: "/data/store", Unit: "ringmq.service"}), Auto), true)
+		must(Apply(host.Tree, undoName, p))
+		p.Writes, p.Files = slices.Clone(p.Writes), slices.Clone(p.Files)
+		for i := range p.Writes {
+			if strings.HasSuffix(p.Writes[i].File, "swappiness") {
+				p.Writes[i].Value = "7"
+			}
+		}
+		for i := range p.Files {
+			p.Files[i].Text += "# more\n"
+		}
+		dying := &dyingTree{host.Tree, n}
+		_, _ = Apply(dying, undoName, p)
+		if res := must(Undo(host.Tree, undoName, false)); len(res.Refused) > 0 {
+			t.Fatalf("killed after %d changes: %v", n, res.Refused)
+		}
+		alike(t, before, snapshot(t, h.root), fmt.Sprint("killed after ", n))
+		if dying.left > 0 {
+			if n < 3 {
+				t.Fatalf("only %d changes were made", n)
+			}
+			break
 		}
 	}
 }

@@ -23,7 +23,8 @@ type record struct {
 // written is a value that was set.
 type written struct {
 	Write
-	Before      string   `json:"before"` // as the file read
+	Before      string   `json:"before"`        // as the file read
+	Was         []string `json:"was,omitempty"` // what Apply set earlier: it is there until Value has been set
 	MovesBefore []string `json:"movesBefore,omitempty"`
 }
 
@@ -34,6 +35,7 @@ type kept struct {
 	Before  string      `json:"before,omitempty"`
 	Mode    fs.FileMode `json:"mode,omitempty"`
 	After   string      `json:"after"`
+	Was     []string    `json:"was,omitempty"` // what Apply wrote earlier: it is there until After has been written
 }
 
 func loadRecord(t Tree, name string) (*record, error) {
@@ -177,7 +179,7 @@ func (f *kept) undo(t Tree, force bool, res *Result) bool {
 		return false
 	case !there && !f.Existed, there && f.Existed && string(text) == f.Before:
 		return true
-	case there && string(text) != f.After && !force, !there && !force:
+	case there && string(text) != f.After && !slices.Contains(f.Was, string(text)) && !force, !there && !force:
 		res.refuse("%s was changed since by somebody else; --force puts it back all the same", f.Name)
 		return false
 	}
@@ -208,7 +210,8 @@ func (w *written) undo(t Tree, force bool, res *Result) bool {
 	if w.asBefore(t) {
 		return true
 	}
-	if !same(w.File, now, w.Value) && !same(w.File, now, w.Before) && !force {
+	ours := func(v string) bool { return same(w.File, now, v) }
+	if !ours(w.Value) && !ours(w.Before) && !slices.ContainsFunc(w.Was, ours) && !force {
 		res.refuse("%s was changed since by somebody else, to %s; --force puts it back all the same", w.File, now)
 		return false
 	}
