@@ -142,6 +142,32 @@ func TestArrows(t *testing.T) {
 	}
 }
 
+// TestReadingOrders: a package that says in which order to read it names every file of its own.
+func TestReadingOrders(t *testing.T) {
+	orders, files := map[string]string{}, map[string][]string{}
+	eachGoFile(t, func(name string, _ *token.FileSet, f *ast.File) {
+		folder, file := path.Split(name)
+		if f.Doc != nil && strings.Contains(f.Doc.Text(), "Reading order:") {
+			orders[folder] = f.Doc.Text()
+		} else if file != "doc.go" {
+			files[folder] = append(files[folder], file)
+		}
+	})
+	if len(orders) == 0 {
+		t.Error("no package says in which order to read it")
+	}
+	for folder, order := range orders {
+		for _, file := range files[folder] {
+			if strings.Contains(order, file) {
+				continue
+			}
+			if base, _, cut := strings.Cut(strings.TrimSuffix(file, ".go"), "_"); !cut || !strings.Contains(order, base+"_") && !strings.Contains(order, base+".go") {
+				t.Errorf("%s%s stands in no reading order", folder, file)
+			}
+		}
+	}
+}
+
 // TestSizes is a ratchet a little above the house rule (files of about 400 lines, functions of about 70).
 func TestSizes(t *testing.T) {
 	const fileLines, functionLines = 430, 76

@@ -4,17 +4,18 @@
 // Reading order:
 //
 //   - options.go: what may be set, with the broker's own defaults; message.go: what goes in and comes out; errors.go: what
-//     can go wrong;
+//     can go wrong; memory.go: how much of it a process may have;
 //   - store.go: Open and what a Store is made of; lock.go: the lock and the abort file; checkpoint.go: from where a
 //     start has to look at the log again; sealed.go: the checksum of what a start goes by; release.go: what of another release
-//     is refused, and what passed over; recover.go: the look itself; ends.go: how long the queues were, and what is rebuilt;
+//     is refused, and what passed over; recover.go: the look itself; ends.go: how long the queues were, and what is rebuilt; history.go: whose copy the log is;
+//     cut.go: a log whose end is to go;
 //   - offsets.go: the next queue offset of every queue; append.go and batch.go: one message, one batch; turn.go: those of an event loop;
 //   - scanner.go: the log, record by record; dispatch.go: the one goroutine that turns visible records into queue entries
-//     and index keys, in order, round by round; enqueue.go: one record's queue and entry; anew.go: when a queue begins anew; indexing.go: how the index catches
+//     and index keys, in order, round by round; enqueue.go: one record's queue and entry; convert.go: batches that a topic does not keep any more; anew.go: when a queue begins anew; indexing.go: how the index catches
 //     up without being in the way; flusher.go: when queues become durable;
 //   - read.go: pulls from memory and from disk; window.go: pieces of the log that are kept for those who read near them; warm.go: what a loop takes
 //     from them and from the page cache; plan.go and gather.go: what a worker brings from the disk at once; pacer.go: when it may, beside commits, of which committimes.go knows what they take; verify.go: why no corrupt body leaves; mend.go: damaged queue entries written again; search.go: by time, by id, by key;
-//     gaps.go: what was lost, by offset; heal.go: how it is put back; healer.go: until when readers wait for that;
+//     gaps.go and lost.go: what was lost, by offset, and of which queues; unreadable.go: what the disk cannot read; heal.go: how it is put back; healer.go: until when readers wait for that;
 //   - batchset.go, batchqueue.go, batchread.go: queues of topics whose records are batches (BatchCQ);
 //   - retention.go: when old segments go; space.go: how full the disk is and whether the store may be written;
 //   - documents.go: the JSON files beside the log; topicname.go: which topics there can be; topics.go, graves.go and gravecopy.go: deletion of a topic, and how a later start

@@ -6,7 +6,7 @@
 // pure: the same facts give the same advice. Apply writes nothing that it could not write back before it tried, and notes what was there
 // before it writes.
 //
-// Reading order: tree.go (what is read and written through), facts.go (what is known of a host), probe.go and probe_*.go (one set of facts
+// Reading order: tree.go (what is read and written through), facts.go (what is known of a host), mount.go, probe.go and probe_*.go (one set of facts
 // each), advise.go (what advice is and how it is made), knobs_*.go (one table of knobs each: the rules and the reasons), plan.go
 // (which files advice becomes), apply.go, undo.go, report.go and page.go (what is shown).
 package tuning

@@ -2,5 +2,5 @@
 // and defaults, and what the values mean for the store.
 //
 // Reading order: keys.tsv (name, kind, default, marks: m has a meaning here, r takes effect at run time), config.go,
-// address.go, roles.go, store.go, metrics.go, push.go.
+// unsupported.go, address.go, roles.go, store.go, metrics.go, push.go.
 package config

@@ -2,7 +2,7 @@
 // or each in its own, and a look into store files.
 //
 // Reading order: main.go; settings.go (where values come from), serve.go (start, stop, what is printed); then a file for every
-// subcommand: standalone.go, namesrv.go, broker.go, backup.go, doctor.go, health.go, admin*.go, dump*.go, bench*.go (bench.go has the table of workloads), tune*.go,
+// subcommand: standalone.go, namesrv.go, broker.go, backup.go, doctor.go, health.go, tune.go, dump.go with dump_*.go, admin.go with admin_*.go and operands.go, bench*.go (bench.go has the table of workloads), tune*.go,
 // version.go, man.go; notify.go for the service manager.
 package main
 

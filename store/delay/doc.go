@@ -3,6 +3,6 @@
 // them is due, reads it, and appends it to the topic and queue it was meant for. How far every level has come is kept in
 // the document delayOffset.json; after a crash a message may be delivered again, never left out.
 //
-// Reading order: transform.go (what a message becomes before and after), offsets.go (the document), service.go (one
+// Reading order: transform.go (what a message becomes before and after), offsets.go (the document), service.go and worker.go (one
 // goroutine for all levels).
 package delay

@@ -8,7 +8,7 @@
 //   - ring.go: the entries held in memory; budget.go: how much memory all of them may take;
 //   - read.go: reading, from memory or from files; write.go: entries to files; flush.go: all dirty queues, and durability; whole.go: that of very many at once; tidy.go: their first write after a crash;
 //   - files.go: which files a queue has, and the few that are open;
-//   - recover.go: what a start finds; damage.go: entries that cannot be true, and how they are put right; search.go: by physical offset; trim.go: both ends cut, topics deleted.
+//   - recover.go: what a start finds; trust.go: what it need not look at; anew.go: a queue that begins again; damage.go: entries that cannot be true, and how they are put right; search.go: by physical offset; trim.go: both ends cut, topics deleted.
 //
 // # Numbers of a queue, in entries
 //

@@ -7,7 +7,8 @@
 //   - record.go: the message record and how it is parsed; append.go: how it is written, sized and given its place; look.go: what lies at a
 //     place of a log, and where in damaged bytes something can begin;
 //   - crc.go: the checksum of the body and the checksum property over the whole record;
-//   - properties.go: the properties string; hash.go: Java's String.hashCode over UTF-8; ids.go: offset ids and unique keys;
+//   - verify.go: what is wrong with a record;
+//   - properties.go: the properties string; known.go: those that are looked at, in one walk; hash.go: Java's String.hashCode over UTF-8; ids.go: offset ids and unique keys;
 //   - names.go: how files are named after their first byte;
 //   - batch.go: the items in the body of a batch send;
 //   - unit.go: the consume queue unit; keyindex.go: the index file's header and entry; checkpoint.go: the checkpoint file.
