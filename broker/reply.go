@@ -34,8 +34,9 @@ type parkedAnswer struct {
 }
 
 // maxParkedBytes bounds the answers that wait with one loop, whatever slaves or the disk are up to. Sends wait then as they do when the
-// log has no room: many small messages have answers longer than themselves.
-const maxParkedBytes = 32 << 20
+// log has no room: many small messages have answers longer than themselves. As much again may be of answers that have left, see compact, and
+// a third of it in the queue beside them: some 40 MiB a loop in all.
+const maxParkedBytes = 16 << 20
 
 // full says that no more sends should be stored before answers have left.
 func (p *parking) full() bool {
