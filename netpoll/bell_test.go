@@ -116,3 +116,50 @@ func TestBellsOutliveTheEngine(t *testing.T) {
 	}
 	until(t, "rung", func() bool { return rung.Load() > 0 })
 }
+
+// TestTasksThatAnEngineTakesAlong hold no memory: gnet runs none that it still has when it ends.
+func TestTasksThatAnEngineTakesAlong(t *testing.T) {
+	h := &testHandler{}
+	conns := make(chan *Conn, 1)
+	h.serve = func(c *Conn, req *remoting.Command) Verdict {
+		select {
+		case conns <- c:
+		default:
+		}
+		c.PutOut(replyTo(c.Out(), req))
+		return Done
+	}
+	s, addr := serve(t, Options{Loops: 1}, h)
+	ask := func() error {
+		c, err := Dial(context.Background(), addr, DialOptions{})
+		if err != nil {
+			return err
+		}
+		defer c.Close()
+		_, err = c.Call(context.Background(), remoting.NewRequest(1))
+		return err
+	}
+	if err := ask(); err != nil {
+		t.Fatal(err)
+	}
+	c := <-conns
+	l := c.loop
+	ran := make(chan struct{})
+	// The connection may be gone by now, and then nothing is held.
+	if c.DoHolding(1000, func() { close(ran) }) == nil {
+		<-ran
+	}
+	until(t, "nothing is held", func() bool { return s.mailed.Load() == 0 && l.held.Load() == 0 })
+	s.mailed.Add(1000)
+	l.held.Add(1000) // as of a task that never ran
+	s.gate.RLock()
+	engine := s.engine
+	s.gate.RUnlock()
+	if err := engine.Stop(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "another engine", func() bool { return ask() == nil })
+	if got := s.mailed.Load(); got != 0 {
+		t.Error("held for ever:", got)
+	}
+}

@@ -186,13 +186,16 @@ func (c *Conn) Do(fn func()) error {
 func (c *Conn) DoHolding(bytes int, fn func()) error {
 	c.s.mailed.Add(int64(bytes))
 	err := c.Do(func() {
+		c.loop.held.Add(-int64(bytes))
 		c.s.mailed.Add(-int64(bytes))
 		fn()
 	})
 	if err != nil {
 		c.s.mailed.Add(-int64(bytes))
+		return err
 	}
-	return err
+	c.loop.held.Add(int64(bytes)) // it may have run already
+	return nil
 }
 
 // Close closes the connection soon. Any goroutine.

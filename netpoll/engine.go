@@ -162,6 +162,7 @@ func (s *Server) loopOf(gc gnet.Conn) *loop {
 			l.el, l.epoll = el, epoll
 			l.woken.Store(false)
 			l.tasks.Store(0)
+			s.mailed.Add(-l.held.Swap(0)) // of tasks that the engine before has not run
 			if l.bell != nil {
 				l.bell.hang(el)
 			}

@@ -36,6 +36,7 @@ type loop struct {
 	recounted time.Time // when it last looked what its connections hold
 
 	tasks   atomic.Int32 // of ours that gnet has still to run
+	held    atomic.Int64 // bytes of theirs, see Conn.DoHolding; the server's mailed has them too
 	asked   tick
 	woken   atomic.Bool
 	wakeNow gnet.Runnable
