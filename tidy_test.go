@@ -44,7 +44,7 @@ var rooms = []room{
 	{"broker/lag", nil, nil},
 	{"broker", []string{"netpoll", "netpoll/remoting", "netpoll/remoting/settings", "store", "store/record", "store/tally", "store/delay", "replica", "broker/"}, nil},
 	{"tuning", []string{"store/disk"}, nil},
-	{"bench/ceiling", []string{"netpoll", "netpoll/remoting"}, nil},
+	{"bench/ceiling", []string{"netpoll", "netpoll/remoting", "store/disk"}, nil},
 	{"bench", []string{"netpoll", "netpoll/remoting", "store/record"}, nil},
 	{"cmd/ask", []string{"netpoll", "netpoll/remoting", "netpoll/remoting/settings"}, nil},
 	{"cmd/admin", []string{"cmd/ask", "broker/lag", "netpoll/remoting", "netpoll/remoting/settings", "store/record"}, nil},

@@ -27,20 +27,24 @@ cleanup() {
 trap cleanup EXIT
 trap 'exit 130' INT TERM HUP
 
-(cd "$root" && go build -o "$work/ceiling" ./bench/ceiling) || exit 1
-"$work/ceiling" -listen "127.0.0.1:$port" -file "$work/ceiling.log" -sync >"$work/ceiling.out" 2>&1 &
-pids+=($!)
+(cd "$root" && go build -tags uring -ldflags=-checklinkname=0 -o "$work/ceiling" ./bench/ceiling) || exit 1
 "$bin" standalone --set listenPort=$((port + 11)) --set namesrvListenPort=$((port + 1)) --set storePathRootDir="$work/data" >"$work/ringmq.out" 2>&1 &
 pids+=($!)
-for at in $port $((port + 11)); do
+listens() { # listens PORT
   for _ in $(seq 200); do
-    (exec 3<>"/dev/tcp/127.0.0.1/$at") 2>/dev/null && continue 2
+    taken "$1" && return
     sleep 0.1
   done
   cat "$work"/*.out >&2; exit 1
-done
+}
+listens $((port + 11))
+# Both write through the engine that the broker has taken.
+engine=$(awk '/^disk engine/ {print $3}' "$work/ringmq.out")
+"$work/ceiling" -listen "127.0.0.1:$port" -file "$work/ceiling.log" -sync -engine "${engine:?}" >"$work/ceiling.out" 2>&1 &
+pids+=($!)
+listens "$port"
 measure() { # measure ROUNDS
-  "$bin" bench versus "ringmq=127.0.0.1:$((port + 11)),pid=${pids[1]}" "ceiling=127.0.0.1:$port,pid=${pids[0]}" --rounds "$1" --duration "${seconds}s" \
+  "$bin" bench versus "ringmq=127.0.0.1:$((port + 11)),pid=${pids[0]}" "ceiling=127.0.0.1:$port,pid=${pids[1]}" --rounds "$1" --duration "${seconds}s" \
     --topic Ceiling --max-cpu-ratio "$limit" ${JSON:+--json "$JSON"} 2>"$work/why"
   local code=$?
   cat "$work/why" >&2

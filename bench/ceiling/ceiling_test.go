@@ -12,6 +12,7 @@ import (
 
 	"ringmq/bench"
 	"ringmq/netpoll"
+	"ringmq/store/disk"
 )
 
 const room = 1 << 20
@@ -21,7 +22,7 @@ const room = 1 << 20
 func serve(t *testing.T, synced bool, committed func(*log)) (string, *log, string) {
 	t.Helper()
 	name := filepath.Join(t.TempDir(), "log")
-	l, err := openLog(name, 4*room, room, synced)
+	l, err := openLog(name, 4*room, room, synced, disk.NewPwriteRing(ringDepth))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,7 +79,7 @@ func TestSends(t *testing.T) {
 
 // TestFull: what finds no room is told when there will be.
 func TestFull(t *testing.T) {
-	l, err := openLog(filepath.Join(t.TempDir(), "log"), 2*room, room, false)
+	l, err := openLog(filepath.Join(t.TempDir(), "log"), 2*room, room, false, disk.NewPwriteRing(ringDepth))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -101,7 +102,7 @@ func TestFull(t *testing.T) {
 }
 
 func TestSmallFile(t *testing.T) {
-	if _, err := openLog(filepath.Join(t.TempDir(), "log"), 1000, room, false); err == nil {
+	if _, err := openLog(filepath.Join(t.TempDir(), "log"), 1000, room, false, disk.NewPwriteRing(ringDepth)); err == nil {
 		t.Error("a file smaller than a batch is taken")
 	}
 }

@@ -1,18 +1,22 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"runtime"
 	"sync"
 	"sync/atomic"
-	"syscall"
+
+	"ringmq/store/disk"
 )
 
-// log is a buffer that many append to and one goroutine writes to a file. Two buffers take turns: one gathers while the other
-// is written.
+// log is a buffer that many append to and one goroutine writes to a file, through the engine that a broker would take there. Two buffers take
+// turns: one gathers while the other is written.
 type log struct {
-	file *os.File
+	fs   disk.FS
+	file disk.File
+	ring disk.Ring
 	size int64
 	room int // bytes of a buffer; no more is taken until it is written
 	sync bool
@@ -31,16 +35,17 @@ const (
 	zeroBytes = 1 << 20
 )
 
-// openLog makes the file and writes zeros to all of it, so that a commit changes no metadata.
-func openLog(name string, size int64, room int, synced bool) (*log, error) {
+// openLog makes the file and writes zeros to all of it, so that a commit changes no metadata. The ring is the log's, unless there is an error.
+func openLog(name string, size int64, room int, synced bool, ring disk.Ring) (*log, error) {
 	if size < int64(2*room) {
 		return nil, fmt.Errorf("a file of %d bytes is too small, it must have %d", size, 2*room)
 	}
-	f, err := os.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
+	fs := disk.OS()
+	f, err := fs.Open(name, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, err
 	}
-	l := &log{file: f, size: size, room: room, sync: synced, gather: make([]byte, 0, room)}
+	l := &log{fs: fs, file: f, ring: ring, size: size, room: room, sync: synced, gather: make([]byte, 0, room)}
 	l.more = sync.NewCond(&l.mu)
 	zeros := make([]byte, zeroBytes)
 	for at := int64(0); at < size && err == nil; at += zeroBytes {
@@ -50,15 +55,17 @@ func openLog(name string, size int64, room int, synced bool) (*log, error) {
 		err = f.Sync()
 	}
 	if err != nil {
-		l.remove()
+		_ = f.Close()
+		_ = fs.Remove(name)
 		return nil, err
 	}
 	return l, nil
 }
 
 func (l *log) remove() {
+	_ = l.ring.Close()
 	_ = l.file.Close()
-	_ = os.Remove(l.file.Name())
+	_ = l.fs.Remove(l.file.Name())
 }
 
 // append adds the parts of a message and returns the end that durable must reach before it may be acknowledged. When ok is
@@ -110,17 +117,28 @@ func (l *log) commit(done func()) error {
 		if at+int64(len(batch)) > l.size {
 			at = 0
 		}
-		if _, err := l.file.WriteAt(batch, at); err != nil {
+		if err := l.write(batch, at); err != nil {
 			return err
-		}
-		if l.sync {
-			if err := syscall.Fdatasync(int(l.file.Fd())); err != nil {
-				return fmt.Errorf("fdatasync: %w", err)
-			}
 		}
 		at += int64(len(batch))
 		l.durable.Store(end)
 		spare = batch
 		done()
 	}
+}
+
+// write is one commit: a write, and a sync behind it if one was asked for.
+func (l *log) write(batch []byte, at int64) error {
+	ops := []*disk.Op{{Kind: disk.OpWrite, File: l.file, Buf: batch, Offset: at, Link: l.sync}}
+	if l.sync {
+		ops = append(ops, &disk.Op{Kind: disk.OpDatasync, File: l.file})
+	}
+	if err := l.ring.Submit(ops); err != nil {
+		return err
+	}
+	done, err := l.ring.Wait(len(ops), nil)
+	for _, op := range done {
+		err = errors.Join(err, op.Err)
+	}
+	return err
 }

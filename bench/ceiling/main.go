@@ -1,6 +1,7 @@
 // Command ceiling is the least that a broker of this architecture can do for a send: frame it, copy it into a buffer in memory,
 // let one goroutine write what has gathered with one write (and one fdatasync with -sync), and acknowledge, with one write per
-// connection per commit. (The broker's loops commit by themselves where io_uring can ring; that is not needed to frame and store.) It parses no topics, keeps no queues and can serve nothing back. What `ringmq bench produce` measures
+// connection per commit. Event loops and disk engine are the broker's. (Its loops commit by themselves where io_uring can ring; that is not
+// needed to frame and store.) It parses no topics, keeps no queues and can serve nothing back. What `ringmq bench produce` measures
 // against it bounds what it can measure against the broker; the distance is what the broker's rules cost.
 //
 //	go run ./bench/ceiling -listen 127.0.0.1:10921 -file /tmp/ceiling.log
@@ -17,31 +18,42 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"syscall"
 	"time"
 
 	"ringmq/netpoll"
+	"ringmq/store/disk"
 )
+
+// ringDepth is of a write and its sync.
+const ringDepth = 2
 
 func main() {
 	listen := flag.String("listen", "127.0.0.1:10921", "address")
 	file := flag.String("file", "ceiling.log", "file that is written, round and round; it is removed at the end")
 	size := flag.Int64("size", 1<<30, "bytes of the file; zeros are written to it beforehand")
 	sync := flag.Bool("sync", false, "fdatasync after every write")
+	engine := flag.String("engine", disk.EngineAuto, "io_uring, pwrite, or auto: what a broker would take where the file lies")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, *listen, *file, *size, *sync); err != nil {
+	if err := run(ctx, *listen, *file, *size, *sync, *engine); err != nil {
 		fmt.Fprintln(os.Stderr, "ceiling:", err)
 		os.Exit(1)
 	}
 }
 
 // run serves until ctx ends or the file cannot be written.
-func run(ctx context.Context, listen, file string, size int64, sync bool) error {
-	l, err := openLog(file, size, roomBytes, sync)
+func run(ctx context.Context, listen, file string, size int64, sync bool, engine string) error {
+	ring, why, err := disk.NewRing(engine, disk.OS(), filepath.Dir(file), ringDepth)
 	if err != nil {
 		return err
+	}
+	name := ring.Name()
+	l, err := openLog(file, size, roomBytes, sync, ring)
+	if err != nil {
+		return errors.Join(err, ring.Close())
 	}
 	defer l.remove()
 	h := &handler{log: l}
@@ -55,7 +67,7 @@ func run(ctx context.Context, listen, file string, size int64, sync bool) error 
 	h.start(s)
 	failed := make(chan error, 1)
 	go func() { failed <- l.commit(h.committed) }()
-	fmt.Printf("ceiling: on %s, fdatasync %v\n", s.Addrs()[0], sync)
+	fmt.Printf("ceiling: on %s, fdatasync %v, disk engine %s (%s)\n", s.Addrs()[0], sync, name, why)
 	select {
 	case err = <-failed:
 	case <-ctx.Done():
