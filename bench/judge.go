@@ -93,6 +93,9 @@ func (s *soak) describeIntervals() {
 	out.tell("read by the consumers that follow", float64(out.Hot), "", "")
 	out.tell("read by the one that begins again", float64(out.Cold), "", "")
 	out.tell("queues begun again", float64(out.ColdRounds), "", "")
+	if out.Broker != nil { // what the one that begins again finds in memory shows nothing of cold reads
+		out.tell("of that from the disk", float64(out.Broker.DiskReadBytes)/(1<<20), "MiB", "")
+	}
 	if s.counted {
 		quarter, end, _ := goroutineGrowth(out.Intervals)
 		out.tell("goroutines after a quarter", float64(quarter), "", "")

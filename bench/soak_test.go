@@ -28,7 +28,7 @@ func TestSoak(t *testing.T) {
 	if len(r.Failures) > 0 || r.Unjudged == "" || r.Stopped == "" || r.Messages == 0 || r.Hot == 0 || r.Cold == 0 || r.Rate != 250 || r.Peak != 0 {
 		t.Errorf("failures %v, %d messages, %d hot, %d cold, peak %g, rate %g", r.Failures, r.Messages, r.Hot, r.Cold, r.Peak, r.Rate)
 	}
-	if r.Judged || len(r.Details) != 10 || !strings.Contains(strings.Join(r.Warnings, "\n"), "growth of memory was not judged: it takes more than 1 interval of 10s") {
+	if r.Judged || len(r.Details) != 11 || !strings.Contains(strings.Join(r.Warnings, "\n"), "growth of memory was not judged: it takes more than 1 interval of 10s") {
 		t.Errorf("details %+v", r.Details)
 	}
 	if i := r.Intervals[0]; i.AtSeconds <= 0 || i.Lag != max(0, r.Messages-r.Hot) || i.PerSecond <= 0 || i.P99 <= 0 || i.AnonymousBytes <= 0 || i.ResidentBytes < i.AnonymousBytes {

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Loads a broker of its own evenly, and fails when a send is refused, memory or the number of goroutines grows or readers fall behind.
 #   interop/soak.sh [DURATION [SHARE]]     ten minutes at 0.8 of the peak; PORT=23100, two below and two above it are used, JSON names a file
-# Ten minutes write some 20 GiB below TMPDIR; it is removed again.
+# Ten minutes write some 100 GiB; the log is bounded by the disk (retention), and all of it is removed again.
 set -uo pipefail
 duration=${1:-10m} share=${2:-0.8}
 bin=${RINGMQ:-$(dirname "$0")/../bin/ringmq}
