@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -80,6 +81,32 @@ func (r *lagRig) state() lag.State {
 	}
 	r.t.Fatal("the look found nothing")
 	return lag.State{}
+}
+
+// told is what an operator's command hears beside the progress of G in T.
+func (r *lagRig) told() (told lag.Told) {
+	r.t.Helper()
+	a := r.c.call(request(remoting.CodeGetConsumeStats, "consumerGroup", "G", "topic", "T", lag.Field, true))
+	if err := json.Unmarshal([]byte(a.Text(lag.Field)), &told); err != nil {
+		r.t.Fatal(err, string(a.Remark))
+	}
+	return told
+}
+
+func (r *lagRig) hidden() int64 { return r.told().Hidden }
+
+// held is how many bytes of the log wait for slaves.
+func (r *lagRig) held() int64 {
+	r.t.Helper()
+	var table remoting.KVTable
+	if err := remoting.Unmarshal(r.c.call(request(remoting.CodeGetBrokerRuntimeInfo, "diskEngine", true)).Body, &table); err != nil {
+		r.t.Fatal(err)
+	}
+	n, err := strconv.ParseInt(table.Table["replicationHeldBytes"], 10, 64)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return n
 }
 
 func wantCause(t *testing.T, s lag.State, cause string, words ...string) {

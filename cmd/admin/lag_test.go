@@ -212,6 +212,11 @@ func TestLagCauses(t *testing.T) {
 	member := func(q queueInfo) lagMember {
 		return lagMember{conn: remoting.Connection{ClientID: "m"}, info: &running{Queues: remoting.QueueTable[queueInfo]{{Queue: queue, Value: q}}}}
 	}
+	// lacking is a master whose slave lacks 100 MiB, and that keeps so many bytes from consumers.
+	lacking := func(held string) *brokerLook {
+		return &brokerLook{name: "b", runtime: map[string]string{"replicationHeldBytes": held},
+			ha: &remoting.HARuntimeInfo{Master: true, HAConnectionInfo: []remoting.HAConnectionInfo{{Addr: "s", Diff: 100 << 20}}}}
+	}
 	recent := queueInfo{LastPullTimestamp: now.UnixMilli(), LastConsumeTimestamp: now.UnixMilli()}
 	row := func(change func(r *lagRow)) *lagRow {
 		r := &lagRow{Group: "G", Topic: "T", At: now, Diff: 10, members: []lagMember{member(recent)}, In: 2,
@@ -239,9 +244,11 @@ func TestLagCauses(t *testing.T) {
 			r.members = []lagMember{member(queueInfo{CachedMsgCount: 1, LastConsumeTimestamp: now.UnixMilli() - 59_000})}
 		})},
 		{lag.Stuck, row(func(r *lagRow) { r.members = []lagMember{{err: context.DeadlineExceeded}} })},
-		{lag.ReplicationSlow, row(func(r *lagRow) {
-			r.brokers = []*brokerLook{{name: "b", ha: &remoting.HARuntimeInfo{Master: true, HAConnectionInfo: []remoting.HAConnectionInfo{{Addr: "s", Diff: 100 << 20}}}}}
-		})},
+		{lag.Slow, row(func(r *lagRow) { r.brokers, r.hidden = []*brokerLook{lacking("0")}, 10 })}, // behind, and nobody waits for it
+		{lag.Slow, row(func(r *lagRow) { r.brokers, r.hidden = []*brokerLook{lacking("")}, 10 })},
+		{lag.Slow, row(func(r *lagRow) { r.brokers, r.hidden = []*brokerLook{lacking("100000000")}, 9 })}, // most of it can be consumed
+		{lag.CatchingUp, row(func(r *lagRow) { r.brokers, r.hidden, r.Out = []*brokerLook{lacking("100000000")}, 10, 4 })},
+		{lag.ReplicationSlow, row(func(r *lagRow) { r.brokers, r.hidden = []*brokerLook{lacking("100000000")}, 10 })},
 		{lag.BrokerSlow, row(func(r *lagRow) {
 			r.brokers = []*brokerLook{{name: "b", runtime: map[string]string{"putLatency99": "1500"}}}
 		})},

@@ -18,7 +18,7 @@ const (
 	slowPutMs        = 1000.0      // 99 % of puts
 	standsStillMs    = 5000.0      // of the log, with something to write
 	farDispatchBytes = 64 << 20    // of the log that no consumer can see yet
-	farReplicaBytes  = 64 << 20    // that a slave does not have
+	farReplicaBytes  = 64 << 20    // of the log that no consumer may see before slaves have it
 )
 
 // drain is how long the group needs to have consumed everything at the rates of now; false: for ever.
@@ -146,7 +146,7 @@ func (r *lagRow) judgeCold() (string, []string) {
 
 // judgeBrokers looks whether consumers wait for a broker.
 func (r *lagRow) judgeBrokers() (string, []string) {
-	var slow, replicas []string
+	slow, replicas := []string(nil), r.held()
 	for _, m := range r.members {
 		if m.info == nil {
 			continue
@@ -165,14 +165,6 @@ func (r *lagRow) judgeBrokers() (string, []string) {
 		if v := b.number("putLatency99"); v >= slowPutMs {
 			slow = append(slow, fmt.Sprintf("%s: one in a hundred messages takes %.0f ms or more to store (engine %s)", b.name, v, null(b.runtime["diskEngine"])))
 		}
-		if b.ha == nil {
-			continue
-		}
-		for _, c := range b.ha.HAConnectionInfo {
-			if c.Diff >= farReplicaBytes {
-				replicas = append(replicas, fmt.Sprintf("%s: the slave at %s lacks %d bytes, and gets %d a second", b.name, c.Addr, c.Diff, c.TransferredBytesPerSec))
-			}
-		}
 	}
 	switch {
 	case len(replicas) > 0 && r.Out <= r.In:
@@ -181,6 +173,30 @@ func (r *lagRow) judgeBrokers() (string, []string) {
 		return lag.BrokerSlow, slow
 	}
 	return "", nil
+}
+
+// held tells of slaves that consumers wait for: a broker keeps from them what slaves do not have yet, and at least half of what the group has
+// to consume is among that. A slave that is merely behind keeps nobody waiting: ASYNC_MASTER, or enough others are in step.
+func (r *lagRow) held() (evidence []string) {
+	if r.hidden < r.Diff {
+		return nil
+	}
+	for _, b := range r.brokers {
+		bytes := b.number("replicationHeldBytes")
+		if bytes < farReplicaBytes {
+			continue
+		}
+		evidence = append(evidence, fmt.Sprintf("%s: %.0f bytes of the log wait for slaves before consumers may see them", b.name, bytes))
+		if b.ha == nil {
+			continue
+		}
+		for _, c := range b.ha.HAConnectionInfo {
+			if c.Diff >= farReplicaBytes {
+				evidence = append(evidence, fmt.Sprintf("%s: the slave at %s lacks %d bytes, and gets %d a second", b.name, c.Addr, c.Diff, c.TransferredBytesPerSec))
+			}
+		}
+	}
+	return evidence
 }
 
 // waits says that a member has nothing in hand in queues of the topic that are behind.

@@ -3,6 +3,7 @@ package admin
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -10,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"ringmq/broker/lag"
 	"ringmq/cmd/ask"
 	"ringmq/netpoll/remoting"
 )
@@ -92,6 +94,7 @@ type lagRow struct {
 	In, Out      float64
 	Retry, Dead  int64 // messages that wait to be tried again, and that nobody tries any more
 
+	hidden            int64   // messages that are stored and that consumers cannot see yet; no part of Diff
 	usualIn, usualOut float64 // messages a second over the last hour; 0: not known
 	members           []lagMember
 	memberErr         error // they could not be asked for
@@ -183,8 +186,18 @@ func (s *Session) gather(ctx context.Context, r *lagRow, brokers map[string]*bro
 			brokers[name] = s.lookAtBroker(ctx, name, addr)
 		}
 		r.brokers = append(r.brokers, brokers[name])
+		r.hidden += s.lagTold(ctx, r, addr).Hidden
 		s.addMembers(ctx, r, addr)
 	}
+}
+
+// lagTold is what a broker of ours says beside the progress of a row; of another one, and of one that does not answer, nothing.
+func (s *Session) lagTold(ctx context.Context, r *lagRow, addr string) (told lag.Told) {
+	resp, err := s.call(ctx, addr, ask.Request(remoting.CodeGetConsumeStats, "consumerGroup", r.Group, "topic", r.Topic, lag.Field, "true"))
+	if err != nil || json.Unmarshal([]byte(resp.Text(lag.Field)), &told) != nil {
+		return lag.Told{}
+	}
+	return told
 }
 
 // usual is a figure's rate over the last hour.
