@@ -169,9 +169,13 @@ func (w *lagWatch) judge(s *lag.State, f *lag.Figures, now time.Time, slow slown
 		s.Queue = behindIn(f.Still, member)
 		s.Queue.Since = f.StillSince
 	default:
-		r := lag.Rates{In: f.In, Out: f.Out, UsualIn: w.usual(stats.TopicPutNums, s.Topic), UsualOut: w.usual(stats.GroupGetNums, s.Topic+"@"+s.Group)}
+		r := lag.Rates{In: f.In, Out: f.Out, UsualIn: w.usual(stats.TopicPutNums, s.Topic), UsualOut: w.usual(stats.GroupGetNums, s.Topic+"@"+s.Group), Whole: w.b.uptime() >= lag.UsualOver}
+		usual := fmt.Sprintf("in the last hour %.1f came in and %.1f were handed out", r.UsualIn, r.UsualOut)
+		if !r.Known() {
+			usual = "what usually comes in this broker does not know yet"
+		}
 		s.Cause = r.Cause()
-		s.Evidence = []string{fmt.Sprintf("%.1f messages a second come in, %.1f are consumed; in the last hour %.1f came in and %.1f were handed out", r.In, r.Out, r.UsualIn, r.UsualOut)}
+		s.Evidence = []string{fmt.Sprintf("%.1f messages a second come in, %.1f are consumed; %s", r.In, r.Out, usual)}
 		if s.Cause == lag.Slow {
 			member, who := w.whoHas(s, f.Most.ID)
 			s.Queue = behindIn(f.Most, member)

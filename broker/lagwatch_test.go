@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -247,6 +248,34 @@ func TestLagByRates(t *testing.T) {
 	r.commit(1, 200)
 	r.turn(time.Minute)
 	wantCause(t, r.state(), lag.CatchingUp)
+}
+
+// TestLagAfterSilence: nothing came in within the hour before. A broker that ran all through it knows that what comes now is a surge; to one
+// that did not, it may be as usual.
+func TestLagAfterSilence(t *testing.T) {
+	t.Parallel()
+	r := &rig{t: t, root: t.TempDir()}
+	r.startRoutes("127.0.0.1", 0)
+	var later atomic.Int64
+	r.startAltered(func(b *Broker) {
+		up := b.uptime
+		b.lags.every, b.uptime = time.Hour, func() time.Duration { return up() + time.Duration(later.Load()) }
+	}, "lagAlarmMessages=5")
+	l := &lagRig{rig: r, c: r.dial(), w: newLagWatch(r.broker), now: time.Now()}
+	l.makeTopic()
+	r.broker.stats.Sample(time.Now().Add(11 * time.Minute)) // the next sample of an hour's is ten minutes from there
+	l.join()
+	l.commit(0, 0)
+	l.commit(1, 0)
+	l.turn(0)
+	l.send(60)
+	l.commit(0, 10)
+	l.commit(1, 10)
+	l.turn(10 * time.Minute)
+	wantCause(t, l.state(), lag.Slow, "0.1 messages a second come in, 0.0 are consumed; what usually comes in this broker does not know yet")
+	later.Store(int64(lag.UsualOver))
+	l.turn(time.Second)
+	wantCause(t, l.state(), lag.Surge, "0.1 messages a second come in, 0.0 are consumed; in the last hour 0.0 came in and 0.0 were handed out")
 }
 
 // TestLagLimitsByRequest: limits change while the broker runs; where alarms are posted to does not.

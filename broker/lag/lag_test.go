@@ -122,6 +122,8 @@ func TestCauseByRates(t *testing.T) {
 	for r, want := range map[Rates]string{
 		{In: 1, Out: 2}: CatchingUp, {In: 2, Out: 1}: Slow, {In: 2, Out: 1, UsualIn: 1, UsualOut: 1}: Surge, {In: 2, Out: 0.1, UsualIn: 1, UsualOut: 1}: Slow,
 		{In: 1.4, Out: 1, UsualIn: 1, UsualOut: 1}: Slow, {}: Slow,
+		{In: 2, Out: 1, Whole: true}: Surge, {In: 2, Out: 1, UsualOut: 1, Whole: true}: Surge, {In: 2, Out: 0.1, UsualOut: 1, Whole: true}: Slow, {Whole: true}: Slow,
+		{In: 1.4, Out: 1, UsualIn: 1, UsualOut: 1, Whole: true}: Slow, {In: 1, Out: 2, Whole: true}: CatchingUp,
 	} {
 		if got := r.Cause(); got != want {
 			t.Errorf("%+v: %s, want %s", r, got, want)

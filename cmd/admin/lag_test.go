@@ -26,7 +26,12 @@ type lagSeen struct {
 // lag looks twice, ten minutes apart by the rig's clock; between happens between the looks.
 func (r *rig) lag(words string, between func()) lagSeen {
 	r.t.Helper()
-	shift := time.Duration(0)
+	return r.lagLater(0, words, between)
+}
+
+// lagLater is lag by a clock that is so much ahead of the broker's.
+func (r *rig) lagLater(shift time.Duration, words string, between func()) lagSeen {
+	r.t.Helper()
 	r.o.Now = func() time.Time { return time.Now().Add(shift) }
 	r.o.Wait = func(_ context.Context, d time.Duration) error {
 		between()
@@ -110,6 +115,28 @@ func TestLagSurge(t *testing.T) {
 	if s.Diff != 240 || s.DrainMs != nil || s.BehindMs == nil {
 		t.Errorf("%+v", s)
 	}
+}
+
+// TestLagAfterSilence: nothing came in within the hour before. Of brokers that ran all through it that is known, and what comes now is a
+// surge; of others it is not.
+func TestLagAfterSilence(t *testing.T) {
+	t.Parallel()
+	r, m := usualRig(t, 60) // the next sample of an hour's is ten minutes away
+	if _, err := r.run("updateTopic -b {broker} -t U -r 2 -w 2"); err != nil {
+		t.Fatal(err)
+	}
+	r.dial(telling("U", 2, nil)).beat("member", "G", "U")
+	at := int64(0)
+	between := func() {
+		at += 30
+		m.sendMany("U", 300)
+		m.commit("G", "U", 0, at)
+		m.commit("G", "U", 1, at)
+	}
+	m.commit("G", "U", 0, 0)
+	m.commit("G", "U", 1, 0)
+	r.lag("-g G", between).want(t, lag.Slow, "0.5 messages a second come in, 0.1 are consumed; what usually comes in its brokers do not know yet")
+	r.lagLater(lag.UsualOver, "-g G", between).want(t, lag.Surge, "0.5 messages a second come in, 0.1 are consumed; in the last hour it were 0.0 and 0.0")
 }
 
 // TestLagSlow: as much comes in as before, and members need longer for each message than that leaves them.
@@ -217,6 +244,10 @@ func TestLagCauses(t *testing.T) {
 		return &brokerLook{name: "b", runtime: map[string]string{"replicationHeldBytes": held},
 			ha: &remoting.HARuntimeInfo{Master: true, HAConnectionInfo: []remoting.HAConnectionInfo{{Addr: "s", Diff: 100 << 20}}}}
 	}
+	// ran is a broker that has run for so many minutes.
+	ran := func(minutes int) *brokerLook {
+		return &brokerLook{name: "b", runtime: map[string]string{"bootTimestamp": strconv.FormatInt(now.Add(-time.Duration(minutes)*time.Minute).UnixMilli(), 10)}}
+	}
 	recent := queueInfo{LastPullTimestamp: now.UnixMilli(), LastConsumeTimestamp: now.UnixMilli()}
 	row := func(change func(r *lagRow)) *lagRow {
 		r := &lagRow{Group: "G", Topic: "T", At: now, Diff: 10, members: []lagMember{member(recent)}, In: 2,
@@ -233,6 +264,10 @@ func TestLagCauses(t *testing.T) {
 		{lag.Slow, row(func(r *lagRow) { r.usualIn = 2 })},
 		{lag.Surge, row(func(r *lagRow) { r.usualIn, r.Out = 1, 1 })},
 		{lag.Slow, row(func(r *lagRow) { r.usualIn, r.usualOut, r.Out = 1, 1, 0.1 })},
+		{lag.Slow, row(func(r *lagRow) { r.brokers, r.Out = []*brokerLook{ran(59), ran(90)}, 1 })},
+		{lag.Slow, row(func(r *lagRow) { r.brokers, r.Out = []*brokerLook{ran(90), {name: "stock, and silent"}}, 1 })},
+		{lag.Surge, row(func(r *lagRow) { r.brokers, r.Out = []*brokerLook{ran(60), ran(90)}, 1 })},
+		{lag.Slow, row(func(r *lagRow) { r.brokers, r.Out, r.usualOut = []*brokerLook{ran(60)}, 1, 2 })},
 		{lag.NoOwner, row(func(r *lagRow) { r.members[0].info.Queues = nil })},
 		{lag.NotPulling, row(func(r *lagRow) {
 			r.members = []lagMember{member(queueInfo{LastPullTimestamp: now.UnixMilli() - 61_000})}

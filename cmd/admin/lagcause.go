@@ -222,13 +222,17 @@ func (r *lagRow) waits(m *lagMember) bool {
 // judgeRates compares what comes in with what goes out.
 func (r *lagRow) judgeRates() (string, []string) {
 	rates := fmt.Sprintf("%.1f messages a second come in, %.1f are consumed", r.In, r.Out)
-	cause := lag.Rates{In: r.In, Out: r.Out, UsualIn: r.usualIn, UsualOut: r.usualOut}.Cause()
+	all := lag.Rates{In: r.In, Out: r.Out, UsualIn: r.usualIn, UsualOut: r.usualOut, Whole: r.ranFor(lag.UsualOver)}
+	cause := all.Cause()
 	switch cause {
 	case lag.CatchingUp:
 		d, _ := r.drain()
 		return cause, []string{fmt.Sprintf("%s: drained in %s", rates, spanText(d))}
 	case lag.Surge:
 		return cause, []string{fmt.Sprintf("%s; in the last hour it were %.1f and %.1f", rates, r.usualIn, r.usualOut)}
+	}
+	if !all.Known() {
+		rates += "; what usually comes in its brokers do not know yet"
 	}
 	evidence := []string{rates}
 	for _, m := range r.members {
@@ -251,6 +255,14 @@ func (r *lagRow) judgeRates() (string, []string) {
 		evidence = append(evidence, worst)
 	}
 	return cause, evidence
+}
+
+// ranFor says that every broker of the row has run for so long, by its own account.
+func (r *lagRow) ranFor(d time.Duration) bool {
+	return len(r.brokers) > 0 && !slices.ContainsFunc(r.brokers, func(b *brokerLook) bool {
+		boot := int64(b.number("bootTimestamp"))
+		return boot <= 0 || r.At.Sub(stampTime(boot)) < d
+	})
 }
 
 // worst tells of the queue that is furthest behind, where one is much worse than the others: one key takes all.

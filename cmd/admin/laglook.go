@@ -95,7 +95,7 @@ type lagRow struct {
 	Retry, Dead  int64 // messages that wait to be tried again, and that nobody tries any more
 
 	hidden            int64   // messages that are stored and that consumers cannot see yet; no part of Diff
-	usualIn, usualOut float64 // messages a second over the last hour; 0: not known
+	usualIn, usualOut float64 // messages a second over the last hour, as far as was counted
 	members           []lagMember
 	memberErr         error // they could not be asked for
 	brokers           []*brokerLook
