@@ -14,6 +14,7 @@ const (
 	ReplicationSlow = "replication-slow"     // slaves are far behind, or slow
 	BrokerSlow      = "broker-slow"          // pulls or the disk take long
 	ColdLimit       = "cold-read-limit"      // the broker holds the group's old reads back
+	Failing         = "consumers-failing"    // they give back what they get
 	CatchingUp      = "catching-up"          // more is consumed than comes in
 )
 

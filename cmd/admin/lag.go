@@ -44,14 +44,15 @@ func runLag(ctx context.Context, s *Session, a Args, out *Out) error {
 		return err
 	}
 	rows := compareLooks(before, after)
-	brokers := map[string]*brokerLook{}
+	brokers, dead := map[string]*brokerLook{}, map[string]int64{}
 	shown := rows[:0]
 	for i := range s.counted("groups", len(rows)) {
 		r := rows[i]
 		if r.Diff < a.Number("level", 0) {
 			continue
 		}
-		if r.Diff > 0 {
+		s.countFailures(ctx, r, dead)
+		if r.ill() {
 			s.gather(ctx, r, brokers)
 		}
 		r.judge()

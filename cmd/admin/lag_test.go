@@ -226,7 +226,52 @@ func TestLagWithoutMembers(t *testing.T) {
 	}
 	m.commit("G", "T", 0, 5)
 	m.commit("G", "T", 1, 5)
-	if s := r.lag("-g G -t T", func() {}); s.Cause != lag.None || s.Diff != 0 || len(s.Evidence) != 0 {
+	s = r.lag("-g G -t T", func() {}) // what waits to be tried again nobody tries
+	s.want(t, lag.NoConsumer, "no client of the group is connected")
+	if s.Diff != 0 || s.Retry != 2 || s.Dead != 1 || s.DrainMs == nil {
+		t.Errorf("%+v", s)
+	}
+	m.commit("G", "%RETRY%G", 0, 3)
+	if s := r.lag("-g G -t T", func() {}); s.Cause != lag.None || s.Diff != 0 || s.Retry != 0 || s.Dead != 1 || len(s.Evidence) != 0 {
+		t.Errorf("%+v", s)
+	}
+}
+
+// TestLagOfFailingMember: all is consumed, and given back.
+func TestLagOfFailingMember(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	for _, words := range []string{"updateTopic -b {broker} -t T -r 2 -w 2", "updateTopic -b {broker} -t %DLQ%G -r 1 -w 1"} {
+		if _, err := r.run(words); err != nil {
+			t.Fatal(err)
+		}
+	}
+	m := r.dial(telling("T", 2, nil))
+	m.beat("member", "G", "T", "%RETRY%G")
+	m.sendMany("T", 10)
+	m.commit("G", "T", 0, 5)
+	m.commit("G", "T", 1, 5)
+	for range 3 {
+		m.must(remoting.CodeConsumerSendMsgBack, "", "group", "G", "offset", "0", "delayLevel", "18", "originTopic", "T") // back in two hours
+	}
+	r.until("the broker has sampled its figures", func() bool {
+		resp, err := m.Call(t.Context(), ask.Request(remoting.CodeViewBrokerStatsData, "statsName", "SNDBCK_PUT_NUMS", "statsKey", "T@G"))
+		var d remoting.BrokerStatsData
+		return err == nil && resp.Code == 0 && remoting.Unmarshal(resp.Body, &d) == nil && d.StatsMinute.Sum == 3
+	})
+	s := r.lag("-g G -t T", func() {})
+	s.want(t, lag.Failing, "3 messages were given back in the last minute, 0 were handed out")
+	if s.Diff != 0 || s.Retry != 0 || s.Dead != 0 {
+		t.Errorf("%+v", s)
+	}
+	for range 3 {
+		m.send("%RETRY%G", 0, "x")
+	}
+	m.send("%DLQ%G", 0, "x")
+	m.commit("G", "%RETRY%G", 0, 1)
+	s = r.lag("-g G -t T", func() {})
+	s.want(t, lag.Failing, "2 messages wait in %RETRY%G to be tried again")
+	if s.Diff != 0 || s.Retry != 2 || s.Dead != 1 {
 		t.Errorf("%+v", s)
 	}
 }
@@ -300,6 +345,24 @@ func TestLagCauses(t *testing.T) {
 			r.brokers = []*brokerLook{{name: "b", cold: map[string]any{"G": map[string]any{"coldAcc": 100.0}}, limits: coldLimits{group: 50}}}
 		})},
 		{lag.None, row(func(r *lagRow) { r.Diff = 0 })},
+		{lag.Failing, row(func(r *lagRow) { r.returned, r.handedOut = 5, 10 })},
+		{lag.Slow, row(func(r *lagRow) { r.returned, r.handedOut = 4, 10 })},
+		{lag.Failing, row(func(r *lagRow) {
+			r.members[0].info.Status = map[string]topicRates{"T": {ConsumeOKTPS: 1, ConsumeFailedTPS: 1}}
+		})},
+		{lag.Slow, row(func(r *lagRow) {
+			r.members[0].info.Status = map[string]topicRates{"T": {ConsumeOKTPS: 2, ConsumeFailedTPS: 1}}
+		})},
+		{lag.Slow, row(func(r *lagRow) { r.Retry = 1 })},
+		{lag.Failing, row(func(r *lagRow) { r.Diff, r.Retry = 0, 1 })},
+		{lag.Failing, row(func(r *lagRow) { r.Diff, r.Retry, r.members = 0, 1, []lagMember{{err: context.DeadlineExceeded}} })}, // there is nothing that it would not finish
+		{lag.Failing, row(func(r *lagRow) { r.Diff, r.returned = 0, 1 })},
+		{lag.None, row(func(r *lagRow) { r.Diff, r.returned, r.handedOut = 0, 4, 10 })},
+		{lag.NoConsumer, row(func(r *lagRow) { r.Diff, r.Retry, r.members = 0, 1, nil })},
+		{lag.Stuck, row(func(r *lagRow) {
+			r.returned = 5
+			r.members = []lagMember{member(queueInfo{CachedMsgCount: 1, LastConsumeTimestamp: now.UnixMilli() - 61_000})}
+		})},
 	} {
 		one.r.judge()
 		if one.r.Cause != one.cause || one.cause != lag.None && len(one.r.Evidence) == 0 {

@@ -30,13 +30,23 @@ func (r *lagRow) drain() (time.Duration, bool) {
 	return time.Duration(min(seconds, 1e9) * float64(time.Second)), true
 }
 
+// ill says that there is something to find a cause of.
+func (r *lagRow) ill() bool { return r.Diff > 0 || r.Retry > 0 || r.givesBack() }
+
+// givesBack says that half or more of what the group was handed out in the last minute came back.
+func (r *lagRow) givesBack() bool { return r.returned > 0 && 2*r.returned >= r.handedOut }
+
 // judge names the cause, most certain first, and says what shows it. It asks nobody.
 func (r *lagRow) judge() {
 	r.Cause = lag.None
-	if r.Diff <= 0 {
+	causes := []func() (string, []string){r.judgeMembers, r.judgeQueues, r.judgeCold, r.judgeBrokers, r.judgeFailing, r.judgeRates}
+	switch {
+	case !r.ill():
 		return
+	case r.Diff <= 0:
+		causes = []func() (string, []string){r.judgeMembers, r.judgeFailing}
 	}
-	for _, cause := range []func() (string, []string){r.judgeMembers, r.judgeQueues, r.judgeCold, r.judgeBrokers, r.judgeRates} {
+	for _, cause := range causes {
 		if name, evidence := cause(); name != "" {
 			r.Cause, r.Evidence = name, evidence
 			return
@@ -217,6 +227,33 @@ func (r *lagRow) waits(m *lagMember) bool {
 		}
 	}
 	return waits
+}
+
+// judgeFailing looks whether listeners fail. What they give back counts as consumed: it waits for its time out of sight, then in the retry
+// topic, and ends as a dead letter.
+func (r *lagRow) judgeFailing() (string, []string) {
+	var evidence []string
+	if r.returned > 0 {
+		evidence = append(evidence, fmt.Sprintf("%d messages were given back in the last minute, %d were handed out", r.returned, r.handedOut))
+	}
+	if r.Retry > 0 {
+		evidence = append(evidence, fmt.Sprintf("%d messages wait in %s%s to be tried again", r.Retry, retryPrefix, r.Group))
+	}
+	failed, done := 0.0, 0.0
+	for _, m := range r.members {
+		if m.info == nil {
+			continue
+		}
+		t := m.info.Status[r.Topic]
+		failed, done = failed+t.ConsumeFailedTPS, done+t.ConsumeOKTPS
+		if t.ConsumeFailedTPS > 0 {
+			evidence = append(evidence, fmt.Sprintf("%s (%s): %.1f a second fail, %.1f do not", m.conn.ClientID, m.conn.ClientAddr, t.ConsumeFailedTPS, t.ConsumeOKTPS))
+		}
+	}
+	if r.givesBack() || failed > 0 && failed >= done || r.Diff <= 0 && r.Retry > 0 {
+		return lag.Failing, evidence
+	}
+	return "", nil
 }
 
 // judgeRates compares what comes in with what goes out.

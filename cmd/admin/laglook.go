@@ -94,6 +94,8 @@ type lagRow struct {
 	In, Out      float64
 	Retry, Dead  int64 // messages that wait to be tried again, and that nobody tries any more
 
+	returned          int64   // messages that were given back in the last minute
+	handedOut         int64   // and messages that were handed out in it; counted only where some were given back
 	hidden            int64   // messages that are stored and that consumers cannot see yet; no part of Diff
 	usualIn, usualOut float64 // messages a second over the last hour, as far as was counted
 	members           []lagMember
@@ -154,6 +156,37 @@ func compareLooks(before, after *lagLook) (rows []*lagRow) {
 	return rows
 }
 
+// countFailures counts what came back and what nobody tries any more, also of a group that has consumed all: what is given back counts as
+// consumed. dead has the dead letters of groups that were asked for already.
+func (s *Session) countFailures(ctx context.Context, r *lagRow, dead map[string]int64) {
+	key := r.Topic + "@" + r.Group
+	n, known := dead[r.Group]
+	for _, addr := range r.addrs {
+		r.returned += s.figure(ctx, addr, "SNDBCK_PUT_NUMS", key).StatsMinute.Sum
+		if !known {
+			n += s.deadLetters(ctx, addr, r.Group)
+		}
+	}
+	dead[r.Group], r.Dead = n, n
+	if r.returned > 0 {
+		for _, addr := range r.addrs {
+			r.handedOut += s.figure(ctx, addr, "GROUP_GET_NUMS", key).StatsMinute.Sum
+		}
+	}
+}
+
+// deadLetters counts a group's at a broker.
+func (s *Session) deadLetters(ctx context.Context, addr, group string) (n int64) {
+	stats, err := s.ask.TopicStats(ctx, addr, deadPrefix+group)
+	if err != nil {
+		return 0 // it has none, as a rule
+	}
+	for _, e := range stats.OffsetTable {
+		n += e.Value.MaxOffset - e.Value.MinOffset
+	}
+	return n
+}
+
 // maxOldest is how many queues are asked for their oldest message, those that are furthest behind.
 const maxOldest = 64
 
@@ -172,13 +205,8 @@ func (s *Session) gather(ctx context.Context, r *lagRow, brokers map[string]*bro
 	}
 	for _, name := range slices.Sorted(maps.Keys(r.addrs)) {
 		addr := r.addrs[name]
-		r.usualIn += s.usual(ctx, addr, "TOPIC_PUT_NUMS", r.Topic)
-		r.usualOut += s.usual(ctx, addr, "GROUP_GET_NUMS", r.Topic+"@"+r.Group)
-		if dead, err := s.ask.TopicStats(ctx, addr, deadPrefix+r.Group); err == nil {
-			for _, e := range dead.OffsetTable {
-				r.Dead += e.Value.MaxOffset - e.Value.MinOffset
-			}
-		}
+		r.usualIn += float64(s.figure(ctx, addr, "TOPIC_PUT_NUMS", r.Topic).StatsHour.Tps)
+		r.usualOut += float64(s.figure(ctx, addr, "GROUP_GET_NUMS", r.Topic+"@"+r.Group).StatsHour.Tps)
 		if !slices.ContainsFunc(r.Queues, func(q lagQueue) bool { return q.Queue.BrokerName == name }) {
 			continue
 		}
@@ -200,13 +228,13 @@ func (s *Session) lagTold(ctx context.Context, r *lagRow, addr string) (told lag
 	return told
 }
 
-// usual is a figure's rate over the last hour.
-func (s *Session) usual(ctx context.Context, addr, name, key string) float64 {
+// figure is request 315; nothing where the broker counted nothing.
+func (s *Session) figure(ctx context.Context, addr, name, key string) remoting.BrokerStatsData {
 	var d remoting.BrokerStatsData
 	if s.body(ctx, addr, ask.Request(remoting.CodeViewBrokerStatsData, "statsName", name, "statsKey", key), &d) != nil {
-		return 0
+		return remoting.BrokerStatsData{}
 	}
-	return float64(d.StatsHour.Tps)
+	return d
 }
 
 // addMembers asks a broker who its members are, and those that were not asked yet about themselves.
