@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -23,49 +24,69 @@ type groupTopic struct{ group, topic string }
 type lagLook struct {
 	at     time.Time
 	queues map[groupTopic]remoting.QueueTable[remoting.ConsumeOffset]
-	addrs  map[string]string // brokers by name
+	addrs  map[string]string // brokers that told, by name
+	silent away              // the others, by name
 }
 
-// lookAtLag asks for the progress of one group (208), or of all groups of every broker (317).
-func (s *Session) lookAtLag(ctx context.Context, a Args) (*lagLook, error) {
+// lookAtLag asks for the progress of one group (208), or of all groups of every broker (317). silent are brokers that an earlier look has
+// waited for in vain.
+func (s *Session) lookAtLag(ctx context.Context, a Args, silent away) (*lagLook, error) {
 	c, err := s.cluster(ctx)
 	if err != nil {
 		return nil, err
 	}
-	l := &lagLook{at: s.now(), queues: map[groupTopic]remoting.QueueTable[remoting.ConsumeOffset]{}, addrs: map[string]string{}}
+	l := &lagLook{at: s.now(), queues: map[groupTopic]remoting.QueueTable[remoting.ConsumeOffset]{}, addrs: map[string]string{}, silent: away{}}
+	maps.Copy(l.silent, silent)
 	for _, name := range slices.Sorted(maps.Keys(c.BrokerAddrTable)) {
-		addr := c.BrokerAddrTable[name].BrokerAddrs[masterID]
-		if addr == "" {
-			continue // a slave's progress is its master's
-		}
-		l.addrs[name] = addr
-		if group := a["groupName"]; group != "" {
-			stats, err := s.ask.ConsumeStats(ctx, addr, group, "")
-			if err != nil {
-				return nil, fmt.Errorf("%s: %w", addr, err)
-			}
-			l.add(group, stats.OffsetTable)
+		b := c.BrokerAddrTable[name]
+		addr := b.BrokerAddrs[masterID]
+		switch {
+		case l.silent[name] != nil:
+			continue
+		case addr == "":
+			l.silent[name] = masterless(b, name)
 			continue
 		}
-		var all remoting.BrokerConsumeStats
-		if err := s.body(ctx, addr, ask.Request(remoting.CodeGetBrokerConsumeStats, "isOrder", "false"), &all); err != nil {
-			return nil, err
+		if err := s.addProgress(ctx, l, addr, a["groupName"]); err != nil {
+			l.silent[name] = err
+			continue
 		}
-		for _, g := range all.Groups {
-			for _, one := range g.Stats {
-				l.add(g.Group, one.OffsetTable)
-			}
-		}
+		l.addrs[name] = addr
 	}
 	if topic := a["topic"]; topic != "" {
 		maps.DeleteFunc(l.queues, func(k groupTopic, _ remoting.QueueTable[remoting.ConsumeOffset]) bool {
 			return k.topic != topic && k.topic != retryPrefix+k.group
 		})
 	}
-	if len(l.queues) == 0 && a["groupName"] != "" {
-		return nil, fmt.Errorf("the consumer group %s has consumed nothing from these brokers", a["groupName"])
+	switch {
+	case len(l.addrs) == 0 && len(l.silent) > 0:
+		return nil, l.silent.err()
+	case len(l.queues) == 0 && a["groupName"] != "":
+		return nil, errors.Join(fmt.Errorf("the consumer group %s has consumed nothing from these brokers", a["groupName"]), l.silent.err())
 	}
 	return l, nil
+}
+
+// addProgress asks one broker.
+func (s *Session) addProgress(ctx context.Context, l *lagLook, addr, group string) error {
+	if group != "" {
+		stats, err := s.ask.ConsumeStats(ctx, addr, group, "")
+		if err != nil {
+			return fmt.Errorf("%s: %w", addr, err)
+		}
+		l.add(group, stats.OffsetTable)
+		return nil
+	}
+	var all remoting.BrokerConsumeStats
+	if err := s.body(ctx, addr, ask.Request(remoting.CodeGetBrokerConsumeStats, "isOrder", "false"), &all); err != nil {
+		return err
+	}
+	for _, g := range all.Groups {
+		for _, one := range g.Stats {
+			l.add(g.Group, one.OffsetTable)
+		}
+	}
+	return nil
 }
 
 func (l *lagLook) add(group string, t remoting.QueueTable[remoting.ConsumeOffset]) {
