@@ -156,7 +156,7 @@ func (b *Broker) consumeStats(_ *netpoll.Conn, req *remoting.Command) answer {
 	s := b.groupStats(group, topics)
 	a := withBody(s.AppendJSON(nil))
 	if req.Bool(lag.Field) {
-		a.Fields = append(a.Fields, b.lagTold(topics))
+		a.Fields = append(a.Fields, b.lagTold(group, topics))
 	}
 	return a
 }

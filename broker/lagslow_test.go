@@ -306,6 +306,9 @@ func TestLagOfSlowSlave(t *testing.T) {
 	if hidden, held := l.hidden(), l.held(); hidden != 10 || held <= 0 {
 		t.Errorf("an operator's command is told that %d messages in %d bytes wait", hidden, held)
 	}
+	if since := l.told().SlowerSince; !since.Equal(l.now.Add(-lagLookEvery)) {
+		t.Errorf("an operator's command is told that more comes in since %v, not since the look before %v", since, l.now)
+	}
 	p.keep(false)
 	for _, w := range waits {
 		want(t, await(t, w), 0, "")

@@ -1,7 +1,6 @@
 package broker
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -110,7 +109,7 @@ func (w *lagWatch) look(now time.Time) (states []lag.State) {
 				w.histories[k] = h
 			}
 			f := h.Add(l)
-			s := lag.State{Group: group, Topic: topic, Diff: f.Diff, In: f.In, Out: f.Out, Members: len(members), Cause: lag.None}
+			s := lag.State{Group: group, Topic: topic, Diff: f.Diff, In: f.In, Out: f.Out, Members: len(members), Cause: lag.None, SlowerSince: f.SlowerSince}
 			if f.Diff > 0 {
 				if oldest := w.oldest(l); oldest > 0 {
 					s.BehindMs = max(now.UnixMilli()-oldest, 0)
@@ -128,7 +127,7 @@ func (w *lagWatch) look(now time.Time) (states []lag.State) {
 		}
 	}
 	w.ages.forget()
-	slices.SortFunc(states, func(x, y lag.State) int { return cmp.Or(cmp.Compare(x.Group, y.Group), cmp.Compare(x.Topic, y.Topic)) })
+	slices.SortFunc(states, lag.ByName)
 	return states
 }
 
@@ -176,6 +175,9 @@ func (w *lagWatch) judge(s *lag.State, f *lag.Figures, now time.Time, slow slown
 		}
 		s.Cause = r.Cause()
 		s.Evidence = []string{fmt.Sprintf("%.1f messages a second come in, %.1f are consumed; %s", r.In, r.Out, usual)}
+		if !f.SlowerSince.IsZero() {
+			s.Evidence = append(s.Evidence, fmt.Sprintf("for %s more has come in than was consumed", now.Sub(f.SlowerSince).Round(time.Second)))
+		}
 		if s.Cause == lag.Slow {
 			member, who := w.whoHas(s, f.Most.ID)
 			s.Queue = behindIn(f.Most, member)

@@ -369,6 +369,11 @@ func TestLagCauses(t *testing.T) {
 			t.Errorf("%s %q, want %s", one.r.Cause, one.r.Evidence, one.cause)
 		}
 	}
+	since := row(func(r *lagRow) { r.slowerSince = now.Add(-90 * time.Second) })
+	since.judge()
+	if want := "for 1 min 30 s more has come in than was consumed, as the broker has looked"; since.Cause != lag.Slow || !slices.Contains(since.Evidence, want) {
+		t.Errorf("%s %q lacks %q", since.Cause, since.Evidence, want)
+	}
 	if d, ever := row(func(r *lagRow) { r.Out = 4 }).drain(); !ever || d != 5*time.Second {
 		t.Error(d, ever)
 	}

@@ -266,12 +266,12 @@ func (r *lagRow) judgeRates() (string, []string) {
 		d, _ := r.drain()
 		return cause, []string{fmt.Sprintf("%s: drained in %s", rates, spanText(d))}
 	case lag.Surge:
-		return cause, []string{fmt.Sprintf("%s; in the last hour it were %.1f and %.1f", rates, r.usualIn, r.usualOut)}
+		return cause, append([]string{fmt.Sprintf("%s; in the last hour it were %.1f and %.1f", rates, r.usualIn, r.usualOut)}, r.slower()...)
 	}
 	if !all.Known() {
 		rates += "; what usually comes in its brokers do not know yet"
 	}
-	evidence := []string{rates}
+	evidence := append([]string{rates}, r.slower()...)
 	for _, m := range r.members {
 		if m.info == nil {
 			continue
@@ -292,6 +292,14 @@ func (r *lagRow) judgeRates() (string, []string) {
 		evidence = append(evidence, worst)
 	}
 	return cause, evidence
+}
+
+// slower says since when more comes in than is consumed, where a broker has told.
+func (r *lagRow) slower() []string {
+	if r.slowerSince.IsZero() {
+		return nil
+	}
+	return []string{fmt.Sprintf("for %s more has come in than was consumed, as the broker has looked", spanText(max(r.At.Sub(r.slowerSince), 0)))}
 }
 
 // ranFor says that every broker of the row has run for so long, by its own account.

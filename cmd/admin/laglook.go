@@ -115,10 +115,11 @@ type lagRow struct {
 	In, Out      float64
 	Retry, Dead  int64 // messages that wait to be tried again, and that nobody tries any more
 
-	returned          int64   // messages that were given back in the last minute
-	handedOut         int64   // and messages that were handed out in it; counted only where some were given back
-	hidden            int64   // messages that are stored and that consumers cannot see yet; no part of Diff
-	usualIn, usualOut float64 // messages a second over the last hour, as far as was counted
+	returned          int64     // messages that were given back in the last minute
+	handedOut         int64     // and messages that were handed out in it; counted only where some were given back
+	slowerSince       time.Time // more comes in than is consumed since then, as a broker has looked; zero: none tells
+	hidden            int64     // messages that are stored and that consumers cannot see yet; no part of Diff
+	usualIn, usualOut float64   // messages a second over the last hour, as far as was counted
 	members           []lagMember
 	memberErr         error // they could not be asked for
 	brokers           []*brokerLook
@@ -235,7 +236,11 @@ func (s *Session) gather(ctx context.Context, r *lagRow, brokers map[string]*bro
 			brokers[name] = s.lookAtBroker(ctx, name, addr)
 		}
 		r.brokers = append(r.brokers, brokers[name])
-		r.hidden += s.lagTold(ctx, r, addr).Hidden
+		told := s.lagTold(ctx, r, addr)
+		r.hidden += told.Hidden
+		if since := told.SlowerSince; !since.IsZero() && (r.slowerSince.IsZero() || since.Before(r.slowerSince)) {
+			r.slowerSince = since
+		}
 		s.addMembers(ctx, r, addr)
 	}
 }
