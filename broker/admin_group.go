@@ -7,6 +7,7 @@ import (
 	"sort"
 	"strings"
 
+	"ringmq/broker/lag"
 	"ringmq/broker/meta"
 	"ringmq/netpoll"
 	"ringmq/netpoll/remoting"
@@ -153,7 +154,11 @@ func (b *Broker) consumeStats(_ *netpoll.Conn, req *remoting.Command) answer {
 		return tooMany
 	}
 	s := b.groupStats(group, topics)
-	return withBody(s.AppendJSON(nil))
+	a := withBody(s.AppendJSON(nil))
+	if req.Bool(lag.Field) {
+		a.Fields = append(a.Fields, b.lagTold(group, topics))
+	}
+	return a
 }
 
 // maxAnswerQueues bounds the queues that one answer lists: more would not fit into a frame.

@@ -172,6 +172,10 @@ func TestGivenBackMessagesReturnUntilTheyAreDead(t *testing.T) {
 	r.visibleMax("%DLQ%G", 0, 1)
 	want(t, c.giveBack(t, raw, -1, "maxReconsumeTimes", 16), 0, "")
 	r.visibleMax("%DLQ%G", 0, 2)
+	r.broker.stats.Sample(time.Now().Add(time.Hour))
+	if d, _ := r.broker.stats.Find("SNDBCK_PUT_NUMS", "T@G"); d.StatsHour.Sum != 4 {
+		t.Errorf("%d of T are counted as given back, want 4", d.StatsHour.Sum)
+	}
 	if dead, ok := r.broker.topics.Lookup("%DLQ%G"); !ok || dead.ReadQueueNums != 1 || dead.Perm != 6 {
 		t.Fatal(dead, ok)
 	}

@@ -15,7 +15,8 @@ const refusalFresh = 2 * time.Minute
 // replicationMaster, the address tried last; replicationConnected; replicationRefused, why nothing is copied until somebody decides;
 // replicationSilentMs since the master was heard, -1 for never. On a master: replicationListen, where slaves are told to connect to;
 // replicationWanted and replicationInStep, copies; replicationEnough and replicationRefuses, whether sends wait for copies or are
-// refused; replicationRefusedSlaves. What does not apply is left out.
+// refused; replicationHeldBytes, how much of the log is safe here and kept from consumers until slaves have it; replicationRefusedSlaves.
+// What does not apply is left out.
 func (b *Broker) copiesTold(t map[string]string) {
 	if f := b.replication.follower; f != nil {
 		s := f.State()
@@ -36,6 +37,8 @@ func (b *Broker) copiesTold(t map[string]string) {
 	t["replicationListen"] = b.haAddr()
 	t["replicationWanted"], t["replicationInStep"] = strconv.Itoa(max(keys.Copies, keys.MinCopies)), strconv.Itoa(agreed.InStep)
 	t["replicationEnough"], t["replicationRefuses"] = strconv.FormatBool(agreed.Enough), strconv.FormatBool(agreed.Refuses)
+	safe := b.store.Sendable().Load() // first: what comes into sight meanwhile is not held
+	t["replicationHeldBytes"] = strconv.FormatInt(max(safe-b.store.Visible().Load(), 0), 10)
 	var refused []string
 	for _, r := range l.Refusals() {
 		if time.Since(r.At) < refusalFresh {

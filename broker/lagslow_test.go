@@ -303,12 +303,21 @@ func TestLagOfSlowSlave(t *testing.T) {
 	if s := l.state(); len(news) != 1 || s.Diff != 10 || s.BehindMs != lagLookEvery.Milliseconds() {
 		t.Errorf("%+v, %d alarms", s, len(news))
 	}
+	if hidden, held := l.hidden(), l.held(); hidden != 10 || held <= 0 {
+		t.Errorf("an operator's command is told that %d messages in %d bytes wait", hidden, held)
+	}
+	if since := l.told().SlowerSince; !since.Equal(l.now.Add(-lagLookEvery)) {
+		t.Errorf("an operator's command is told that more comes in since %v, not since the look before %v", since, l.now)
+	}
 	p.keep(false)
 	for _, w := range waits {
 		want(t, await(t, w), 0, "")
 	}
 	r.visibleMax("T", 0, 15)
 	r.visibleMax("T", 1, 15)
+	if hidden, held := l.hidden(), l.held(); hidden != 0 || held != 0 {
+		t.Errorf("an operator's command is told that %d messages in %d bytes wait still", hidden, held)
+	}
 	l.turn(lagLookEvery)
 	l.turn(2 * time.Minute)
 	wantCause(t, l.state(), lag.NotPulling)

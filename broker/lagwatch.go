@@ -1,7 +1,6 @@
 package broker
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -110,7 +109,7 @@ func (w *lagWatch) look(now time.Time) (states []lag.State) {
 				w.histories[k] = h
 			}
 			f := h.Add(l)
-			s := lag.State{Group: group, Topic: topic, Diff: f.Diff, In: f.In, Out: f.Out, Members: len(members), Cause: lag.None}
+			s := lag.State{Group: group, Topic: topic, Diff: f.Diff, In: f.In, Out: f.Out, Members: len(members), Cause: lag.None, SlowerSince: f.SlowerSince}
 			if f.Diff > 0 {
 				if oldest := w.oldest(l); oldest > 0 {
 					s.BehindMs = max(now.UnixMilli()-oldest, 0)
@@ -128,7 +127,7 @@ func (w *lagWatch) look(now time.Time) (states []lag.State) {
 		}
 	}
 	w.ages.forget()
-	slices.SortFunc(states, func(x, y lag.State) int { return cmp.Or(cmp.Compare(x.Group, y.Group), cmp.Compare(x.Topic, y.Topic)) })
+	slices.SortFunc(states, lag.ByName)
 	return states
 }
 
@@ -169,9 +168,16 @@ func (w *lagWatch) judge(s *lag.State, f *lag.Figures, now time.Time, slow slown
 		s.Queue = behindIn(f.Still, member)
 		s.Queue.Since = f.StillSince
 	default:
-		r := lag.Rates{In: f.In, Out: f.Out, UsualIn: w.usual(stats.TopicPutNums, s.Topic), UsualOut: w.usual(stats.GroupGetNums, s.Topic+"@"+s.Group)}
+		r := lag.Rates{In: f.In, Out: f.Out, UsualIn: w.usual(stats.TopicPutNums, s.Topic), UsualOut: w.usual(stats.GroupGetNums, s.Topic+"@"+s.Group), Whole: w.b.uptime() >= lag.UsualOver}
+		usual := fmt.Sprintf("in the last hour %.1f came in and %.1f were handed out", r.UsualIn, r.UsualOut)
+		if !r.Known() {
+			usual = "what usually comes in this broker does not know yet"
+		}
 		s.Cause = r.Cause()
-		s.Evidence = []string{fmt.Sprintf("%.1f messages a second come in, %.1f are consumed; in the last hour %.1f came in and %.1f were handed out", r.In, r.Out, r.UsualIn, r.UsualOut)}
+		s.Evidence = []string{fmt.Sprintf("%.1f messages a second come in, %.1f are consumed; %s", r.In, r.Out, usual)}
+		if !f.SlowerSince.IsZero() {
+			s.Evidence = append(s.Evidence, fmt.Sprintf("for %s more has come in than was consumed", now.Sub(f.SlowerSince).Round(time.Second)))
+		}
 		if s.Cause == lag.Slow {
 			member, who := w.whoHas(s, f.Most.ID)
 			s.Queue = behindIn(f.Most, member)

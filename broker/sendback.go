@@ -57,7 +57,7 @@ type returned struct {
 	opaque int32
 	oneway bool
 	group  string
-	from   string // topic of the message
+	from   string // topic that the message was sent to
 	m      *store.Message
 	topic  remoting.TopicConfig // of m
 	bytes  int                  // of m, taken from Broker.pending
@@ -91,6 +91,9 @@ func (s *returned) read(req *remoting.Command) (a answer, done bool) {
 		return fail(remoting.RespSystemError, "MESSAGE_ILLEGAL"), true
 	}
 	s.from = string(r.Topic)
+	if first, ok := record.Property(r.Properties, "RETRY_TOPIC"); ok {
+		s.from = string(first) // stock counts by the topic that it was sent to, however often it came back
+	}
 	if s.m, s.topic, err = b.givenBack(req, config, &r); err != nil {
 		return fail(remoting.RespSystemError, err.Error()), true
 	}

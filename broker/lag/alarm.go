@@ -30,6 +30,13 @@ type State struct {
 	Cause    string   `json:"cause"`
 	Evidence []string `json:"evidence,omitempty"`
 	Queue    *Behind  `json:"queue,omitempty"` // the queue that shows the cause, where one does
+	// SlowerSince is since when more comes in than is consumed, as far as was looked; zero: it does not.
+	SlowerSince time.Time `json:"slowerSince,omitzero"`
+}
+
+// ByName orders states by group and topic.
+func ByName(x, y State) int {
+	return cmp.Or(cmp.Compare(x.Group, y.Group), cmp.Compare(x.Topic, y.Topic))
 }
 
 // Behind is a queue that a group is behind in.
@@ -103,7 +110,7 @@ func (a *Alarms) Observe(now time.Time, l Limits, states []State) (news []Alarm)
 			news = append(news, w.alarm)
 		}
 	}
-	slices.SortFunc(news, func(x, y Alarm) int { return cmp.Or(cmp.Compare(x.Group, y.Group), cmp.Compare(x.Topic, y.Topic)) })
+	slices.SortFunc(news, func(x, y Alarm) int { return ByName(x.State, y.State) })
 	return news
 }
 
@@ -148,6 +155,6 @@ func (a *Alarms) Standing() (all []Alarm) {
 			all = append(all, w.alarm)
 		}
 	}
-	slices.SortFunc(all, func(x, y Alarm) int { return cmp.Or(cmp.Compare(x.Group, y.Group), cmp.Compare(x.Topic, y.Topic)) })
+	slices.SortFunc(all, func(x, y Alarm) int { return ByName(x.State, y.State) })
 	return all
 }

@@ -1,5 +1,7 @@
 package lag
 
+import "time"
+
 // Causes of lag. They are names that do not change between releases; programs may go by them.
 const (
 	None            = "none"
@@ -12,21 +14,32 @@ const (
 	ReplicationSlow = "replication-slow"     // slaves are far behind, or slow
 	BrokerSlow      = "broker-slow"          // pulls or the disk take long
 	ColdLimit       = "cold-read-limit"      // the broker holds the group's old reads back
+	Failing         = "consumers-failing"    // they give back what they get
 	CatchingUp      = "catching-up"          // more is consumed than comes in
 )
 
 // surgeFactor is how much more than in the last hour has to come in to be the cause.
 const surgeFactor = 1.5
 
-// Rates are messages a second: now, and over the last hour; 0 where that is not known.
-type Rates struct{ In, Out, UsualIn, UsualOut float64 }
+// UsualOver is over how long what is usual is counted. Brokers count in memory: who has not run for so long may not know of what he did
+// not count.
+const UsualOver = time.Hour
 
-// Cause judges a group that is behind by its rates alone.
+// Rates are messages a second: now, and over UsualOver.
+type Rates struct {
+	In, Out, UsualIn, UsualOut float64
+	Whole                      bool // who counted ran for as long, so that a usual rate of 0 is one
+}
+
+// Known says that what usually comes in is known.
+func (r Rates) Known() bool { return r.Whole || r.UsualIn > 0 }
+
+// Cause judges a group that is behind by its rates alone. Where nothing came in usually, whatever does is a surge.
 func (r Rates) Cause() string {
 	switch {
 	case r.Out > r.In:
 		return CatchingUp
-	case r.UsualIn > 0 && r.In > surgeFactor*r.UsualIn && r.Out >= r.UsualOut/surgeFactor:
+	case r.Known() && r.In > surgeFactor*r.UsualIn && r.Out >= r.UsualOut/surgeFactor:
 		return Surge
 	}
 	return Slow

@@ -28,6 +28,8 @@ type Figures struct {
 	Still      Queue
 	StillSince time.Time // zero: none has anything to consume
 	Most       Queue     // the queue that has most of Diff
+	// SlowerSince is since when more comes in than is consumed, going by In and Out, as far as was looked; zero: it does not.
+	SlowerSince time.Time
 }
 
 // looksKept is over how many looks rates are taken.
@@ -35,8 +37,9 @@ const looksKept = 7
 
 // History keeps the newest looks at one group and topic. One goroutine's at a time.
 type History struct {
-	looks []totals
-	moved map[int32]moved
+	looks  []totals
+	moved  map[int32]moved
+	slower time.Time // Figures.SlowerSince of the newest look
 }
 
 type totals struct {
@@ -91,5 +94,24 @@ func (h *History) Add(l *Look) Figures {
 		f.In = max(float64(t.max-first.max), 0) / seconds
 		f.Out = max(float64(t.taken-first.taken), 0) / seconds
 	}
+	h.noteSlower(&f)
 	return f
+}
+
+// noteSlower follows since when the group is slower than what comes in. That began after the look, of those that are kept, at which least was
+// to be consumed. A look without one to compare with changes nothing.
+func (h *History) noteSlower(f *Figures) {
+	switch {
+	case f.Diff == 0 || len(h.looks) > 1 && f.In <= f.Out:
+		h.slower = time.Time{}
+	case h.slower.IsZero() && f.In > f.Out:
+		least := h.looks[0]
+		for _, t := range h.looks[1:] {
+			if t.max-t.taken <= least.max-least.taken {
+				least = t
+			}
+		}
+		h.slower = least.at
+	}
+	f.SlowerSince = h.slower
 }

@@ -118,10 +118,47 @@ func TestHistory(t *testing.T) {
 	}
 }
 
+// TestSlowerSince: it begins after the look at which least was to be consumed, and lasts until as much is consumed as comes in, or all is.
+func TestSlowerSince(t *testing.T) {
+	at := func(s int) time.Time { return began.Add(time.Duration(s) * time.Second) }
+	const no = -1
+	for name, looks := range map[string][]struct {
+		s, since int
+		queues   []Queue
+	}{
+		"one queue": {
+			{0, no, []Queue{{0, 100, 100, 0}}}, {10, no, []Queue{{0, 110, 110, 0}}}, {20, no, []Queue{{0, 120, 120, 0}}},
+			{30, 20, []Queue{{0, 150, 125, 0}}}, {40, 20, []Queue{{0, 180, 130, 0}}},
+			{50, no, []Queue{{0, 181, 181, 0}}}, // all is consumed
+			{60, 50, []Queue{{0, 200, 190, 0}}}, {70, 50, []Queue{{0, 200, 195, 0}}}, {80, 50, []Queue{{0, 200, 199, 0}}},
+			{90, no, []Queue{{0, 200, 199, 0}}}, // 50 have come in since the oldest look that is kept, and 74 were consumed
+		},
+		"behind from the beginning": {{0, no, []Queue{{0, 10, 0, 0}}}, {10, 0, []Queue{{0, 20, 1, 0}}}, {20, 0, []Queue{{0, 20, 2, 0}}}, {30, no, []Queue{{0, 20, 12, 0}}}},
+		"a queue more": {
+			{0, no, []Queue{{0, 10, 10, 0}}}, {10, 0, []Queue{{0, 20, 12, 0}}},
+			{20, 0, []Queue{{0, 30, 13, 0}, {1, 0, 0, 0}}}, {30, 0, []Queue{{0, 40, 14, 0}, {1, 0, 0, 0}}}, {40, no, []Queue{{0, 40, 40, 0}, {1, 0, 0, 0}}},
+		},
+		"hidden": {{0, no, []Queue{{0, 10, 10, 0}}}, {10, 0, []Queue{{0, 10, 10, 5}}}, {20, no, []Queue{{0, 15, 15, 0}}}},
+	} {
+		var h History
+		for _, one := range looks {
+			want := time.Time{}
+			if one.since != no {
+				want = at(one.since)
+			}
+			if f := h.Add(&Look{At: at(one.s), Queues: one.queues}); !f.SlowerSince.Equal(want) {
+				t.Errorf("%s, look at %d s: %v, want %v", name, one.s, f.SlowerSince, want)
+			}
+		}
+	}
+}
+
 func TestCauseByRates(t *testing.T) {
 	for r, want := range map[Rates]string{
 		{In: 1, Out: 2}: CatchingUp, {In: 2, Out: 1}: Slow, {In: 2, Out: 1, UsualIn: 1, UsualOut: 1}: Surge, {In: 2, Out: 0.1, UsualIn: 1, UsualOut: 1}: Slow,
 		{In: 1.4, Out: 1, UsualIn: 1, UsualOut: 1}: Slow, {}: Slow,
+		{In: 2, Out: 1, Whole: true}: Surge, {In: 2, Out: 1, UsualOut: 1, Whole: true}: Surge, {In: 2, Out: 0.1, UsualOut: 1, Whole: true}: Slow, {Whole: true}: Slow,
+		{In: 1.4, Out: 1, UsualIn: 1, UsualOut: 1, Whole: true}: Slow, {In: 1, Out: 2, Whole: true}: CatchingUp,
 	} {
 		if got := r.Cause(); got != want {
 			t.Errorf("%+v: %s, want %s", r, got, want)

@@ -32,26 +32,27 @@ func runLag(ctx context.Context, s *Session, a Args, out *Out) error {
 	if window <= 0 || window > maxWindowMs*time.Millisecond {
 		return fmt.Errorf("-w (--windowMs) %s: 1 to %d", a["windowMs"], maxWindowMs)
 	}
-	before, err := s.lookAtLag(ctx, a)
+	before, err := s.lookAtLag(ctx, a, nil)
 	if err != nil {
 		return err
 	}
 	if err := s.wait(ctx, window); err != nil {
 		return err
 	}
-	after, err := s.lookAtLag(ctx, a)
+	after, err := s.lookAtLag(ctx, a, before.silent)
 	if err != nil {
 		return err
 	}
 	rows := compareLooks(before, after)
-	brokers := map[string]*brokerLook{}
+	brokers, dead := map[string]*brokerLook{}, map[string]int64{}
 	shown := rows[:0]
 	for i := range s.counted("groups", len(rows)) {
 		r := rows[i]
 		if r.Diff < a.Number("level", 0) {
 			continue
 		}
-		if r.Diff > 0 {
+		s.countFailures(ctx, r, dead)
+		if r.ill() {
 			s.gather(ctx, r, brokers)
 		}
 		r.judge()
@@ -64,7 +65,7 @@ func runLag(ctx context.Context, s *Session, a Args, out *Out) error {
 		return strings.Compare(x.Group+"\x00"+x.Topic, y.Group+"\x00"+y.Topic)
 	})
 	writeLag(shown, out)
-	return nil
+	return after.silent.err()
 }
 
 func writeLag(rows []*lagRow, out *Out) {

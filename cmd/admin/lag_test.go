@@ -26,7 +26,12 @@ type lagSeen struct {
 // lag looks twice, ten minutes apart by the rig's clock; between happens between the looks.
 func (r *rig) lag(words string, between func()) lagSeen {
 	r.t.Helper()
-	shift := time.Duration(0)
+	return r.lagLater(0, words, between)
+}
+
+// lagLater is lag by a clock that is so much ahead of the broker's.
+func (r *rig) lagLater(shift time.Duration, words string, between func()) lagSeen {
+	r.t.Helper()
 	r.o.Now = func() time.Time { return time.Now().Add(shift) }
 	r.o.Wait = func(_ context.Context, d time.Duration) error {
 		between()
@@ -110,6 +115,28 @@ func TestLagSurge(t *testing.T) {
 	if s.Diff != 240 || s.DrainMs != nil || s.BehindMs == nil {
 		t.Errorf("%+v", s)
 	}
+}
+
+// TestLagAfterSilence: nothing came in within the hour before. Of brokers that ran all through it that is known, and what comes now is a
+// surge; of others it is not.
+func TestLagAfterSilence(t *testing.T) {
+	t.Parallel()
+	r, m := usualRig(t, 60) // the next sample of an hour's is ten minutes away
+	if _, err := r.run("updateTopic -b {broker} -t U -r 2 -w 2"); err != nil {
+		t.Fatal(err)
+	}
+	r.dial(telling("U", 2, nil)).beat("member", "G", "U")
+	at := int64(0)
+	between := func() {
+		at += 30
+		m.sendMany("U", 300)
+		m.commit("G", "U", 0, at)
+		m.commit("G", "U", 1, at)
+	}
+	m.commit("G", "U", 0, 0)
+	m.commit("G", "U", 1, 0)
+	r.lag("-g G", between).want(t, lag.Slow, "0.5 messages a second come in, 0.1 are consumed; what usually comes in its brokers do not know yet")
+	r.lagLater(lag.UsualOver, "-g G", between).want(t, lag.Surge, "0.5 messages a second come in, 0.1 are consumed; in the last hour it were 0.0 and 0.0")
 }
 
 // TestLagSlow: as much comes in as before, and members need longer for each message than that leaves them.
@@ -199,7 +226,52 @@ func TestLagWithoutMembers(t *testing.T) {
 	}
 	m.commit("G", "T", 0, 5)
 	m.commit("G", "T", 1, 5)
-	if s := r.lag("-g G -t T", func() {}); s.Cause != lag.None || s.Diff != 0 || len(s.Evidence) != 0 {
+	s = r.lag("-g G -t T", func() {}) // what waits to be tried again nobody tries
+	s.want(t, lag.NoConsumer, "no client of the group is connected")
+	if s.Diff != 0 || s.Retry != 2 || s.Dead != 1 || s.DrainMs == nil {
+		t.Errorf("%+v", s)
+	}
+	m.commit("G", "%RETRY%G", 0, 3)
+	if s := r.lag("-g G -t T", func() {}); s.Cause != lag.None || s.Diff != 0 || s.Retry != 0 || s.Dead != 1 || len(s.Evidence) != 0 {
+		t.Errorf("%+v", s)
+	}
+}
+
+// TestLagOfFailingMember: all is consumed, and given back.
+func TestLagOfFailingMember(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	for _, words := range []string{"updateTopic -b {broker} -t T -r 2 -w 2", "updateTopic -b {broker} -t %DLQ%G -r 1 -w 1"} {
+		if _, err := r.run(words); err != nil {
+			t.Fatal(err)
+		}
+	}
+	m := r.dial(telling("T", 2, nil))
+	m.beat("member", "G", "T", "%RETRY%G")
+	m.sendMany("T", 10)
+	m.commit("G", "T", 0, 5)
+	m.commit("G", "T", 1, 5)
+	for range 3 {
+		m.must(remoting.CodeConsumerSendMsgBack, "", "group", "G", "offset", "0", "delayLevel", "18", "originTopic", "T") // back in two hours
+	}
+	r.until("the broker has sampled its figures", func() bool {
+		resp, err := m.Call(t.Context(), ask.Request(remoting.CodeViewBrokerStatsData, "statsName", "SNDBCK_PUT_NUMS", "statsKey", "T@G"))
+		var d remoting.BrokerStatsData
+		return err == nil && resp.Code == 0 && remoting.Unmarshal(resp.Body, &d) == nil && d.StatsMinute.Sum == 3
+	})
+	s := r.lag("-g G -t T", func() {})
+	s.want(t, lag.Failing, "3 messages were given back in the last minute, 0 were handed out")
+	if s.Diff != 0 || s.Retry != 0 || s.Dead != 0 {
+		t.Errorf("%+v", s)
+	}
+	for range 3 {
+		m.send("%RETRY%G", 0, "x")
+	}
+	m.send("%DLQ%G", 0, "x")
+	m.commit("G", "%RETRY%G", 0, 1)
+	s = r.lag("-g G -t T", func() {})
+	s.want(t, lag.Failing, "2 messages wait in %RETRY%G to be tried again")
+	if s.Diff != 0 || s.Retry != 2 || s.Dead != 1 {
 		t.Errorf("%+v", s)
 	}
 }
@@ -211,6 +283,15 @@ func TestLagCauses(t *testing.T) {
 	queue := remoting.MessageQueue{Topic: "T", BrokerName: "b", QueueID: 0}
 	member := func(q queueInfo) lagMember {
 		return lagMember{conn: remoting.Connection{ClientID: "m"}, info: &running{Queues: remoting.QueueTable[queueInfo]{{Queue: queue, Value: q}}}}
+	}
+	// lacking is a master whose slave lacks 100 MiB, and that keeps so many bytes from consumers.
+	lacking := func(held string) *brokerLook {
+		return &brokerLook{name: "b", runtime: map[string]string{"replicationHeldBytes": held},
+			ha: &remoting.HARuntimeInfo{Master: true, HAConnectionInfo: []remoting.HAConnectionInfo{{Addr: "s", Diff: 100 << 20}}}}
+	}
+	// ran is a broker that has run for so many minutes.
+	ran := func(minutes int) *brokerLook {
+		return &brokerLook{name: "b", runtime: map[string]string{"bootTimestamp": strconv.FormatInt(now.Add(-time.Duration(minutes)*time.Minute).UnixMilli(), 10)}}
 	}
 	recent := queueInfo{LastPullTimestamp: now.UnixMilli(), LastConsumeTimestamp: now.UnixMilli()}
 	row := func(change func(r *lagRow)) *lagRow {
@@ -228,6 +309,10 @@ func TestLagCauses(t *testing.T) {
 		{lag.Slow, row(func(r *lagRow) { r.usualIn = 2 })},
 		{lag.Surge, row(func(r *lagRow) { r.usualIn, r.Out = 1, 1 })},
 		{lag.Slow, row(func(r *lagRow) { r.usualIn, r.usualOut, r.Out = 1, 1, 0.1 })},
+		{lag.Slow, row(func(r *lagRow) { r.brokers, r.Out = []*brokerLook{ran(59), ran(90)}, 1 })},
+		{lag.Slow, row(func(r *lagRow) { r.brokers, r.Out = []*brokerLook{ran(90), {name: "stock, and silent"}}, 1 })},
+		{lag.Surge, row(func(r *lagRow) { r.brokers, r.Out = []*brokerLook{ran(60), ran(90)}, 1 })},
+		{lag.Slow, row(func(r *lagRow) { r.brokers, r.Out, r.usualOut = []*brokerLook{ran(60)}, 1, 2 })},
 		{lag.NoOwner, row(func(r *lagRow) { r.members[0].info.Queues = nil })},
 		{lag.NotPulling, row(func(r *lagRow) {
 			r.members = []lagMember{member(queueInfo{LastPullTimestamp: now.UnixMilli() - 61_000})}
@@ -239,9 +324,11 @@ func TestLagCauses(t *testing.T) {
 			r.members = []lagMember{member(queueInfo{CachedMsgCount: 1, LastConsumeTimestamp: now.UnixMilli() - 59_000})}
 		})},
 		{lag.Stuck, row(func(r *lagRow) { r.members = []lagMember{{err: context.DeadlineExceeded}} })},
-		{lag.ReplicationSlow, row(func(r *lagRow) {
-			r.brokers = []*brokerLook{{name: "b", ha: &remoting.HARuntimeInfo{Master: true, HAConnectionInfo: []remoting.HAConnectionInfo{{Addr: "s", Diff: 100 << 20}}}}}
-		})},
+		{lag.Slow, row(func(r *lagRow) { r.brokers, r.hidden = []*brokerLook{lacking("0")}, 10 })}, // behind, and nobody waits for it
+		{lag.Slow, row(func(r *lagRow) { r.brokers, r.hidden = []*brokerLook{lacking("")}, 10 })},
+		{lag.Slow, row(func(r *lagRow) { r.brokers, r.hidden = []*brokerLook{lacking("100000000")}, 9 })}, // most of it can be consumed
+		{lag.CatchingUp, row(func(r *lagRow) { r.brokers, r.hidden, r.Out = []*brokerLook{lacking("100000000")}, 10, 4 })},
+		{lag.ReplicationSlow, row(func(r *lagRow) { r.brokers, r.hidden = []*brokerLook{lacking("100000000")}, 10 })},
 		{lag.BrokerSlow, row(func(r *lagRow) {
 			r.brokers = []*brokerLook{{name: "b", runtime: map[string]string{"putLatency99": "1500"}}}
 		})},
@@ -258,11 +345,34 @@ func TestLagCauses(t *testing.T) {
 			r.brokers = []*brokerLook{{name: "b", cold: map[string]any{"G": map[string]any{"coldAcc": 100.0}}, limits: coldLimits{group: 50}}}
 		})},
 		{lag.None, row(func(r *lagRow) { r.Diff = 0 })},
+		{lag.Failing, row(func(r *lagRow) { r.returned, r.handedOut = 5, 10 })},
+		{lag.Slow, row(func(r *lagRow) { r.returned, r.handedOut = 4, 10 })},
+		{lag.Failing, row(func(r *lagRow) {
+			r.members[0].info.Status = map[string]topicRates{"T": {ConsumeOKTPS: 1, ConsumeFailedTPS: 1}}
+		})},
+		{lag.Slow, row(func(r *lagRow) {
+			r.members[0].info.Status = map[string]topicRates{"T": {ConsumeOKTPS: 2, ConsumeFailedTPS: 1}}
+		})},
+		{lag.Slow, row(func(r *lagRow) { r.Retry = 1 })},
+		{lag.Failing, row(func(r *lagRow) { r.Diff, r.Retry = 0, 1 })},
+		{lag.Failing, row(func(r *lagRow) { r.Diff, r.Retry, r.members = 0, 1, []lagMember{{err: context.DeadlineExceeded}} })}, // there is nothing that it would not finish
+		{lag.Failing, row(func(r *lagRow) { r.Diff, r.returned = 0, 1 })},
+		{lag.None, row(func(r *lagRow) { r.Diff, r.returned, r.handedOut = 0, 4, 10 })},
+		{lag.NoConsumer, row(func(r *lagRow) { r.Diff, r.Retry, r.members = 0, 1, nil })},
+		{lag.Stuck, row(func(r *lagRow) {
+			r.returned = 5
+			r.members = []lagMember{member(queueInfo{CachedMsgCount: 1, LastConsumeTimestamp: now.UnixMilli() - 61_000})}
+		})},
 	} {
 		one.r.judge()
 		if one.r.Cause != one.cause || one.cause != lag.None && len(one.r.Evidence) == 0 {
 			t.Errorf("%s %q, want %s", one.r.Cause, one.r.Evidence, one.cause)
 		}
+	}
+	since := row(func(r *lagRow) { r.slowerSince = now.Add(-90 * time.Second) })
+	since.judge()
+	if want := "for 1 min 30 s more has come in than was consumed, as the broker has looked"; since.Cause != lag.Slow || !slices.Contains(since.Evidence, want) {
+		t.Errorf("%s %q lacks %q", since.Cause, since.Evidence, want)
 	}
 	if d, ever := row(func(r *lagRow) { r.Out = 4 }).drain(); !ever || d != 5*time.Second {
 		t.Error(d, ever)

@@ -18,7 +18,7 @@ const (
 	slowPutMs        = 1000.0      // 99 % of puts
 	standsStillMs    = 5000.0      // of the log, with something to write
 	farDispatchBytes = 64 << 20    // of the log that no consumer can see yet
-	farReplicaBytes  = 64 << 20    // that a slave does not have
+	farReplicaBytes  = 64 << 20    // of the log that no consumer may see before slaves have it
 )
 
 // drain is how long the group needs to have consumed everything at the rates of now; false: for ever.
@@ -30,13 +30,23 @@ func (r *lagRow) drain() (time.Duration, bool) {
 	return time.Duration(min(seconds, 1e9) * float64(time.Second)), true
 }
 
+// ill says that there is something to find a cause of.
+func (r *lagRow) ill() bool { return r.Diff > 0 || r.Retry > 0 || r.givesBack() }
+
+// givesBack says that half or more of what the group was handed out in the last minute came back.
+func (r *lagRow) givesBack() bool { return r.returned > 0 && 2*r.returned >= r.handedOut }
+
 // judge names the cause, most certain first, and says what shows it. It asks nobody.
 func (r *lagRow) judge() {
 	r.Cause = lag.None
-	if r.Diff <= 0 {
+	causes := []func() (string, []string){r.judgeMembers, r.judgeQueues, r.judgeCold, r.judgeBrokers, r.judgeFailing, r.judgeRates}
+	switch {
+	case !r.ill():
 		return
+	case r.Diff <= 0:
+		causes = []func() (string, []string){r.judgeMembers, r.judgeFailing}
 	}
-	for _, cause := range []func() (string, []string){r.judgeMembers, r.judgeQueues, r.judgeCold, r.judgeBrokers, r.judgeRates} {
+	for _, cause := range causes {
 		if name, evidence := cause(); name != "" {
 			r.Cause, r.Evidence = name, evidence
 			return
@@ -146,7 +156,7 @@ func (r *lagRow) judgeCold() (string, []string) {
 
 // judgeBrokers looks whether consumers wait for a broker.
 func (r *lagRow) judgeBrokers() (string, []string) {
-	var slow, replicas []string
+	slow, replicas := []string(nil), r.held()
 	for _, m := range r.members {
 		if m.info == nil {
 			continue
@@ -165,14 +175,6 @@ func (r *lagRow) judgeBrokers() (string, []string) {
 		if v := b.number("putLatency99"); v >= slowPutMs {
 			slow = append(slow, fmt.Sprintf("%s: one in a hundred messages takes %.0f ms or more to store (engine %s)", b.name, v, null(b.runtime["diskEngine"])))
 		}
-		if b.ha == nil {
-			continue
-		}
-		for _, c := range b.ha.HAConnectionInfo {
-			if c.Diff >= farReplicaBytes {
-				replicas = append(replicas, fmt.Sprintf("%s: the slave at %s lacks %d bytes, and gets %d a second", b.name, c.Addr, c.Diff, c.TransferredBytesPerSec))
-			}
-		}
 	}
 	switch {
 	case len(replicas) > 0 && r.Out <= r.In:
@@ -181,6 +183,30 @@ func (r *lagRow) judgeBrokers() (string, []string) {
 		return lag.BrokerSlow, slow
 	}
 	return "", nil
+}
+
+// held tells of slaves that consumers wait for: a broker keeps from them what slaves do not have yet, and at least half of what the group has
+// to consume is among that. A slave that is merely behind keeps nobody waiting: ASYNC_MASTER, or enough others are in step.
+func (r *lagRow) held() (evidence []string) {
+	if r.hidden < r.Diff {
+		return nil
+	}
+	for _, b := range r.brokers {
+		bytes := b.number("replicationHeldBytes")
+		if bytes < farReplicaBytes {
+			continue
+		}
+		evidence = append(evidence, fmt.Sprintf("%s: %.0f bytes of the log wait for slaves before consumers may see them", b.name, bytes))
+		if b.ha == nil {
+			continue
+		}
+		for _, c := range b.ha.HAConnectionInfo {
+			if c.Diff >= farReplicaBytes {
+				evidence = append(evidence, fmt.Sprintf("%s: the slave at %s lacks %d bytes, and gets %d a second", b.name, c.Addr, c.Diff, c.TransferredBytesPerSec))
+			}
+		}
+	}
+	return evidence
 }
 
 // waits says that a member has nothing in hand in queues of the topic that are behind.
@@ -203,18 +229,49 @@ func (r *lagRow) waits(m *lagMember) bool {
 	return waits
 }
 
+// judgeFailing looks whether listeners fail. What they give back counts as consumed: it waits for its time out of sight, then in the retry
+// topic, and ends as a dead letter.
+func (r *lagRow) judgeFailing() (string, []string) {
+	var evidence []string
+	if r.returned > 0 {
+		evidence = append(evidence, fmt.Sprintf("%d messages were given back in the last minute, %d were handed out", r.returned, r.handedOut))
+	}
+	if r.Retry > 0 {
+		evidence = append(evidence, fmt.Sprintf("%d messages wait in %s%s to be tried again", r.Retry, retryPrefix, r.Group))
+	}
+	failed, done := 0.0, 0.0
+	for _, m := range r.members {
+		if m.info == nil {
+			continue
+		}
+		t := m.info.Status[r.Topic]
+		failed, done = failed+t.ConsumeFailedTPS, done+t.ConsumeOKTPS
+		if t.ConsumeFailedTPS > 0 {
+			evidence = append(evidence, fmt.Sprintf("%s (%s): %.1f a second fail, %.1f do not", m.conn.ClientID, m.conn.ClientAddr, t.ConsumeFailedTPS, t.ConsumeOKTPS))
+		}
+	}
+	if r.givesBack() || failed > 0 && failed >= done || r.Diff <= 0 && r.Retry > 0 {
+		return lag.Failing, evidence
+	}
+	return "", nil
+}
+
 // judgeRates compares what comes in with what goes out.
 func (r *lagRow) judgeRates() (string, []string) {
 	rates := fmt.Sprintf("%.1f messages a second come in, %.1f are consumed", r.In, r.Out)
-	cause := lag.Rates{In: r.In, Out: r.Out, UsualIn: r.usualIn, UsualOut: r.usualOut}.Cause()
+	all := lag.Rates{In: r.In, Out: r.Out, UsualIn: r.usualIn, UsualOut: r.usualOut, Whole: r.ranFor(lag.UsualOver)}
+	cause := all.Cause()
 	switch cause {
 	case lag.CatchingUp:
 		d, _ := r.drain()
 		return cause, []string{fmt.Sprintf("%s: drained in %s", rates, spanText(d))}
 	case lag.Surge:
-		return cause, []string{fmt.Sprintf("%s; in the last hour it were %.1f and %.1f", rates, r.usualIn, r.usualOut)}
+		return cause, append([]string{fmt.Sprintf("%s; in the last hour it were %.1f and %.1f", rates, r.usualIn, r.usualOut)}, r.slower()...)
 	}
-	evidence := []string{rates}
+	if !all.Known() {
+		rates += "; what usually comes in its brokers do not know yet"
+	}
+	evidence := append([]string{rates}, r.slower()...)
 	for _, m := range r.members {
 		if m.info == nil {
 			continue
@@ -235,6 +292,22 @@ func (r *lagRow) judgeRates() (string, []string) {
 		evidence = append(evidence, worst)
 	}
 	return cause, evidence
+}
+
+// slower says since when more comes in than is consumed, where a broker has told.
+func (r *lagRow) slower() []string {
+	if r.slowerSince.IsZero() {
+		return nil
+	}
+	return []string{fmt.Sprintf("for %s more has come in than was consumed, as the broker has looked", spanText(max(r.At.Sub(r.slowerSince), 0)))}
+}
+
+// ranFor says that every broker of the row has run for so long, by its own account.
+func (r *lagRow) ranFor(d time.Duration) bool {
+	return len(r.brokers) > 0 && !slices.ContainsFunc(r.brokers, func(b *brokerLook) bool {
+		boot := int64(b.number("bootTimestamp"))
+		return boot <= 0 || r.At.Sub(stampTime(boot)) < d
+	})
 }
 
 // worst tells of the queue that is furthest behind, where one is much worse than the others: one key takes all.

@@ -3,6 +3,8 @@ package admin
 import (
 	"cmp"
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -10,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"ringmq/broker/lag"
 	"ringmq/cmd/ask"
 	"ringmq/netpoll/remoting"
 )
@@ -21,49 +24,69 @@ type groupTopic struct{ group, topic string }
 type lagLook struct {
 	at     time.Time
 	queues map[groupTopic]remoting.QueueTable[remoting.ConsumeOffset]
-	addrs  map[string]string // brokers by name
+	addrs  map[string]string // brokers that told, by name
+	silent away              // the others, by name
 }
 
-// lookAtLag asks for the progress of one group (208), or of all groups of every broker (317).
-func (s *Session) lookAtLag(ctx context.Context, a Args) (*lagLook, error) {
+// lookAtLag asks for the progress of one group (208), or of all groups of every broker (317). silent are brokers that an earlier look has
+// waited for in vain.
+func (s *Session) lookAtLag(ctx context.Context, a Args, silent away) (*lagLook, error) {
 	c, err := s.cluster(ctx)
 	if err != nil {
 		return nil, err
 	}
-	l := &lagLook{at: s.now(), queues: map[groupTopic]remoting.QueueTable[remoting.ConsumeOffset]{}, addrs: map[string]string{}}
+	l := &lagLook{at: s.now(), queues: map[groupTopic]remoting.QueueTable[remoting.ConsumeOffset]{}, addrs: map[string]string{}, silent: away{}}
+	maps.Copy(l.silent, silent)
 	for _, name := range slices.Sorted(maps.Keys(c.BrokerAddrTable)) {
-		addr := c.BrokerAddrTable[name].BrokerAddrs[masterID]
-		if addr == "" {
-			continue // a slave's progress is its master's
-		}
-		l.addrs[name] = addr
-		if group := a["groupName"]; group != "" {
-			stats, err := s.ask.ConsumeStats(ctx, addr, group, "")
-			if err != nil {
-				return nil, fmt.Errorf("%s: %w", addr, err)
-			}
-			l.add(group, stats.OffsetTable)
+		b := c.BrokerAddrTable[name]
+		addr := b.BrokerAddrs[masterID]
+		switch {
+		case l.silent[name] != nil:
+			continue
+		case addr == "":
+			l.silent[name] = masterless(b, name)
 			continue
 		}
-		var all remoting.BrokerConsumeStats
-		if err := s.body(ctx, addr, ask.Request(remoting.CodeGetBrokerConsumeStats, "isOrder", "false"), &all); err != nil {
-			return nil, err
+		if err := s.addProgress(ctx, l, addr, a["groupName"]); err != nil {
+			l.silent[name] = err
+			continue
 		}
-		for _, g := range all.Groups {
-			for _, one := range g.Stats {
-				l.add(g.Group, one.OffsetTable)
-			}
-		}
+		l.addrs[name] = addr
 	}
 	if topic := a["topic"]; topic != "" {
 		maps.DeleteFunc(l.queues, func(k groupTopic, _ remoting.QueueTable[remoting.ConsumeOffset]) bool {
 			return k.topic != topic && k.topic != retryPrefix+k.group
 		})
 	}
-	if len(l.queues) == 0 && a["groupName"] != "" {
-		return nil, fmt.Errorf("the consumer group %s has consumed nothing from these brokers", a["groupName"])
+	switch {
+	case len(l.addrs) == 0 && len(l.silent) > 0:
+		return nil, l.silent.err()
+	case len(l.queues) == 0 && a["groupName"] != "":
+		return nil, errors.Join(fmt.Errorf("the consumer group %s has consumed nothing from these brokers", a["groupName"]), l.silent.err())
 	}
 	return l, nil
+}
+
+// addProgress asks one broker.
+func (s *Session) addProgress(ctx context.Context, l *lagLook, addr, group string) error {
+	if group != "" {
+		stats, err := s.ask.ConsumeStats(ctx, addr, group, "")
+		if err != nil {
+			return fmt.Errorf("%s: %w", addr, err)
+		}
+		l.add(group, stats.OffsetTable)
+		return nil
+	}
+	var all remoting.BrokerConsumeStats
+	if err := s.body(ctx, addr, ask.Request(remoting.CodeGetBrokerConsumeStats, "isOrder", "false"), &all); err != nil {
+		return err
+	}
+	for _, g := range all.Groups {
+		for _, one := range g.Stats {
+			l.add(g.Group, one.OffsetTable)
+		}
+	}
+	return nil
 }
 
 func (l *lagLook) add(group string, t remoting.QueueTable[remoting.ConsumeOffset]) {
@@ -92,7 +115,11 @@ type lagRow struct {
 	In, Out      float64
 	Retry, Dead  int64 // messages that wait to be tried again, and that nobody tries any more
 
-	usualIn, usualOut float64 // messages a second over the last hour; 0: not known
+	returned          int64     // messages that were given back in the last minute
+	handedOut         int64     // and messages that were handed out in it; counted only where some were given back
+	slowerSince       time.Time // more comes in than is consumed since then, as a broker has looked; zero: none tells
+	hidden            int64     // messages that are stored and that consumers cannot see yet; no part of Diff
+	usualIn, usualOut float64   // messages a second over the last hour, as far as was counted
 	members           []lagMember
 	memberErr         error // they could not be asked for
 	brokers           []*brokerLook
@@ -151,6 +178,37 @@ func compareLooks(before, after *lagLook) (rows []*lagRow) {
 	return rows
 }
 
+// countFailures counts what came back and what nobody tries any more, also of a group that has consumed all: what is given back counts as
+// consumed. dead has the dead letters of groups that were asked for already.
+func (s *Session) countFailures(ctx context.Context, r *lagRow, dead map[string]int64) {
+	key := r.Topic + "@" + r.Group
+	n, known := dead[r.Group]
+	for _, addr := range r.addrs {
+		r.returned += s.figure(ctx, addr, "SNDBCK_PUT_NUMS", key).StatsMinute.Sum
+		if !known {
+			n += s.deadLetters(ctx, addr, r.Group)
+		}
+	}
+	dead[r.Group], r.Dead = n, n
+	if r.returned > 0 {
+		for _, addr := range r.addrs {
+			r.handedOut += s.figure(ctx, addr, "GROUP_GET_NUMS", key).StatsMinute.Sum
+		}
+	}
+}
+
+// deadLetters counts a group's at a broker.
+func (s *Session) deadLetters(ctx context.Context, addr, group string) (n int64) {
+	stats, err := s.ask.TopicStats(ctx, addr, deadPrefix+group)
+	if err != nil {
+		return 0 // it has none, as a rule
+	}
+	for _, e := range stats.OffsetTable {
+		n += e.Value.MaxOffset - e.Value.MinOffset
+	}
+	return n
+}
+
 // maxOldest is how many queues are asked for their oldest message, those that are furthest behind.
 const maxOldest = 64
 
@@ -169,13 +227,8 @@ func (s *Session) gather(ctx context.Context, r *lagRow, brokers map[string]*bro
 	}
 	for _, name := range slices.Sorted(maps.Keys(r.addrs)) {
 		addr := r.addrs[name]
-		r.usualIn += s.usual(ctx, addr, "TOPIC_PUT_NUMS", r.Topic)
-		r.usualOut += s.usual(ctx, addr, "GROUP_GET_NUMS", r.Topic+"@"+r.Group)
-		if dead, err := s.ask.TopicStats(ctx, addr, deadPrefix+r.Group); err == nil {
-			for _, e := range dead.OffsetTable {
-				r.Dead += e.Value.MaxOffset - e.Value.MinOffset
-			}
-		}
+		r.usualIn += float64(s.figure(ctx, addr, "TOPIC_PUT_NUMS", r.Topic).StatsHour.Tps)
+		r.usualOut += float64(s.figure(ctx, addr, "GROUP_GET_NUMS", r.Topic+"@"+r.Group).StatsHour.Tps)
 		if !slices.ContainsFunc(r.Queues, func(q lagQueue) bool { return q.Queue.BrokerName == name }) {
 			continue
 		}
@@ -183,17 +236,31 @@ func (s *Session) gather(ctx context.Context, r *lagRow, brokers map[string]*bro
 			brokers[name] = s.lookAtBroker(ctx, name, addr)
 		}
 		r.brokers = append(r.brokers, brokers[name])
+		told := s.lagTold(ctx, r, addr)
+		r.hidden += told.Hidden
+		if since := told.SlowerSince; !since.IsZero() && (r.slowerSince.IsZero() || since.Before(r.slowerSince)) {
+			r.slowerSince = since
+		}
 		s.addMembers(ctx, r, addr)
 	}
 }
 
-// usual is a figure's rate over the last hour.
-func (s *Session) usual(ctx context.Context, addr, name, key string) float64 {
+// lagTold is what a broker of ours says beside the progress of a row; of another one, and of one that does not answer, nothing.
+func (s *Session) lagTold(ctx context.Context, r *lagRow, addr string) (told lag.Told) {
+	resp, err := s.call(ctx, addr, ask.Request(remoting.CodeGetConsumeStats, "consumerGroup", r.Group, "topic", r.Topic, lag.Field, "true"))
+	if err != nil || json.Unmarshal([]byte(resp.Text(lag.Field)), &told) != nil {
+		return lag.Told{}
+	}
+	return told
+}
+
+// figure is request 315; nothing where the broker counted nothing.
+func (s *Session) figure(ctx context.Context, addr, name, key string) remoting.BrokerStatsData {
 	var d remoting.BrokerStatsData
 	if s.body(ctx, addr, ask.Request(remoting.CodeViewBrokerStatsData, "statsName", name, "statsKey", key), &d) != nil {
-		return 0
+		return remoting.BrokerStatsData{}
 	}
-	return float64(d.StatsHour.Tps)
+	return d
 }
 
 // addMembers asks a broker who its members are, and those that were not asked yet about themselves.

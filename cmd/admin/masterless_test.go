@@ -19,6 +19,7 @@ func TestMasterless(t *testing.T) {
 		"haStatus -c DefaultCluster":         "no master of cluster DefaultCluster is registered, only ",
 		"updateTopic -c DefaultCluster -t T": "no master of cluster DefaultCluster is registered, only ",
 		"haStatus -b broker-a":               "no master of broker broker-a is registered, only ",
+		"lag -w 1":                           "no master of broker broker-a is registered, only ",
 	} {
 		if _, err := r.run(words); err == nil || err.Error() != begin+want {
 			t.Errorf("%s: %v, not %s%s", words, err, begin, want)

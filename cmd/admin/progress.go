@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"strings"
 	"time"
@@ -30,7 +31,7 @@ func runConsumerProgress(ctx context.Context, s *Session, a Args, out *Out) erro
 		return s.progressOfAll(ctx, out)
 	}
 	group := a["groupName"]
-	stats, err := s.consumeStats(ctx, group, a["topicName"])
+	stats, silent, err := s.toldStats(ctx, group, a["topicName"])
 	if err != nil {
 		return err
 	}
@@ -62,40 +63,53 @@ func runConsumerProgress(ctx context.Context, s *Session, a Args, out *Out) erro
 	out.Set("consumeTps", stats.ConsumeTps)
 	out.Set("diffTotal", diff)
 	out.Set("inflightTotal", inflight)
-	return nil
+	return silent.err()
 }
 
-// consumeStats is request 208 at every broker of the group.
+// consumeStats is toldStats where all brokers have to answer.
 func (s *Session) consumeStats(ctx context.Context, group, topic string) (*remoting.ConsumeStats, error) {
+	all, silent, err := s.toldStats(ctx, group, topic)
+	if err == nil {
+		err = silent.err()
+	}
+	return all, err
+}
+
+// toldStats is request 208 at every broker of the group: what those say that answer, and which do not, by address.
+func (s *Session) toldStats(ctx context.Context, group, topic string) (*remoting.ConsumeStats, away, error) {
 	r, err := s.route(ctx, retryPrefix+group)
 	if ask.CodeOf(err) == remoting.RespTopicNotExist && topic != "" {
 		r, err = s.route(ctx, topic)
 	}
 	if ask.CodeOf(err) == remoting.RespTopicNotExist {
-		return nil, fmt.Errorf("no broker knows the consumer group %s: %w", group, err)
+		return nil, nil, fmt.Errorf("no broker knows the consumer group %s: %w", group, err)
 	}
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	all := &remoting.ConsumeStats{}
+	all, silent := &remoting.ConsumeStats{}, away{}
 	for _, addr := range addrsOf(r, "") {
 		one, err := s.ask.ConsumeStats(ctx, addr, group, topic)
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", addr, err)
+			silent[addr] = fmt.Errorf("%s: %w", addr, err)
+			continue
 		}
 		all.OffsetTable = append(all.OffsetTable, one.OffsetTable...)
 		all.ConsumeTps += one.ConsumeTps
 	}
-	if len(all.OffsetTable) > 0 {
-		return all, nil
+	switch {
+	case len(all.OffsetTable) > 0:
+		return all, silent, nil
+	case len(silent) > 0:
+		return nil, silent, silent.err()
 	}
 	switch c, err := s.connection(ctx, group, ""); {
 	case err != nil:
-		return nil, fmt.Errorf("the consumer group %s has consumed nothing yet, and no member of it is connected", group)
+		return nil, nil, fmt.Errorf("the consumer group %s has consumed nothing yet, and no member of it is connected", group)
 	case c.MessageModel == "BROADCASTING":
-		return nil, fmt.Errorf("the consumer group %s broadcasts: its members keep their progress themselves", group)
+		return nil, nil, fmt.Errorf("the consumer group %s broadcasts: its members keep their progress themselves", group)
 	}
-	return all, nil
+	return all, nil, nil
 }
 
 // clientsOfQueues asks every member which queues it has; those that do not tell have none here.
@@ -126,16 +140,25 @@ func (s *Session) progressOfAll(ctx context.Context, out *Out) error {
 			groups = append(groups, group)
 		}
 	}
-	for row := range ahead(s, "groups", groups, func(group string) ([]any, error) { return s.progressOf(ctx, group), nil }) {
-		out.Row(row...)
+	silent := away{}
+	for p := range ahead(s, "groups", groups, func(group string) (groupProgress, error) { return s.progressOf(ctx, group), nil }) {
+		out.Row(p.row...)
+		maps.Copy(silent, p.silent)
 	}
-	return nil
+	return silent.err()
 }
 
-// progressOf is the row of a group; what cannot be asked stays empty.
-func (s *Session) progressOf(ctx context.Context, group string) []any {
+// groupProgress is the row of a group, and who did not tell what belongs in it.
+type groupProgress struct {
+	row    []any
+	silent away
+}
+
+// progressOf is the progress of a group; what cannot be asked stays empty.
+func (s *Session) progressOf(ctx context.Context, group string) groupProgress {
 	tps, diff := 0.0, int64(0)
-	if stats, err := s.consumeStats(ctx, group, ""); err == nil {
+	stats, silent, err := s.toldStats(ctx, group, "")
+	if err == nil {
 		tps = stats.ConsumeTps
 		for _, e := range stats.OffsetTable {
 			diff += e.Value.BrokerOffset - e.Value.ConsumerOffset
@@ -151,7 +174,7 @@ func (s *Session) progressOf(ctx context.Context, group string) []any {
 			model = c.MessageModel
 		}
 	}
-	return []any{front(group, 64), count, version, kind, model, Cell{tps, fmt.Sprint(int64(tps))}, diff}
+	return groupProgress{[]any{front(group, 64), count, version, kind, model, Cell{tps, fmt.Sprint(int64(tps))}, diff}, silent}
 }
 
 func oldest(c *remoting.ConsumerConnection) int32 {

@@ -238,12 +238,16 @@ func (m *member) commit(group, topic string, queue int, offset int64) {
 	m.must(remoting.CodeUpdateConsumerOffset, "", "consumerGroup", group, "topic", topic, "queueId", strconv.Itoa(queue), "commitOffset", strconv.FormatInt(offset, 10))
 }
 
-// beat registers the connection as a member of a group, and as a producer.
-func (m *member) beat(client, group, topic string) {
+// beat registers the connection as a member of a group that subscribes to topics, and as a producer.
+func (m *member) beat(client, group string, topics ...string) {
 	m.t.Helper()
+	var subscribed []any
+	for _, topic := range topics {
+		subscribed = append(subscribed, map[string]any{"topic": topic, "subString": "*", "subVersion": 1, "tagsSet": []string{}, "codeSet": []int32{}, "expressionType": "TAG"})
+	}
 	body, err := json.Marshal(map[string]any{"clientID": client, "consumerDataSet": []any{map[string]any{
 		"groupName": group, "consumeType": "CONSUME_PASSIVELY", "messageModel": "CLUSTERING", "consumeFromWhere": "CONSUME_FROM_FIRST_OFFSET",
-		"subscriptionDataSet": []any{map[string]any{"topic": topic, "subString": "*", "subVersion": 1, "tagsSet": []string{}, "codeSet": []int32{}, "expressionType": "TAG"}},
+		"subscriptionDataSet": subscribed,
 	}}, "producerDataSet": []any{map[string]any{"groupName": "P"}}})
 	if err != nil {
 		m.t.Fatal(err)

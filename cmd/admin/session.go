@@ -273,7 +273,12 @@ func (s *Session) brokerNamed(ctx context.Context, name string) (string, error) 
 	if addr := b.BrokerAddrs[masterID]; addr != "" {
 		return addr, nil
 	}
-	return "", fmt.Errorf("no master of broker %s is registered, only %s", name, strings.Join(slavesOf(b), ", "))
+	return "", masterless(b, name)
+}
+
+// masterless is what is wrong with a broker that only slaves are registered of.
+func masterless(b *remoting.BrokerData, name string) error {
+	return fmt.Errorf("no master of broker %s is registered, only %s", name, strings.Join(slavesOf(b), ", "))
 }
 
 // slavesOf names the slaves of a broker for a sentence.

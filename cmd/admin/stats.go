@@ -59,7 +59,7 @@ func (s *Session) topicTotals(ctx context.Context, topic string, active bool) (r
 			continue
 		}
 		behind := int64(0)
-		if stats, err := s.consumeStats(ctx, g, topic); err == nil {
+		if stats, _, err := s.toldStats(ctx, g, topic); err == nil {
 			for _, e := range stats.OffsetTable {
 				behind += e.Value.BrokerOffset - e.Value.ConsumerOffset
 			}
