@@ -34,6 +34,7 @@ type groupAt struct {
 	Stats     *remoting.ConsumeStats
 	StatsErr  error
 	Min       map[remoting.MessageQueue]int64 // first offset of the queues of the group's topics
+	Waiting   map[remoting.MessageQueue]int64 // when the first message was stored that the group has not consumed, ms
 	Locks     []lockSeen
 	Dead      int64 // messages in its dead letter topic
 }
@@ -91,6 +92,7 @@ func (v *visit) readGroup(ctx context.Context, masters []*brokerSeen) *groupSeen
 			}
 		}
 	}
+	v.findWaiting(ctx, g)
 	if !v.o.NoMessage {
 		v.tryLocks(ctx, g)
 	}

@@ -210,6 +210,7 @@ var madeSetUps = []struct {
 		return judgeGroup(&groupSeen{Name: "G", Brokers: []groupAt{{Broker: "a", ConfigErr: refusal, ConnErr: refusal, StatsErr: refusal}}})
 	}},
 	{"a group that is far behind", Warning, "group-lags", func() []Finding { return judgeGroup(behind(10_000_000, 9_000_000, 0)) }},
+	{"a group whose next message is old", Warning, "group-lags", func() []Finding { return judgeGroup(waiting(behind(100, 99, 0), 11*time.Minute)) }},
 	{"messages that were deleted before the group came to them", Warning, "messages-expired-unread", func() []Finding { return judgeGroup(behind(100, 10, 50)) }},
 	{"a segment is missing", Broken, "segment-missing", func() []Finding {
 		return judgeStore(&storeSeen{LogDir: "/srv", Segments: []segmentSeen{{"0", 0, 1024}, {"2", 2048, 1024}}}, 0)
@@ -272,6 +273,20 @@ func behind(end, consumed, first int64) *groupSeen {
 	return g
 }
 
+// waiting has the first message that a group of behind has not consumed be so old, and the last one that it has consumed an hour old.
+func waiting(g *groupSeen, age time.Duration) *groupSeen {
+	e := &g.Brokers[0].Stats.OffsetTable[0]
+	e.Value.LastTimestamp = noon.Add(-time.Hour).UnixMilli()
+	g.Brokers[0].Waiting = map[remoting.MessageQueue]int64{e.Queue: noon.Add(-age).UnixMilli()}
+	return g
+}
+
+// idle has the only member of a group of behind have finished nothing for an hour, with messages in hand.
+func idle(g *groupSeen) *groupSeen {
+	g.Members[0].Info.Queues[0].Value.LastConsume = noon.Add(-time.Hour).UnixMilli()
+	return g
+}
+
 func TestMadeSetUps(t *testing.T) {
 	for _, c := range madeSetUps {
 		t.Run(c.what, func(t *testing.T) { diagnosed(t, c.judge(), c.state, c.want) })
@@ -301,6 +316,8 @@ func TestGoodSetUps(t *testing.T) {
 		"a slave that follows": judgeCopies(slaveWith(m("replicationConnected", "true", "replicationMaster", "10.0.0.5:10912"))),
 		"a master alone":       judgeCopies(brokerWith(m("replicationWanted", "1", "replicationInStep", "1", "replicationEnough", "true", "replicationRefuses", "false"), m())),
 		"a small lag":          judgeGroup(behind(100, 90, 0)),
+		"new after a pause":    judgeGroup(waiting(behind(100, 99, 0), time.Second)),
+		"and just in hand":     judgeGroup(idle(waiting(behind(100, 99, 0), time.Second))),
 		"segments":             judgeSegments(&storeSeen{Segments: []segmentSeen{{"0", 0, 1024}, {"1", 1024, 1024}, {"2", 2048, 0}}}, 1024),
 	}
 	for what, all := range good {

@@ -1,6 +1,8 @@
 package doctor
 
 import (
+	"cmp"
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -8,6 +10,7 @@ import (
 
 	"ringmq/cmd/ask"
 	"ringmq/netpoll/remoting"
+	"ringmq/store/record"
 )
 
 // Limits of progress.
@@ -22,23 +25,54 @@ type queueLag struct {
 	queue  remoting.MessageQueue
 	behind int64
 	offset remoting.ConsumeOffset
+	stored int64 // when the first message was that is not consumed, ms; 0: not known
 }
 
 // lags are the queues that are behind, the worst first.
 func (g *groupSeen) lags() (all []queueLag) {
 	for i := range g.Brokers {
-		s := g.Brokers[i].Stats
-		if s == nil {
-			continue
-		}
-		for _, e := range s.OffsetTable {
-			if n := e.Value.BrokerOffset - e.Value.ConsumerOffset; n > 0 {
-				all = append(all, queueLag{e.Queue, n, e.Value})
-			}
+		all = append(all, g.Brokers[i].lags()...)
+	}
+	slices.SortStableFunc(all, worseLag)
+	return all
+}
+
+func (b *groupAt) lags() (all []queueLag) {
+	if b.Stats == nil {
+		return nil
+	}
+	for _, e := range b.Stats.OffsetTable {
+		if n := e.Value.BrokerOffset - e.Value.ConsumerOffset; n > 0 {
+			all = append(all, queueLag{e.Queue, n, e.Value, b.Waiting[e.Queue]})
 		}
 	}
-	slices.SortStableFunc(all, func(a, b queueLag) int { return int(min(max(b.behind-a.behind, -1), 1)) })
+	slices.SortStableFunc(all, worseLag)
 	return all
+}
+
+func worseLag(a, b queueLag) int { return cmp.Compare(b.behind, a.behind) }
+
+// waitingAsked is how many queues of a broker are asked for their first message that is not consumed: those that are furthest behind.
+const waitingAsked = 64
+
+// findWaiting asks when the messages were stored that wait in front. When the group last consumed something says nothing about them: it may
+// be that nothing came.
+func (v *visit) findWaiting(ctx context.Context, g *groupSeen) {
+	each(len(g.Brokers), func(i int) {
+		b := &g.Brokers[i]
+		b.Waiting = map[remoting.MessageQueue]int64{}
+		lags := b.lags()
+		for _, l := range lags[:min(len(lags), waitingAsked)] {
+			resp, err := v.ask.Call(ctx, b.Addr, ask.Pull(testGroup, l.queue, max(l.offset.ConsumerOffset, b.Min[l.queue]), 1, "*", 0))
+			if err != nil && ask.CodeOf(err) == -1 {
+				return // one time-out is enough
+			}
+			var r record.Record
+			if err == nil && r.Parse(resp.Body) == nil {
+				b.Waiting[l.queue] = r.StoreTimestamp
+			}
+		}
+	})
 }
 
 // lastProgress tells how old the newest message is that was consumed.
@@ -88,7 +122,7 @@ func (g *groupSeen) judgeProgress() (all []Finding) {
 		consumed, pulled := since(q.LastConsume, g.Now), since(q.LastPull, g.Now)
 		text := fmt.Sprintf("%s: %d behind at offset %d, %s last consumed %s", queueText(l.queue), l.behind, l.offset.ConsumerOffset, m.ID, ago(q.LastConsume, g.Now))
 		switch {
-		case q.CachedMessages > 0 && consumed > stuckAfter:
+		case q.CachedMessages > 0 && consumed > stuckAfter && (l.stored == 0 || since(l.stored, g.Now) > stuckAfter):
 			stuck = append(stuck, fmt.Sprintf("%s and has %d messages in hand", text, q.CachedMessages))
 		case q.CachedMessages == 0 && pulled > stuckAfter:
 			pausing = append(pausing, fmt.Sprintf("%s and last pulled %s", text, ago(q.LastPull, g.Now)))
@@ -117,13 +151,19 @@ func since(stamp int64, now time.Time) time.Duration {
 
 // judgeLag is about a group that consumes, and is behind.
 func (g *groupSeen) judgeLag(lags []queueLag) []Finding {
-	worst, sum, oldest := lags[0], int64(0), time.Duration(0)
+	worst, sum, oldest := lags[0], int64(0), int64(0)
 	for _, l := range lags {
 		sum += l.behind
-		oldest = max(oldest, since(l.offset.LastTimestamp, g.Now))
+		if l.stored > 0 && (oldest == 0 || l.stored < oldest) {
+			oldest = l.stored
+		}
 	}
-	if sum < laggingCount && oldest < laggingAfter {
+	if sum < laggingCount && since(oldest, g.Now) < laggingAfter {
 		return nil
+	}
+	age := "when the oldest was stored is not known"
+	if oldest > 0 {
+		age = "the oldest was stored " + ago(oldest, g.Now)
 	}
 	tps := 0.0
 	for i := range g.Brokers {
@@ -131,8 +171,8 @@ func (g *groupSeen) judgeLag(lags []queueLag) []Finding {
 			tps += s.ConsumeTps
 		}
 	}
-	return []Finding{warning("group", "group-lags", g.Name, "%d messages behind in %s, most in %s (%d, at offset %d, last consumed message stored %s); it consumes %.1f a second",
-		sum, plural(len(lags), "queue"), queueText(worst.queue), worst.behind, worst.offset.ConsumerOffset, ago(worst.offset.LastTimestamp, g.Now), tps).
+	return []Finding{warning("group", "group-lags", g.Name, "%d messages behind in %s, most in %s (%d, at offset %d); %s; it consumes %.1f a second",
+		sum, plural(len(lags), "queue"), queueText(worst.queue), worst.behind, worst.offset.ConsumerOffset, age, tps).
 		because("messages arrive late, and are lost when retention comes before the consumer", "more members or threads (up to a member for every queue), a faster listener, or skip them: mqadmin resetOffsetByTime")}
 }
 
