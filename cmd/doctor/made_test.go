@@ -225,9 +225,30 @@ var madeSetUps = []struct {
 		return judgeStore(&storeSeen{Root: "/srv", Owners: map[uint32][]string{0: {"checkpoint"}, 1000: {"commitlog"}}}, 0)
 	}},
 	{"the store's disk is full", Broken, "store-disk-full", func() []Finding {
-		return judgeStore(&storeSeen{Root: "/srv", Space: disk.Space{TotalBytes: gib}}, 0)
+		return judgeStore(storeOn(disk.Space{TotalBytes: 100 * gib, TotalInodes: 1 << 20, FreeInodes: 1 << 19}), 0)
+	}},
+	{"the store's disk has no inode", Broken, "store-disk-full", func() []Finding {
+		return judgeStore(storeOn(disk.Space{TotalBytes: 100 * gib, FreeBytes: 50 * gib, TotalInodes: 1 << 20}), 0)
+	}},
+	{"the store's disk has no room for a segment", Broken, "store-disk-full", func() []Finding {
+		return judgeStore(storeOn(disk.Space{TotalBytes: 100 * gib, FreeBytes: gib - 1, TotalInodes: 1 << 20, FreeInodes: 1 << 19}), 0)
+	}},
+	{"the same, and one is made", Warning, "store-disk-nearly-full", func() []Finding {
+		s := storeOn(disk.Space{TotalBytes: 5 * gib, FreeBytes: gib / 2, TotalInodes: 1 << 20, FreeInodes: 1 << 19})
+		s.Ahead = true
+		return judgeStore(s, 0)
+	}},
+	{"the same, before there is a segment", Broken, "store-disk-full", func() []Finding {
+		s := storeOn(disk.Space{TotalBytes: 100 * gib, FreeBytes: gib - 1})
+		s.Segments = nil
+		return judgeStore(s, gib)
 	}},
 	{"the store may not be read", Unknown, "store-not-readable", func() []Finding { return judgeStore(&storeSeen{Root: "/srv", Err: fs.ErrPermission}, 0) }},
+}
+
+// storeOn is a store of one segment of 1 GiB on a disk with so much room.
+func storeOn(room disk.Space) *storeSeen {
+	return &storeSeen{Root: "/srv", LogDir: "/srv/commitlog", Segments: []segmentSeen{{"0", 0, gib}}, Space: room}
 }
 
 // slaveWith is brokerWith for a slave.
@@ -318,6 +339,9 @@ func TestGoodSetUps(t *testing.T) {
 		"a small lag":          judgeGroup(behind(100, 90, 0)),
 		"new after a pause":    judgeGroup(waiting(behind(100, 99, 0), time.Second)),
 		"and just in hand":     judgeGroup(idle(waiting(behind(100, 99, 0), time.Second))),
+		"room":                 judgeStore(storeOn(disk.Space{TotalBytes: 100 * gib, FreeBytes: gib, TotalInodes: 1 << 20, FreeInodes: 1}), 0),
+		"no inodes counted":    judgeStore(storeOn(disk.Space{TotalBytes: 100 * gib, FreeBytes: gib}), 0),
+		"a disk untold":        judgeStore(storeOn(disk.Space{}), 0),
 		"segments":             judgeSegments(&storeSeen{Segments: []segmentSeen{{"0", 0, 1024}, {"1", 1024, 1024}, {"2", 2048, 0}}}, 1024),
 	}
 	for what, all := range good {
