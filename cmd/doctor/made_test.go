@@ -179,8 +179,27 @@ var madeSetUps = []struct {
 		return judgeTopic(&topicSeen{Name: "T", Routes: []routeSeen{{"a:9876", &remoting.TopicRouteData{QueueDatas: []remoting.QueueData{{BrokerName: "b", Perm: 6, ReadQueueNums: 1, WriteQueueNums: 1}}}, nil}}})
 	}},
 	{"the broker has lost the topic", Broken, "topic-route-stale", func() []Finding {
-		route := &remoting.TopicRouteData{QueueDatas: []remoting.QueueData{{BrokerName: "b", Perm: 6, ReadQueueNums: 1, WriteQueueNums: 1}}, BrokerDatas: []remoting.BrokerData{{BrokerName: "b", BrokerAddrs: map[int64]string{0: "x:1"}}}}
+		route := &remoting.TopicRouteData{QueueDatas: []remoting.QueueData{{BrokerName: "b", Perm: 6, ReadQueueNums: 1, WriteQueueNums: 1}}, BrokerDatas: []remoting.BrokerData{{BrokerName: "b", BrokerAddrs: map[int64]string{0: "10.0.0.6:10911"}}}}
 		return judgeTopic(&topicSeen{Name: "T", Routes: []routeSeen{{"a:9876", route, nil}}, Brokers: []topicAt{{Broker: "b", Err: &ask.CodeError{Code: remoting.RespTopicNotExist}}}})
+	}},
+	{"the topic is nowhere, and the first send makes it", Warning, "topic-not-there", func() []Finding {
+		return judgeTopic(&topicSeen{Name: "T", Auto: true, Places: [][]string{{"-c", "DefaultCluster", "-n", "10.0.0.1:9876"}, {"-c", "Other", "-n", "10.0.0.1:9876"}}})
+	}},
+	{"the topic is nowhere, and no broker answers", Broken, "topic-not-there", func() []Finding { return judgeTopic(&topicSeen{Name: "T"}) }},
+	{"the topic may not be written, and there is no name server", Warning, "topic-not-writable", func() []Finding {
+		return judgeTopic(&topicSeen{Name: "T", Brokers: []topicAt{{Broker: "b", Addr: "10.0.0.6:10911", Config: &remoting.TopicConfig{ReadQueueNums: 1, WriteQueueNums: 1, Perm: 4}}}})
+	}},
+	{"the test topic stays", Warning, "test-topic-left-behind", func() []Finding {
+		return judgePath(&pathSeen{Broker: "b", Addr: "10.0.0.6:10911", Cluster: "C", Names: []string{"10.0.0.1:9876"}, Steps: []step{{Name: "send"}}, Left: errors.New("no")})
+	}},
+	{"the test topic stays, and its cluster is not known", Warning, "test-topic-left-behind", func() []Finding {
+		return judgePath(&pathSeen{Broker: "b", Steps: []step{{Name: "send"}}, Left: errors.New("no")})
+	}},
+	{"the test topic may not be made", Unknown, "test-topic-refused", func() []Finding {
+		return judgePath(&pathSeen{Broker: "b", Addr: "10.0.0.6:10911", Steps: []step{{Name: "create topic", Err: &ask.CodeError{Code: remoting.RespNoPermission}}}})
+	}},
+	{"the test topic cannot be made", Unknown, "test-topic-refused", func() []Finding {
+		return judgePath(&pathSeen{Broker: "b", Addr: "10.0.0.6:10911", Steps: []step{{Name: "create topic", Err: &ask.CodeError{Code: remoting.RespSystemError}}}})
 	}},
 	{"one of two brokers is missing in the route", Broken, "topic-not-in-route", func() []Finding {
 		route := &remoting.TopicRouteData{QueueDatas: []remoting.QueueData{{BrokerName: "b", Perm: 6, ReadQueueNums: 1, WriteQueueNums: 1}}, BrokerDatas: []remoting.BrokerData{{BrokerName: "b", BrokerAddrs: map[int64]string{0: "x:1"}}}}
@@ -195,10 +214,10 @@ var madeSetUps = []struct {
 		return judgeGroup(g)
 	}},
 	{"a group is made on one of two brokers only", Warning, "group-not-at-every-broker", func() []Finding {
-		return judgeGroup(&groupSeen{Name: "G", Brokers: []groupAt{{Broker: "a", Config: &remoting.SubscriptionGroupConfig{ConsumeEnable: true}}, {Broker: "b", ConfigErr: &ask.CodeError{Code: remoting.RespSubscriptionGroupNotExist}}}})
+		return judgeGroup(&groupSeen{Name: "G", Brokers: []groupAt{{Broker: "a", Config: &remoting.SubscriptionGroupConfig{ConsumeEnable: true}}, {Broker: "b", Addr: "10.0.0.6:10911", ConfigErr: &ask.CodeError{Code: remoting.RespSubscriptionGroupNotExist}}}})
 	}},
 	{"a group that broadcasts and may not", Broken, "group-may-not-broadcast", func() []Finding {
-		return judgeGroup(&groupSeen{Name: "G", Brokers: []groupAt{{Broker: "a", Config: &remoting.SubscriptionGroupConfig{ConsumeEnable: true}, Consumers: &remoting.ConsumerConnection{MessageModel: "BROADCASTING"}}}})
+		return judgeGroup(&groupSeen{Name: "G", Brokers: []groupAt{{Broker: "a", Addr: "10.0.0.5:10911", Config: &remoting.SubscriptionGroupConfig{ConsumeEnable: true}, Consumers: &remoting.ConsumerConnection{MessageModel: "BROADCASTING"}}}})
 	}},
 	{"a broker that does not tell how far a group is", Unknown, "group-not-told", func() []Finding {
 		g := behind(100, 90, 0)

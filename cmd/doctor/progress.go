@@ -114,6 +114,7 @@ func (g *groupSeen) judgeProgress() (all []Finding) {
 	}
 	lags := g.lags()
 	var stuck, pausing []string
+	hangs := "" // what shows where the first of those hangs
 	for _, l := range lags {
 		m, q, there := g.owner(l.queue)
 		if !there {
@@ -124,13 +125,14 @@ func (g *groupSeen) judgeProgress() (all []Finding) {
 		switch {
 		case q.CachedMessages > 0 && consumed > stuckAfter && (l.stored == 0 || since(l.stored, g.Now) > stuckAfter):
 			stuck = append(stuck, fmt.Sprintf("%s and has %d messages in hand", text, q.CachedMessages))
+			hangs = cmp.Or(hangs, adminCommand("consumerStatus", append([]string{"-g", g.Name, "-i", m.ID, "-s"}, g.at(m)...)...))
 		case q.CachedMessages == 0 && pulled > stuckAfter:
 			pausing = append(pausing, fmt.Sprintf("%s and last pulled %s", text, ago(q.LastPull, g.Now)))
 		}
 	}
 	if len(stuck) > 0 {
 		all = append(all, broken("group", "listener-does-not-return", g.Name, "%s", list(stuck)).
-			because("the client has messages and its listener does not finish them", "take a thread dump of that client (mqadmin consumerStatus -g %s -i CLIENT -s true): its listener waits for something, a database as a rule", g.Name))
+			because("the client has messages and its listener does not finish them", "see where its threads are (%s): its listener waits for something, a database as a rule", hangs))
 	}
 	if len(pausing) > 0 {
 		all = append(all, broken("group", "member-does-not-pull", g.Name, "%s", list(pausing)).
@@ -140,6 +142,19 @@ func (g *groupSeen) judgeProgress() (all []Finding) {
 		all = append(all, g.judgeLag(lags)...)
 	}
 	return all
+}
+
+// at says where a member can be asked, for commands.
+func (g *groupSeen) at(m *memberSeen) []string {
+	if len(m.At) > 0 && g.addrOf(m.At[0]) != "" {
+		return []string{"-b", g.addrOf(m.At[0])}
+	}
+	return atNames(g.NameServers)
+}
+
+// reset sets the group's progress in a topic to a time.
+func (g *groupSeen) reset(topic, to string) string {
+	return adminCommand("resetOffsetByTime", append([]string{"-g", g.Name, "-t", topic, "-s", to}, atNames(g.NameServers)...)...)
 }
 
 func since(stamp int64, now time.Time) time.Duration {
@@ -173,12 +188,12 @@ func (g *groupSeen) judgeLag(lags []queueLag) []Finding {
 	}
 	return []Finding{warning("group", "group-lags", g.Name, "%d messages behind in %s, most in %s (%d, at offset %d); %s; it consumes %.1f a second",
 		sum, plural(len(lags), "queue"), queueText(worst.queue), worst.behind, worst.offset.ConsumerOffset, age, tps).
-		because("messages arrive late, and are lost when retention comes before the consumer", "more members or threads (up to a member for every queue), a faster listener, or skip them: mqadmin resetOffsetByTime")}
+		because("messages arrive late, and are lost when retention comes before the consumer", "more members or threads (up to a member for every queue), a faster listener, or skip them: %s", g.reset(worst.queue.Topic, "now"))}
 }
 
 // judgeOffsets looks for progress that lies outside of its queue.
 func (g *groupSeen) judgeOffsets() (all []Finding) {
-	var beyond, expired []string
+	var beyond, expired, resets []string
 	for i := range g.Brokers {
 		b := &g.Brokers[i]
 		if b.Stats == nil {
@@ -187,6 +202,9 @@ func (g *groupSeen) judgeOffsets() (all []Finding) {
 		for _, e := range b.Stats.OffsetTable {
 			switch first, known := b.Min[e.Queue]; {
 			case e.Value.ConsumerOffset > e.Value.BrokerOffset:
+				if reset := g.reset(e.Queue.Topic, "-1"); !slices.Contains(resets, reset) {
+					resets = append(resets, reset)
+				}
 				beyond = append(beyond, fmt.Sprintf("%s: consumed up to %d, the queue ends at %d", queueText(e.Queue), e.Value.ConsumerOffset, e.Value.BrokerOffset))
 			case known && e.Value.ConsumerOffset > 0 && e.Value.ConsumerOffset < first:
 				expired = append(expired, fmt.Sprintf("%s: consumed up to %d, the queue begins at %d", queueText(e.Queue), e.Value.ConsumerOffset, first))
@@ -195,7 +213,7 @@ func (g *groupSeen) judgeOffsets() (all []Finding) {
 	}
 	if len(beyond) > 0 {
 		all = append(all, broken("group", "progress-beyond-the-end", g.Name, "%s", list(beyond)).
-			because("the store was replaced or cut, the progress was not: new messages up to there are skipped or wait", "mqadmin resetOffsetByTime -g %s -t TOPIC -s -1 (or to the time of the loss)", g.Name))
+			because("the store was replaced or cut, the progress was not: new messages up to there are skipped or wait", "set it to the end, or instead of -1 to the time of the loss: %s", list(resets)))
 	}
 	if len(expired) > 0 {
 		all = append(all, warning("group", "messages-expired-unread", g.Name, "%s", list(expired)).
@@ -228,7 +246,7 @@ func (g *groupSeen) judgeFailures() (all []Finding) {
 	}
 	if dead > 0 {
 		all = append(all, warning("group", "dead-letters", g.Name, "%d messages in %s%s", dead, deadPrefix, g.Name).
-			because("nobody consumes them any more, and retention deletes them", "look at them (mqadmin printMsg -t %s%s), mend what fails, and send them again", deadPrefix, g.Name))
+			because("nobody consumes them any more, and retention deletes them", "look at them (%s), mend what fails, and send them again", adminCommand("printMsg", append([]string{"-t", deadPrefix + g.Name}, atNames(g.NameServers)...)...)))
 	}
 	return all
 }
