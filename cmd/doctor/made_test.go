@@ -4,8 +4,11 @@ import (
 	"errors"
 	"io/fs"
 	"net/netip"
+	"os"
+	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -325,6 +328,19 @@ func waiting(g *groupSeen, age time.Duration) *groupSeen {
 func idle(g *groupSeen) *groupSeen {
 	g.Members[0].Info.Queues[0].Value.LastConsume = noon.Add(-time.Hour).UnixMilli()
 	return g
+}
+
+// TestRingFix: what a unit is told to say is what the one says that is shipped.
+func TestRingFix(t *testing.T) {
+	text, err := os.ReadFile("../../deploy/systemd/ringmq.service")
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := judgeEngine(brokerWith(m("diskEngine", "pwrite", "diskEngineReason", "disk: no io_uring: cannot allocate memory"), m()))
+	limit := regexp.MustCompile(`(?m)^LimitMEMLOCK=.+$`).FindString(string(text))
+	if limit == "" || !strings.Contains(all[0].Fix, limit+" ") {
+		t.Errorf("the unit says %q, the fix %s", limit, all[0].Fix)
+	}
 }
 
 func TestMadeSetUps(t *testing.T) {
