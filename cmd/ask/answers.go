@@ -18,11 +18,20 @@ func (a *Asker) RuntimeInfo(ctx context.Context, addr string) (map[string]string
 
 // BrokerConfig is request 26.
 func (a *Asker) BrokerConfig(ctx context.Context, addr string) (map[string]string, error) {
-	resp, err := a.Call(ctx, addr, Request(remoting.CodeGetBrokerConfig))
+	return a.properties(ctx, addr, remoting.CodeGetBrokerConfig)
+}
+
+// NamesrvConfig is request 319.
+func (a *Asker) NamesrvConfig(ctx context.Context, addr string) (map[string]string, error) {
+	return a.properties(ctx, addr, remoting.CodeGetNamesrvConfig)
+}
+
+func (a *Asker) properties(ctx context.Context, addr string, code int32) (map[string]string, error) {
+	resp, err := a.Call(ctx, addr, Request(code))
 	if err != nil {
 		return nil, err
 	}
-	all, err := settings.ParseProperties("the broker's answer", resp.Body)
+	all, err := settings.ParseProperties("the server's answer", resp.Body)
 	if err != nil {
 		return nil, err
 	}
