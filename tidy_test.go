@@ -48,7 +48,7 @@ var rooms = []room{
 	{"bench", []string{"netpoll", "netpoll/remoting", "store/record"}, nil},
 	{"cmd/ask", []string{"netpoll", "netpoll/remoting", "netpoll/remoting/settings"}, nil},
 	{"cmd/admin", []string{"cmd/ask", "broker/lag", "netpoll/remoting", "netpoll/remoting/settings", "store/record"}, nil},
-	{"cmd/doctor", []string{"cmd/ask", "netpoll", "netpoll/remoting", "netpoll/remoting/settings", "store/disk", "store/record", "broker/config", "bench"}, nil},
+	{"cmd/doctor", []string{"cmd/ask", "netpoll", "netpoll/remoting", "netpoll/remoting/settings", "store/disk", "store/record", "broker/config", "namesrv", "bench"}, nil},
 	{"cmd/backup", []string{"cmd/ask", "netpoll", "netpoll/remoting", "netpoll/remoting/settings", "store", "store/disk", "store/record", "replica", "broker", "broker/config", "broker/meta"}, nil},
 	{"cmd", []string{"cmd/admin", "cmd/backup", "cmd/doctor", "netpoll/", "store/", "store", "netpoll", "replica", "namesrv", "broker", "broker/", "tuning", "bench"}, nil},
 	{"interop/tune", []string{"tuning"}, []string{xsys}},

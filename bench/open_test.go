@@ -124,7 +124,7 @@ func TestTopicsUntold(t *testing.T) {
 		doubts int
 	}{
 		{Workload{Namesrv: names, Queues: 6}, madeTopics, 6, "", 0},
-		{Workload{Namesrv: names, Queues: 7}, madeTopics, 0, "NO_PERMISSION; make it where the broker lets you (mqadmin updateTopic", 0},
+		{Workload{Namesrv: names, Queues: 7}, madeTopics, 0, "NO_PERMISSION; make it where the broker lets you (ringmq admin updateTopic", 0},
 		{Workload{Namesrv: names}, readTopics, 8, "", 0},
 		{Workload{Namesrv: names, Existing: true}, madeTopics, 6, "", 0},
 		{Workload{}, madeTopics, 0, "then run this with --existing", 0},

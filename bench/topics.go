@@ -47,7 +47,7 @@ func createTopic(ctx context.Context, c *netpoll.Client, w *Workload, name strin
 	case err != nil:
 		return fmt.Errorf("create topic %s: %w", name, err)
 	case resp.Code == remoting.RespNoPermission:
-		return fmt.Errorf("create topic %s: %s; make it where the broker lets you (mqadmin updateTopic -b %s -t %s -r %s -w %s on its machine, or let this host in by its adminAllowedCidrs), then run this with --existing",
+		return fmt.Errorf("create topic %s: %s; make it where the broker lets you (ringmq admin updateTopic -b %s -t %s -r %s -w %s on its machine, or let this host in by its adminAllowedCidrs), then run this with --existing",
 			name, refusal(resp), w.Addr, name, n, n)
 	case resp.Code != remoting.RespSuccess:
 		return fmt.Errorf("create topic %s: %s", name, refusal(resp))

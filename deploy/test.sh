@@ -58,7 +58,9 @@ print(s.recv(100).decode(), flush=True)
 P
   local listener=$!
   for _ in $(seq 100); do [ -S "$root$socket" ] && break; sleep 0.05; done
-  (ulimit -n "$(field "$unit" LimitNOFILE)" && ulimit -l unlimited
+  (ulimit -n "$(field "$unit" LimitNOFILE)"
+    locked=$(field "$unit" LimitMEMLOCK)
+    [ -z "$locked" ] || ulimit -l $((${locked%M} * 1024))
     exec chroot --userspec=ringmq:ringmq "$root" env -i NOTIFY_SOCKET="$socket" HOME=/var/lib/ringmq PATH=/usr/bin:/bin $(field "$unit" ExecStart)) >"$work/$unit.out" 2>&1 &
   pids[$unit]=$!
   wait "$listener" || true

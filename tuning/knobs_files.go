@@ -46,7 +46,7 @@ func filesArea() area {
 			},
 		},
 		{
-			key: "memlock", want: "nothing; 8 MiB or more where the kernel is older than 5.12", inside: true, files: []string{"/proc/self/limits"},
+			key: "memlock", want: "nothing; 8 MiB or more where the kernel is older than 5.12, and 64 MiB is what is set", inside: true, files: []string{"/proc/self/limits"},
 			why: "A stock broker locks mapped files into memory, hence the unlimited of os.sh. This one locks nothing and registers no buffers. Before kernel 5.12 the memory of an io_uring itself counts, " +
 				"and a limit of 64 KiB then leaves the broker with ordinary writes.",
 			source: "io_uring_setup(2), getrlimit(2); os.sh of RocketMQ", gain: "io_uring on kernels before 5.12", sure: Documented, judge: judgeLocked,

@@ -94,9 +94,7 @@ func (s *Session) pull(ctx context.Context, q queueAt, offset int64, most int, e
 
 // pullAs is pull in the name of a group, whose right to consume the broker looks at.
 func (s *Session) pullAs(ctx context.Context, group string, q queueAt, offset int64, most int, expression string) (*pulled, error) {
-	req := ask.Request(remoting.CodePullMessage, append(q.fields(), "consumerGroup", group, "queueOffset", strconv.FormatInt(offset, 10), "maxMsgNums", strconv.Itoa(min(most, maxPull)),
-		"sysFlag", strconv.Itoa(int(remoting.PullSubscription)), "commitOffset", "0", "suspendTimeoutMillis", "0", "subscription", expression, "expressionType", "TAG", "subVersion", "0")...)
-	resp, err := s.ask.Call(ctx, q.addr, req)
+	resp, err := s.ask.Call(ctx, q.addr, ask.Pull(group, q.MessageQueue, offset, min(most, maxPull), expression, 0))
 	p := &pulled{next: offset}
 	switch code := ask.CodeOf(err); code {
 	case remoting.RespSuccess:

@@ -2,6 +2,8 @@ package ask
 
 import (
 	"context"
+	"strconv"
+	"time"
 
 	"ringmq/netpoll/remoting"
 	"ringmq/netpoll/remoting/settings"
@@ -16,11 +18,20 @@ func (a *Asker) RuntimeInfo(ctx context.Context, addr string) (map[string]string
 
 // BrokerConfig is request 26.
 func (a *Asker) BrokerConfig(ctx context.Context, addr string) (map[string]string, error) {
-	resp, err := a.Call(ctx, addr, Request(remoting.CodeGetBrokerConfig))
+	return a.properties(ctx, addr, remoting.CodeGetBrokerConfig)
+}
+
+// NamesrvConfig is request 319.
+func (a *Asker) NamesrvConfig(ctx context.Context, addr string) (map[string]string, error) {
+	return a.properties(ctx, addr, remoting.CodeGetNamesrvConfig)
+}
+
+func (a *Asker) properties(ctx context.Context, addr string, code int32) (map[string]string, error) {
+	resp, err := a.Call(ctx, addr, Request(code))
 	if err != nil {
 		return nil, err
 	}
-	all, err := settings.ParseProperties("the broker's answer", resp.Body)
+	all, err := settings.ParseProperties("the server's answer", resp.Body)
 	if err != nil {
 		return nil, err
 	}
@@ -92,6 +103,18 @@ func (a *Asker) ConsumeStats(ctx context.Context, broker, group, topic string) (
 		return nil, err
 	}
 	return &s, nil
+}
+
+// Pull is request 11 for messages of a queue from an offset on, in the name of a group. hold is how long the broker may wait for the first;
+// 0: it answers at once.
+func Pull(group string, q remoting.MessageQueue, offset int64, most int, expression string, hold time.Duration) *remoting.Command {
+	flags := remoting.PullSubscription
+	if hold > 0 {
+		flags |= remoting.PullSuspend
+	}
+	return Request(remoting.CodePullMessage, "consumerGroup", group, "topic", q.Topic, "queueId", strconv.Itoa(int(q.QueueID)),
+		"queueOffset", strconv.FormatInt(offset, 10), "maxMsgNums", strconv.Itoa(most), "sysFlag", strconv.Itoa(int(flags)), "commitOffset", "0",
+		"suspendTimeoutMillis", strconv.FormatInt(hold.Milliseconds(), 10), "subscription", expression, "expressionType", "TAG", "subVersion", "0")
 }
 
 // RunningInfo is the body of 307: what a member of a group says about itself. Clients of other languages leave members out.

@@ -170,14 +170,15 @@ func judgePermission(b *brokerSeen) (all []Finding) {
 			because("limits and permissions of the broker cannot be looked at", "ask from an account or address that may read the configuration"))
 	}
 	p, there := number(b.Config["brokerPermission"])
+	open := adminCommand("updateBrokerConfig", "-b", b.Addr, "-k", "brokerPermission", "-v", "6")
 	switch {
 	case !there:
 	case int32(p)&remoting.PermWrite == 0:
 		all = append(all, broken("permission", "broker-not-writable", b.label(), "brokerPermission=%d", p).
-			because("routes say of all its queues that they may not be written: producers leave it out, and sends to ordered topics get code 16", "mqadmin updateBrokerConfig -b %s -k brokerPermission -v 6, if it is not being drained on purpose", b.Addr))
+			because("routes say of all its queues that they may not be written: producers leave it out, and sends to ordered topics get code 16", "%s, if it is not being drained on purpose", open))
 	case int32(p)&remoting.PermRead == 0:
 		all = append(all, broken("permission", "broker-not-readable", b.label(), "brokerPermission=%d", p).
-			because("pulls are refused with code 16", "mqadmin updateBrokerConfig -b %s -k brokerPermission -v 6", b.Addr))
+			because("pulls are refused with code 16", "%s", open))
 	default:
 		all = append(all, ok("permission", "broker-open", b.label(), "may be read and written"))
 	}

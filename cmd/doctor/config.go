@@ -23,13 +23,18 @@ type configSeen struct {
 	Config   *config.Config // nil with an error
 }
 
-// readFile reads the broker.conf and takes from it what the options leave open.
+// readFile reads the file, a broker's as a rule, and takes from it what the options leave open.
 func (v *visit) readFile() {
 	if v.o.ConfigFile == "" {
 		return
 	}
+	name := filepath.Base(v.o.ConfigFile)
 	text, err := os.ReadFile(v.o.ConfigFile)
-	v.file = parseConfig(filepath.Base(v.o.ConfigFile), text, err)
+	if all, no := settings.ParseProperties(name, text); err == nil && no == nil && forNames(all) {
+		v.readNamesFile(name, all)
+		return
+	}
+	v.file = parseConfig(name, text, err)
 	if v.file.Err != nil {
 		return
 	}
@@ -110,32 +115,48 @@ func judgeFile(c *configSeen, stock bool) (all []Finding) {
 	case c.Refused != nil:
 		return []Finding{broken("config", "config-refused", c.Name, "%v", c.Refused).because("the broker does not start with it", "correct this line")}
 	}
-	values := map[string]settings.Setting{}
-	for _, s := range c.Settings {
-		if before, twice := values[s.Key]; twice && before.Value != s.Value {
-			all = append(all, warning("config", "config-key-twice", s.Key, "%s says %s, %s says %s", before.Where, before.Value, s.Where, s.Value).
-				because("the last one counts", "remove one of the lines"))
-		}
-		values[s.Key] = s
-	}
-	for _, f := range judgeKeys(c.Name, c.Config) {
-		if stock && f.Name != "config-key-misspelt" && f.Name != "config-key-unknown" {
-			continue
-		}
-		all = append(all, f)
-	}
+	keys, all := judgeTwice(c.Settings)
+	all = append(all, asStock(stock, append(judgeKeys("broker", c.Config), judgeUnsupported(c.Name, c.Config)...))...)
 	if len(c.Config.NameServers()) == 0 {
 		all = append(all, broken("config", "no-name-server-configured", c.Name, "namesrvAddr is empty").
 			because("the broker registers nowhere, and clients do not find it", "namesrvAddr=host:9876 in the file, or -n"))
 	}
 	if len(all) == 0 {
-		all = append(all, ok("config", "config", c.Name, "%s, all known and in use", plural(len(values), "key")))
+		all = append(all, ok("config", "config", c.Name, "%s, all known and in use", plural(keys, "key")))
 	}
 	return all
 }
 
-// judgeKeys names keys that are unknown or do nothing.
-func judgeKeys(where string, c *config.Config) (all []Finding) {
+// judgeTwice names keys that a file sets to two values, and tells how many keys it has.
+func judgeTwice(all []settings.Setting) (keys int, found []Finding) {
+	values := map[string]settings.Setting{}
+	for _, s := range all {
+		if before, twice := values[s.Key]; twice && before.Value != s.Value {
+			found = append(found, warning("config", "config-key-twice", s.Key, "%s says %s, %s says %s", before.Where, before.Value, s.Where, s.Value).
+				because("the last one counts", "remove one of the lines"))
+		}
+		values[s.Key] = s
+	}
+	return len(values), found
+}
+
+// asStock leaves of what was found about keys what is true of stock's servers too, which know more keys and do more.
+func asStock(stock bool, all []Finding) []Finding {
+	return slices.DeleteFunc(all, func(f Finding) bool {
+		return stock && f.Name != "config-key-misspelt" && f.Name != "config-key-unknown"
+	})
+}
+
+// keyed are values with their table: a broker's, or a name server's.
+type keyed interface {
+	WithoutEffect() []string
+	Where(key string) string
+	Alike(key string) string
+	Known(key string) bool
+}
+
+// judgeKeys names keys that are unknown or do nothing. server is the command that prints all.
+func judgeKeys(server string, c keyed) (all []Finding) {
 	for _, key := range c.WithoutEffect() {
 		about := key
 		if at := c.Where(key); at != "" && !strings.HasPrefix(at, "the broker") {
@@ -147,12 +168,17 @@ func judgeKeys(where string, c *config.Config) (all []Finding) {
 				because("it has no effect: the default of the key that was meant is in force", "write %s", alike))
 		case !c.Known(key):
 			all = append(all, warning("config", "config-key-unknown", about, "neither stock nor ringmq has this key").
-				because("it has no effect", "remove it, or look for its name in the broker's -p"))
+				because("it has no effect", "remove it, or look for its name in what ringmq %s -p prints", server))
 		default:
 			all = append(all, warning("config", "config-key-without-effect", about, "a key of stock that means nothing here").
-				because("whoever set it expects something that does not happen", "remove it; ringmq broker -p lists the keys in use"))
+				because("whoever set it expects something that does not happen", "remove it; ringmq %s -p lists the keys in use", server))
 		}
 	}
+	return all
+}
+
+// judgeUnsupported names what a broker is asked for and does not have.
+func judgeUnsupported(where string, c *config.Config) (all []Finding) {
 	for _, pair := range c.Unsupported() {
 		all = append(all, warning("config", "config-not-supported-yet", pair, "asked for in %s and not built yet", where).
 			because("clients that rely on it fail", "do without it, or run a stock broker for those topics"))
@@ -160,28 +186,34 @@ func judgeKeys(where string, c *config.Config) (all []Finding) {
 	return all
 }
 
-// judgeRunningConfig looks at the keys that a broker of ours has in force. Stock's are its own business.
-func judgeRunningConfig(b *brokerSeen) []Finding {
-	if !b.ours() {
-		return nil
-	}
-	table := config.Keys(config.LocalIP())
+// inForce are the values that a running server has set to something else than its default. An error: it is of another release, with other
+// bounds.
+func inForce(table *settings.Table, told map[string]string, where string) (*settings.Values, error) {
 	defaults, err := table.Merge()
 	if err != nil {
 		panic(err) // the table has been looked at when it was made
 	}
 	var all []settings.Setting
-	for k, value := range b.Config {
+	for k, value := range told {
 		if defaults.Known(k) && defaults.Text(k) == value {
 			continue
 		}
-		all = append(all, settings.Setting{Key: k, Value: value, Origin: settings.File, Where: "the broker"})
+		all = append(all, settings.Setting{Key: k, Value: value, Origin: settings.File, Where: where})
 	}
-	v, err := table.Merge(all)
+	return table.Merge(all)
+}
+
+// judgeRunningConfig looks at the keys that a broker of ours has in force. Stock's are their own business.
+func judgeRunningConfig(b *brokerSeen) []Finding {
+	if !b.ours() {
+		return nil
+	}
+	v, err := inForce(config.Keys(config.LocalIP()), b.Config, "the broker")
 	if err != nil {
-		return nil // another release with other bounds; it runs with it
+		return nil // it runs with it
 	}
-	return judgeKeys(b.label(), &config.Config{Values: v})
+	c := &config.Config{Values: v}
+	return append(judgeKeys("broker", c), judgeUnsupported(b.label(), c)...)
 }
 
 // judgeInForce compares the file with what the broker that it is for has in force.

@@ -66,7 +66,7 @@ func judgeCopies(b *brokerSeen) []Finding {
 	all := judgeEnough(b)
 	all = append(all, judgeSlaves(b)...)
 	if refused := b.Runtime["replicationRefusedSlaves"]; refused != "" {
-		all = append(all, broken("replication", "pair-has-parted", b.label(), "it refuses a slave: %s", refused).because(whyParted, fixParted))
+		all = append(all, broken("replication", "pair-has-parted", b.label(), "it refuses a slave: %s", refused).because(whyParted, "%s", partedFix(b.servesLog())))
 	}
 	if b.Copies.Dialled != "" && b.Copies.DialErr == nil {
 		all = append(all, warning("replication", "ha-port-open-to-everybody", b.label(), "%s takes a connection from here, and haAllowedCidrs is empty", b.Copies.Dialled).
@@ -76,17 +76,27 @@ func judgeCopies(b *brokerSeen) []Finding {
 	return all
 }
 
-const (
-	whyParted = "master and slave have different logs: nothing is copied, and which of the two is right nobody but an operator can say"
-	fixParted = "stop the slave and see what each has alone: ringmq admin cutLog -c slave.conf --peer MASTER:10912; docs/REPLICATION.md has both ways out"
-)
+const whyParted = "master and slave have different logs: nothing is copied, and which of the two is right nobody but an operator can say"
+
+// servesLog is where a master serves its log, as far as it tells.
+func (b *brokerSeen) servesLog() string {
+	reached, _, _ := net.SplitHostPort(b.Addr)
+	host, port, err := net.SplitHostPort(b.Runtime["replicationListen"])
+	if err != nil {
+		return net.JoinHostPort(reached, "10912")
+	}
+	if ip, err := netip.ParseAddr(host); err != nil || ip.IsUnspecified() {
+		host = reached
+	}
+	return net.JoinHostPort(host, port)
+}
 
 // judgeSlave is about a broker that copies another.
 func judgeSlave(b *brokerSeen) []Finding {
 	r := b.Runtime
 	switch {
 	case r["replicationRefused"] != "":
-		return []Finding{broken("replication", "pair-has-parted", b.label(), "nothing is copied from %s: %s", r["replicationMaster"], r["replicationRefused"]).because(whyParted, fixParted)}
+		return []Finding{broken("replication", "pair-has-parted", b.label(), "nothing is copied from %s: %s", r["replicationMaster"], r["replicationRefused"]).because(whyParted, "%s", partedFix(r["replicationMaster"]))}
 	case r["replicationConnected"] == "false" && r["replicationMaster"] == "":
 		return []Finding{broken("replication", "slave-without-master", b.label(), "it does not know where its master is").
 			because("nothing is copied", "start the master; if it runs, it has to have the same brokerName and a name server in common with this slave, or set haMasterAddress")}
@@ -129,15 +139,16 @@ func judgeEnough(b *brokerSeen) []Finding {
 		inStep = int64(ha.InSyncSlaves) + 1
 		enough = inStep >= wanted
 	}
-	const fix = "start the slaves, or see why they are not in step (ringmq admin haStatus -b %s); to go on without them for a while set inSyncReplicas and minInSyncReplicas to 1 and start the broker again"
+	const fix = "start the slaves, or see why they are not in step (%s); to go on without them for a while set inSyncReplicas and minInSyncReplicas to 1 and start the broker again"
+	status := adminCommand("haStatus", "-b", b.Addr)
 	seen := fmt.Sprintf("%d of %d copies are in step, its own included", inStep, wanted)
 	switch {
 	case refuses:
 		return []Finding{broken("replication", "too-few-copies", b.label(), "%s; sends are refused", seen).
-			because("minInSyncReplicas: producers get SLAVE_NOT_AVAILABLE (11) and nothing is stored", fix, b.Addr)}
+			because("minInSyncReplicas: producers get SLAVE_NOT_AVAILABLE (11) and nothing is stored", fix, status)}
 	case !enough:
 		return []Finding{warning("replication", "too-few-copies", b.label(), "%s", seen).
-			because("sends are stored here alone and answered with SLAVE_NOT_AVAILABLE (11), or FLUSH_SLAVE_TIMEOUT (12) where they waited for a slave that was lost: most producers take that for a failure", fix, b.Addr)}
+			because("sends are stored here alone and answered with SLAVE_NOT_AVAILABLE (11), or FLUSH_SLAVE_TIMEOUT (12) where they waited for a slave that was lost: most producers take that for a failure", fix, status)}
 	}
 	return nil
 }

@@ -9,13 +9,14 @@ import (
 var addrPort = netip.MustParseAddrPort("127.0.0.1:10911")
 
 // diagnosed checks that a diagnosis is among the findings, in its state, and that every finding that is not good says why it matters
-// and how to mend it.
+// and how to mend it, by commands that can be run.
 func diagnosed(t *testing.T, all []Finding, state State, name string) {
 	t.Helper()
 	for _, f := range all {
 		if f.Check == "" || f.About == "" || f.Seen == "" || f.State != OK && (f.Why == "" || f.Fix == "") {
 			t.Errorf("not whole: %+v", f)
 		}
+		runs(t, f)
 	}
 	if slices.ContainsFunc(all, func(f Finding) bool { return f.Name == name && f.State == state }) {
 		return

@@ -16,7 +16,7 @@ func judgeEngine(b *brokerSeen) []Finding {
 	case engine == "":
 		return []Finding{ok("disk", "disk-engine", b.label(), "mapped files, %s: stock has no other", b.Config["flushDiskType"])}
 	case engine == "pwrite" && why != "configured" && !strings.HasPrefix(why, "synced "):
-		fix := "allow io_uring: sysctl kernel.io_uring_disabled=0, a container's seccomp profile that permits it, LimitMEMLOCK=infinity"
+		fix := "allow io_uring: sysctl kernel.io_uring_disabled=0, a container's seccomp profile that permits it, and on a kernel older than 5.12 LimitMEMLOCK=64M in its unit"
 		if strings.Contains(why, "built without") {
 			fix = "run a release build (make build), which has io_uring"
 		}

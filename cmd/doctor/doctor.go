@@ -18,9 +18,10 @@ type visit struct {
 
 	lookedAt int
 
-	file    *configSeen // nil: no file was given
-	names   []nameServerSeen
-	brokers []brokerSeen
+	file      *configSeen    // nil: no file was given,
+	namesFile *namesFileSeen // or none of a name server
+	names     []nameServerSeen
+	brokers   []brokerSeen
 }
 
 // Run looks at everything that the options name and that can be reached from there. It takes a few times the time-out at most when
@@ -79,7 +80,8 @@ func (v *visit) findNameServers(ctx context.Context) {
 func (v *visit) lookAtNames(ctx context.Context) {
 	v.names = make([]nameServerSeen, len(v.o.NameServers))
 	each(len(v.names), func(i int) { v.names[i] = v.askNameServer(ctx, v.o.NameServers[i]) })
-	if len(v.names) == 0 && v.o.Broker == "" && (v.o.Store != "" || v.file != nil) {
+	v.add(judgeNamesConfigs(v.names, v.namesFile)...)
+	if len(v.names) == 0 && v.o.Broker == "" && (v.o.Store != "" || v.file != nil || v.namesFile != nil) {
 		return // only files are to be looked at
 	}
 	v.add(judgeNames(v.names)...)

@@ -16,6 +16,7 @@ type groupSeen struct {
 	Name        string
 	Topic       string // only this one is asked about; "": all that the group consumes
 	NameServers []string
+	Places      [][]string // where it may be made, for commands
 	Brokers     []groupAt
 	Members     []memberSeen // by client id
 	Topics      map[string]*topicSeen
@@ -34,6 +35,7 @@ type groupAt struct {
 	Stats     *remoting.ConsumeStats
 	StatsErr  error
 	Min       map[remoting.MessageQueue]int64 // first offset of the queues of the group's topics
+	Waiting   map[remoting.MessageQueue]int64 // when the first message was stored that the group has not consumed, ms
 	Locks     []lockSeen
 	Dead      int64 // messages in its dead letter topic
 }
@@ -69,7 +71,7 @@ func (v *visit) lookAtGroup(ctx context.Context) []Finding {
 }
 
 func (v *visit) readGroup(ctx context.Context, masters []*brokerSeen) *groupSeen {
-	g := &groupSeen{Name: v.o.Group, Topic: v.o.Topic, NameServers: v.o.NameServers, Now: v.now(), Topics: map[string]*topicSeen{}}
+	g := &groupSeen{Name: v.o.Group, Topic: v.o.Topic, NameServers: v.o.NameServers, Places: v.places(), Now: v.now(), Topics: map[string]*topicSeen{}}
 	for _, b := range masters {
 		g.Brokers = append(g.Brokers, v.readGroupAt(ctx, b))
 	}
@@ -91,6 +93,7 @@ func (v *visit) readGroup(ctx context.Context, masters []*brokerSeen) *groupSeen
 			}
 		}
 	}
+	v.findWaiting(ctx, g)
 	if !v.o.NoMessage {
 		v.tryLocks(ctx, g)
 	}
@@ -227,20 +230,25 @@ func judgeGroup(g *groupSeen) (all []Finding) {
 // judgeKnown looks at the group's configuration.
 func (g *groupSeen) judgeKnown() (all []Finding) {
 	var strangers []string
+	var missing []string // addresses of these
+	var known *remoting.SubscriptionGroupConfig
 	auto := false
 	for i := range g.Brokers {
 		b := &g.Brokers[i]
 		auto = auto || b.AutoMake
 		all = append(all, g.judgeSilence(b)...)
+		if b.ConfigErr == nil && known == nil {
+			known = b.Config
+		}
 		switch {
 		case ask.CodeOf(b.ConfigErr) == remoting.RespSubscriptionGroupNotExist:
-			strangers = append(strangers, b.Broker)
+			strangers, missing = append(strangers, b.Broker), append(missing, b.Addr)
 		case b.ConfigErr == nil && !b.Config.ConsumeEnable:
 			all = append(all, broken("group", "group-may-not-consume", g.Name+" on "+b.Broker, "consumeEnable=false").
-				because("pulls are refused with code 16", "mqadmin updateSubGroup -g %s -b %s -s true", g.Name, b.Addr))
+				because("pulls are refused with code 16", "%s", b.allow(g.Name, "consumeEnable")))
 		case b.ConfigErr == nil && !b.Config.ConsumeBroadcastEnable && g.broadcast():
 			all = append(all, broken("group", "group-may-not-broadcast", g.Name+" on "+b.Broker, "consumeBroadcastEnable=false, and its members broadcast").
-				because("pulls are refused with code 16", "mqadmin updateSubGroup -g %s -b %s -d true", g.Name, b.Addr))
+				because("pulls are refused with code 16", "%s", b.allow(g.Name, "consumeBroadcastEnable")))
 		}
 	}
 	if len(strangers) == 0 {
@@ -250,15 +258,43 @@ func (g *groupSeen) judgeKnown() (all []Finding) {
 	switch {
 	case len(strangers) < len(g.Brokers):
 		all = append(all, warning("group", "group-not-at-every-broker", g.Name, "%s does not know it", list(strangers)).
-			because(why, "mqadmin updateSubGroup -g %s -c CLUSTER", g.Name))
+			because(why, "make it there as others have it%s", g.makeThere(known, missing)))
 	case auto:
 		all = append(all, warning("group", "group-not-known", g.Name, "no broker knows it; it has never connected").
 			because("nobody has consumed by this name", "look at the spelling, and whether the consumer has started and reaches the brokers"))
 	default:
 		all = append(all, broken("group", "group-not-known", g.Name, "no broker knows it, and autoCreateSubscriptionGroup=false").
-			because(why, "mqadmin updateSubGroup -g %s -c CLUSTER, or look at the spelling", g.Name))
+			because(why, "make it%s; or look at the spelling", adminAt("updateSubGroup", g.Places, "-g", g.Name)))
 	}
 	return all
+}
+
+// allow sets one switch of the group, and leaves the others as the broker has them.
+func (b *groupAt) allow(group, key string) string {
+	c := *b.Config
+	c.ConsumeEnable = c.ConsumeEnable || key == "consumeEnable"
+	c.ConsumeBroadcastEnable = c.ConsumeBroadcastEnable || key == "consumeBroadcastEnable"
+	if command := groupCommand(group, b.Addr, c); command != "" {
+		return command
+	}
+	return "set " + key + "=true in the group's configuration at " + b.Addr + ", and leave the rest of it as it is"
+}
+
+// makeThere makes the group at those addresses as c has it, for a sentence that goes on with it.
+func (g *groupSeen) makeThere(c *remoting.SubscriptionGroupConfig, addrs []string) string {
+	var commands []string
+	for _, addr := range addrs {
+		if c == nil {
+			return ""
+		}
+		if command := groupCommand(g.Name, addr, *c); command != "" {
+			commands = append(commands, command)
+		}
+	}
+	if len(commands) == 0 {
+		return ""
+	}
+	return ": " + list(commands)
 }
 
 // judgeSilence names the questions that a broker did not answer.

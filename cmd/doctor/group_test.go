@@ -68,7 +68,16 @@ var groupSetUps = []struct {
 		r.member("c1", telling{topic: "T", expression: "*", queues: []int{0, 1, 2, 3}})
 	}},
 	{"a listener that does not return", nil, Broken, "listener-does-not-return", []string{"T broker-a/0: 3 behind at offset 0", "32 messages in hand", "c1"}, func(r *rig, m *member) {
-		r.late(m, func(q *ask.ProcessQueue) { q.CachedMessages, q.LastConsume = 32, q.LastConsume-300_000 })
+		r.o.Clock = func() time.Time { return time.Now().Add(5 * time.Minute) }
+		r.late(m, func(q *ask.ProcessQueue) { q.CachedMessages = 32 })
+	}},
+	{"a listener that is slow", nil, Warning, "group-lags", []string{"3 messages behind in 1 queue", "the oldest was stored 11 min"}, func(r *rig, m *member) {
+		const later = 11 * time.Minute
+		r.o.Clock = func() time.Time { return time.Now().Add(later) }
+		r.late(m, func(q *ask.ProcessQueue) {
+			q.CachedMessages = 1
+			q.LastConsume, q.LastPull = q.LastConsume+later.Milliseconds(), q.LastPull+later.Milliseconds()
+		})
 	}},
 	{"a member that does not pull", nil, Broken, "member-does-not-pull", []string{"T broker-a/0", "last pulled 5 min"}, func(r *rig, m *member) {
 		r.late(m, func(q *ask.ProcessQueue) { q.LastPull -= 301_000 })

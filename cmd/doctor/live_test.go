@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"errors"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -82,6 +83,14 @@ var liveSetUps = []struct {
 	}},
 	{"a key of the running broker does not exist", Warning, "config-key-unknown", func(t *testing.T) Options { return newRig(t, "sendFaster=true").o }},
 	{"a key of the running broker does nothing", Warning, "config-key-without-effect", func(t *testing.T) Options { return newRig(t, "warmMapedFileEnable=true").o }},
+	{"a key of the name server does not exist", Warning, "config-key-unknown", func(t *testing.T) Options {
+		return Options{NameServers: []string{newNamesrv(t, "routesFaster=true").Addr().String()}}
+	}},
+	{"a key of the name server does nothing", Warning, "config-key-without-effect", func(t *testing.T) Options {
+		return Options{NameServers: []string{newNamesrv(t, "serverWorkerThreads=16").Addr().String()}}
+	}},
+	{"a key of a name server's file is misspelt", Warning, "config-key-misspelt", func(t *testing.T) Options { return Options{ConfigFile: namesFile(t, "orderMessageEnabl=true\n")} }},
+	{"the name server of the file knows no broker", Broken, "no-broker-registered", func(t *testing.T) Options { return Options{ConfigFile: namesFile(t, "")} }},
 	{"the file was changed after the start", Warning, "config-not-in-force", func(t *testing.T) Options {
 		r := newRig(t)
 		r.o.ConfigFile = r.file("brokerName=broker-a\nbrokerIP1=127.0.0.1\nfileReservedTime=5\nnamesrvAddr=" + r.o.NameServers[0] + "\n")
@@ -148,6 +157,20 @@ func (r *rig) file(text string) string {
 	name := filepath.Join(r.root, "broker.conf")
 	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
 		r.t.Fatal(err)
+	}
+	return name
+}
+
+// namesFile writes a namesrv.conf of a name server that runs.
+func namesFile(t *testing.T, more string) string {
+	t.Helper()
+	_, port, err := net.SplitHostPort(newNamesrv(t).Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := filepath.Join(t.TempDir(), "namesrv.conf")
+	if err := os.WriteFile(name, []byte("kvConfigPath=/srv/kv.json\nlistenPort="+port+"\n"+more), 0o600); err != nil {
+		t.Fatal(err)
 	}
 	return name
 }

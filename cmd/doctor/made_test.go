@@ -4,8 +4,11 @@ import (
 	"errors"
 	"io/fs"
 	"net/netip"
+	"os"
+	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -179,8 +182,27 @@ var madeSetUps = []struct {
 		return judgeTopic(&topicSeen{Name: "T", Routes: []routeSeen{{"a:9876", &remoting.TopicRouteData{QueueDatas: []remoting.QueueData{{BrokerName: "b", Perm: 6, ReadQueueNums: 1, WriteQueueNums: 1}}}, nil}}})
 	}},
 	{"the broker has lost the topic", Broken, "topic-route-stale", func() []Finding {
-		route := &remoting.TopicRouteData{QueueDatas: []remoting.QueueData{{BrokerName: "b", Perm: 6, ReadQueueNums: 1, WriteQueueNums: 1}}, BrokerDatas: []remoting.BrokerData{{BrokerName: "b", BrokerAddrs: map[int64]string{0: "x:1"}}}}
+		route := &remoting.TopicRouteData{QueueDatas: []remoting.QueueData{{BrokerName: "b", Perm: 6, ReadQueueNums: 1, WriteQueueNums: 1}}, BrokerDatas: []remoting.BrokerData{{BrokerName: "b", BrokerAddrs: map[int64]string{0: "10.0.0.6:10911"}}}}
 		return judgeTopic(&topicSeen{Name: "T", Routes: []routeSeen{{"a:9876", route, nil}}, Brokers: []topicAt{{Broker: "b", Err: &ask.CodeError{Code: remoting.RespTopicNotExist}}}})
+	}},
+	{"the topic is nowhere, and the first send makes it", Warning, "topic-not-there", func() []Finding {
+		return judgeTopic(&topicSeen{Name: "T", Auto: true, Places: [][]string{{"-c", "DefaultCluster", "-n", "10.0.0.1:9876"}, {"-c", "Other", "-n", "10.0.0.1:9876"}}})
+	}},
+	{"the topic is nowhere, and no broker answers", Broken, "topic-not-there", func() []Finding { return judgeTopic(&topicSeen{Name: "T"}) }},
+	{"the topic may not be written, and there is no name server", Warning, "topic-not-writable", func() []Finding {
+		return judgeTopic(&topicSeen{Name: "T", Brokers: []topicAt{{Broker: "b", Addr: "10.0.0.6:10911", Config: &remoting.TopicConfig{ReadQueueNums: 1, WriteQueueNums: 1, Perm: 4}}}})
+	}},
+	{"the test topic stays", Warning, "test-topic-left-behind", func() []Finding {
+		return judgePath(&pathSeen{Broker: "b", Addr: "10.0.0.6:10911", Cluster: "C", Names: []string{"10.0.0.1:9876"}, Steps: []step{{Name: "send"}}, Left: errors.New("no")})
+	}},
+	{"the test topic stays, and its cluster is not known", Warning, "test-topic-left-behind", func() []Finding {
+		return judgePath(&pathSeen{Broker: "b", Steps: []step{{Name: "send"}}, Left: errors.New("no")})
+	}},
+	{"the test topic may not be made", Unknown, "test-topic-refused", func() []Finding {
+		return judgePath(&pathSeen{Broker: "b", Addr: "10.0.0.6:10911", Steps: []step{{Name: "create topic", Err: &ask.CodeError{Code: remoting.RespNoPermission}}}})
+	}},
+	{"the test topic cannot be made", Unknown, "test-topic-refused", func() []Finding {
+		return judgePath(&pathSeen{Broker: "b", Addr: "10.0.0.6:10911", Steps: []step{{Name: "create topic", Err: &ask.CodeError{Code: remoting.RespSystemError}}}})
 	}},
 	{"one of two brokers is missing in the route", Broken, "topic-not-in-route", func() []Finding {
 		route := &remoting.TopicRouteData{QueueDatas: []remoting.QueueData{{BrokerName: "b", Perm: 6, ReadQueueNums: 1, WriteQueueNums: 1}}, BrokerDatas: []remoting.BrokerData{{BrokerName: "b", BrokerAddrs: map[int64]string{0: "x:1"}}}}
@@ -195,10 +217,10 @@ var madeSetUps = []struct {
 		return judgeGroup(g)
 	}},
 	{"a group is made on one of two brokers only", Warning, "group-not-at-every-broker", func() []Finding {
-		return judgeGroup(&groupSeen{Name: "G", Brokers: []groupAt{{Broker: "a", Config: &remoting.SubscriptionGroupConfig{ConsumeEnable: true}}, {Broker: "b", ConfigErr: &ask.CodeError{Code: remoting.RespSubscriptionGroupNotExist}}}})
+		return judgeGroup(&groupSeen{Name: "G", Brokers: []groupAt{{Broker: "a", Config: &remoting.SubscriptionGroupConfig{ConsumeEnable: true}}, {Broker: "b", Addr: "10.0.0.6:10911", ConfigErr: &ask.CodeError{Code: remoting.RespSubscriptionGroupNotExist}}}})
 	}},
 	{"a group that broadcasts and may not", Broken, "group-may-not-broadcast", func() []Finding {
-		return judgeGroup(&groupSeen{Name: "G", Brokers: []groupAt{{Broker: "a", Config: &remoting.SubscriptionGroupConfig{ConsumeEnable: true}, Consumers: &remoting.ConsumerConnection{MessageModel: "BROADCASTING"}}}})
+		return judgeGroup(&groupSeen{Name: "G", Brokers: []groupAt{{Broker: "a", Addr: "10.0.0.5:10911", Config: &remoting.SubscriptionGroupConfig{ConsumeEnable: true}, Consumers: &remoting.ConsumerConnection{MessageModel: "BROADCASTING"}}}})
 	}},
 	{"a broker that does not tell how far a group is", Unknown, "group-not-told", func() []Finding {
 		g := behind(100, 90, 0)
@@ -210,6 +232,7 @@ var madeSetUps = []struct {
 		return judgeGroup(&groupSeen{Name: "G", Brokers: []groupAt{{Broker: "a", ConfigErr: refusal, ConnErr: refusal, StatsErr: refusal}}})
 	}},
 	{"a group that is far behind", Warning, "group-lags", func() []Finding { return judgeGroup(behind(10_000_000, 9_000_000, 0)) }},
+	{"a group whose next message is old", Warning, "group-lags", func() []Finding { return judgeGroup(waiting(behind(100, 99, 0), 11*time.Minute)) }},
 	{"messages that were deleted before the group came to them", Warning, "messages-expired-unread", func() []Finding { return judgeGroup(behind(100, 10, 50)) }},
 	{"a segment is missing", Broken, "segment-missing", func() []Finding {
 		return judgeStore(&storeSeen{LogDir: "/srv", Segments: []segmentSeen{{"0", 0, 1024}, {"2", 2048, 1024}}}, 0)
@@ -224,9 +247,30 @@ var madeSetUps = []struct {
 		return judgeStore(&storeSeen{Root: "/srv", Owners: map[uint32][]string{0: {"checkpoint"}, 1000: {"commitlog"}}}, 0)
 	}},
 	{"the store's disk is full", Broken, "store-disk-full", func() []Finding {
-		return judgeStore(&storeSeen{Root: "/srv", Space: disk.Space{TotalBytes: gib}}, 0)
+		return judgeStore(storeOn(disk.Space{TotalBytes: 100 * gib, TotalInodes: 1 << 20, FreeInodes: 1 << 19}), 0)
+	}},
+	{"the store's disk has no inode", Broken, "store-disk-full", func() []Finding {
+		return judgeStore(storeOn(disk.Space{TotalBytes: 100 * gib, FreeBytes: 50 * gib, TotalInodes: 1 << 20}), 0)
+	}},
+	{"the store's disk has no room for a segment", Broken, "store-disk-full", func() []Finding {
+		return judgeStore(storeOn(disk.Space{TotalBytes: 100 * gib, FreeBytes: gib - 1, TotalInodes: 1 << 20, FreeInodes: 1 << 19}), 0)
+	}},
+	{"the same, and one is made", Warning, "store-disk-nearly-full", func() []Finding {
+		s := storeOn(disk.Space{TotalBytes: 5 * gib, FreeBytes: gib / 2, TotalInodes: 1 << 20, FreeInodes: 1 << 19})
+		s.Ahead = true
+		return judgeStore(s, 0)
+	}},
+	{"the same, before there is a segment", Broken, "store-disk-full", func() []Finding {
+		s := storeOn(disk.Space{TotalBytes: 100 * gib, FreeBytes: gib - 1})
+		s.Segments = nil
+		return judgeStore(s, gib)
 	}},
 	{"the store may not be read", Unknown, "store-not-readable", func() []Finding { return judgeStore(&storeSeen{Root: "/srv", Err: fs.ErrPermission}, 0) }},
+}
+
+// storeOn is a store of one segment of 1 GiB on a disk with so much room.
+func storeOn(room disk.Space) *storeSeen {
+	return &storeSeen{Root: "/srv", LogDir: "/srv/commitlog", Segments: []segmentSeen{{"0", 0, gib}}, Space: room}
 }
 
 // slaveWith is brokerWith for a slave.
@@ -272,6 +316,33 @@ func behind(end, consumed, first int64) *groupSeen {
 	return g
 }
 
+// waiting has the first message that a group of behind has not consumed be so old, and the last one that it has consumed an hour old.
+func waiting(g *groupSeen, age time.Duration) *groupSeen {
+	e := &g.Brokers[0].Stats.OffsetTable[0]
+	e.Value.LastTimestamp = noon.Add(-time.Hour).UnixMilli()
+	g.Brokers[0].Waiting = map[remoting.MessageQueue]int64{e.Queue: noon.Add(-age).UnixMilli()}
+	return g
+}
+
+// idle has the only member of a group of behind have finished nothing for an hour, with messages in hand.
+func idle(g *groupSeen) *groupSeen {
+	g.Members[0].Info.Queues[0].Value.LastConsume = noon.Add(-time.Hour).UnixMilli()
+	return g
+}
+
+// TestRingFix: what a unit is told to say is what the one says that is shipped.
+func TestRingFix(t *testing.T) {
+	text, err := os.ReadFile("../../deploy/systemd/ringmq.service")
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := judgeEngine(brokerWith(m("diskEngine", "pwrite", "diskEngineReason", "disk: no io_uring: cannot allocate memory"), m()))
+	limit := regexp.MustCompile(`(?m)^LimitMEMLOCK=.+$`).FindString(string(text))
+	if limit == "" || !strings.Contains(all[0].Fix, limit+" ") {
+		t.Errorf("the unit says %q, the fix %s", limit, all[0].Fix)
+	}
+}
+
 func TestMadeSetUps(t *testing.T) {
 	for _, c := range madeSetUps {
 		t.Run(c.what, func(t *testing.T) { diagnosed(t, c.judge(), c.state, c.want) })
@@ -301,6 +372,11 @@ func TestGoodSetUps(t *testing.T) {
 		"a slave that follows": judgeCopies(slaveWith(m("replicationConnected", "true", "replicationMaster", "10.0.0.5:10912"))),
 		"a master alone":       judgeCopies(brokerWith(m("replicationWanted", "1", "replicationInStep", "1", "replicationEnough", "true", "replicationRefuses", "false"), m())),
 		"a small lag":          judgeGroup(behind(100, 90, 0)),
+		"new after a pause":    judgeGroup(waiting(behind(100, 99, 0), time.Second)),
+		"and just in hand":     judgeGroup(idle(waiting(behind(100, 99, 0), time.Second))),
+		"room":                 judgeStore(storeOn(disk.Space{TotalBytes: 100 * gib, FreeBytes: gib, TotalInodes: 1 << 20, FreeInodes: 1}), 0),
+		"no inodes counted":    judgeStore(storeOn(disk.Space{TotalBytes: 100 * gib, FreeBytes: gib}), 0),
+		"a disk untold":        judgeStore(storeOn(disk.Space{}), 0),
 		"segments":             judgeSegments(&storeSeen{Segments: []segmentSeen{{"0", 0, 1024}, {"1", 1024, 1024}, {"2", 2048, 0}}}, 1024),
 	}
 	for what, all := range good {

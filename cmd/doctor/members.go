@@ -136,9 +136,32 @@ func (g *groupSeen) judgeAssignment() (all []Finding) {
 	}
 	if idle := len(g.Members) - len(busy); idle > 0 && len(orphans) == 0 && len(routed) > 0 {
 		all = append(all, warning("group", "more-members-than-queues", g.Name, "%s, %s: %d have nothing to do", plural(len(g.Members), "member"), plural(len(routed), "queue"), idle).
-			because("a queue is read by one member only", "more queues (mqadmin updateTopic -r N -w N), or fewer members"))
+			because("a queue is read by one member only", "more queues%s, or fewer members", g.wider()))
 	}
 	return all
+}
+
+// wider gives the first topic a queue for every member, where its brokers tell how it is and its messages are not ordered: by other queues
+// they would come in another order.
+func (g *groupSeen) wider() string {
+	for _, topic := range slices.Sorted(maps.Keys(g.Topics)) {
+		there := g.Topics[topic].there()
+		var commands []string
+		for _, name := range slices.Sorted(maps.Keys(there)) {
+			at := there[name]
+			n := int32((len(g.Members) + len(there) - 1) / len(there))
+			if at.Config.Order {
+				return ""
+			}
+			if at.Config.ReadQueueNums < n {
+				commands = append(commands, (&share{topic: topic, at: at}).resizeCommand(n, max(n, at.Config.WriteQueueNums)))
+			}
+		}
+		if len(commands) > 0 {
+			return " (" + list(commands) + ")"
+		}
+	}
+	return ""
 }
 
 func queuesOf(set map[remoting.MessageQueue]bool) []remoting.MessageQueue {

@@ -18,7 +18,13 @@ type nameServerSeen struct {
 	Version int32 // ordinal of its release
 	Took    time.Duration
 	Cluster remoting.ClusterInfo
+
+	Config    map[string]string // nil: it does not say
+	ConfigErr error
 }
+
+// ours says that the name server is ringmq's, and not stock.
+func (n *nameServerSeen) ours() bool { _, ok := n.Config["brokerAllowedCidrs"]; return ok }
 
 // brokerSeen is one broker as a name server lists it and as it answers itself.
 type brokerSeen struct {
@@ -62,6 +68,9 @@ func (v *visit) askNameServer(ctx context.Context, addr string) nameServerSeen {
 	resp, err := v.ask.Body(ctx, addr, ask.Request(remoting.CodeGetBrokerClusterInfo), &n.Cluster)
 	if n.Took, n.Err = time.Since(began), err; resp != nil {
 		n.Version = resp.Version
+	}
+	if n.Err == nil {
+		n.Config, n.ConfigErr = v.ask.NamesrvConfig(ctx, addr)
 	}
 	return n
 }

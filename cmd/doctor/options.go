@@ -9,7 +9,7 @@ import (
 type Options struct {
 	NameServers []string // host:port
 	Broker      string   // host:port; looked at besides those that the name servers know
-	ConfigFile  string   // a broker.conf
+	ConfigFile  string   // a broker.conf, or a namesrv.conf
 	Store       string   // directory of a store on this machine; only read
 	Topic       string
 	Group       string

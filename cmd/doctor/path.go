@@ -26,8 +26,11 @@ type step struct {
 // pathSeen is how a test message fared at one broker.
 type pathSeen struct {
 	Broker  string
-	Existed bool // the topic was there before
-	Created bool // by this run
+	Addr    string   // of the broker,
+	Cluster string   // its cluster,
+	Names   []string // and the name servers, for commands
+	Existed bool     // the topic was there before
+	Created bool     // by this run
 	Steps   []step
 	Missing []string      // name servers without a route to the topic after it was made
 	Code    int32         // of the answer to the send: 10, 11 and 12 are stored too
@@ -46,7 +49,7 @@ func (v *visit) sendMessages(ctx context.Context) {
 }
 
 func (v *visit) sendMessage(ctx context.Context, b *brokerSeen) *pathSeen {
-	p := &pathSeen{Broker: b.label()}
+	p := &pathSeen{Broker: b.label(), Addr: b.Addr, Cluster: b.Cluster, Names: v.o.NameServers}
 	t := &tour{v: v, b: b, p: p}
 	for _, s := range []struct {
 		name string
@@ -75,7 +78,7 @@ func (p *pathSeen) failed() *step {
 func judgePath(p *pathSeen) (all []Finding) {
 	if p.Left != nil {
 		all = append(all, warning("path", "test-topic-left-behind", p.Broker, "topic %s: %v", TestTopic, p.Left).
-			because("it stays on the broker until somebody deletes it", "mqadmin deleteTopic -t %s -c CLUSTER -n NAMESERVER", TestTopic))
+			because("it stays on the broker until somebody deletes it", "%s", p.deleteFix()))
 	}
 	if s := p.failed(); s != nil {
 		return append(all, judgeStep(p, s))
@@ -108,6 +111,18 @@ func judgePath(p *pathSeen) (all []Finding) {
 	return append(all, ok("path", "test-message-round-trip", p.Broker, "%s", strings.Join(texts, ", ")))
 }
 
+func (p *pathSeen) makeTopic() string {
+	return adminCommand("updateTopic", "-t", TestTopic, "-b", p.Addr, "-r", "1", "-w", "1")
+}
+
+// deleteFix takes the test topic away by a command, which goes by clusters.
+func (p *pathSeen) deleteFix() string {
+	if p.Cluster == "" {
+		return "delete the topic " + TestTopic + " from the broker's cluster"
+	}
+	return adminCommand("deleteTopic", append([]string{"-t", TestTopic, "-c", p.Cluster}, atNames(p.Names)...)...)
+}
+
 func judgeStep(p *pathSeen, s *step) Finding {
 	const why = "a message does not get through this broker"
 	code := ask.CodeOf(s.Err)
@@ -115,7 +130,7 @@ func judgeStep(p *pathSeen, s *step) Finding {
 	switch {
 	case code == remoting.RespNoPermission && s.Name == "create topic":
 		return unknown("path", "test-topic-refused", p.Broker, "%s", seen).
-			because("no message could be tried without a topic", "create %s once, by mqadmin updateTopic -t %s -r 1 -w 1; then it is used as it is", TestTopic, TestTopic)
+			because("no message could be tried without a topic", "make it once: %s; then it is used as it is", p.makeTopic())
 	case code == remoting.RespNoPermission:
 		return broken("path", "test-message-not-permitted", p.Broker, "%s", seen).
 			because(why, "see brokerPermission of the broker, perm of the topic %s, and access control", TestTopic)
@@ -128,10 +143,10 @@ func judgeStep(p *pathSeen, s *step) Finding {
 		return broken("path", "broker-does-not-answer", p.Broker, "%s", seen).because(why, "see the broker's log; it hangs, or its disk does")
 	case s.Name == "create topic":
 		return unknown("path", "test-topic-refused", p.Broker, "%s", seen).
-			because("no message could be tried without a topic", "create %s once, by mqadmin updateTopic -t %s -r 1 -w 1; then it is used as it is", TestTopic, TestTopic)
+			because("no message could be tried without a topic", "make it once: %s; then it is used as it is", p.makeTopic())
 	case s.Name == "pull":
 		return broken("path", "test-message-not-returned", p.Broker, "%s", seen).
-			because("messages are acknowledged and cannot be consumed", "see dispatchBehindBytes in mqadmin brokerStatus and the broker's log: its queues are behind, or its disk is full")
+			because("messages are acknowledged and cannot be consumed", "see dispatchBehindBytes in %s and the broker's log: its queues are behind, or its disk is full", adminCommand("brokerStatus", "-b", p.Addr))
 	}
 	return broken("path", "test-message-refused", p.Broker, "%s", seen).because(why, "the remark tells the reason; the broker's log has more")
 }

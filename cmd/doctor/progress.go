@@ -1,6 +1,8 @@
 package doctor
 
 import (
+	"cmp"
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -8,6 +10,7 @@ import (
 
 	"ringmq/cmd/ask"
 	"ringmq/netpoll/remoting"
+	"ringmq/store/record"
 )
 
 // Limits of progress.
@@ -22,23 +25,54 @@ type queueLag struct {
 	queue  remoting.MessageQueue
 	behind int64
 	offset remoting.ConsumeOffset
+	stored int64 // when the first message was that is not consumed, ms; 0: not known
 }
 
 // lags are the queues that are behind, the worst first.
 func (g *groupSeen) lags() (all []queueLag) {
 	for i := range g.Brokers {
-		s := g.Brokers[i].Stats
-		if s == nil {
-			continue
-		}
-		for _, e := range s.OffsetTable {
-			if n := e.Value.BrokerOffset - e.Value.ConsumerOffset; n > 0 {
-				all = append(all, queueLag{e.Queue, n, e.Value})
-			}
+		all = append(all, g.Brokers[i].lags()...)
+	}
+	slices.SortStableFunc(all, worseLag)
+	return all
+}
+
+func (b *groupAt) lags() (all []queueLag) {
+	if b.Stats == nil {
+		return nil
+	}
+	for _, e := range b.Stats.OffsetTable {
+		if n := e.Value.BrokerOffset - e.Value.ConsumerOffset; n > 0 {
+			all = append(all, queueLag{e.Queue, n, e.Value, b.Waiting[e.Queue]})
 		}
 	}
-	slices.SortStableFunc(all, func(a, b queueLag) int { return int(min(max(b.behind-a.behind, -1), 1)) })
+	slices.SortStableFunc(all, worseLag)
 	return all
+}
+
+func worseLag(a, b queueLag) int { return cmp.Compare(b.behind, a.behind) }
+
+// waitingAsked is how many queues of a broker are asked for their first message that is not consumed: those that are furthest behind.
+const waitingAsked = 64
+
+// findWaiting asks when the messages were stored that wait in front. When the group last consumed something says nothing about them: it may
+// be that nothing came.
+func (v *visit) findWaiting(ctx context.Context, g *groupSeen) {
+	each(len(g.Brokers), func(i int) {
+		b := &g.Brokers[i]
+		b.Waiting = map[remoting.MessageQueue]int64{}
+		lags := b.lags()
+		for _, l := range lags[:min(len(lags), waitingAsked)] {
+			resp, err := v.ask.Call(ctx, b.Addr, ask.Pull(testGroup, l.queue, max(l.offset.ConsumerOffset, b.Min[l.queue]), 1, "*", 0))
+			if err != nil && ask.CodeOf(err) == -1 {
+				return // one time-out is enough
+			}
+			var r record.Record
+			if err == nil && r.Parse(resp.Body) == nil {
+				b.Waiting[l.queue] = r.StoreTimestamp
+			}
+		}
+	})
 }
 
 // lastProgress tells how old the newest message is that was consumed.
@@ -80,6 +114,7 @@ func (g *groupSeen) judgeProgress() (all []Finding) {
 	}
 	lags := g.lags()
 	var stuck, pausing []string
+	hangs := "" // what shows where the first of those hangs
 	for _, l := range lags {
 		m, q, there := g.owner(l.queue)
 		if !there {
@@ -88,15 +123,16 @@ func (g *groupSeen) judgeProgress() (all []Finding) {
 		consumed, pulled := since(q.LastConsume, g.Now), since(q.LastPull, g.Now)
 		text := fmt.Sprintf("%s: %d behind at offset %d, %s last consumed %s", queueText(l.queue), l.behind, l.offset.ConsumerOffset, m.ID, ago(q.LastConsume, g.Now))
 		switch {
-		case q.CachedMessages > 0 && consumed > stuckAfter:
+		case q.CachedMessages > 0 && consumed > stuckAfter && (l.stored == 0 || since(l.stored, g.Now) > stuckAfter):
 			stuck = append(stuck, fmt.Sprintf("%s and has %d messages in hand", text, q.CachedMessages))
+			hangs = cmp.Or(hangs, adminCommand("consumerStatus", append([]string{"-g", g.Name, "-i", m.ID, "-s"}, g.at(m)...)...))
 		case q.CachedMessages == 0 && pulled > stuckAfter:
 			pausing = append(pausing, fmt.Sprintf("%s and last pulled %s", text, ago(q.LastPull, g.Now)))
 		}
 	}
 	if len(stuck) > 0 {
 		all = append(all, broken("group", "listener-does-not-return", g.Name, "%s", list(stuck)).
-			because("the client has messages and its listener does not finish them", "take a thread dump of that client (mqadmin consumerStatus -g %s -i CLIENT -s true): its listener waits for something, a database as a rule", g.Name))
+			because("the client has messages and its listener does not finish them", "see where its threads are (%s): its listener waits for something, a database as a rule", hangs))
 	}
 	if len(pausing) > 0 {
 		all = append(all, broken("group", "member-does-not-pull", g.Name, "%s", list(pausing)).
@@ -108,6 +144,19 @@ func (g *groupSeen) judgeProgress() (all []Finding) {
 	return all
 }
 
+// at says where a member can be asked, for commands.
+func (g *groupSeen) at(m *memberSeen) []string {
+	if len(m.At) > 0 && g.addrOf(m.At[0]) != "" {
+		return []string{"-b", g.addrOf(m.At[0])}
+	}
+	return atNames(g.NameServers)
+}
+
+// reset sets the group's progress in a topic to a time.
+func (g *groupSeen) reset(topic, to string) string {
+	return adminCommand("resetOffsetByTime", append([]string{"-g", g.Name, "-t", topic, "-s", to}, atNames(g.NameServers)...)...)
+}
+
 func since(stamp int64, now time.Time) time.Duration {
 	if stamp <= 0 {
 		return 0
@@ -117,13 +166,19 @@ func since(stamp int64, now time.Time) time.Duration {
 
 // judgeLag is about a group that consumes, and is behind.
 func (g *groupSeen) judgeLag(lags []queueLag) []Finding {
-	worst, sum, oldest := lags[0], int64(0), time.Duration(0)
+	worst, sum, oldest := lags[0], int64(0), int64(0)
 	for _, l := range lags {
 		sum += l.behind
-		oldest = max(oldest, since(l.offset.LastTimestamp, g.Now))
+		if l.stored > 0 && (oldest == 0 || l.stored < oldest) {
+			oldest = l.stored
+		}
 	}
-	if sum < laggingCount && oldest < laggingAfter {
+	if sum < laggingCount && since(oldest, g.Now) < laggingAfter {
 		return nil
+	}
+	age := "when the oldest was stored is not known"
+	if oldest > 0 {
+		age = "the oldest was stored " + ago(oldest, g.Now)
 	}
 	tps := 0.0
 	for i := range g.Brokers {
@@ -131,14 +186,14 @@ func (g *groupSeen) judgeLag(lags []queueLag) []Finding {
 			tps += s.ConsumeTps
 		}
 	}
-	return []Finding{warning("group", "group-lags", g.Name, "%d messages behind in %s, most in %s (%d, at offset %d, last consumed message stored %s); it consumes %.1f a second",
-		sum, plural(len(lags), "queue"), queueText(worst.queue), worst.behind, worst.offset.ConsumerOffset, ago(worst.offset.LastTimestamp, g.Now), tps).
-		because("messages arrive late, and are lost when retention comes before the consumer", "more members or threads (up to a member for every queue), a faster listener, or skip them: mqadmin resetOffsetByTime")}
+	return []Finding{warning("group", "group-lags", g.Name, "%d messages behind in %s, most in %s (%d, at offset %d); %s; it consumes %.1f a second",
+		sum, plural(len(lags), "queue"), queueText(worst.queue), worst.behind, worst.offset.ConsumerOffset, age, tps).
+		because("messages arrive late, and are lost when retention comes before the consumer", "more members or threads (up to a member for every queue), a faster listener, or skip them: %s", g.reset(worst.queue.Topic, "now"))}
 }
 
 // judgeOffsets looks for progress that lies outside of its queue.
 func (g *groupSeen) judgeOffsets() (all []Finding) {
-	var beyond, expired []string
+	var beyond, expired, resets []string
 	for i := range g.Brokers {
 		b := &g.Brokers[i]
 		if b.Stats == nil {
@@ -147,6 +202,9 @@ func (g *groupSeen) judgeOffsets() (all []Finding) {
 		for _, e := range b.Stats.OffsetTable {
 			switch first, known := b.Min[e.Queue]; {
 			case e.Value.ConsumerOffset > e.Value.BrokerOffset:
+				if reset := g.reset(e.Queue.Topic, "-1"); !slices.Contains(resets, reset) {
+					resets = append(resets, reset)
+				}
 				beyond = append(beyond, fmt.Sprintf("%s: consumed up to %d, the queue ends at %d", queueText(e.Queue), e.Value.ConsumerOffset, e.Value.BrokerOffset))
 			case known && e.Value.ConsumerOffset > 0 && e.Value.ConsumerOffset < first:
 				expired = append(expired, fmt.Sprintf("%s: consumed up to %d, the queue begins at %d", queueText(e.Queue), e.Value.ConsumerOffset, first))
@@ -155,7 +213,7 @@ func (g *groupSeen) judgeOffsets() (all []Finding) {
 	}
 	if len(beyond) > 0 {
 		all = append(all, broken("group", "progress-beyond-the-end", g.Name, "%s", list(beyond)).
-			because("the store was replaced or cut, the progress was not: new messages up to there are skipped or wait", "mqadmin resetOffsetByTime -g %s -t TOPIC -s -1 (or to the time of the loss)", g.Name))
+			because("the store was replaced or cut, the progress was not: new messages up to there are skipped or wait", "set it to the end, or instead of -1 to the time of the loss: %s", list(resets)))
 	}
 	if len(expired) > 0 {
 		all = append(all, warning("group", "messages-expired-unread", g.Name, "%s", list(expired)).
@@ -188,7 +246,7 @@ func (g *groupSeen) judgeFailures() (all []Finding) {
 	}
 	if dead > 0 {
 		all = append(all, warning("group", "dead-letters", g.Name, "%d messages in %s%s", dead, deadPrefix, g.Name).
-			because("nobody consumes them any more, and retention deletes them", "look at them (mqadmin printMsg -t %s%s), mend what fails, and send them again", deadPrefix, g.Name))
+			because("nobody consumes them any more, and retention deletes them", "look at them (%s), mend what fails, and send them again", adminCommand("printMsg", append([]string{"-t", deadPrefix + g.Name}, atNames(g.NameServers)...)...)))
 	}
 	return all
 }

@@ -60,10 +60,10 @@ func merged(t *testing.T, table *settings.Table, pairs ...string) *settings.Valu
 	return v
 }
 
-// newNamesrv starts a name server without brokers.
-func newNamesrv(t *testing.T) *namesrv.Server {
+// newNamesrv starts a name server without brokers. more are settings, key=value.
+func newNamesrv(t *testing.T, more ...string) *namesrv.Server {
 	t.Helper()
-	v := merged(t, namesrv.Keys(), "bindAddress=127.0.0.1", "listenPort=0", "kvConfigPath="+filepath.Join(t.TempDir(), "kv.json"))
+	v := merged(t, namesrv.Keys(), append([]string{"bindAddress=127.0.0.1", "listenPort=0", "kvConfigPath=" + filepath.Join(t.TempDir(), "kv.json")}, more...)...)
 	s, err := namesrv.New(namesrv.Options{Values: v, Logger: slog.New(slog.DiscardHandler)})
 	if err == nil {
 		err = s.Start()

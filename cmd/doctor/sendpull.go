@@ -117,10 +117,7 @@ func (t *tour) pull(ctx context.Context) error {
 	enough := time.After(3 * t.v.o.Timeout) // looked at between two pulls: one that is under way has its own limit
 	hold := max(t.v.o.Timeout/2, time.Millisecond)
 	for {
-		resp, err := t.v.ask.Call(ctx, t.b.Addr, ask.Request(remoting.CodePullMessage, "consumerGroup", testGroup, "topic", TestTopic,
-			"queueId", strconv.Itoa(int(t.queue)), "queueOffset", strconv.FormatInt(t.offset, 10), "maxMsgNums", "1",
-			"sysFlag", strconv.Itoa(int(remoting.PullSuspend|remoting.PullSubscription)), "commitOffset", "0",
-			"suspendTimeoutMillis", strconv.FormatInt(hold.Milliseconds(), 10), "subscription", "*", "expressionType", "TAG", "subVersion", "0"))
+		resp, err := t.v.ask.Call(ctx, t.b.Addr, ask.Pull(testGroup, remoting.MessageQueue{Topic: TestTopic, QueueID: t.queue}, t.offset, 1, "*", hold))
 		switch ask.CodeOf(err) {
 		case remoting.RespSuccess:
 			t.compare(resp.Body)

@@ -3,6 +3,7 @@ package doctor
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -12,6 +13,7 @@ import (
 	"syscall"
 
 	"ringmq/store/disk"
+	"ringmq/store/record"
 )
 
 // storeSeen is a store's directory. Nothing in it is opened for writing, and its lock is only asked about.
@@ -25,6 +27,7 @@ type storeSeen struct {
 	Segments []segmentSeen
 	Owners   map[uint32][]string // user id -> what belongs to it
 	Space    disk.Space
+	Ahead    bool // a whole segment is there that nothing is written to yet
 	Sample   sampleSeen
 }
 
@@ -63,6 +66,7 @@ func readStore(root, logDir string) *storeSeen {
 	_, err := os.Stat(filepath.Join(root, "abort"))
 	s.Abort = err == nil
 	s.Space, _ = disk.OS().Space(s.LogDir)
+	s.Ahead = madeAhead(root, s.LogDir, s.Segments)
 	for _, name := range []string{root, s.LogDir, filepath.Join(root, "consumequeue"), filepath.Join(root, "index"), filepath.Join(root, "config"), filepath.Join(root, "checkpoint"), filepath.Join(root, "lock")} {
 		if info, err := os.Stat(name); err == nil {
 			if st, ok := info.Sys().(*syscall.Stat_t); ok {
@@ -72,6 +76,29 @@ func readStore(root, logDir string) *storeSeen {
 	}
 	s.Sample = sampleStore(s)
 	return s
+}
+
+// madeAhead says whether the next segment is there already. Brokers, stock's too, make it beforehand: then the last one of the log holds
+// nothing yet. Ours keeps an expired one for it besides, in its own folder of the store or, where the log has a disk to itself, of the log.
+func madeAhead(root, logDir string, segments []segmentSeen) bool {
+	if len(segments) == 0 {
+		return false
+	}
+	for _, dir := range []string{filepath.Join(root, "ringmq"), filepath.Join(logDir, ".ringmq")} {
+		for _, name := range []string{"segment.tmp", "spare.tmp"} {
+			if info, err := os.Stat(filepath.Join(dir, name)); err == nil && info.Size() >= segments[0].Bytes {
+				return true
+			}
+		}
+	}
+	f, err := os.Open(segments[len(segments)-1].Path)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	head := make([]byte, record.BlankBytes) // every record and every blank begins with a length and a magic number
+	_, err = io.ReadFull(f, head)
+	return err == nil && !slices.ContainsFunc(head, func(b byte) bool { return b != 0 })
 }
 
 // segmentsIn lists the files of a commit log. Files of no bytes are the next segment that stock has not made yet.
@@ -134,9 +161,7 @@ func judgeStore(s *storeSeen, segmentBytes int64) (all []Finding) {
 			because("a broker that does not run as root cannot write what a start as root has made", "stop the broker and chown -R the directory to its user"))
 	}
 	all = append(all, judgeSegments(s, segmentBytes)...)
-	if s.Space.FreeInodes == 0 && s.Space.TotalBytes > 0 && s.Space.FreeBytes == 0 {
-		all = append(all, broken("store", "store-disk-full", s.Root, "no space is left on its disk").because("the store can take no segment", "free space, or move the store"))
-	}
+	all = append(all, judgeRoom(s, segmentBytes)...)
 	all = append(all, judgeSample(s)...)
 	if len(all) == 0 {
 		open := "not open"
@@ -146,6 +171,29 @@ func judgeStore(s *storeSeen, segmentBytes int64) (all []Finding) {
 		all = append(all, ok("store", "store", s.Root, "%s, %s; %s", plural(len(s.Segments), "segment"), open, s.Sample.text()))
 	}
 	return all
+}
+
+// judgeRoom says whether there is room for the next segment. A full file system has inodes left as a rule, and one without inodes has bytes.
+func judgeRoom(s *storeSeen, segmentBytes int64) []Finding {
+	if segmentBytes == 0 && len(s.Segments) > 0 {
+		segmentBytes = s.Segments[0].Bytes
+	}
+	const fix = "free space on its disk, keep messages for less time (fileReservedTime, commitLogMaxBytes), or move the store to a larger one"
+	switch room := s.Space; {
+	case room.TotalBytes <= 0: // it was not told
+	case room.FreeBytes == 0:
+		return []Finding{broken("store", "store-disk-full", s.LogDir, "no space is left on its disk").because("the store can take no segment", fix)}
+	case room.TotalInodes > 0 && room.FreeInodes == 0:
+		return []Finding{broken("store", "store-disk-full", s.LogDir, "no inode is left on its disk; %s are free", sizeText(room.FreeBytes)).
+			because("no file can be made there: no segment, and no queue of a new topic", "delete files on that disk, the small ones are what uses inodes up, or move the store")}
+	case room.FreeBytes < segmentBytes && !s.Ahead:
+		return []Finding{broken("store", "store-disk-full", s.LogDir, "%s are free on its disk, and a segment takes %s", sizeText(room.FreeBytes), sizeText(segmentBytes)).
+			because("when the last segment is full there is no room for the next one, and sends are refused", fix)}
+	case room.FreeBytes < segmentBytes:
+		return []Finding{warning("store", "store-disk-nearly-full", s.LogDir, "%s are free on its disk, and a segment takes %s; one is made already", sizeText(room.FreeBytes), sizeText(segmentBytes)).
+			because("for the one after it old messages have to go first, or sends are refused", fix)}
+	}
+	return nil
 }
 
 func ownersText(owners map[uint32][]string) string {

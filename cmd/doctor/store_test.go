@@ -124,6 +124,44 @@ func TestStores(t *testing.T) {
 	}
 }
 
+// TestMadeAhead: the next segment is seen where a broker has made it, in either of its places, and nowhere else.
+func TestMadeAhead(t *testing.T) {
+	r := newRig(t)
+	m := dial(t, r.addr(), nil)
+	m.topic("T", 1, 1, 6)
+	m.send("T", 0)
+	until(t, "the next segment is made", func() bool { return readStore(r.store(), "").Ahead })
+	root := t.TempDir()
+	write := func(name string, b []byte) {
+		t.Helper()
+		name = filepath.Join(root, name)
+		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(name, b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	written := append([]byte{0, 0, 0, 91}, make([]byte, 4092)...)
+	for i, step := range []struct {
+		name  string
+		bytes []byte
+		ahead bool
+	}{
+		{"commitlog/00000000000000000000", written, false},
+		{"commitlog/00000000000000004096", nil, false}, // stock has not made it yet
+		{"ringmq/segment.tmp", make([]byte, 100), false},
+		{"ringmq/spare.tmp", written, true},
+		{"ringmq/spare.tmp", nil, false},
+		{"commitlog/00000000000000004096", make([]byte, 4096), true},
+		{"commitlog/00000000000000004096", written, false},
+	} {
+		if write(step.name, step.bytes); readStore(root, "").Ahead != step.ahead {
+			t.Errorf("step %d: want %v", i, step.ahead)
+		}
+	}
+}
+
 // tree lists the files of a store with their sizes and times.
 func tree(t *testing.T, root string) (all []string) {
 	t.Helper()

@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -18,7 +19,9 @@ type topicSeen struct {
 	Name    string
 	Routes  []routeSeen
 	Brokers []topicAt
-	Auto    bool // some broker makes topics when somebody sends
+	Auto    bool       // some broker makes topics when somebody sends
+	Places  [][]string // where it may be made, for commands
+	Names   []string   // name servers, for commands
 	Now     time.Time
 }
 
@@ -42,7 +45,7 @@ func (v *visit) lookAtTopic(ctx context.Context, name string) []Finding {
 }
 
 func (v *visit) readTopic(ctx context.Context, name string) *topicSeen {
-	t := &topicSeen{Name: name, Now: v.now()}
+	t := &topicSeen{Name: name, Places: v.places(), Names: v.o.NameServers, Now: v.now()}
 	for _, n := range v.names {
 		if n.Err == nil {
 			r, err := v.ask.Route(ctx, n.Addr, name)
@@ -102,44 +105,29 @@ func judgeTopic(t *topicSeen) (all []Finding) {
 }
 
 func (t *topicSeen) judgeMissing() Finding {
+	command := adminAt("updateTopic", t.Places, "-t", t.Name)
 	if t.Auto {
 		return warning("topic", "topic-not-there", t.Name, "no name server lists it and no broker has it; autoCreateTopicEnable=true").
-			because("consumers wait for it; the first send makes it", "send a message, or make it now: mqadmin updateTopic -t %s -c CLUSTER", t.Name)
+			because("consumers wait for it; the first send makes it", "send a message, or make it now%s", command)
 	}
 	return broken("topic", "topic-not-there", t.Name, "no name server lists it and no broker has it").
-		because("sends fail with \"No route info of this topic\", and consumers wait for it", "mqadmin updateTopic -t %s -c CLUSTER; brokers do not make topics by themselves (autoCreateTopicEnable=false), or look at the spelling", t.Name)
+		because("sends fail with \"No route info of this topic\", and consumers wait for it", "make it%s; brokers do not make topics by themselves (autoCreateTopicEnable=false); or look at the spelling", command)
 }
 
 // judgeRoute looks at one name server's route.
 func (t *topicSeen) judgeRoute(r routeSeen, there map[string]*topicAt) (all []Finding) {
-	masters := map[string]string{}
-	for _, b := range r.Route.BrokerDatas {
-		masters[b.BrokerName] = b.BrokerAddrs[0]
+	listed := map[string]*remoting.BrokerData{}
+	for i := range r.Route.BrokerDatas {
+		listed[r.Route.BrokerDatas[i].BrokerName] = &r.Route.BrokerDatas[i]
 	}
 	routed := map[string]bool{}
 	for _, q := range r.Route.QueueDatas {
 		routed[q.BrokerName] = true
-		about := t.Name + " on " + q.BrokerName
-		switch {
-		case masters[q.BrokerName] == "":
-			all = append(all, broken("topic", "topic-broker-gone", about, "name server %s lists queues there, and no master", r.NameServer).
-				because("sends to it fail, and nobody consumes but from a slave that is listed and has slaveReadEnable=true", "start the broker %s, or delete the topic from the name server", q.BrokerName))
-		case t.asked(q.BrokerName) && there[q.BrokerName] == nil:
-			all = append(all, broken("topic", "topic-route-stale", about, "name server %s lists it, the broker does not have it", r.NameServer).
-				because("clients send and pull there and are refused", "mqadmin updateTopic -t %s -b %s, or mqadmin deleteTopic to take it out of the route", t.Name, masters[q.BrokerName]))
-		case q.Perm&remoting.PermWrite == 0 && q.Perm&remoting.PermRead != 0:
-			all = append(all, warning("topic", "topic-not-writable", about, "perm=%d in the route of %s", q.Perm, r.NameServer).
-				because("producers leave this broker out; if it is the only one they fail with \"No route info of this topic\"", "mqadmin updateTopicPerm -t %s -p 6; mqadmin addWritePerm if the broker was drained", t.Name))
-		case q.Perm&remoting.PermRead == 0:
-			all = append(all, broken("topic", "topic-not-readable", about, "perm=%d in the route of %s", q.Perm, r.NameServer).
-				because("consumers leave these queues out: what is in them is not consumed", "mqadmin updateTopicPerm -t %s -p 6", t.Name))
-		case q.WriteQueueNums == 0 || q.ReadQueueNums == 0:
-			all = append(all, broken("topic", "topic-without-queues", about, "%d queues to write, %d to read", q.WriteQueueNums, q.ReadQueueNums).
-				because("nobody can send there, or nobody consume", "mqadmin updateTopic -t %s -r 8 -w 8", t.Name))
-		case q.WriteQueueNums > q.ReadQueueNums:
-			all = append(all, broken("topic", "topic-queues-never-read", about, "%d queues to write, %d to read", q.WriteQueueNums, q.ReadQueueNums).
-				because("messages in the last queues are never consumed", "mqadmin updateTopic -t %s -r %d -w %d", t.Name, q.WriteQueueNums, q.WriteQueueNums))
+		s := &share{topic: t.Name, q: q, ordered: r.Route.OrderTopicConf != "", at: there[q.BrokerName], names: t.Names, alone: len(there) == 1}
+		if b := listed[q.BrokerName]; b != nil {
+			s.master, s.cluster = b.BrokerAddrs[0], b.Cluster
 		}
+		all = append(all, t.judgeShare(r.NameServer, s, len(there) > 0)...)
 	}
 	for name := range maps.Keys(there) {
 		if !routed[name] {
@@ -150,6 +138,33 @@ func (t *topicSeen) judgeRoute(r routeSeen, there map[string]*topicAt) (all []Fi
 	return all
 }
 
+// judgeShare looks at what a name server lists for one broker. anywhere: some broker has the topic.
+func (t *topicSeen) judgeShare(namesrv string, s *share, anywhere bool) []Finding {
+	q, about := s.q, t.Name+" on "+s.q.BrokerName
+	switch {
+	case s.master == "":
+		return []Finding{broken("topic", "topic-broker-gone", about, "name server %s lists queues there, and no master", namesrv).
+			because("sends to it fail, and nobody consumes but from a slave that is listed and has slaveReadEnable=true", "start the broker %s, or delete the topic from the name server", q.BrokerName)}
+	case s.at == nil && t.asked(q.BrokerName):
+		return []Finding{broken("topic", "topic-route-stale", about, "name server %s lists it, the broker does not have it", namesrv).
+			because("clients send and pull there and are refused", "%s", s.again(anywhere))}
+	case q.Perm&remoting.PermWrite == 0 && q.Perm&remoting.PermRead != 0:
+		return []Finding{warning("topic", "topic-not-writable", about, "perm=%d in the route of %s", q.Perm, namesrv).
+			because("producers leave this broker out; if it is the only one they fail with \"No route info of this topic\"", "%s", s.allow(remoting.PermWrite))}
+	case q.Perm&remoting.PermRead == 0:
+		return []Finding{broken("topic", "topic-not-readable", about, "perm=%d in the route of %s", q.Perm, namesrv).
+			because("consumers leave these queues out: what is in them is not consumed", "%s", s.allow(remoting.PermRead))}
+	case q.WriteQueueNums == 0 || q.ReadQueueNums == 0:
+		n := cmp.Or(max(q.ReadQueueNums, q.WriteQueueNums), 8) // that of a new topic where there is none at all
+		return []Finding{broken("topic", "topic-without-queues", about, "%d queues to write, %d to read", q.WriteQueueNums, q.ReadQueueNums).
+			because("nobody can send there, or nobody consume", "%s", s.resize(n, n))}
+	case q.WriteQueueNums > q.ReadQueueNums:
+		return []Finding{broken("topic", "topic-queues-never-read", about, "%d queues to write, %d to read", q.WriteQueueNums, q.ReadQueueNums).
+			because("messages in the last queues are never consumed", "%s", s.resize(q.WriteQueueNums, q.WriteQueueNums))}
+	}
+	return nil
+}
+
 func (t *topicSeen) asked(broker string) bool {
 	return slices.ContainsFunc(t.Brokers, func(b topicAt) bool { return b.Broker == broker && ask.CodeOf(b.Err) == remoting.RespTopicNotExist })
 }
@@ -158,7 +173,7 @@ func (t *topicSeen) asked(broker string) bool {
 func (t *topicSeen) judgeAt(b *topicAt) (all []Finding) {
 	if b.Config.Perm&remoting.PermWrite == 0 && len(t.Routes) == 0 {
 		all = append(all, warning("topic", "topic-not-writable", t.Name+" on "+b.Broker, "perm=%d", b.Config.Perm).
-			because("producers are refused with code 16", "mqadmin updateTopicPerm -t %s -p 6", t.Name))
+			because("producers are refused with code 16", "%s", (&share{topic: t.Name, at: b}).allow(remoting.PermWrite)))
 	}
 	return all
 }

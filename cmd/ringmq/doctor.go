@@ -26,8 +26,8 @@ func newDoctor() *cobra.Command {
 	f := doctorFlags{}
 	cmd := &cobra.Command{
 		Use: "doctor", Short: "Say why a set-up does not work, and what to do about it", Args: cobra.NoArgs,
-		Long: "Looks at name servers, brokers, a broker.conf, a store, a topic and a consumer group, as far as they are named or lead to each\n" +
-			"other, and prints what is wrong first, each with why it matters and its fix. It works against a stock broker too.\n\n" +
+		Long: "Looks at name servers, brokers, a broker.conf or namesrv.conf, a store, a topic and a consumer group, as far as they are named\n" +
+			"or lead to each other, and prints what is wrong first, each with why it matters and its fix. It works against a stock broker too.\n\n" +
 			"Unless --no-message says otherwise, it sends a message of 1 KiB through every master and reads it back, in the topic\n" +
 			doctor.TestTopic + ", which it makes and deletes; and it asks for locks that an ordered consumer does not get, and gives them back.\n" +
 			"Nothing else is changed, and a store is only read.\n\n" +
@@ -41,7 +41,7 @@ func newDoctor() *cobra.Command {
 	fl := cmd.Flags()
 	fl.StringVarP(&f.namesrv, "namesrvAddr", "n", "", "name servers, `'host:port;host:port'`; without it those of the broker or the file, else NAMESRV_ADDR, else 127.0.0.1:9876")
 	fl.StringVarP(&f.o.Broker, "broker", "b", "", "`host:port` of a broker, besides those that the name servers know")
-	fl.StringVarP(&f.o.ConfigFile, "configFile", "c", "", "a broker.conf: the `file` is checked, and says where its broker, name servers and store are")
+	fl.StringVarP(&f.o.ConfigFile, "configFile", "c", "", "a broker.conf or namesrv.conf: the `file` is checked, and says where its broker, name servers and store are")
 	fl.StringVar(&f.o.Store, "store", "", "`directory` of a store on this machine; only read")
 	fl.StringVarP(&f.o.Topic, "topic", "t", "", "a `topic` that does not work")
 	fl.StringVarP(&f.o.Group, "group", "g", "", "a consumer `group` that does not consume")

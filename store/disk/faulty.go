@@ -374,7 +374,7 @@ func (d *Faulty) Space(string) (Space, error) {
 	if free < 0 {
 		free = total / 2
 	}
-	return Space{TotalBytes: total, FreeBytes: free, FreeInodes: 1 << 20}, nil
+	return Space{TotalBytes: total, FreeBytes: free, TotalInodes: 1 << 20, FreeInodes: 1 << 20}, nil
 }
 
 // Lock implements FS. Locks die with the machine.

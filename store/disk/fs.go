@@ -63,9 +63,10 @@ type File interface {
 
 // Space of the file system that holds a directory.
 type Space struct {
-	TotalBytes int64 // what is used, and FreeBytes
-	FreeBytes  int64 // what an ordinary process may still take
-	FreeInodes int64
+	TotalBytes  int64 // what is used, and FreeBytes
+	FreeBytes   int64 // what an ordinary process may still take
+	TotalInodes int64 // 0: the file system makes them as they are needed, and FreeInodes means nothing
+	FreeInodes  int64
 }
 
 // Errors of this package.

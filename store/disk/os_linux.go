@@ -81,7 +81,7 @@ func (osFS) Space(name string) (Space, error) {
 	}
 	block := int64(s.Bsize)
 	// What is kept for root is neither used nor free, to us, as to df and to stock.
-	return Space{TotalBytes: int64(s.Blocks-s.Bfree+s.Bavail) * block, FreeBytes: int64(s.Bavail) * block, FreeInodes: int64(s.Ffree)}, nil
+	return Space{TotalBytes: int64(s.Blocks-s.Bfree+s.Bavail) * block, FreeBytes: int64(s.Bavail) * block, TotalInodes: int64(s.Files), FreeInodes: int64(s.Ffree)}, nil
 }
 
 // Lock takes byte 0, as Java's FileChannel does. An open-file-description lock conflicts with the classic locks of other
