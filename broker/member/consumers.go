@@ -1,7 +1,6 @@
 package member
 
 import (
-	"maps"
 	"slices"
 	"sort"
 	"sync"
@@ -19,9 +18,10 @@ type consumers struct {
 	clock func() time.Time
 	parts [shards]consumerShard
 
-	mu     sync.Mutex                     // of everything that changes a group; taken before a shard's
-	byConn map[uint64]map[string]struct{} // connection -> groups
-	prints map[string]int32               // group -> fingerprint of its last heartbeat
+	mu     sync.Mutex       // of everything that changes a group; taken before a shard's
+	byConn map[uint64]*said // connection -> groups
+	prints map[string]int32 // group -> fingerprint of its last heartbeat
+	bytes  atomic.Int64     // of all groups and memberships
 }
 
 type consumerShard struct {
@@ -36,11 +36,12 @@ type consumerGroup struct {
 
 type consumer struct {
 	Client
-	seen time.Time
+	seen  time.Time
+	bytes int // of the membership
 }
 
 func (c *consumers) init(clock func() time.Time) {
-	c.clock, c.byConn, c.prints = clock, map[uint64]map[string]struct{}{}, map[string]int32{}
+	c.clock, c.byConn, c.prints = clock, map[uint64]*said{}, map[string]int32{}
 	for i := range c.parts {
 		c.parts[i].groups = map[string]*consumerGroup{}
 	}
@@ -70,15 +71,18 @@ func (c *consumers) Group(name []byte) *Group {
 // registerConsumer takes one group of a heartbeat. tell: its members have to be told. differs: the group's last heartbeat had another
 // fingerprint.
 func (c *consumers) registerConsumer(client Client, d *remoting.ConsumerData, fingerprint int32, withoutSub bool, wants Wants) (tell, differs bool) {
+	var fresh []*Subscription
+	if !withoutSub {
+		fresh = c.prepare(d)
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	last, ok := c.prints[d.GroupName]
 	differs = ok && last != fingerprint
 	c.prints[d.GroupName] = fingerprint
 	if c.byConn[client.Conn] == nil {
-		c.byConn[client.Conn] = map[string]struct{}{}
+		c.byConn[client.Conn] = newSaid()
 	}
-	c.byConn[client.Conn][d.GroupName] = struct{}{}
 
 	s := c.shard([]byte(d.GroupName))
 	s.mu.Lock()
@@ -86,40 +90,66 @@ func (c *consumers) registerConsumer(client Client, d *remoting.ConsumerData, fi
 	g := s.groups[d.GroupName]
 	if g == nil {
 		g = &consumerGroup{members: map[uint64]*consumer{}}
-		g.view.Store(&Group{Name: d.GroupName, subscriptions: map[string]*remoting.SubscriptionData{}})
+		g.view.Store(&Group{Name: d.GroupName, subscriptions: map[string]*Subscription{}})
 		s.groups[d.GroupName] = g
 	}
 	old := g.view.Load()
 	next := *old
 	next.ConsumeType, next.MessageModel, next.ConsumeFromWhere = d.ConsumeType, d.MessageModel, d.ConsumeFromWhere
-	joined := g.members[client.Conn] == nil
-	g.members[client.Conn] = &consumer{Client: client, seen: c.clock()}
+	was, bytes := g.members[client.Conn], membershipBytes(client.ID, d.GroupName)
+	if was != nil {
+		c.bytes.Add(int64(-was.bytes))
+	}
+	g.members[client.Conn] = &consumer{Client: client, seen: c.clock(), bytes: bytes}
+	c.bytes.Add(int64(bytes))
 	replaced, changed := false, false
 	if !withoutSub {
-		replaced, changed, next.subscriptions = subscribe(old.subscriptions, d.SubscriptionDataSet)
+		replaced, changed, next.subscriptions = subscribe(old.subscriptions, d.SubscriptionDataSet, fresh)
 	}
 	if replaced || old.ConsumeType != next.ConsumeType || old.MessageModel != next.MessageModel || old.ConsumeFromWhere != next.ConsumeFromWhere {
+		if replaced {
+			next.bytes = 0
+			for _, sub := range next.subscriptions {
+				next.bytes += subscriptionBytes(&sub.SubscriptionData)
+			}
+			c.bytes.Add(int64(next.bytes - old.bytes))
+		}
 		g.view.Store(&next)
 	}
-	return (joined || changed) && g.tells(wants), differs
+	c.byConn[client.Conn].set(d.GroupName, bytes+next.bytes)
+	return (was == nil || changed) && g.tells(wants), differs
 }
 
-// subscribe compares subscriptions. changed: a topic came or went; replaced: there is anything new to store.
-func subscribe(old map[string]*remoting.SubscriptionData, all []remoting.SubscriptionData) (replaced, changed bool, next map[string]*remoting.SubscriptionData) {
-	next = make(map[string]*remoting.SubscriptionData, len(all))
-	for i := range all {
-		d := all[i]
-		have := old[d.Topic]
-		switch {
-		case have == nil:
-			replaced, changed = true, true
-			next[d.Topic] = &d
-		case d.SubVersion > have.SubVersion:
-			replaced = true
-			next[d.Topic] = &d
-		default:
-			next[d.Topic] = have
+// prepare makes the subscriptions that a group does not have yet, nil for others: codes are put in order before pulls have to wait for it.
+func (c *consumers) prepare(d *remoting.ConsumerData) []*Subscription {
+	var have map[string]*Subscription
+	if g := c.Group([]byte(d.GroupName)); g != nil {
+		have = g.subscriptions
+	}
+	fresh := make([]*Subscription, len(d.SubscriptionDataSet))
+	for i := range fresh {
+		if s := &d.SubscriptionDataSet[i]; replaces(s, have[s.Topic]) {
+			fresh[i] = newSubscription(s)
 		}
+	}
+	return fresh
+}
+
+// subscribe compares subscriptions; fresh are those that were prepared. changed: a topic came or went; replaced: there is anything new to store.
+func subscribe(old map[string]*Subscription, all []remoting.SubscriptionData, fresh []*Subscription) (replaced, changed bool, next map[string]*Subscription) {
+	next = make(map[string]*Subscription, len(all))
+	for i := range all {
+		d := &all[i]
+		have := old[d.Topic]
+		if !replaces(d, have) {
+			next[d.Topic] = have
+			continue
+		}
+		replaced, changed = true, changed || have == nil
+		if fresh[i] == nil { // the group has changed meanwhile
+			fresh[i] = newSubscription(d)
+		}
+		next[d.Topic] = fresh[i]
 	}
 	for topic := range old {
 		if next[topic] == nil {
@@ -130,6 +160,11 @@ func subscribe(old map[string]*remoting.SubscriptionData, all []remoting.Subscri
 		return false, false, old
 	}
 	return replaced, changed, next
+}
+
+// replaces says that a subscription takes the place of the one that is there, if any.
+func replaces(d *remoting.SubscriptionData, have *Subscription) bool {
+	return have == nil || d.SubVersion > have.SubVersion
 }
 
 // tells says that the members are told of changes.
@@ -155,9 +190,10 @@ func (c *consumers) unregisterConsumer(conn uint64, group string, wants Wants) (
 
 // forget is unregisterConsumer under the lock.
 func (c *consumers) forget(conn uint64, group string, wants Wants) (tell bool) {
-	delete(c.byConn[conn], group)
-	if len(c.byConn[conn]) == 0 {
-		delete(c.byConn, conn)
+	if s := c.byConn[conn]; s != nil {
+		if s.drop(group); len(s.groups) == 0 {
+			delete(c.byConn, conn)
+		}
 	}
 	return c.leave(conn, group, wants)
 }
@@ -172,8 +208,10 @@ func (c *consumers) leave(conn uint64, group string, wants Wants) (tell bool) {
 	if g == nil || g.members[conn] == nil {
 		return false
 	}
+	c.bytes.Add(int64(-g.members[conn].bytes))
 	delete(g.members, conn)
 	if len(g.members) == 0 {
+		c.bytes.Add(int64(-g.view.Load().bytes))
 		delete(s.groups, group)
 		return false
 	}
@@ -185,7 +223,7 @@ func (c *consumers) removeConsumer(conn uint64, wants Wants) (changed []string) 
 	defer c.mu.Unlock()
 	groups := c.byConn[conn]
 	delete(c.byConn, conn)
-	for _, group := range slices.Sorted(maps.Keys(groups)) {
+	for _, group := range groups.names() {
 		if c.leave(conn, group, wants) {
 			changed = append(changed, group)
 		}
@@ -234,7 +272,7 @@ func (c *consumers) eachGroup(fn func(name string, g *consumerGroup)) {
 
 // Subscription returns what a group wants of a topic: nil if nothing. known is false when the group has no member. No
 // allocation; what is returned does not change.
-func (c *consumers) Subscription(group, topic []byte) (_ *remoting.SubscriptionData, known bool) {
+func (c *consumers) Subscription(group, topic []byte) (_ *Subscription, known bool) {
 	g := c.Group(group)
 	if g == nil {
 		return nil, false
@@ -319,7 +357,7 @@ func (c *consumers) ConsumerConnection(group string) (*remoting.ConsumerConnecti
 		SubscriptionTable: make(map[string]remoting.SubscriptionData, len(view.subscriptions)),
 	}
 	for topic, s := range view.subscriptions {
-		b.SubscriptionTable[topic] = *s
+		b.SubscriptionTable[topic] = s.SubscriptionData
 	}
 	return b, true
 }
