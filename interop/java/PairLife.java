@@ -23,14 +23,17 @@ import org.apache.rocketmq.tools.admin.DefaultMQAdminExt;
  * PairLife drives stock clients against two brokers, broker-a with a slave and broker-b without, while the control program kills and
  * restarts them. Each phase prints a PASS or FAIL line; the last line is "N passed, N failed".
  *
- * Addresses: -Dnamesrv, -Dbrokers (all that get the topic, separated by commas: master, slave, the other), -Dcontrol. -Dprogress=true asks for what
- * stock does not do: progress that only the slave was told of survives.
+ * Addresses: -Dnamesrv, -Dbrokers (all that get the topic, separated by commas: master, slave, the other), -Dcontrol. -Dprogress asks for what
+ * stock does not do: progress that only the slave was told of survives. true: a master of ours has it when it first answers. offered: a stock
+ * master has it once a slave of ours has offered it.
  */
 public final class PairLife {
     private static final int POLL_MILLIS = 1000;
     /** A client may wait 3 s behind an exception and its poll of the route on top; a stock broker's start is slow. */
     private static final long MOVE_MILLIS = 15_000;
     private static final long START_MILLIS = 60_000;
+    /** A stock slave asks its master once a minute. */
+    private static final long SYNC_MILLIS = 90_000;
     /** Beside its poll of the route: a suspended client's second, a pull that failed, and a machine with other work. */
     private static final long PAUSE_MILLIS = 3_000;
     private static final int QUEUES = 4; // of each broker
@@ -51,27 +54,6 @@ public final class PairLife {
     private PullLog pulls;
     private int passed;
     private int failed;
-
-    /** The longest time between two events since reset. */
-    private static final class Gap {
-        private long last = System.nanoTime();
-        private long longest;
-
-        synchronized void event() {
-            long now = System.nanoTime();
-            longest = Math.max(longest, now - last);
-            last = now;
-        }
-
-        synchronized void reset() {
-            last = System.nanoTime();
-            longest = 0;
-        }
-
-        synchronized long millis() {
-            return Math.max(longest, System.nanoTime() - last) / 1_000_000;
-        }
-    }
 
     private interface Phase {
         String run() throws Exception;
@@ -214,18 +196,36 @@ public final class PairLife {
         return "sends and deliveries of both brokers after " + flowing + "; " + pulls.masterAgain(started, PULLS, QUEUES, MOVE_MILLIS);
     }
 
-    /** Every broker of the pair ends in order and comes back, while all go on. */
+    /**
+     * Every broker of the pair ends in order and comes back, while all go on. A member that has much of broker-a to read yet, and next to nothing of it in
+     * its memory, is not stopped for longer than a client needs to find the broker that is there.
+     */
     private String rolling() throws Exception {
         StringBuilder text = new StringBuilder();
-        for (String word : List.of("restart-slave", "restart-master")) {
+        String[] pair = System.getProperty("brokers").split(",");
+        LateMember late = new LateMember(env, pair[0], pair[1]);
+        late.start(QUEUES, POLL_MILLIS, START_MILLIS);
+        Env.until(MOVE_MILLIS, "deliveries to a member that is far behind", () -> late.taken() >= 10);
+        for (String word : List.of("restart-slave", "away-master")) {
             deliveryGap.reset();
             sendGap.reset();
+            late.gap.reset();
+            long ordered = System.nanoTime();
             Env.control(word);
             flows(START_MILLIS);
+            long still = late.gap.millis();
+            int left = late.left();
+            int bySlave = late.pulls.servedBy(pair[1], ordered);
+            Env.check(word.equals("restart-slave") || bySlave > 0, word + ": the slave served nothing");
+            Env.check(left >= 50, word + ": only " + left + " messages of broker-a were left to read");
+            Env.check(still <= POLL_MILLIS + PAUSE_MILLIS, word + ": nothing of broker-a was delivered for " + still + " ms, with " + left + " messages to read");
             Env.check(deliveryGap.millis() < MOVE_MILLIS, word + ": nothing was delivered for " + deliveryGap.millis() + " ms");
             Env.check(sendGap.millis() < MOVE_MILLIS, word + ": no send succeeded for " + sendGap.millis() + " ms");
-            text.append(word).append(": deliveries stood still for ").append(deliveryGap.millis()).append(" ms, sends for ").append(sendGap.millis()).append(" ms; ");
+            text.append(word).append(": deliveries stood still for ").append(deliveryGap.millis()).append(" ms, sends for ").append(sendGap.millis())
+                .append(" ms, broker-a's for ").append(still).append(" ms with ").append(left).append(" messages to read, ").append(bySlave)
+                .append(" pulls served by the slave; ");
         }
+        late.close();
         return text.toString();
     }
 
@@ -255,7 +255,7 @@ public final class PairLife {
         DefaultMQPushConsumer one = member(group, topic, seen);
         sendCopied(p, topic, first, seen);
         Env.until(START_MILLIS, first + " deliveries", () -> all(seen));
-        Env.until(START_MILLIS, "the group and its progress at the slave", () -> unread(admin, slave, group, topic) == 0);
+        Env.until(SYNC_MILLIS, "the group and its progress at the slave", () -> unread(admin, slave, group, topic) == 0);
         one.suspend();
         sendCopied(p, topic, left, seen);
         Env.until(MOVE_MILLIS, "all of it at the slave", () -> unread(admin, slave, group, topic) >= left / 2);
@@ -268,9 +268,14 @@ public final class PairLife {
         Env.until(MOVE_MILLIS, "all progress at the slave", () -> unread(admin, slave, group, topic) == 0);
         if (slaveRestarts) {
             Env.control("restart-slave");
+            Env.until(START_MILLIS, "the slave in the route, where a master that starts finds whom to ask", () -> listed(admin, topic, slave));
         }
         Env.control("start-master");
-        Env.equal(0L, unread(admin, brokers[0], group, topic), "messages that the master believes unread when it first answers (-1: it knows of no progress)");
+        if (System.getProperty("progress").equals("offered")) {
+            Env.until(MOVE_MILLIS, "the progress of the slave at the master", () -> unread(admin, brokers[0], group, topic) == 0);
+        } else {
+            Env.equal(0L, unread(admin, brokers[0], group, topic), "messages that the master believes unread when it first answers (-1: it knows of no progress)");
+        }
         DefaultMQPushConsumer other = member(group, topic, seen);
         sendCopied(p, topic, more, seen);
         Env.until(START_MILLIS, more + " deliveries of new messages", () -> all(seen));
@@ -314,6 +319,14 @@ public final class PairLife {
             }
             return copied.get() >= n;
         });
+    }
+
+    private static boolean listed(DefaultMQAdminExt admin, String topic, String addr) {
+        try {
+            return admin.examineTopicRouteInfo(topic).getBrokerDatas().stream().anyMatch(b -> b.getBrokerAddrs().containsValue(addr));
+        } catch (Exception e) {
+            return false;
+        }
     }
 
     private static boolean all(Map<String, AtomicInteger> seen) {
@@ -360,7 +373,7 @@ public final class PairLife {
         on = on && phase("life/java-master-killed", this::masterGone);
         on = on && phase("life/java-master-back", this::masterBack);
         on = on && phase("life/java-rolling-restart", this::rolling);
-        if (on && Boolean.getBoolean("progress")) {
+        if (on && System.getProperty("progress") != null) {
             on = phase("life/java-progress-of-the-slave", () -> progressKept(false));
             on = on && phase("life/java-progress-of-a-restarted-slave", () -> progressKept(true));
         }

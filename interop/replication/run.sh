@@ -35,12 +35,18 @@ java_client() { # java_client [-D...]... CLASS [ARGS...]: sets java, the command
   java="exec java -Xmx256m -Dnamesrv=\$NAMESRV -Dbrokers=\$BROKERS -Dcontrol=\$CONTROL -Drocketmq.client.logRoot=\$PWD/clientlog -cp '$work/classes:$classpath' $*"
   [ -d "$work/classes" ] && return
   mkdir "$work/classes"
-  javac -nowarn -Xlint:-deprecation -d "$work/classes" -cp "$classpath" "$root"/interop/java/{PairLife,PullLog,PairAdmin,AdminDiff,Env}.java 2>&1 | grep -v '^Note:'
+  javac -nowarn -Xlint:-deprecation -d "$work/classes" -cp "$classpath" "$root"/interop/java/{PairLife,Gap,LateMember,PullLog,PairAdmin,AdminDiff,Env}.java 2>&1 | grep -v '^Note:'
 }
 clients() {
   java_client -Dprogress=true PairLife
   (cd "$root/interop/goclient" && go build -o "$work/goclient" .) || die "goclient does not build"
   play -scenes none -clients "$java" -clients "exec '$work/goclient' -namesrv \$NAMESRV -pair \$BROKERS -control \$CONTROL"
+}
+mixed_clients() { # a stock master asks nobody for progress: it has it when its slave has offered it
+  java_client -Dprogress=true PairLife
+  play -scenes none -pairs ours+stock -clients "$java"
+  java_client -Dprogress=offered PairLife
+  play -scenes none -pairs stock+ours -clients "$java"
 }
 admin() { # a stock pair is asked first, under stock's name server: what it prints is what ours must print
   java_client PairAdmin collect "$work/admin"
@@ -55,7 +61,7 @@ for part in $parts; do
     mixed) play -pairs ours+stock,stock+ours -faults $((faults / 20 > 12 ? faults / 20 : 12)) -chapter 12 ;;
     migration) play -scenes none -migration "$root/docs/MIGRATION.md" ;;
     clients) clients ;;
-    mixed-clients) java_client PairLife; play -scenes none -pairs ours+stock,stock+ours -clients "$java" ;;
+    mixed-clients) mixed_clients ;;
     admin) admin ;;
     *) die "no part named $part" ;;
   esac
