@@ -53,8 +53,11 @@ replication: PARTS ?= ours pages mixed migration clients mixed-clients admin
 replication: build ## a pair of brokers, ours and stock's, FAULTS times broken; nothing acknowledged may be lost (disks need root)
 	interop/replication/run.sh $(FAULTS) $(PARTS)
 
-replication-bars: build ## what a pair must reach, beside a stock pair and our single broker, as a Markdown table
-	interop/replication/bars.sh
+replication-bars: ROUNDS ?= 3
+replication-bars: SECONDS ?= 10
+replication-bars: GIB ?= 8
+replication-bars: build ## what a pair must reach beside a stock pair and our single broker, into docs/replication-bars.md: ROUNDS of SECONDS each, a slave gets GIB; half an hour
+	interop/replication/bars.sh $(ROUNDS) $(SECONDS) $(GIB)
 
 interop: build ## the stock Java client, client-go and mqadmin against bin/ringmq (Java 17, Maven)
 	interop/run.sh

@@ -60,24 +60,31 @@ func (n *node) logEnd() (end int64, err error) {
 }
 
 func (n *node) askLogEnd() (int64, error) {
+	table, err := n.runtime(nil)
+	if err != nil {
+		return 0, err
+	}
+	return strconv.ParseInt(table["commitLogMaxOffset"], 10, 64)
+}
+
+// runtime is what a broker says of itself.
+func (n *node) runtime(fields map[string]string) (map[string]string, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	c, err := rig.Dial(ctx, n.addr())
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	defer c.Close()
-	resp, err := rig.Expect(rig.Call(ctx, c, remoting.CodeGetBrokerRuntimeInfo, nil))
+	resp, err := rig.Expect(rig.Call(ctx, c, remoting.CodeGetBrokerRuntimeInfo, fields))
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	var info struct {
 		Table map[string]string `json:"table"`
 	}
-	if err := json.Unmarshal(resp.Body, &info); err != nil {
-		return 0, err
-	}
-	return strconv.ParseInt(info.Table["commitLogMaxOffset"], 10, 64)
+	err = json.Unmarshal(resp.Body, &info)
+	return info.Table, err
 }
 
 // reach waits until a broker's log has got to an offset.
@@ -95,14 +102,20 @@ func (n *node) reach(offset int64, limit time.Duration) error {
 
 // fill writes to a broker until its log has at least so many bytes.
 func (n *node) fill(bytes int64) error {
+	const patience = time.Minute
+	last, since := int64(-1), time.Now()
 	for {
 		have, err := n.logEnd()
 		if err != nil || have >= bytes {
 			return err
 		}
-		// In small portions, so as not to write much more.
-		if _, err := n.stage.produce(n.addr(), "--topic", "Fill", "--size", "4096", "--connections", "4", "--window", "64", "--warm-up", "0s", "--duration", "500ms"); err != nil {
-			return err
+		if have > last {
+			last, since = have, time.Now()
+		}
+		// In small portions, so as not to write much more. A JVM that has just started may acknowledge nothing of one.
+		_, err = n.stage.produce(n.addr(), "--topic", "Fill", "--size", "4096", "--connections", "4", "--window", "64", "--warm-up", "0s", "--duration", "500ms")
+		if err != nil && time.Since(since) > patience {
+			return fmt.Errorf("the log stays at %d of %d bytes: %w", have, bytes, err)
 		}
 	}
 }
@@ -123,8 +136,8 @@ func (p *process) cpu() (time.Duration, error) {
 	return time.Duration(user+system) * time.Second / ticks, err
 }
 
-// median of some figures.
+// median of some figures: of an even number, the middle of the two in the middle.
 func median(list []float64) float64 {
 	sorted := slices.Sorted(slices.Values(list))
-	return sorted[len(sorted)/2]
+	return (sorted[len(sorted)/2] + sorted[(len(sorted)-1)/2]) / 2
 }

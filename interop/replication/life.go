@@ -35,7 +35,7 @@ func (t *tally) life(command string) func(*pair) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		other := p.broker("other", p.master.maker, "broker-b", 0, p.base+otherPort, at)
+		other := p.broker("other", p.master.maker, "broker-b", 0, p.base+otherPort, at).inHaste()
 		other.set("brokerRole", "ASYNC_MASTER")
 		defer func() {
 			if other.proc != nil {

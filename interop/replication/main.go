@@ -20,7 +20,7 @@ import (
 )
 
 func main() {
-	s := &stage{}
+	s := &stage{heap: "512m"}
 	home, _ := os.UserHomeDir()
 	flag.StringVar(&s.bin, "bin", "bin/ringmq", "binary under test")
 	flag.StringVar(&s.rmq, "rmq", "interop/stock/rmq", "program that runs the reference broker")
@@ -49,7 +49,9 @@ func main() {
 	flag.IntVar(&b.rounds, "rounds", 3, "with -bars: how often everything is measured")
 	flag.IntVar(&b.seconds, "seconds", 10, "with -bars: how long a load lasts")
 	flag.IntVar(&b.gib, "gib", 8, "with -bars: GiB that an empty slave catches up with")
-	keep := flag.Bool("keep", false, "keep what failed scenes leave")
+	flag.StringVar(&b.engine, "engine", "", "with -bars: disk engine of all brokers of ours; the one that a first start takes unless it is given")
+	notes := flag.String("notes", "docs/benchmarks-notes.md", "with -bars: Markdown whose sections say what is behind a bar that is missed")
+	keep := flag.Bool("keep", false, "keep what failed scenes, or bars that could not be measured, leave")
 	flag.Parse()
 
 	work, err := os.MkdirTemp("", "ringmq-replication-")
@@ -73,7 +75,7 @@ func main() {
 		fatal(err)
 	}
 	if *measure != "" {
-		b.main(*measure)
+		b.main(*measure, *notes, *keep)
 		return
 	}
 	fmt.Printf("replication: seed %d, stores under %s\n", *seed, work)

@@ -121,7 +121,7 @@ func gone(document string) func(*pair) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		fresh := p.broker("new", ours, "broker-a", 1, p.base+newPort, at)
+		fresh := p.broker("new", ours, "broker-a", 1, p.base+newPort, at).inHaste()
 		fresh.set("brokerRole", "SLAVE")
 		file, err := fresh.write()
 		if err != nil {

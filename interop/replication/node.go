@@ -54,15 +54,24 @@ func (n *node) unset(key string) {
 	n.conf = slices.DeleteFunc(n.conf, func(s setting) bool { return s.key == key })
 }
 
-// broker makes a node of a broker group. A stock broker and ours are given the same file.
+// broker makes a node of a broker group. A stock broker and ours are given the same file. What it does not name is as it comes: bars are measured so.
 func (s *stage) broker(name, maker, group string, id, port int, at *place) *node {
 	n := &node{stage: s, name: name, maker: maker, port: port, id: id, at: at}
 	for _, kv := range []setting{
 		{"brokerClusterName", "DefaultCluster"}, {"brokerName", group}, {"brokerId", strconv.Itoa(id)},
 		{"brokerIP1", "127.0.0.1"}, {"brokerIP2", "127.0.0.1"}, {"listenPort", strconv.Itoa(port)}, {"haListenPort", strconv.Itoa(port + 1)},
-		{"namesrvAddr", s.nsAddr()}, {"mappedFileSizeCommitLog", strconv.FormatInt(s.segment, 10)},
+		{"namesrvAddr", s.nsAddr()}, {"mappedFileSizeCommitLog", strconv.FormatInt(s.segment, 10)}, {"cleanFileForciblyEnable", "false"},
+	} {
+		n.set(kv.key, kv.value)
+	}
+	return n
+}
+
+// inHaste has a broker of a scene make small files and notice soon that its peer is gone.
+func (n *node) inHaste() *node {
+	for _, kv := range []setting{
 		{"mappedFileSizeConsumeQueue", "200000"}, {"maxHashSlotNum", "50000"}, {"maxIndexNum", "200000"},
-		{"slaveReadEnable", "true"}, {"autoCreateTopicEnable", "true"}, {"cleanFileForciblyEnable", "false"},
+		{"slaveReadEnable", "true"}, {"autoCreateTopicEnable", "true"},
 		{"haSendHeartbeatInterval", "1000"}, {"haHousekeepingInterval", "4000"}, {"registerNameServerPeriod", "10000"}, {"slaveTimeout", "1000"},
 	} {
 		n.set(kv.key, kv.value)
@@ -125,11 +134,11 @@ func (s *stage) serve(name, maker, kind, conf string) (*process, error) {
 	if err != nil {
 		return nil, err
 	}
-	heap := "HEAP=-Xms512m -Xmx512m"
+	heap := s.heap
 	if kind == "namesrv" {
-		heap = "HEAP=-Xms128m -Xmx128m"
+		heap = "128m"
 	}
-	return spawn(log, []string{"RMQ_HOME=" + home, heap}, s.rmq, "exec", kind, conf)
+	return spawn(log, []string{"RMQ_HOME=" + home, fmt.Sprintf("HEAP=-Xms%[1]s -Xmx%[1]s", heap)}, s.rmq, "exec", kind, conf)
 }
 
 // stockHome is a home of a stock server's own, for its logs: the jars are shared.

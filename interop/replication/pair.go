@@ -19,8 +19,9 @@ type stage struct {
 	work           string // folder for everything
 	base           int    // first port; see pair
 	nsMaker        string
-	segment        int64 // bytes
-	rate           int   // messages per second
+	heap           string // of a stock broker's JVM
+	segment        int64  // bytes
+	rate           int    // messages per second
 	disks          bool
 	scenes         int // so far
 }
@@ -38,13 +39,13 @@ const (
 	newPort    = 40 // a slave that comes later
 )
 
-// pair is a name server, a master, and a slave that reaches it over a link that can fail.
+// pair is a name server, a master and a slave. In scenes the slave reaches the master over a link that can fail.
 type pair struct {
 	*stage
 	name          string
 	ns            *process
 	master, slave *node
-	link          *link
+	link          *link // nil, as the desk: the slave dials the master
 	desk          *desk
 	history       *history
 	reader        *reader
@@ -55,8 +56,29 @@ type pair struct {
 	load     sync.WaitGroup
 }
 
-// newPair makes a pair with empty stores; nothing but the name server runs yet.
+// newPair makes the pair of a scene, with empty stores; nothing but the name server runs yet.
 func (s *stage) newPair(name, masterMaker, slaveMaker string) (*pair, error) {
+	p, err := s.plainPair(name, masterMaker, slaveMaker)
+	if err != nil {
+		return nil, err
+	}
+	for _, n := range []*node{p.master, p.slave} {
+		n.inHaste()
+		if n.maker == ours {
+			n.set("diskEngine", []string{"io_uring", "pwrite"}[p.scenes/2%2])
+		}
+	}
+	if err = p.between(); err == nil {
+		err = p.names()
+	}
+	if err != nil {
+		return nil, errors.Join(err, p.end())
+	}
+	return p, nil
+}
+
+// plainPair is a pair as an operator sets it up: the slave dials the master, whose address it has from the name server. Nothing runs yet.
+func (s *stage) plainPair(name, masterMaker, slaveMaker string) (*pair, error) {
 	s.scenes++
 	folder := fmt.Sprintf("%02d", s.scenes)
 	sub := *s
@@ -66,13 +88,13 @@ func (s *stage) newPair(name, masterMaker, slaveMaker string) (*pair, error) {
 	}
 	p := &pair{stage: &sub, name: name, history: newHistory("r"+folder, 1, 1, 1, 1, 8, 8)}
 	p.reader = newReader(p.history, p.nsAddr(), map[int64]bool{0: masterMaker == ours, 1: slaveMaker == ours})
-	if err := p.build(masterMaker, slaveMaker); err != nil {
+	if err := p.members(masterMaker, slaveMaker); err != nil {
 		return nil, errors.Join(err, p.end())
 	}
 	return p, nil
 }
 
-func (p *pair) build(masterMaker, slaveMaker string) error {
+func (p *pair) members(masterMaker, slaveMaker string) error {
 	for _, side := range []struct {
 		to          **node
 		name, maker string
@@ -87,25 +109,13 @@ func (p *pair) build(masterMaker, slaveMaker string) error {
 		n.set("brokerRole", side.role)
 		n.set("flushDiskType", "SYNC_FLUSH")
 		n.set("inSyncReplicas", "2")
-		if side.maker == ours {
-			n.set("diskEngine", []string{"io_uring", "pwrite"}[p.scenes/2%2])
-		}
 		*side.to = n
 	}
-	var err error
-	linkAddr := loopback(p.base + linkPort)
-	if p.link, err = newLink(linkAddr, p.master.haAddr()); err != nil {
-		return err
-	}
-	if p.desk, err = newDesk(loopback(p.base+deskPort), p.nsAddr(), linkAddr); err != nil {
-		return err
-	}
-	// A slave is told of its master by the name server, every other one of ours by its file.
-	p.slave.set("namesrvAddr", loopback(p.base+deskPort))
-	if slaveMaker == ours && p.scenes%2 == 0 {
-		p.slave.set("namesrvAddr", p.nsAddr())
-		p.slave.set("haMasterAddress", linkAddr)
-	}
+	return nil
+}
+
+// names starts the name server.
+func (p *pair) names() (err error) {
 	conf := filepath.Join(p.work, "namesrv.conf")
 	text := fmt.Sprintf("listenPort=%d\nkvConfigPath=%s\n", p.base, filepath.Join(p.work, "kv.json"))
 	if err := os.WriteFile(conf, []byte(text), 0o644); err != nil {
@@ -121,6 +131,23 @@ func (p *pair) build(masterMaker, slaveMaker string) error {
 		}
 		return err == nil
 	})
+}
+
+// between puts a link between slave and master. The slave is told of it by the name server, every other one of ours by its file.
+func (p *pair) between() (err error) {
+	linkAddr := loopback(p.base + linkPort)
+	if p.link, err = newLink(linkAddr, p.master.haAddr()); err != nil {
+		return err
+	}
+	if p.desk, err = newDesk(loopback(p.base+deskPort), p.nsAddr(), linkAddr); err != nil {
+		return err
+	}
+	if p.slave.maker == ours && p.scenes%2 == 0 {
+		p.slave.set("haMasterAddress", linkAddr)
+		return nil
+	}
+	p.slave.set("namesrvAddr", loopback(p.base+deskPort))
+	return nil
 }
 
 // start runs both brokers, makes the topic, and waits until the slave follows: an empty stock slave gets the master's last segment only, so
