@@ -15,7 +15,7 @@ import (
 type Bar struct {
 	Note   string // the section of the notes that says what the remaining cost is
 	What   string
-	Key    string // of the result that has the figure; "": it is on another page
+	Key    string // of the result that has the figure; anyKey: of each, and the worst counts; "": it is on another page
 	Metric string // of that result
 	Text   string // the bar in words
 	Where  string // Markdown: the other page, or where the figure is when the result is not there
@@ -29,10 +29,14 @@ type Bar struct {
 // perCPUSecond is the metric of a bar that is the inverse of another.
 const perCPUSecond = "messages per broker CPU second"
 
+// anyKey is the key of a bar that every result must reach, with both its targets.
+const anyKey = "*"
+
 var barForm = regexp.MustCompile(`^(>=|<=|<|>) ([0-9.]+) ?(x|times|us|ms|s|MiB)$`)
 
 // ReadBars reads bars, one a line: note | what | key, metric | bar | where. Empty lines and those that begin with # are nothing. A bar is
 // an operator, a number and a unit: x is the ratio of the first target to the second, times a ratio that the first has measured itself.
+// The key * is every result, of which the worst figure counts, whichever target's it is.
 func ReadBars(r io.Reader) (out []Bar, err error) {
 	lines := bufio.NewScanner(r)
 	for n := 1; lines.Scan(); n++ {
@@ -55,6 +59,9 @@ func ReadBars(r io.Reader) (out []Bar, err error) {
 		}
 		if !measured && (b.Key != "" || b.Where == "") {
 			return nil, fmt.Errorf("line %d: neither the key and metric of a result nor where the figure is", n)
+		}
+		if b.Key == anyKey && b.unit == "x" {
+			return nil, fmt.Errorf("line %d: a bar of every result is of a figure, not of the ratio of two", n)
 		}
 		out = append(out, b)
 	}
@@ -87,6 +94,63 @@ func (b *Bar) reached(figure float64) bool {
 	return figure < b.value
 }
 
+// find writes what results have of a bar, and what that comes to; "" and "": none of them is the bar's.
+func (b *Bar) find(results []*Result) (figure, verdict string) {
+	if b.Key == "" {
+		return "", ""
+	}
+	if b.Key == anyKey {
+		return b.worst(results)
+	}
+	at := slices.IndexFunc(results, func(r *Result) bool { return r.Key == b.Key })
+	if at < 0 {
+		return "", ""
+	}
+	if figure, verdict = b.judge(results[at]); figure == "" {
+		return "not measured by these rounds", "not judged"
+	}
+	return figure, verdict
+}
+
+// worst judges the bar by the target of a result that is farthest from it.
+func (b *Bar) worst(results []*Result) (figure, verdict string) {
+	worst, of, rounds := math.NaN(), 0, 0
+	for _, r := range results {
+		if r.B == nil || r.Key == "" {
+			continue
+		}
+		for _, row := range r.rows() {
+			for i, spread := range []Spread{row.A, row.B} {
+				if row.Name != b.Metric || spread.N == 0 {
+					continue
+				}
+				of++
+				if math.IsNaN(worst) || spread.Median != worst && (spread.Median < worst) == b.least {
+					worst, rounds = spread.Median, spread.N
+					figure = fmt.Sprintf("%s (%s, %s)", row.m.text(worst), r.Key, r.sets()[i].Name)
+				}
+			}
+		}
+	}
+	if of == 0 {
+		return "", ""
+	}
+	why := ""
+	if rounds < 2 {
+		why = "one round"
+	}
+	return fmt.Sprintf("%s, the worst of %d", figure, of), b.verdict(worst, why)
+}
+
+// verdict says whether a figure reaches the bar, or why that cannot be said.
+func (b *Bar) verdict(figure float64, why string) string {
+	out := map[bool]string{true: "yes", false: "**no**"}[b.reached(figure)]
+	if why != "" {
+		out = fmt.Sprintf("not judged (%s); as it stands %s", why, strings.Trim(out, "*"))
+	}
+	return out
+}
+
 // judge writes what a result has of a bar, and what that comes to; "" and "": the metric was not measured.
 func (b *Bar) judge(r *Result) (figure, verdict string) {
 	name := b.Metric
@@ -104,7 +168,7 @@ func (b *Bar) judge(r *Result) (figure, verdict string) {
 		if value = row.Ratio; b.Metric == perCPUSecond {
 			value = 1 / value
 		}
-		figure = Ratio(value) + " (" + pair(row) + ")"
+		figure = Ratio(value) + " (" + pair(row) + b.rounds(row) + ")"
 	} else {
 		figure = row.m.text(value)
 		if row.B.N > 0 {
@@ -114,15 +178,23 @@ func (b *Bar) judge(r *Result) (figure, verdict string) {
 	if math.IsNaN(value) || math.IsInf(value, 0) {
 		return "", ""
 	}
-	verdict = map[bool]string{true: "yes", false: "**no**"}[b.reached(value)]
 	why := r.unjudgeable()
 	if why == "" && b.unit == "x" && row.doubtful() {
 		why = "the rounds contradict each other"
 	}
-	if why != "" {
-		verdict = fmt.Sprintf("not judged (%s); as it stands %s", why, strings.Trim(verdict, "*"))
+	return figure, b.verdict(value, why)
+}
+
+// rounds tells the ratios of the single rounds, where there are several.
+func (b *Bar) rounds(row *Row) string {
+	each := *row
+	if b.Metric == perCPUSecond && row.Each.N > 0 {
+		each.Each.Min, each.Each.Max = 1/row.Each.Max, 1/row.Each.Min
 	}
-	return figure, verdict
+	if ends := each.ratioEnds(); ends != "" {
+		return "; rounds " + ends
+	}
+	return ""
 }
 
 // Notes are prose by the name of its section.
@@ -157,12 +229,7 @@ func barTable(bars []Bar, results []*Result, notes Notes, more string) string {
 	told := map[string]bool{}
 	for i := range bars {
 		bar := &bars[i]
-		figure, verdict := "", ""
-		if at := slices.IndexFunc(results, func(r *Result) bool { return r.Key != "" && r.Key == bar.Key }); at >= 0 {
-			if figure, verdict = bar.judge(results[at]); figure == "" {
-				figure, verdict = "not measured by these rounds", "not judged"
-			}
-		}
+		figure, verdict := bar.find(results)
 		if figure == "" {
 			figure, verdict = bar.Where, "as it says there"
 			if bar.Where == "" {
@@ -190,8 +257,8 @@ func barTable(bars []Bar, results []*Result, notes Notes, more string) string {
 		fmt.Fprintf(&rows, "| %s | %s | %s | %s | %s |\n", cell(bar.What), cell(bar.Text), cell(figure), verdict, cell(cost))
 	}
 	fmt.Fprintf(&b, "## Bars\n\nWhat each figure is to reach: %s. Reached by these rounds: %d. Not reached: %d. Told by other pages, or not to be judged by these rounds: %d.\n"+
-		"A ratio is the first target's median divided by the second's; of messages per broker CPU second it is the inverse of the ratio of CPU a message. Other\n"+
-		"figures are the first target's.\n\n"+
+		"A ratio is the first target's median divided by the second's; of messages per broker CPU second it is the inverse of the ratio of CPU a message. Behind it\n"+
+		"are the medians, and from where to where the ratios of the single rounds reach. Other figures are the first target's.\n\n"+
 		"| bar | to reach | figure | reached | what the remaining cost is |\n| --- | --- | --- | --- | --- |\n%s\n", plural(len(bars), "bar"), n[0], n[1], n[2], rows.String())
 	return b.String()
 }

@@ -38,20 +38,21 @@ const (
 	cpuMetric = "broker CPU a message"
 	// What is resident of a process counts the pages of files that it has mapped, which the kernel takes back when it likes.
 	anonymousMetric = "broker memory, anonymous"
+	// What the instrument costs beside what it measures: above a quarter, part of a difference may be its own.
+	generatorMetric = "generator CPU to broker CPU"
 )
 
 // metrics in the order in which they are told.
 var metrics = append([]metric{
 	{name: "messages a second", short: "throughput", higher: true, text: Count, of: func(r *Report) (float64, bool) { return math.Round(r.PerSecond), true }},
-	{name: cpuMetric, short: "CPU", text: Micros, of: func(r *Report) (float64, bool) {
-		return broker(r, func(u *Used) float64 { return u.CPUPerMessageUs })
-	}},
+	{name: cpuMetric, short: "CPU", text: Micros, of: brokerCost},
 	{name: anonymousMetric, short: "memory", text: Bytes, of: func(r *Report) (float64, bool) {
 		return broker(r, func(u *Used) float64 { return float64(u.AnonymousBytes) })
 	}},
 	{name: "broker memory, resident", short: "resident memory", text: Bytes, of: func(r *Report) (float64, bool) {
 		return broker(r, func(u *Used) float64 { return float64(u.ResidentBytes) })
 	}},
+	{name: generatorMetric, short: "the generator's part", neutral: true, text: Ratio, of: (*Report).generatorShare},
 	{name: "latency mean", short: "mean latency", text: Millis, of: func(r *Report) (float64, bool) {
 		return r.Latency.Mean, r.Latency.Mean > 0 && !r.Workload.Oneway
 	}},
@@ -63,6 +64,11 @@ func percentileMetrics() (out []metric) {
 		out = append(out, metric{name: "latency " + p.name, short: p.name, text: Millis, of: p.known})
 	}
 	return out
+}
+
+// brokerCost is the processor time of a message in the broker, in microseconds.
+func brokerCost(r *Report) (float64, bool) {
+	return broker(r, func(u *Used) float64 { return u.CPUPerMessageUs })
 }
 
 func broker(r *Report, of func(*Used) float64) (float64, bool) {
@@ -78,6 +84,7 @@ type Row struct {
 	Name  string
 	A, B  Spread
 	Ratio float64 // of the medians, A to B; NaN when one was not measured or is 0
+	Each  Spread  // of the rounds' own ratios
 	Agree int     // rounds in which the target with the better median was better
 	Of    int     // rounds that were compared one by one; 0: none
 
@@ -93,16 +100,8 @@ func (r *Result) CPURatio() (float64, bool) {
 		if row.Name != cpuMetric {
 			continue
 		}
-		var ratios []float64
-		for i := range min(len(r.A.Reports), len(r.B.Reports)) {
-			a, okA := row.m.of(r.A.Reports[i])
-			b, okB := row.m.of(r.B.Reports[i])
-			if r.Rounds && okA && okB {
-				ratios = append(ratios, a/b)
-			}
-		}
-		if len(ratios) > 0 {
-			return spreadOf(ratios).Median, true
+		if row.Each.N > 0 {
+			return row.Each.Median, true
 		}
 		return row.Ratio, !math.IsNaN(row.Ratio)
 	}
@@ -139,9 +138,10 @@ func (r *Result) rows() (out []Row) {
 			if row.A.N > 0 && row.B.Median > 0 {
 				row.Ratio = row.A.Median / row.B.Median
 			}
+			row.Each = spreadOf(r.ratios(m))
 			row.Agree, row.Of = r.agreement(&row)
 			if row.apples = r.unlikeLoops() && !r.Mixed && strings.HasPrefix(m.name, "latency "); row.apples {
-				row.Ratio, row.Agree, row.Of = math.NaN(), 0, 0
+				row.Ratio, row.Each, row.Agree, row.Of = math.NaN(), Spread{}, 0, 0
 			}
 		}
 		if row.A.N+row.B.N > 0 {
@@ -165,6 +165,20 @@ func valuesOf(s *Set, m *metric) (out []float64) {
 	for _, r := range s.Reports {
 		if v, ok := m.of(r); ok {
 			out = append(out, v)
+		}
+	}
+	return out
+}
+
+// ratios are those of the rounds that have both figures, where reports of one round belong together.
+func (r *Result) ratios(m *metric) (out []float64) {
+	if !r.Rounds {
+		return nil
+	}
+	for i := range min(len(r.A.Reports), len(r.B.Reports)) {
+		a, okA := m.of(r.A.Reports[i])
+		if b, okB := m.of(r.B.Reports[i]); okA && okB && b != 0 {
+			out = append(out, a/b)
 		}
 	}
 	return out

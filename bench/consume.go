@@ -13,7 +13,7 @@ const longest = 7 * 24 * time.Hour
 // Consume pulls everything there is in the workload's topics, from the beginning of every queue, and reports how it went. With
 // Fill it sends messages first, and reads from the first of those on, so that one run is like the next. It ends after Duration
 // or, with Drain, when it has read what was there when it began; with Again it reads the same messages until Duration is over.
-// Latency is that of pulls that found messages at once. onTick, if not nil, is called once a counted second.
+// Each of Groups reads everything. Latency is that of pulls that found messages at once. onTick, if not nil, is called once a counted second.
 //
 // The topics have to be there unless Fill is set; where Queues is 0, as many are read as they have.
 func Consume(ctx context.Context, w Workload, onTick func(Second)) (*Report, error) {
@@ -57,7 +57,7 @@ func Consume(ctx context.Context, w Workload, onTick func(Second)) (*Report, err
 	case w.Drain && p.open == 0:
 		r.Stopped = ""
 	case w.Drain && r.Stopped != "":
-		r.Stopped = fmt.Sprintf("stopped after %s of %s messages", Count(float64(r.Messages)), Count(float64(held(from))))
+		r.Stopped = fmt.Sprintf("stopped after %s of %s messages", Count(float64(r.Messages)), Count(float64(held(from)*int64(w.Groups))))
 	}
 	p.warn(r)
 	if end == follow && p.caughtUp {

@@ -26,6 +26,27 @@ func TestConsumeDrains(t *testing.T) {
 	}
 }
 
+// TestConsumeGroups: each of several groups, under a name of its own, reads all there is.
+func TestConsumeGroups(t *testing.T) {
+	t.Parallel()
+	b := startFake(t, fakeWrong{groupless: true})
+	w := brief(b, func(w *Workload) {
+		w.Fill, w.Drain, w.FillMessages, w.Topics, w.Window, w.PullMessages, w.Groups = true, true, 1000, 3, 2, 7, 5
+	})
+	r, err := Consume(t.Context(), w, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Messages%5 != 0 || r.Messages < 5000 || r.Bytes != 100*r.Messages || len(r.Errors)+len(told(r)) > 0 || !strings.Contains(r.describe(), "all of it to each of 5 groups") {
+		t.Errorf("%+v", r)
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.groups) != 5 || !b.groups["ringmq-bench-0"] || !b.groups["ringmq-bench-4"] {
+		t.Errorf("groups %v", b.groups)
+	}
+}
+
 // TestConsumeAgain: few messages are read many times, none of which is waiting.
 func TestConsumeAgain(t *testing.T) {
 	t.Parallel()

@@ -20,6 +20,9 @@ func (r *Report) describe() string {
 	}
 	if !sends || r.Kind == "endtoend" || r.Kind == "soak" {
 		parts = append(parts, fmt.Sprintf("up to %s a pull", plural(w.PullMessages, "message")))
+		if w.Groups > 1 {
+			parts = append(parts, fmt.Sprintf("all of it to each of %d groups", w.Groups))
+		}
 	}
 	return strings.Join(append(parts, w.Encoding+" headers"), ", ")
 }

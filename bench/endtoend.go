@@ -18,14 +18,14 @@ type EndToEndReport struct {
 	SendLatency Latency
 	SendErrors  map[string]int64 `json:",omitempty"` // in Errors too, as "send: ..."
 	Sent        int64            // acknowledged in the counted time
-	Undelivered int64            // of all acknowledged, warm-up included, those no consumer had 5 s after the last was sent
+	Undelivered int64            // of all acknowledged, warm-up included, those a group's consumer did not have 5 s after the last was sent, once for each such group
 }
 
 // undeliveredAfter is how long what was acknowledged may take to a consumer at the end.
 const undeliveredAfter = 5 * time.Second
 
 // EndToEnd sends at Rate and reads the same messages with held pulls of every queue, in one process, so that one clock times
-// both. onTick, if not nil, is called once a counted second with what was delivered. Window bounds the sends in flight and the
+// both. Each of Groups reads them all, and counts them. onTick, if not nil, is called once a counted second with what was delivered. Window bounds the sends in flight and the
 // pulls that are not held.
 func EndToEnd(ctx context.Context, w Workload, onTick func(Second)) (*EndToEndReport, error) {
 	opened, err := w.open(ctx, madeTopics, (*Workload).checkTimed)
@@ -82,7 +82,7 @@ func EndToEnd(ctx context.Context, w Workload, onTick func(Second)) (*EndToEndRe
 	}
 	out.mergeErrors("send", s)
 	out.tell("sent", float64(out.Sent), "", "")
-	out.tell("delivered more than sent, on their way when the time began", float64(max(0, out.Messages-out.Sent)), "", "")
+	out.tell("delivered more than sent, on their way when the time began", float64(max(0, out.Messages-out.Sent*int64(w.Groups))), "", "")
 	out.tell("undelivered", float64(out.Undelivered), "", lower)
 	out.tellLatency("sends,", &out.SendLatency)
 	p.warn(&out.Report)
@@ -151,10 +151,10 @@ func (t *timed) visit(_ int, r *record.Record) {
 	t.c.g.done(t.c.ls.ReadAt()+t.ahead-due, 1, len(r.Body))
 }
 
-// missing is how many messages were acknowledged and not delivered. Any goroutine.
+// missing is how many messages were acknowledged and not delivered, of each group. Any goroutine.
 func (t *timed) missing() int64 {
 	t.p.g.mu.Lock()
-	n := t.acknowledged
+	n := t.acknowledged * int64(t.c.w.Groups)
 	t.p.g.mu.Unlock()
 	t.c.g.mu.Lock()
 	n -= t.delivered

@@ -24,6 +24,30 @@ func TestEndToEnd(t *testing.T) {
 	}
 }
 
+// TestEndToEndGroups: a message is delivered once to each group, and the rate that was to be kept is that of all of them.
+func TestEndToEndGroups(t *testing.T) {
+	t.Parallel()
+	b := startFake(t, fakeWrong{})
+	r, err := EndToEnd(b.until(t, 300), brief(b, func(w *Workload) { w.Rate, w.Window, w.Duration, w.Groups = 1000, 128, time.Minute, 3 }), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Sent == 0 || r.Messages <= int64(b.sent()) || r.Messages > 3*int64(b.sent()) || r.Undelivered != 0 || len(r.Errors)+len(r.SendErrors) > 0 || r.rate() != 3000 {
+		t.Errorf("%d sent, %d delivered, %d undelivered, a rate of %g, %v %v", r.Sent, r.Messages, r.Undelivered, r.rate(), r.Errors, r.SendErrors)
+	}
+}
+
+// TestMissing: what was acknowledged is missing once for each group that did not have it.
+func TestMissing(t *testing.T) {
+	for _, c := range []struct{ groups, acknowledged, delivered, missing int64 }{{1, 10, 10, 0}, {1, 10, 7, 3}, {3, 10, 30, 0}, {3, 10, 25, 5}, {3, 10, 31, 0}} {
+		w := plain(func(w *Workload) { w.Groups = int(c.groups) })
+		run := timed{p: &producer{g: &gauge{}}, c: &puller{w: w, g: &gauge{}}, acknowledged: c.acknowledged, delivered: c.delivered}
+		if got := run.missing(); got != c.missing {
+			t.Errorf("%+v: %d", c, got)
+		}
+	}
+}
+
 // TestEndToEndCountsFromTheIntendedTime: what a full window makes wait is charged for it.
 func TestEndToEndCountsFromTheIntendedTime(t *testing.T) {
 	t.Parallel()

@@ -89,7 +89,7 @@ func TestPullStencil(t *testing.T) {
 					req.Set(f[0], f[1])
 				}
 				want := remoting.AppendCommand([]byte("before"), req)
-				if got := newPullStencil(w, "T97531", hold).append([]byte("before"), 3, at.queue, at.offset); string(got) != string(want) {
+				if got := newPullStencil(w, w.Group, "T97531", hold).append([]byte("before"), 3, at.queue, at.offset); string(got) != string(want) {
 					t.Errorf("%s, hold %v, %+v:\n%q\n%q", enc, hold, at, got, want)
 				}
 			}
@@ -104,7 +104,7 @@ func TestAllocations(t *testing.T) {
 	}
 	for _, enc := range encodings {
 		w := plain(func(w *Workload) { w.Encoding = enc })
-		send, pull, item := newStencil(w, "T", 1), newPullStencil(w, "T", true), newItemStencil(w)
+		send, pull, item := newStencil(w, "T", 1), newPullStencil(w, w.Group, "T", true), newItemStencil(w)
 		buf := make([]byte, 0, 4096)
 		reply := remoting.AppendReply(nil, w.encoding(), firstOpaque+9, 0, "")
 		p := &puller{w: w, g: newMeter(w, nil).gauge(), queues: []pullQueue{{}}}

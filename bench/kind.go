@@ -37,10 +37,13 @@ func (r *Report) kind() kind {
 	return kinds["produce"]
 }
 
-// rate is what the messages a second were to be; 0: as many as can be.
+// rate is what the messages a second were to be; 0: as many as can be. What is delivered to several groups counts once for each.
 func (r *Report) rate() float64 {
-	if !r.kind().paced {
+	switch {
+	case !r.kind().paced:
 		return 0
+	case r.Kind == "endtoend":
+		return r.Workload.Rate * float64(max(1, r.Workload.Groups))
 	}
 	return r.Workload.Rate
 }

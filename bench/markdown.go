@@ -30,6 +30,7 @@ func (d *Document) Write(w io.Writer) error {
 	b.WriteString(barTable(d.Bars, d.Results, d.Notes, d.NotesLink))
 	b.WriteString(standings(d.Results, d.Missing))
 	fmt.Fprintf(&b, "## The figures\n\nEvery cell holds the median of the first target, then that of the second; a ratio is the first divided by the second.\n"+
+		"Behind it is from where to where the ratios of the single rounds reach.\n"+
 		"Counted is how many rounds, of how long each, warm-up excluded. Spread is how far the farthest round lies from the median. Agree is how many\n"+
 		"rounds have the same winner as the medians. Memory is what is no file's (RssAnon): what is resident counts the pages of mapped files too, which\n"+
 		"a broker that maps its log has by the GiB and the kernel takes back when it likes. All else is the share of the machine's processors that\n"+
@@ -37,8 +38,8 @@ func (d *Document) Write(w io.Writer) error {
 	b.WriteString("| row | counted | messages/s | ratio | spread | agree | broker CPU a message | ratio | generator CPU a message | all else | memory | ratio | p99 | ratio | spread |\n")
 	b.WriteString("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n")
 	for _, s := range summary(d.Results) {
-		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s | %s | %s | %s | %s | %s | %s | %s | %s | %s |\n", cell(s.Title), s.Counted, s.Rate, bold(s.RateRatio), s.RateSpread, s.Agree,
-			s.CPU, bold(s.CPURatio), s.Generator, s.Others, s.Memory, bold(s.MemoryRatio), s.P99, bold(s.P99Ratio), s.P99Spread)
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s | %s | %s | %s | %s | %s | %s | %s | %s | %s |\n", cell(s.Title), s.Counted, s.Rate, s.RateRatio.markdown(), s.RateSpread, s.Agree,
+			s.CPU, s.CPURatio.markdown(), s.Generator, s.Others, s.Memory, s.MemoryRatio.markdown(), s.P99, s.P99Ratio.markdown(), s.P99Spread)
 	}
 	b.WriteString(dearGenerators(d.Results))
 	b.WriteString("\n## What each row is\n")

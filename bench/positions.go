@@ -21,15 +21,17 @@ const (
 )
 
 // spans asks what every queue of the workload's topics holds, in the order of queue numbers (see Workload.queueOf), and makes
-// the consumer group where the broker makes none by itself.
+// the consumer groups where the broker makes none by itself.
 func spans(ctx context.Context, w *Workload) ([]span, error) {
 	c, err := netpoll.Dial(ctx, w.Addr, netpoll.DialOptions{})
 	if err != nil {
 		return nil, err
 	}
 	defer c.Close()
-	if err := ensureGroup(ctx, c, w); err != nil {
-		return nil, err
+	for g := range w.Groups {
+		if err := ensureGroup(ctx, c, w, w.group(g)); err != nil {
+			return nil, err
+		}
 	}
 	out := make([]span, w.Topics*w.Queues)
 	failed := make([]error, askers)
@@ -100,10 +102,10 @@ func askOffset(ctx context.Context, c *netpoll.Client, code int32, topic string,
 }
 
 // ensureGroup makes the consumer group if a pull is refused for want of it. A group that is there stays as it is.
-func ensureGroup(ctx context.Context, c *netpoll.Client, w *Workload) error {
+func ensureGroup(ctx context.Context, c *netpoll.Client, w *Workload, group string) error {
 	pull := remoting.NewRequest(remoting.CodePullMessage)
 	for _, f := range [][2]string{
-		{"consumerGroup", w.Group}, {"topic", w.topic(0)}, {"queueId", "0"}, {"queueOffset", "0"}, {"maxMsgNums", "1"}, {"sysFlag", "4"},
+		{"consumerGroup", group}, {"topic", w.topic(0)}, {"queueId", "0"}, {"queueOffset", "0"}, {"maxMsgNums", "1"}, {"sysFlag", "4"},
 		{"commitOffset", "0"}, {"suspendTimeoutMillis", "0"}, {"subscription", "*"}, {"subVersion", "0"}, {"expressionType", "TAG"},
 	} {
 		pull.Set(f[0], f[1])
@@ -112,7 +114,7 @@ func ensureGroup(ctx context.Context, c *netpoll.Client, w *Workload) error {
 	if err != nil || resp.Code != remoting.RespSubscriptionGroupNotExist {
 		return err
 	}
-	body, err := json.Marshal(remoting.NewSubscriptionGroupConfig(w.Group))
+	body, err := json.Marshal(remoting.NewSubscriptionGroupConfig(group))
 	if err != nil {
 		return err
 	}
@@ -120,7 +122,7 @@ func ensureGroup(ctx context.Context, c *netpoll.Client, w *Workload) error {
 	create.Body = body
 	resp, err = call(ctx, c, create)
 	if err == nil && resp.Code != remoting.RespSuccess {
-		err = fmt.Errorf("create group %s: code %d: %s", w.Group, resp.Code, resp.Remark)
+		err = fmt.Errorf("create group %s: code %d: %s", group, resp.Code, resp.Remark)
 	}
 	return err
 }

@@ -20,14 +20,15 @@ const (
 	restart               // begins again where it began
 )
 
-// puller reads all queues from one goroutine, with one pull in flight for each. Nothing is allocated per message.
+// puller reads all queues from one goroutine, with one pull in flight for each of each group: a queue here is one as a group sees it. Nothing
+// is allocated per message.
 type puller struct {
 	w      *Workload
 	g      *gauge
 	ls     *netpoll.Lines
 	lines  []*pullLine
-	queues []pullQueue
-	ask    []*pullStencil // by topic
+	queues []pullQueue    // those of the first group, then those of the second
+	ask    []*pullStencil // by group, and in it by topic
 	hold   []*pullStencil
 	cmd    remoting.Command
 	rec    record.Record
@@ -36,7 +37,7 @@ type puller struct {
 	open   int     // queues not finished with
 	lag    int64   // messages between where it reads and the end of the queues, as last told
 
-	// visit, if not nil, gets every message, valid until it returns. With visitCounts it counts them too.
+	// visit, if not nil, gets every message, valid until it returns, and the queue, of the first group. With visitCounts it counts them too.
 	visit       func(queue int, r *record.Record)
 	visitCounts bool
 
@@ -80,14 +81,14 @@ const (
 	maxFails          = 50 // in a row, before a queue that is to be left at its end is left early
 )
 
-// newPuller connects; from says where reading begins and, with leave, ends. Close p.ls.
+// newPuller connects; from says where reading begins and, with leave, ends, for every group. Close p.ls.
 func newPuller(ctx context.Context, w *Workload, g *gauge, end ending, from []span) (*puller, error) {
 	ls, err := netpoll.NewLines()
 	if err != nil {
 		return nil, err
 	}
-	p := &puller{w: w, g: g, ls: ls, end: end, queues: make([]pullQueue, len(from))}
-	for range min(w.Conns, len(from)) {
+	p := &puller{w: w, g: g, ls: ls, end: end, queues: make([]pullQueue, len(from)*w.Groups)}
+	for range min(w.Conns, len(p.queues)) {
 		line, err := ls.Dial(ctx, w.Addr)
 		if err != nil {
 			ls.Close()
@@ -95,7 +96,8 @@ func newPuller(ctx context.Context, w *Workload, g *gauge, end ending, from []sp
 		}
 		p.lines = append(p.lines, &pullLine{line: line})
 	}
-	for q, s := range from {
+	for q := range p.queues {
+		s := from[q%len(from)]
 		l := p.lines[q%len(p.lines)]
 		l.ready = append(l.ready, 0)
 		p.queues[q] = pullQueue{line: l, next: s.low, first: s.low, end: s.high, atEnd: s.low >= s.high, abandoned: end == leave && s.low >= s.high}
@@ -103,9 +105,11 @@ func newPuller(ctx context.Context, w *Workload, g *gauge, end ending, from []sp
 			p.open++
 		}
 	}
-	for i := range w.Topics {
-		p.ask = append(p.ask, newPullStencil(w, w.topic(i), false))
-		p.hold = append(p.hold, newPullStencil(w, w.topic(i), true))
+	for g := range w.Groups {
+		for i := range w.Topics {
+			p.ask = append(p.ask, newPullStencil(w, w.group(g), w.topic(i), false))
+			p.hold = append(p.hold, newPullStencil(w, w.group(g), w.topic(i), true))
+		}
 	}
 	return p, nil
 }
@@ -169,12 +173,14 @@ func (p *puller) pump(l *pullLine) {
 func (p *puller) send(q int) {
 	pq := &p.queues[q]
 	pq.inFlight, pq.sent = true, p.ls.Now()
-	topic, id := p.w.queueOf(q)
-	s := p.ask[topic]
+	of := len(p.queues) / p.w.Groups
+	topic, id := p.w.queueOf(q % of)
+	s := q/of*p.w.Topics + topic
+	stencil := p.ask[s]
 	if pq.held {
-		s = p.hold[topic]
+		stencil = p.hold[s]
 	}
-	pq.line.line.PutOut(s.append(pq.line.line.Out(), int32(q), id, pq.next))
+	pq.line.line.PutOut(stencil.append(pq.line.line.Out(), int32(q), id, pq.next))
 }
 
 func (p *puller) answered(_ *netpoll.Line, frame []byte) error {
@@ -289,7 +295,7 @@ func (p *puller) found(q int) {
 		messages++
 		size += len(p.rec.Body)
 		if p.visit != nil {
-			p.visit(q, &p.rec)
+			p.visit(q%(len(p.queues)/p.w.Groups), &p.rec)
 		}
 	}
 	switch {

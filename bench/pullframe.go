@@ -21,8 +21,8 @@ const (
 	binaryExtSize = 8 + 17 // where the length of the fields lies in a binary frame without remark
 )
 
-// newPullStencil makes the pull of a topic; hold: the broker may keep it until there is something.
-func newPullStencil(w *Workload, topic string, hold bool) *pullStencil {
+// newPullStencil makes a group's pull of a topic; hold: the broker may keep it until there is something.
+func newPullStencil(w *Workload, group, topic string, hold bool) *pullStencil {
 	req := remoting.NewRequest(remoting.CodePullMessage)
 	req.Encoding, req.Opaque = w.encoding(), firstOpaque
 	flag, wait := remoting.PullSubscription, 0
@@ -30,7 +30,7 @@ func newPullStencil(w *Workload, topic string, hold bool) *pullStencil {
 		flag, wait = flag|remoting.PullSuspend, holdMs
 	}
 	for _, f := range [][2]string{
-		{"consumerGroup", w.Group}, {"topic", topic}, {"queueId", markQueue}, {"queueOffset", markPosition}, {"maxMsgNums", strconv.Itoa(w.PullMessages)},
+		{"consumerGroup", group}, {"topic", topic}, {"queueId", markQueue}, {"queueOffset", markPosition}, {"maxMsgNums", strconv.Itoa(w.PullMessages)},
 		{"sysFlag", strconv.Itoa(int(flag))}, {"commitOffset", "0"}, {"suspendTimeoutMillis", strconv.Itoa(wait)}, {"subscription", "*"}, {"subVersion", "0"},
 		{"expressionType", "TAG"},
 	} {

@@ -64,6 +64,10 @@ func (r *Result) cells() [][]string {
 	if r.B != nil {
 		head = append(head, "ratio")
 	}
+	several := r.B != nil && r.Rounds && min(len(r.A.Reports), len(r.B.Reports)) > 1
+	if several {
+		head = append(head, "min..max")
+	}
 	if r.Rounds {
 		head = append(head, "agree")
 	}
@@ -81,6 +85,9 @@ func (r *Result) cells() [][]string {
 		if r.B != nil {
 			line = append(line, Ratio(row.Ratio))
 		}
+		if several {
+			line = append(line, row.ratioEnds())
+		}
 		if r.Rounds {
 			line = append(line, row.agreement())
 		}
@@ -94,6 +101,14 @@ func (row *Row) agreement() string {
 		return "-"
 	}
 	return fmt.Sprintf("%d of %d", row.Agree, row.Of)
+}
+
+// ratioEnds are the least and the largest ratio of a round; "": there are no two.
+func (row *Row) ratioEnds() string {
+	if row.Each.N < 2 {
+		return ""
+	}
+	return strings.TrimSuffix(Ratio(row.Each.Min), "x") + ".." + Ratio(row.Each.Max)
 }
 
 // cells are a spread's median and extremes; of a single run there are none.

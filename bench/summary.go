@@ -10,15 +10,21 @@ import (
 // summaryRow is one result in a line of a table of several.
 type summaryRow struct {
 	ID, Title, A, B        string
-	Rate, RateRatio        string
-	CPU, CPURatio          string
-	P99, P99Ratio          string
-	Memory, MemoryRatio    string
+	Rate, CPU, P99, Memory string
 	Counted                string
 	Generator, Others      string
 	RateSpread, P99Spread  string
 	Agree, Command, Detail string
+
+	RateRatio, CPURatio, P99Ratio, MemoryRatio ratioCell
 }
+
+// ratioCell is the ratio of the medians, and from where to where those of the rounds reach; "": there are no two.
+type ratioCell struct{ Medians, Rounds string }
+
+func (c ratioCell) markdown() string { return strings.TrimSpace(bold(c.Medians) + " " + c.Rounds) }
+
+var noRatio = ratioCell{Medians: "-"}
 
 // summary has a line for every result of two targets.
 func summary(results []*Result) (out []summaryRow) {
@@ -27,10 +33,11 @@ func summary(results []*Result) (out []summaryRow) {
 			continue
 		}
 		s := summaryRow{ID: fmt.Sprintf("r%d", i+1), Title: r.Title, A: r.A.Name, B: r.B.Name, Command: r.Command, Agree: "-", Detail: r.A.Reports[0].describe(),
-			Rate: "-", RateRatio: "-", CPU: "-", CPURatio: "-", P99: "-", P99Ratio: "-", RateSpread: "-", P99Spread: "-", Memory: "-", MemoryRatio: "-", Counted: r.countedTime(),
+			Rate: "-", CPU: "-", P99: "-", RateSpread: "-", P99Spread: "-", Memory: "-", Counted: r.countedTime(),
+			RateRatio: noRatio, CPURatio: noRatio, P99Ratio: noRatio, MemoryRatio: noRatio,
 			Generator: r.both(Micros, (*Report).generatorCost), Others: r.both(percent, (*Report).othersShare)}
 		for _, row := range r.rows() {
-			both, ratio := pair(&row), Ratio(row.Ratio)
+			both, ratio := pair(&row), ratioCell{Ratio(row.Ratio), row.ratioEnds()}
 			switch row.Name {
 			case "messages a second":
 				s.Rate, s.RateRatio, s.RateSpread, s.Agree = both, ratio, spreads(&row), row.agreement()
@@ -50,6 +57,16 @@ func summary(results []*Result) (out []summaryRow) {
 // generatorCost is the processor time of a message in the generator, in microseconds.
 func (r *Report) generatorCost() (float64, bool) {
 	return r.Generator.CPUPerMessageUs, r.Generator.CPUPerMessageUs > 0
+}
+
+// generatorShare is that divided by what a message cost the broker. Stock's own clients are no generator of ours.
+func (r *Report) generatorShare() (float64, bool) {
+	generator, ok := r.generatorCost()
+	cost, known := brokerCost(r)
+	if !ok || !known || r.kind().generators == 0 {
+		return 0, false
+	}
+	return generator / cost, true
 }
 
 func (r *Report) othersShare() (float64, bool) {
@@ -76,21 +93,15 @@ func (r *Result) both(text func(float64) string, of func(*Report) (float64, bool
 	return strings.Join(out, " / ")
 }
 
-// dearGenerator names the targets with which a message cost the generator more than a quarter of what it cost the broker; "": none.
-// Stock's own clients are no generator of ours.
+// dearGenerator names the targets with which a message cost the generator more than a quarter of what it cost the broker, in the median
+// of the rounds, with the medians of both costs; "": none.
 func (r *Result) dearGenerator() string {
 	const most = 0.25
 	var out []string
 	for _, s := range r.sets() {
-		if s.Reports[0].kind().generators == 0 {
-			continue
-		}
 		of := func(of func(*Report) (float64, bool)) float64 { return spreadOf(valuesOf(s, &metric{of: of})).Median }
-		generator, cost := of((*Report).generatorCost), of(func(r *Report) (float64, bool) {
-			return broker(r, func(u *Used) float64 { return u.CPUPerMessageUs })
-		})
-		if cost > 0 && generator > most*cost {
-			out = append(out, fmt.Sprintf("%s (%s, %s of the broker's %s)", s.Name, Micros(generator), percent(generator/cost), Micros(cost)))
+		if share := of((*Report).generatorShare); share > most {
+			out = append(out, fmt.Sprintf("%s (%s, %s of the broker's %s)", s.Name, Micros(of((*Report).generatorCost)), percent(share), Micros(of(brokerCost))))
 		}
 	}
 	return joined(out)

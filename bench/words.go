@@ -220,7 +220,7 @@ func (r *Report) words() (out []string) {
 		if s := r.shortfall(); s != "" {
 			out = append(out, capital(s)+".")
 		} else {
-			out = append(out, fmt.Sprintf("The rate of %s messages a second was kept.", Count(w.Rate)))
+			out = append(out, fmt.Sprintf("The rate of %s messages a second was kept.", Count(r.rate())))
 		}
 	} else if n := w.Conns * w.Window; n > 1 && k.noun == "request" {
 		out = append(out, fmt.Sprintf("%s were always under way, so latency is that of a broker kept busy: the mean is about %d divided by the requests a second.", plural(n, "request"), n))

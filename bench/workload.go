@@ -12,7 +12,7 @@ import (
 // Workload says what a generator does to one broker. The zero value of a field means its default.
 type Workload struct {
 	Addr  string // broker, host:port
-	Group string // producer or consumer group; ringmq-bench
+	Group string // producer or consumer group; ringmq-bench. Of several groups the beginning of their names
 
 	Namesrv string `json:",omitempty"` // name servers, host:port;host:port, which are asked for routes where the broker does not tell
 
@@ -35,6 +35,7 @@ type Workload struct {
 	Duration time.Duration // counted; 10 s
 	PID      int           // the broker's process, on this machine, for its CPU, memory and disk figures; 0: none
 
+	Groups        int     `json:",omitempty"` // Consume, EndToEnd: consumer groups, each of which reads everything; 1
 	PullMessages  int     `json:",omitempty"` // at most, for one pull; 32
 	Drain         bool    `json:",omitempty"` // Consume: until the end of every queue, however long it takes, and not for Duration
 	Again         bool    `json:",omitempty"` // Consume: at the end of a queue begin it again, until Duration is over
@@ -67,6 +68,7 @@ const (
 	maxInFlight = 1 << 20
 	maxBody     = 4 << 20
 	maxBatch    = 10_000
+	maxGroups   = 10_000
 )
 
 // withDefaults fills in what was left open.
@@ -81,6 +83,7 @@ func (w Workload) withDefaults() Workload {
 	def(&w.Conns, 4)
 	def(&w.Window, 64)
 	def(&w.Batch, 1)
+	def(&w.Groups, 1)
 	def(&w.PullMessages, 32)
 	def(&w.FillMessages, 100_000)
 	if w.Group == "" {
@@ -113,9 +116,10 @@ func (w *Workload) check() error {
 		return nil
 	}
 	err := errors.Join(
-		in("topics", w.Topics, 1, maxTopics), in("queues", w.Queues, 1, maxQueues), in("topics times queues", w.Topics*w.Queues, 1, maxQueues),
+		in("topics", w.Topics, 1, maxTopics), in("queues", w.Queues, 1, maxQueues),
 		in("connections", w.Conns, 1, maxConns), in("window", w.Window, 1, maxInFlight), in("connections times window", w.Conns*w.Window, 1, maxInFlight),
 		in("batch", w.Batch, 1, maxBatch), in("largest body", w.Sizes.Largest(), 1, maxBody), in("property", w.Property, 0, 30_000),
+		in("groups", w.Groups, 1, maxGroups), in("topics times queues times groups", w.Topics*w.Queues*w.Groups, 1, maxQueues),
 		in("messages a pull", w.PullMessages, 1, 100_000), in("messages to fill", w.FillMessages, 1, 1<<40),
 	)
 	if w.Rate < 0 || w.Rate > 1e8 {
@@ -156,4 +160,12 @@ func (w *Workload) topic(i int) string {
 		return w.Topic
 	}
 	return w.Topic + "-" + strconv.Itoa(i)
+}
+
+// group is the name of consumer group i.
+func (w *Workload) group(i int) string {
+	if w.Groups <= 1 {
+		return w.Group
+	}
+	return w.Group + "-" + strconv.Itoa(i)
 }

@@ -1,15 +1,17 @@
 #!/usr/bin/env bash
 # What grows with the number of queues and with the length of the log, measured of bin/ringmq alone, into a page of Markdown.
 #   interop/scale.sh [SECONDS [MIB [DOC]]]     60 s of load for each number of queues, 16384 MiB of log, docs/scale.md
-# PORT=23500 and the ones below and above it are used. It writes twice MIB below TMPDIR at most, and removes it again. As root it empties the
-# page cache before the starts, as after a reboot.
+# ROUNDS (3) of all, of which the medians are told; IDLE (30) seconds after a start its memory is looked at. PORT=23500 and the ones below
+# and above it are used. Below TMPDIR it holds MIB, some GiB more for each round, and what is stored in SECONDS, 35 GiB at most as it comes,
+# and removes it again. As root it empties the page cache before the starts, as after a reboot.
 set -uo pipefail
-seconds=${1:-60} mib=${2:-16384}
+seconds=${1:-60} mib=${2:-16384} rounds=${ROUNDS:-3} idle=${IDLE:-30}
 root=$(cd "$(dirname "$0")/.." && pwd)
 doc=${3:-$root/docs/scale.md}
 notes=$root/docs/benchmarks-notes.md # the remaining costs
 bin=${RINGMQ:-$root/bin/ringmq}
 port=${PORT:-23500}
+began=$SECONDS
 work=$(mktemp -d "${TMPDIR:-/tmp}/ringmq-scale-XXXXXX") || exit 1
 broker=
 cleanup() {
@@ -45,96 +47,135 @@ load() { # load FLAGS...
     { tail -20 "$work/bench" >&2; exit 1; }
 }
 
-# bar WHAT TO-REACH FIGURE NOTE: keeps a line of the table of bars; TO-REACH is ">= 0.8" or "< 3 s", NOTE a section of the notes
+keep() { echo "$1 $2" >>"$work/figures"; } # keep NAME FIGURE: one of a round
+sorted() { awk -v name="$1" '$1==name{print $2}' "$work/figures" | sort -g; }
+median() { sorted "$1" | awk '{v[NR]=$1} END{printf "%.9g", (v[int((NR+1)/2)] + v[int(NR/2)+1])/2}'; }
+told() { # told NAME FORMAT: the median, and from where to where the rounds reach
+  local all; mapfile -t all < <(sorted "$1")
+  # shellcheck disable=SC2059
+  printf "$2" "$(median "$1")"
+  # shellcheck disable=SC2059
+  [ ${#all[@]} -lt 2 ] || printf " ($2..$2)" "${all[0]}" "${all[-1]}"
+}
+
+# bar WHAT TO-REACH NAME FORMAT NOTE: a line of the table of bars, judged by the median; TO-REACH is ">= 0.8" or "< 3 s", NOTE a section of
+# the notes
 bar() {
   local reached cost=-
-  reached=$(awk -v f="$3" -v bar="$2" 'BEGIN{split(bar, b, " "); print (b[1] == "<" ? f < b[2] : f >= b[2]) ? "yes" : "**no**"}')
-  [ "$reached" = yes ] || cost="$(awk -v name="## $4" '$0==name{on=1; next} /^## /{on=0} on && !NF && text{exit} on && NF{text=text sep $0; sep=" "} END{print text}' "$notes") [more](benchmarks-notes.md#$4)"
-  echo "| $1 | $2 | $3 | $reached | $cost |" >>"$work/bars"
+  reached=$(awk -v f="$(median "$3")" -v bar="$2" 'BEGIN{split(bar, b, " "); print (b[1] == "<" ? f < b[2] : f >= b[2]) ? "yes" : "**no**"}')
+  [ "$reached" = yes ] || cost="$(awk -v name="## $5" '$0==name{on=1; next} /^## /{on=0} on && !NF && text{exit} on && NF{text=text sep $0; sep=" "} END{print text}' "$notes") [more](benchmarks-notes.md#$5)"
+  echo "| $1 | $2 | $(told "$3" "$4") | $reached | $cost |"
 }
 
-queues() { # a line of the table for so many queues: spread evenly, killed at the end, started again
-  local topics=$1 each=$2 n=$(($1 * $2)) rate whole loaded
+queues() { # queues TOPICS EACH: a round of so many queues, loaded evenly, killed at the end, started again; sets rate and whole of their number
+  local topics=$1 each=$2 n=$(($1 * $2))
   start "$work/queues"
   load --topics "$topics" --queues "$each" --duration "${seconds}s"
-  rate=$(awk -v r="$(figure PerSecond)" 'BEGIN{printf "%.0f", r}') loaded=$(mem)
+  rate[n]=$(figure PerSecond)
+  keep rate-$n "${rate[n]}"; keep loaded-$n "$(mem)"
   stop KILL
   cold
   start "$work/queues"
+  keep killed-$n "$ready"
   # Of the load and the start together, as if nothing was sent while it starts.
-  whole=$(awk -v r="$rate" -v s="$seconds" -v t="$ready" 'BEGIN{printf "%.0f", r*s/(s+t)}')
-  base=${base:-$rate} base_whole=${base_whole:-$whole}
-  echo "| $n | $rate | $(awk -v r="$rate" -v b="$base" 'BEGIN{printf "%.2f", r/b}') | $ready | $(awk -v r="$whole" -v b="$base_whole" 'BEGIN{printf "%.2f", r/b}') | $loaded |"
+  whole[n]=$(awk -v r="${rate[n]}" -v s="$seconds" -v t="$ready" 'BEGIN{print r*s/(s+t)}')
   stop TERM
   rm -rf "$work/queues"
-  local ratio; ratio=$(awk -v r="$whole" -v b="$base_whole" 'BEGIN{printf "%.2f", r/b}')
-  [ "$n" -eq 8 ] || bar "$n queues, messages/s beside 8, the start after SIGKILL counted" ">= 0.8" "$ratio" queues
-  [ "$n" -lt 100000 ] || bar "resident memory with $n queues, under load" "< 400 MiB" "$loaded" memory
 }
 
-starts() { # start-up with an empty store, and with a long log on 10,000 queues
-  start "$work/empty"
-  sleep 2
-  local idle; idle=$(mem)
-  echo "| empty | first start | $ready | $idle |"
-  bar "resident memory, idle" "< 40 MiB" "$idle" memory
+many_queues() { # many_queues ROUND: in every second one from the other end, so that what a machine does meanwhile favours nobody
+  local n rate=() whole=()
+  if [ $(($1 % 2)) = 1 ]; then
+    queues 1 8; queues 10 100; queues 1000 100
+  else
+    queues 1000 100; queues 10 100; queues 1 8
+  fi
+  for n in 8 1000 100000; do
+    keep ratio-$n "$(awk -v r="${rate[n]}" -v b="${rate[8]}" 'BEGIN{print r/b}')"
+    keep whole-$n "$(awk -v r="${whole[n]}" -v b="${whole[8]}" 'BEGIN{print r/b}')"
+  done
+}
+
+begun() { # begun HOW STORE: a start, and the memory when it has been idle
+  start "$2"
+  keep "ready-$1" "$ready"
+  sleep "$idle"
+  keep "idle-$1" "$(mem)"
+}
+
+starts() { # a round of starts with an empty store, and with a long log on 10,000 queues, which the first round makes
+  local long=(--topics 100 --queues 100 --batch 16)
+  begun empty "$work/empty"
   stop TERM; rm -rf "$work/empty"
-  start "$work/long"
-  load --topics 100 --queues 100 --batch 16 --duration "$((mib / 200 + 1))s"
-  while [ "$(du -sm "$work/long/commitlog" | cut -f1)" -lt "$mib" ]; do load --existing --topics 100 --queues 100 --batch 16 --duration 5s; done
-  stop TERM
+  if [ ! -d "$work/long" ]; then
+    start "$work/long"
+    load "${long[@]}" --duration "$((mib / 200 + 1))s"
+    while [ "$(size)" -lt "$mib" ]; do load --existing "${long[@]}" --duration 5s; done
+    stop TERM
+  fi
   cold
-  start "$work/long"
-  sleep 2
-  echo "| $mib MiB, 10,000 queues | after a stop in order | $ready | $(mem) |"
-  bar "exec to ready with $mib MiB of log and 10,000 queues, after a stop in order" "< 1 s" "$ready" start
-  load --existing --topics 100 --queues 100 --batch 16 --duration 5s
+  begun stopped "$work/long"
+  load --existing "${long[@]}" --duration 5s
   stop KILL
   cold
-  start "$work/long"
-  sleep 2
-  echo "| $mib MiB, 10,000 queues | after SIGKILL under load | $ready | $(mem) |"
-  bar "the same after SIGKILL under load" "< 3 s" "$ready" start
+  begun killed "$work/long"
+  keep size "$(size)"
   stop TERM
-  rm -rf "$work/long"
 }
+size() { du -sm "$work/long/commitlog" | cut -f1; }
+
+for round in $(seq "$rounds"); do
+  echo "scale: round $round of $rounds" >&2
+  many_queues "$round"
+  starts
+done
 
 {
   cat <<M
 # Many queues, a long log
 
-\`interop/scale.sh $seconds $mib\` (\`make scale\`) made this page at commit $(git -C "$root" describe --always --dirty 2>/dev/null), $(date -u +%F). ringmq alone, SYNC_FLUSH, bodies of 1024 bytes;
-generator and broker share one machine of $(nproc) processors, Linux $(uname -r).
+\`make scale ROUNDS=$rounds\` (\`ROUNDS=$rounds${IDLE:+ IDLE=$idle} interop/scale.sh $seconds $mib\`) made this page at commit $(git -C "$root" describe --always --dirty 2>/dev/null), $(date -u +%F), in $(((SECONDS - began) / 60)) minutes.
+ringmq alone, SYNC_FLUSH, bodies of 1024 bytes; generator and broker share one machine of $(nproc) processors, Linux $(uname -r). Every figure is the
+median of $rounds rounds; in brackets is from where to where they reach. A round measures all that is on this page, one after the other.
 
 ## Queues
 
 A closed loop of 4 connections with 64 sends in flight on each, spread evenly over all queues for $seconds s; then SIGKILL, and a start$([ "$(id -u)" = 0 ] && echo " with an empty page cache").
-Messages/s is the rate while it was loaded; the first ratio is that rate divided by the first row's. The start is from exec to answering. The second
-ratio counts the start: messages sent in $seconds s divided by $seconds s and the start together, and that divided by the same of the first row. It is how a long
-start weighs in $seconds s; of a longer run the start is a smaller part, so that this ratio then comes closer to the first.
+Messages/s is the rate while it was loaded; the first ratio is that rate divided by the first row's of the same round. The start is from exec to answering.
+The second ratio counts the start: messages sent in $seconds s divided by $seconds s and the start together, and that divided by the same of the first row. It is how a long
+start weighs in $seconds s; of a longer run the start is a smaller part, so that this ratio then comes closer to the first. Every second round has the rows
+in the other order.
 
 | queues | messages/s | ratio of messages/s | start after SIGKILL, s | ratio with the start counted | resident MiB under load |
 | --- | --- | --- | --- | --- | --- |
 M
-  queues 1 8
-  queues 10 100
-  queues 1000 100
+  for n in 8 1000 100000; do
+    echo "| $n | $(told rate-$n %.0f) | $(told ratio-$n %.2f) | $(told killed-$n %.3f) | $(told whole-$n %.2f) | $(told loaded-$n %.0f) |"
+  done
   cat <<M
 
 ## From exec to answering
 
-| store | how | seconds | resident MiB 2 s later |
+The log is made once and grows by what 5 s of load write in each round, ahead of the SIGKILL: it had $(sorted size | tail -1) MiB at the end.
+
+| store | how | seconds | resident MiB $idle s later |
 | --- | --- | --- | --- |
-M
-  starts
-  cat <<M
+| empty | first start | $(told ready-empty %.3f) | $(told idle-empty %.0f) |
+| $mib MiB and more, 10,000 queues | after a stop in order | $(told ready-stopped %.3f) | $(told idle-stopped %.0f) |
+| $mib MiB and more, 10,000 queues | after SIGKILL under load | $(told ready-killed %.3f) | $(told idle-killed %.0f) |
 
 ## Bars
+
+Judged by the medians.
 
 | bar | to reach | figure | reached | what the remaining cost is |
 | --- | --- | --- | --- | --- |
 M
-  cat "$work/bars"
+  for n in 1000 100000; do bar "$n queues, messages/s beside 8, the start after SIGKILL counted" ">= 0.8" whole-$n %.2f queues; done
+  bar "resident memory with 100000 queues, under load" "< 400 MiB" loaded-100000 %.0f memory
+  bar "resident memory, idle for $idle s after a start with an empty store" "< 40 MiB" idle-empty %.0f memory
+  bar "exec to ready with $mib MiB of log and 10,000 queues, after a stop in order" "< 1 s" ready-stopped %.3f start
+  bar "the same after SIGKILL under load" "< 3 s" ready-killed %.3f start
 } >"$work/page.md"
 cp "$work/page.md" "$doc"
 cat "$doc"

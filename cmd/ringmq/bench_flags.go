@@ -78,6 +78,9 @@ var flagGroups = []flagGroup{
 	{"pull", "Reading", func(o *benchOptions, f *pflag.FlagSet) {
 		f.IntVar(&o.w.PullMessages, "pull-messages", 32, "messages in one answer, at most")
 	}},
+	{"groups", "Reading", func(o *benchOptions, f *pflag.FlagSet) {
+		f.IntVar(&o.w.Groups, "groups", 1, "consumer groups, each of which reads everything: messages and latency are of all of them together")
+	}},
 	{"backlog", "The backlog", func(o *benchOptions, f *pflag.FlagSet) {
 		f.StringVar(&o.backlog, "backlog", "", "`size` of the messages that lie there first, as 512M or 20GiB; 1GiB, or with --existing what is there")
 		f.BoolVar(&o.w.DropCache, "drop-cache", false, "empty this machine's page cache before reading, so that it comes from the disk (root)")
@@ -167,7 +170,7 @@ func (o *benchOptions) loaded(cmd *cobra.Command, wl *workload) (bench.Workload,
 
 // noZero refuses a 0 where the workload would take its default for it.
 func noZero(cmd *cobra.Command) (err error) {
-	for _, name := range []string{"connections", "window", "topics", "queues", "batch", "pull-messages", "fill-messages", "duration", "growth"} {
+	for _, name := range []string{"connections", "window", "topics", "queues", "batch", "groups", "pull-messages", "fill-messages", "duration", "growth"} {
 		f := cmd.Flags().Lookup(name)
 		if f == nil || !f.Changed {
 			continue

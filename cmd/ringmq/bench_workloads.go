@@ -16,9 +16,10 @@ var consumeWorkload = workload{
 	example: `consume --fill --fill-messages 1000000 --drain --pid auto    reads a million messages that were just sent
 consume --fill --fill-messages 10000 --again --pid auto      reads the same few again and again: consumers at the tail
 consume --topic Orders --drain                               reads all of a topic that is there
-consume --fill --drain --pull-messages 1                     what a message costs that is pulled alone`,
+consume --fill --drain --pull-messages 1                     what a message costs that is pulled alone
+consume --fill --fill-messages 100000 --drain --groups 8     eight groups that each read all of it`,
 	shared: []string{percentilesHelp, processHelp, leavesHelp, endHelp},
-	groups: []string{"target", "load", "consume", "pull", "messages", "topics", "made", "warmup", "time", "output", "failing"},
+	groups: []string{"target", "load", "consume", "pull", "groups", "messages", "topics", "made", "warmup", "time", "output", "failing"},
 	run:    bench.Consume,
 }
 
@@ -31,9 +32,10 @@ var endToEndWorkload = workload{
 		"and no consumer had 5 s after the end: it must be 0. If the rate was not kept, latency only says how long the run was.",
 	example: `endtoend --rate 10000 --pid auto                             the delay at a load that the broker bears easily
 endtoend --rate 50000 --poisson --duration 30s --html e.html the tail under bursts, with a page of charts
-endtoend --rate 1000 --queues 1 --connections 1              one ordered stream`,
+endtoend --rate 1000 --queues 1 --connections 1              one ordered stream
+endtoend --rate 2000 --groups 8                              every message to eight groups: a fan-out`,
 	shared:   []string{openHelp, percentilesHelp, processHelp, leavesHelp, endHelp},
-	groups:   []string{"target", "load", "rate", "pull", "messages", "topics", "made", "warmup", "time", "output", "failing"},
+	groups:   []string{"target", "load", "rate", "pull", "groups", "messages", "topics", "made", "warmup", "time", "output", "failing"},
 	run:      bench.Plain(bench.EndToEnd),
 	defaults: []preset{{"rate", "10000"}, {"window", "1024"}},
 }
