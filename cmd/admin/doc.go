@@ -4,7 +4,7 @@
 // A command is a row of data (name, flags) and a function that asks and writes what it found. It knows neither a command line nor a
 // terminal: package main makes its commands from All, and hands what was given on the line to Run.
 //
-// Reading order: command.go (what a command is), all.go (the table of them), run.go and enderror.go (one run of one command), session.go (who is
+// Reading order: command.go (what a command is), all.go (the table of them), run.go, enderror.go and away.go (one run of one command), session.go (who is
 // asked), out.go (the three forms of an answer), javatext.go, pretty.go and version.go (how stock writes things); then the commands:
 //
 //   - topics and groups: topic.go, topiclook.go, order.go, group.go;
