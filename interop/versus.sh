@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # Measures bin/ringmq beside the stock broker (heap 4 GiB) on this machine and writes docs/benchmarks.md.
 #   interop/versus.sh [ROUNDS [SECONDS [FOLDER [ROW...]]]]     5 rounds of 10 s, every row, JSON and HTML into ./benchmarks
+# Rows that write tens of GiB have rounds of their own, LONG_ROUNDS (3), with empty stores for each.
 # ours runs SYNC_FLUSH, as it does by default; stock runs ASYNC_FLUSH, its default, and then SYNC_FLUSH (FLUSH="ASYNC SYNC"). Both run
 # at the same time and are loaded in turns. ours keeps the disk engine that its first start takes (ENGINE=io_uring or pwrite: that one).
 # DOC is the Markdown file to write. It needs Java 17 and Maven, and 45 GiB of disk.
 set -uo pipefail
-rounds=${1:-5} seconds=${2:-10} folder=${3:-benchmarks}
+rounds=${1:-5} seconds=${2:-10} folder=${3:-benchmarks} long_rounds=${LONG_ROUNDS:-3}
 only=" ${*:4} "
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(dirname "$here")
@@ -13,16 +14,16 @@ bin=${RINGMQ:-$root/bin/ringmq}
 doc=${DOC:-$root/docs/benchmarks.md}
 rmq=$here/stock/rmq
 jars=${RMQ_HOME:-$HOME/.cache/stock-rmq}
-warm=20             # seconds; a cold JVM looks many times worse than it is
-full=$((20 * 1024)) # MiB that the stores may hold before both brokers start afresh
-modes=${FLUSH:-ASYNC SYNC} engine=${ENGINE:-} began=$SECONDS peak_mib=0
+warm=20 warm_pulls=10 warm_both=5 # seconds; a cold JVM looks many times worse than it is, at sends, at pulls and at held ones
+full=$((20 * 1024))               # MiB that the stores may hold before both brokers start afresh
+modes=${FLUSH:-ASYNC SYNC} engine=${ENGINE:-} began=$SECONDS peak_mib=0 fresh='' long_rows='' long_took=0
 for mode in $modes; do
   case $mode in ASYNC | SYNC) ;; *) echo "versus: FLUSH=\"$modes\": ASYNC, SYNC or both" >&2; exit 2 ;; esac
 done
 
-# name|what it is|how it runs|flags. How: bench for `ringmq bench versus`, once for one round of it, half for that at half of stock's
-# peak, cold for one round as root, who may empty the page cache, java and javaconsume for stock's own benchmark clients. What a row is to
-# reach stands in bars.txt, by its name and stock's mode.
+# name|what it is|how it runs|flags. How: bench for `ringmq bench versus`, half for that at half of stock's peak, long for LONG_ROUNDS rounds
+# of which each has empty stores, cold for the same as root, who may empty the page cache, java and javaconsume for stock's own benchmark
+# clients. What a row is to reach stands in bars.txt, by its name and stock's mode.
 rows='
 java64|stock'"'"'s Java Producer, 64 threads|java|
 javaconsume|stock'"'"'s Java Consumer, messages that were just sent|javaconsume|
@@ -30,7 +31,7 @@ javaconsume|stock'"'"'s Java Consumer, messages that were just sent|javaconsume|
 64x1|64 connections, 1 in flight on each|bench|--connections 64 --window 1
 1x1|1 connection, 1 in flight|bench|--connections 1 --window 1 --duration 15s
 batch16|4 connections, 64 batches of 16 in flight|bench|--connections 4 --window 64 --batch 16
-batch60|4 connections, 64 batches of 16 in flight, for 60 s|once|--connections 4 --window 64 --batch 16 --duration 60s
+batch60|4 connections, 64 batches of 16 in flight, for 60 s|long|--connections 4 --window 64 --batch 16 --duration 60s
 open20k|open loop, 20,000 messages/s|bench|--rate 20000 --connections 4 --window 1024
 half|open loop at half of stock'"'"'s peak|half|--connections 4 --window 1024
 hotpull|the 10,000 newest messages of 8 queues, read 32 a pull again and again|bench|--workload consume --fill --fill-messages 10000 --again --pull-messages 32 --queues 8 --topic HotPull
@@ -68,7 +69,7 @@ trap 'exit 130' INT TERM HUP
 setsid bash -c 'tail --pid="$1" -f /dev/null; for f in "$2"/ours.pid "$2"/producer.pid "$2"/stock-home/run/*.pid; do
   [ -f "$f" ] && kill -9 "$(cat "$f")"; done; rm -rf "$2"' watch $$ "$work" >/dev/null 2>&1 </dev/null &
 
-start_both() { # start_both ASYNC|SYNC: with empty stores; the JVM is warmed
+start_both() { # start_both ASYNC|SYNC: with empty stores; the JVM is warmed. Sets fresh
   local big="mappedFileSizeCommitLog=1073741824 maxHashSlotNum=5000000 maxIndexNum=20000000"
   # shellcheck disable=SC2086
   ours_start bench flushDiskType=SYNC_FLUSH ${engine:+diskEngine=$engine} $big || wait_tcp $broker_port 300 || { tail -5 "$work/ours.log" >&2; exit 1; }
@@ -77,9 +78,13 @@ start_both() { # start_both ASYNC|SYNC: with empty stores; the JVM is warmed
   stock_conf "$work/stock-bench"
   printf '%s\n' $big "flushDiskType=$1_FLUSH" >>"$work/stock/broker.conf"
   export NAMESRV=127.0.0.1:$stock_ns
-  NAME=interop-ns HEAP="-Xms256m -Xmx256m" "$rmq" start namesrv "$work/stock/namesrv.conf" >/dev/null || exit 1
+  NAME=interop-ns HEAP="-Xms256m -Xmx256m" "$rmq" start namesrv "$work/stock/namesrv.conf" >/dev/null || wait_tcp $stock_ns 600 || exit 1
   NAME=interop-broker HEAP="-Xms4g -Xmx4g" "$rmq" start broker "$work/stock/broker.conf" >/dev/null || wait_tcp $stock_port 600 || exit 1
-  "$bin" bench produce -b 127.0.0.1:$stock_port --topic Warm --warm-up 0s --duration ${warm}s >/dev/null || exit 1
+  local stock=(-b "127.0.0.1:$stock_port" --topic Warm --warm-up 0s)
+  "$bin" bench produce "${stock[@]}" --duration ${warm}s >/dev/null &&
+    "$bin" bench consume "${stock[@]}" --fill --fill-messages 10000 --again --duration ${warm_pulls}s >/dev/null &&
+    "$bin" bench endtoend "${stock[@]}" --rate 5000 --duration ${warm_both}s >/dev/null || exit 1
+  fresh=1
 }
 
 stop_both() {
@@ -96,11 +101,36 @@ run_bench() { # run_bench FILE TITLE FLAGS...: in turns by the generator itself
     --command "ringmq bench versus ours=HOST:PORT,pid=auto stock=HOST:PORT,pid=auto --rounds $rounds${time[*]:+ ${time[*]}} $*" || exit 1
 }
 
-run_once() { local rounds=1; run_bench "$@"; }
+# run_long FILE TITLE FLAGS...: the generator's reports of LONG_ROUNDS rounds, put together. Each begins with empty stores, so that the
+# rounds are alike and the disk holds one at a time; who comes first changes, and nobody has to write what the other left in memory.
+run_long() {
+  local file=$1 title=$2 load=produce flags=() time=(--duration "${seconds}s") since=$SECONDS i side order at; shift 2
+  while [ $# -gt 0 ]; do
+    case $1 in --workload) load=$2; shift ;; --duration) time=(--duration "$2"); shift ;; *) flags+=("$1") ;; esac
+    shift
+  done
+  rm -f "$work/ours.json" "$work/stock.json"
+  for i in $(seq "$long_rounds"); do
+    [ -n "$fresh" ] || { stop_both; start_both "$flush"; }
+    fresh='' order="ours stock"
+    [ $((i % 2)) = 1 ] || order="stock ours"
+    for side in $order; do
+      at=(-b "127.0.0.1:$broker_port" --pid "$(cat "$work/ours.pid")")
+      [ $side = ours ] || at=(-b "127.0.0.1:$stock_port" --pid "$(cat "$RMQ_HOME/run/interop-broker.pid")")
+      echo "== round $i of $long_rounds, $side"
+      sync -f "$work"
+      "$bin" bench "$load" "${at[@]}" --name $side "${time[@]}" "${flags[@]}" -o json >>"$work/$side.json" || exit 1
+    done
+    note_disk
+  done
+  "$bin" bench compare --in-turns --title "$title" --json "$file" --command "ringmq bench $load -b HOST:PORT --pid auto ${time[*]} ${flags[*]}" \
+    --note "Each round began with empty stores and a JVM that was warmed anew; ours came first, in every second round stock." "$work/ours.json" "$work/stock.json" || exit 1
+  long_rows+="${long_rows:+, }$(basename "$file" .json)" long_took=$((long_took + SECONDS - since))
+}
 
 run_cold() {
   [ "$(id -u)" = 0 ] || { missing "$2: it needs root, to empty the page cache"; return 1; }
-  run_once "$@"
+  run_long "$@"
 }
 
 run_half() { # run_half FILE TITLE FLAGS...: at half of what a closed loop of 4 x 64 gets from stock now
@@ -211,7 +241,7 @@ measure() { # every row of the table, the names of their files into results
       echo "== $name, stock with ${flush}_FLUSH"
       # shellcheck disable=SC2086
       "run_$how" "$file" "$what; stock ${flush}_FLUSH" $flags </dev/null || continue
-      results+=("$file")
+      fresh='' results+=("$file")
       note_disk
     done <<<"$rows"
     machine
@@ -249,12 +279,12 @@ write_up() {
     [ "$mode" = ASYNC ] && flushes+="${flushes:+ and then }ASYNC_FLUSH (its default: an acknowledged message may be lost when the machine fails)" || flushes+="${flushes:+ and then }SYNC_FLUSH"
   done
   cat >"$work/intro.md" <<M
-\`make versus ROUNDS=$rounds SECONDS=$seconds FLUSH="$modes"${rows_asked:+ ROWS=\"$rows_asked\"}${ENGINE:+ ENGINE=$ENGINE}${DOC:+ DOC=$DOC}\` made this page at commit $(git -C "$root" describe --always --dirty 2>/dev/null), $(date -u +%F); it
-took $((took / 60)) minutes and $(awk -v m="$peak_mib" 'BEGIN{printf "%.0f", m/1024 + 0.5}') GiB of disk at most. The first target is ours, which always runs
-SYNC_FLUSH: what it acknowledges is on disk. The second is Apache RocketMQ 5.3.3 with a heap of 4 GiB, warmed for $warm s, with
-$flushes. Bodies have 1024 bytes,
+\`make versus ROUNDS=$rounds LONG_ROUNDS=$long_rounds SECONDS=$seconds FLUSH="$modes"${rows_asked:+ ROWS=\"$rows_asked\"}${ENGINE:+ ENGINE=$ENGINE}${DOC:+ DOC=$DOC}\` made this page at commit $(git -C "$root" describe --always --dirty 2>/dev/null), $(date -u +%F); it
+took $((took / 60)) minutes${long_rows:+, $((long_took / 60)) of them for $long_rows,} and $(awk -v m="$peak_mib" 'BEGIN{printf "%.0f", m/1024 + 0.5}') GiB of disk at most. The first target is ours, which always runs
+SYNC_FLUSH: what it acknowledges is on disk. The second is Apache RocketMQ 5.3.3 with a heap of 4 GiB, warmed with sends for $warm s, pulls for $warm_pulls s
+and both for $warm_both s, with $flushes. Bodies have 1024 bytes,
 headers are JSON. Both brokers and the generator share this one machine and are loaded in turns: rounds of each row $rounds, of $seconds s each${durations:+ but for rows with a time of their own ($durations)}; what is
-read to its end takes as long as that takes. The column *counted* has what it was.
+read to its end takes as long as that takes.${long_rows:+ Of rows that write tens of GiB there are $long_rounds rounds, each with empty stores and a JVM warmed anew: $long_rows.} The column *counted* has what it was.
 
 **How to read it.** The rows with many requests in flight are closed loops: they find the most that can be moved, and their latency is
 that of a broker kept busy, so compare throughput and processor time there. The row with one request in flight shows what a single
@@ -264,7 +294,7 @@ when all rounds agree and it is larger than the spread. Stock's own Java clients
 M
   [[ " ${results[*]} " != *"/colddrain-"* ]] || cat >>"$work/intro.md" <<M
 
-The row of the cold drain is one round, and shows three things at once: how fast a consumer catches up, what the sends beside it wait ("sends during the drain"), and
+The row of the cold drain shows three things at once: how fast a consumer catches up, what the sends beside it wait ("sends during the drain"), and
 what they wait without it ("before"). Ours reads the disk no faster than commits bear, which it finds out while it reads, but at least 16 MiB/s and
 half as much again as is being stored (\`coldReadMinBytesPerSecond\`, [adr/0008](adr/0008-cold-reads-are-paced.md)); without sends beside it reads as fast as it can.
 Compare the ratio of the two p99, not only the speed of the drain.

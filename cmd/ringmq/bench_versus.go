@@ -17,7 +17,7 @@ func newBenchVersus() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "versus TARGET TARGET", Short: "Run a workload against two brokers in turns and compare them", Args: twoTargets,
 		Long: "Runs one workload against two brokers that are running, in turns, so that what changes on the machine meanwhile meets both,\n" +
-			"and prints medians, the spread of the rounds, ratios, and how many rounds agree on the winner. A target is\n" +
+			"and prints medians and their ratios, each with where the rounds reach from and to, and how many rounds agree on the winner. A target is\n" +
 			"name=host:port, with ,pid=NUMBER or ,pid=auto behind it for the CPU and memory of a broker on this machine.\n\n" +
 			"Trust a difference when all rounds agree and the spreads do not touch. When they do touch, run more rounds or longer ones:\n" +
 			"on a machine that others use too, one run says little. Flags that mean nothing to the --workload are refused. Both brokers are\n" +
