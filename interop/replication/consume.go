@@ -162,7 +162,7 @@ func (r *reader) pull(ctx context.Context, q int, id int64, addr string, c **net
 	r.mu.Lock()
 	from := r.queues[q].pos
 	r.mu.Unlock()
-	p, err := rig.Pull(ctx, *c, rig.PullRequest{Group: "PairReader", Topic: topic, Queue: q, From: from, Hold: hold})
+	p, err := rig.Pull(ctx, *c, rig.PullRequest{Group: readerGroup, Topic: topic, Queue: q, From: from, Hold: hold})
 	if err != nil {
 		return err
 	}

@@ -21,13 +21,14 @@ type fault struct {
 	ours   int           // only where that side is ours
 	topics bool          // the slave's topics are gone with it
 	longer time.Duration // it lasts so much longer than others
+	left   [2]leaves     // of what master and slave knew of progress
 	inject func(*pair) error
 	heal   func(*pair) error
 }
 
 var faults = []fault{
-	{name: "kill-master", on: onMaster, inject: func(p *pair) error { p.master.proc.kill(); return nil }, heal: func(p *pair) error { return p.master.restart() }},
-	{name: "kill-slave", on: onSlave, inject: func(p *pair) error { p.slave.proc.kill(); return nil }, heal: func(p *pair) error { return p.slave.restart() }},
+	{name: "kill-master", on: onMaster, left: [2]leaves{atMaster: leavesSaved}, inject: func(p *pair) error { p.master.proc.kill(); return nil }, heal: func(p *pair) error { return p.master.restart() }},
+	{name: "kill-slave", on: onSlave, left: [2]leaves{atSlave: leavesSaved}, inject: func(p *pair) error { p.slave.proc.kill(); return nil }, heal: func(p *pair) error { return p.slave.restart() }},
 	{name: "stop-master", on: onMaster, inject: func(p *pair) error { return p.master.proc.suspend() }, heal: func(p *pair) error { p.master.proc.resume(); return nil }},
 	{name: "stop-slave", on: onSlave, inject: func(p *pair) error { return p.slave.proc.suspend() }, heal: func(p *pair) error { p.slave.proc.resume(); return nil }},
 	onLinkAlone("cut-link", linkState{refused: true}),
@@ -35,15 +36,16 @@ var faults = []fault{
 	onLinkAlone("mute-to-slave", linkState{muted: [2]bool{toSlave: true}}),
 	onLinkAlone("mute-to-master", linkState{muted: [2]bool{toMaster: true}}),
 	onLinkAlone("slow-link", linkState{delay: 20 * time.Millisecond, rate: 128 << 10}),
-	{name: "empty-slave", on: onSlave, topics: true, inject: emptySlave, heal: func(p *pair) error { return p.slave.restart() }},
+	{name: "empty-slave", on: onSlave, topics: true, left: [2]leaves{atSlave: leavesNothing}, inject: emptySlave, heal: func(p *pair) error { return p.slave.restart() }},
 	// A stock slave writes through a sparse mapping: of a page that there was no space for it keeps zeros, though it acknowledged the bytes, and
 	// the thread that copies ends.
-	{name: "full-slave", on: onSlave, disks: true, ours: onSlave, longer: 2 * time.Second, inject: func(p *pair) error { return p.slave.at.disk.Fill() }, heal: drainSlave},
+	{name: "full-slave", on: onSlave, disks: true, ours: onSlave, longer: 2 * time.Second, left: [2]leaves{atSlave: leavesUnsaved},
+		inject: func(p *pair) error { return p.slave.at.disk.Fill() }, heal: drainSlave},
 	// A stock slave whose log does not begin at 0 and whose queues a power cut has taken numbers them anew from 0.
-	{name: "eio-slave", on: onSlave, disks: true, ours: onSlave, inject: func(p *pair) error { return p.slave.at.disk.Cut() }, heal: func(p *pair) error { return p.replug(p.slave) }},
+	{name: "eio-slave", on: onSlave, disks: true, ours: onSlave, left: [2]leaves{atSlave: leavesSaved}, inject: func(p *pair) error { return p.slave.at.disk.Cut() }, heal: func(p *pair) error { return p.replug(p.slave) }},
 	// A stock master sends what it has not synced yet: its slave may then have more than is left to itself, and the two part for good.
-	{name: "eio-master", on: onMaster, disks: true, ours: onMaster, inject: func(p *pair) error { return p.master.at.disk.Cut() }, heal: func(p *pair) error { return p.replug(p.master) }},
-	{name: "lost-master", on: onMaster | onSlave | onLink, topics: true, inject: killBoth, heal: promote},
+	{name: "eio-master", on: onMaster, disks: true, ours: onMaster, left: [2]leaves{atMaster: leavesSaved}, inject: func(p *pair) error { return p.master.at.disk.Cut() }, heal: func(p *pair) error { return p.replug(p.master) }},
+	{name: "lost-master", on: onMaster | onSlave | onLink, topics: true, left: [2]leaves{leavesNothing, leavesSaved}, inject: killBoth, heal: promote},
 }
 
 func onLinkAlone(name string, s linkState) fault {

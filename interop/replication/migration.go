@@ -60,7 +60,7 @@ func migration(document string) func(*pair) (string, error) {
 		if err := p.check(); err != nil {
 			return "", err
 		}
-		if err := p.makeMoved(); err != nil {
+		if err := p.makeGroup(movedGroup); err != nil {
 			return "", err
 		}
 		var slowest time.Duration

@@ -3,7 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
-	"strconv"
+	"slices"
 	"time"
 
 	"ringmq/interop/rig"
@@ -13,10 +13,13 @@ import (
 // movedGroup is a group whose progress goes through the migration. No member of it is there: nobody but the brokers remembers it.
 const movedGroup = "MovedGroup"
 
-// makeMoved makes the group.
-func (p *pair) makeMoved() error {
+// stockSyncs is how long a stock slave may take to ask its master, which it does once a minute.
+const stockSyncs = 75 * time.Second
+
+// makeGroup makes a group at the master.
+func (p *pair) makeGroup(name string) error {
 	req := remoting.NewRequest(remoting.CodeUpdateAndCreateSubscriptiongroup)
-	req.Body = []byte(`{"groupName":"` + movedGroup + `"}`)
+	req.Body = []byte(`{"groupName":"` + name + `"}`)
 	return p.master.told(func(ctx context.Context, c rig.Caller) error {
 		_, err := rig.Expect(c.Call(ctx, req))
 		return err
@@ -25,15 +28,7 @@ func (p *pair) makeMoved() error {
 
 // commitMoved commits the same offset for all queues, at the master.
 func (p *pair) commitMoved(offset int64) error {
-	return p.master.told(func(ctx context.Context, c rig.Caller) error {
-		for _, l := range p.history.lanes {
-			if _, err := rig.Expect(rig.Call(ctx, c, remoting.CodeUpdateConsumerOffset, map[string]string{
-				"consumerGroup": movedGroup, "topic": topic, "queueId": strconv.Itoa(l.queue), "commitOffset": strconv.FormatInt(offset, 10)})); err != nil {
-				return fmt.Errorf("commit of queue %d: %w", l.queue, err)
-			}
-		}
-		return nil
-	})
+	return p.master.commit(movedGroup, slices.Repeat([]int64{offset}, len(p.history.lanes)))
 }
 
 // moved asks both brokers for the group's progress. The master must know it; the slave may take as long as stock's takes to ask its master, and returns
@@ -42,7 +37,6 @@ func (p *pair) moved(want int64) (took time.Duration, err error) {
 	if err := p.hasMoved(p.master, want); err != nil {
 		return 0, err
 	}
-	const stockSyncs = 75 * time.Second // once a minute
 	began := time.Now()
 	for ; ; time.Sleep(100 * time.Millisecond) {
 		err = p.hasMoved(p.slave, want)
@@ -53,19 +47,16 @@ func (p *pair) moved(want int64) (took time.Duration, err error) {
 }
 
 func (p *pair) hasMoved(n *node, want int64) error {
-	return n.told(func(ctx context.Context, c rig.Caller) error {
-		for q := range p.history.lanes {
-			resp, err := rig.Expect(rig.Call(ctx, c, remoting.CodeQueryConsumerOffset, map[string]string{
-				"consumerGroup": movedGroup, "topic": topic, "queueId": strconv.Itoa(q), "setZeroIfNotFound": "false"}))
-			if err != nil {
-				return fmt.Errorf("the %s, asked for the progress of queue %d: %w", n.name, q, err)
-			}
-			if got, _, err := resp.Int64("offset"); err != nil || got != want {
-				return fmt.Errorf("the %s answers progress %d of queue %d, %d was committed (%v)", n.name, got, q, want, err)
-			}
+	list, err := n.progressOf(movedGroup, len(p.history.lanes))
+	if err != nil {
+		return err
+	}
+	for q, got := range list {
+		if got != want {
+			return fmt.Errorf("the %s answers progress %d of queue %d, %d was committed", n.name, got, q, want)
 		}
-		return nil
-	})
+	}
+	return nil
 }
 
 // told connects to a broker for some calls.

@@ -48,6 +48,7 @@ type pair struct {
 	desk          *desk
 	history       *history
 	reader        *reader
+	progress      progress
 
 	compared int64 // the logs are equal so far
 	stop     context.CancelFunc

@@ -144,7 +144,7 @@ func (p *pair) readsAgain(n *node, queue int, offset, seq int64) (took time.Dura
 	var first time.Time
 	last := ""
 	for ; ; time.Sleep(20 * time.Millisecond) {
-		got, err := rig.Pull(ctx, c, rig.PullRequest{Group: "PairReader", Topic: topic, Queue: queue, From: offset})
+		got, err := rig.Pull(ctx, c, rig.PullRequest{Group: readerGroup, Topic: topic, Queue: queue, From: offset})
 		if _, answered := rig.Refused(err); err != nil && !answered { // other bytes, too
 			return 0, fmt.Errorf("%w; before: %s", err, last)
 		}

@@ -193,17 +193,26 @@ func (p *pair) allRead() error {
 	}
 }
 
-// restarts: both brokers are restarted in order, one after the other, under load.
+// restarts: both brokers are restarted in order, one after the other, under load. Nothing is lost of the progress that either knew.
 func restarts(p *pair) (string, error) {
 	defer p.rest()
 	if err := p.underLoad(); err != nil {
 		return "", err
 	}
+	if err := p.makeGroup(readerGroup); err != nil {
+		return "", err
+	}
 	var down []time.Duration
 	for range 2 {
 		for _, n := range []*node{p.slave, p.master} {
+			if err := p.goOn(); err != nil {
+				return "", err
+			}
 			began := time.Now()
 			if err := n.inOrder(); err != nil {
+				return "", err
+			}
+			if err := p.progressHeld([2]leaves{}, began, true); err != nil {
 				return "", err
 			}
 			if _, err := p.recovered(); err != nil {

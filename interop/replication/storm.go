@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"ringmq/interop/rig"
 )
 
 // storm is a number of faults on one pair under load.
@@ -22,7 +24,13 @@ type storm struct {
 // stormOf is a scene of so many faults.
 func stormOf(d *deck, count int) func(*pair) (string, error) {
 	return func(p *pair) (string, error) {
+		for _, n := range []*node{p.master, p.slave} {
+			n.saveEvery()
+		}
 		if err := p.start(); err != nil {
+			return "", err
+		}
+		if err := p.makeGroup(readerGroup); err != nil {
 			return "", err
 		}
 		st := &storm{pair: p, deck: d, count: count, kinds: map[string]int{}}
@@ -74,7 +82,7 @@ func (s *storm) run() error {
 }
 
 func (s *storm) round(now []fault) error {
-	longer := time.Duration(0)
+	began, longer := time.Now(), time.Duration(0)
 	if s.deck.rng.Intn(10) == 0 {
 		longer = 5 * time.Second // beyond what either side waits for the other
 	}
@@ -88,6 +96,10 @@ func (s *storm) round(now []fault) error {
 		}
 	}
 	time.Sleep(longer + time.Duration(200+s.deck.rng.Intn(1800))*time.Millisecond)
+	l, on := tolls(now)
+	if err := s.commitAtSlave(on); err != nil {
+		return err
+	}
 	for _, f := range now {
 		if err := f.heal(s.pair); err != nil {
 			return err
@@ -103,12 +115,43 @@ func (s *storm) round(now []fault) error {
 			return err
 		}
 	}
+	if err := s.progressHeld(l, began, on&onSlave == 0); err != nil {
+		return err
+	}
 	took, err := s.recovered()
 	if err != nil {
 		return err
 	}
 	s.took = append(s.took, took)
-	return s.check()
+	if err := s.check(); err != nil {
+		return err
+	}
+	s.progress.begin(l)
+	return s.goOn()
+}
+
+// tolls is what faults together leave of progress, and what they are about.
+func tolls(now []fault) (l [2]leaves, on int) {
+	for _, f := range now {
+		on |= f.on
+		for side := range l {
+			l[side] = max(l[side], f.left[side])
+		}
+	}
+	return l, on
+}
+
+// commitAtSlave does what clients do whose master is gone.
+func (s *storm) commitAtSlave(on int) error {
+	if !s.master.proc.ended() || on&onSlave != 0 {
+		return nil
+	}
+	s.progress.atSlave++
+	err := s.commit(atSlave)
+	if _, answered := rig.Refused(err); answered && s.slave.maker == stock {
+		return nil // it does not know the group yet
+	}
+	return err
 }
 
 // String is for the line of the scene.
@@ -122,6 +165,7 @@ func (s *storm) String() string {
 	if n := len(s.took); n > 0 {
 		text += fmt.Sprintf(", acknowledged again after median %.1f s, longest %.1f s", s.took[n/2].Seconds(), s.took[n-1].Seconds())
 	}
+	text += fmt.Sprintf(", progress held, %d times committed at the slave alone", s.progress.atSlave)
 	if s.reader.moved > 0 {
 		text += fmt.Sprintf(", the reader was sent back %d times", s.reader.moved)
 	}
