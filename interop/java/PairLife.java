@@ -52,27 +52,6 @@ public final class PairLife {
     private int passed;
     private int failed;
 
-    /** The longest time between two events since reset. */
-    private static final class Gap {
-        private long last = System.nanoTime();
-        private long longest;
-
-        synchronized void event() {
-            long now = System.nanoTime();
-            longest = Math.max(longest, now - last);
-            last = now;
-        }
-
-        synchronized void reset() {
-            last = System.nanoTime();
-            longest = 0;
-        }
-
-        synchronized long millis() {
-            return Math.max(longest, System.nanoTime() - last) / 1_000_000;
-        }
-    }
-
     private interface Phase {
         String run() throws Exception;
     }
@@ -214,18 +193,36 @@ public final class PairLife {
         return "sends and deliveries of both brokers after " + flowing + "; " + pulls.masterAgain(started, PULLS, QUEUES, MOVE_MILLIS);
     }
 
-    /** Every broker of the pair ends in order and comes back, while all go on. */
+    /**
+     * Every broker of the pair ends in order and comes back, while all go on. A member that has much of broker-a to read yet, and next to nothing of it in
+     * its memory, is not stopped for longer than a client needs to find the broker that is there.
+     */
     private String rolling() throws Exception {
         StringBuilder text = new StringBuilder();
-        for (String word : List.of("restart-slave", "restart-master")) {
+        String[] pair = System.getProperty("brokers").split(",");
+        LateMember late = new LateMember(env, pair[0], pair[1]);
+        late.start(QUEUES, POLL_MILLIS, START_MILLIS);
+        Env.until(MOVE_MILLIS, "deliveries to a member that is far behind", () -> late.taken() >= 10);
+        for (String word : List.of("restart-slave", "away-master")) {
             deliveryGap.reset();
             sendGap.reset();
+            late.gap.reset();
+            long ordered = System.nanoTime();
             Env.control(word);
             flows(START_MILLIS);
+            long still = late.gap.millis();
+            int left = late.left();
+            int bySlave = late.pulls.servedBy(pair[1], ordered);
+            Env.check(word.equals("restart-slave") || bySlave > 0, word + ": the slave served nothing");
+            Env.check(left >= 50, word + ": only " + left + " messages of broker-a were left to read");
+            Env.check(still <= POLL_MILLIS + PAUSE_MILLIS, word + ": nothing of broker-a was delivered for " + still + " ms, with " + left + " messages to read");
             Env.check(deliveryGap.millis() < MOVE_MILLIS, word + ": nothing was delivered for " + deliveryGap.millis() + " ms");
             Env.check(sendGap.millis() < MOVE_MILLIS, word + ": no send succeeded for " + sendGap.millis() + " ms");
-            text.append(word).append(": deliveries stood still for ").append(deliveryGap.millis()).append(" ms, sends for ").append(sendGap.millis()).append(" ms; ");
+            text.append(word).append(": deliveries stood still for ").append(deliveryGap.millis()).append(" ms, sends for ").append(sendGap.millis())
+                .append(" ms, broker-a's for ").append(still).append(" ms with ").append(left).append(" messages to read, ").append(bySlave)
+                .append(" pulls served by the slave; ");
         }
+        late.close();
         return text.toString();
     }
 

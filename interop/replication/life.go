@@ -20,12 +20,15 @@ const (
 	controlPort = 45
 )
 
+// away is how long a master stays away that does not come back at once: longer than a client needs to find its slave.
+const away = 6 * time.Second
+
 // lifeLimit is how long clients may take for all of it.
 const lifeLimit = 15 * time.Minute
 
 // life: clients of the reference work with a pair and one more broker, and have the pair's brokers killed and restarted. The command is told in
 // its environment where everything is: NAMESRV, BROKERS (all that get the topic), BROKER (the master), CONTROL (a program that carries
-// out kill-master, start-master, restart-slave and restart-master). Its PASS and FAIL lines count.
+// out kill-master, start-master, restart-slave, restart-master and away-master). Its PASS and FAIL lines count.
 func (t *tally) life(command string) func(*pair) (string, error) {
 	return func(p *pair) (text string, err error) {
 		at, err := p.newPlace("other")
@@ -156,6 +159,12 @@ func (p *pair) order(word string) error {
 		return p.slave.inOrder()
 	case "restart-master":
 		return p.master.inOrder()
+	case "away-master":
+		if err := p.master.proc.end(); err != nil {
+			return err
+		}
+		time.Sleep(away)
+		return p.master.start()
 	}
 	return fmt.Errorf("no order %q", word)
 }

@@ -35,7 +35,7 @@ java_client() { # java_client [-D...]... CLASS [ARGS...]: sets java, the command
   java="exec java -Xmx256m -Dnamesrv=\$NAMESRV -Dbrokers=\$BROKERS -Dcontrol=\$CONTROL -Drocketmq.client.logRoot=\$PWD/clientlog -cp '$work/classes:$classpath' $*"
   [ -d "$work/classes" ] && return
   mkdir "$work/classes"
-  javac -nowarn -Xlint:-deprecation -d "$work/classes" -cp "$classpath" "$root"/interop/java/{PairLife,PullLog,PairAdmin,AdminDiff,Env}.java 2>&1 | grep -v '^Note:'
+  javac -nowarn -Xlint:-deprecation -d "$work/classes" -cp "$classpath" "$root"/interop/java/{PairLife,Gap,LateMember,PullLog,PairAdmin,AdminDiff,Env}.java 2>&1 | grep -v '^Note:'
 }
 clients() {
   java_client -Dprogress=true PairLife
