@@ -42,6 +42,12 @@ clients() {
   (cd "$root/interop/goclient" && go build -o "$work/goclient" .) || die "goclient does not build"
   play -scenes none -clients "$java" -clients "exec '$work/goclient' -namesrv \$NAMESRV -pair \$BROKERS -control \$CONTROL"
 }
+mixed_clients() { # a stock master asks nobody for progress: it has it when its slave has offered it
+  java_client -Dprogress=true PairLife
+  play -scenes none -pairs ours+stock -clients "$java"
+  java_client -Dprogress=offered PairLife
+  play -scenes none -pairs stock+ours -clients "$java"
+}
 admin() { # a stock pair is asked first, under stock's name server: what it prints is what ours must print
   java_client PairAdmin collect "$work/admin"
   play -scenes none -pairs stock+stock -namesrv stock -clients "$java"
@@ -55,7 +61,7 @@ for part in $parts; do
     mixed) play -pairs ours+stock,stock+ours -faults $((faults / 20 > 12 ? faults / 20 : 12)) -chapter 12 ;;
     migration) play -scenes none -migration "$root/docs/MIGRATION.md" ;;
     clients) clients ;;
-    mixed-clients) java_client PairLife; play -scenes none -pairs ours+stock,stock+ours -clients "$java" ;;
+    mixed-clients) mixed_clients ;;
     admin) admin ;;
     *) die "no part named $part" ;;
   esac
