@@ -14,6 +14,13 @@ import (
 
 const fewTopic = "TooFew"
 
+// slaveTimeout of the scene is 1 s, and syncFlushTimeout, which would tell sends that wait the same, 5: both they and consumers are to hear of a
+// silent slave between the two.
+const (
+	silenceGrace = 3 * time.Second
+	silenceLimit = time.Second + silenceGrace
+)
+
 // tooFew: what sends are told when the slave falls silent. Those that wait get FLUSH_SLAVE_TIMEOUT, and consumers see them within
 // slaveTimeout. With minInSyncReplicas=2 later ones are refused, and nothing of them is stored; with 1 they get SLAVE_NOT_AVAILABLE and are.
 // Who does not wait for copies is not told anything. When the slave is back, so is everything.
@@ -92,11 +99,10 @@ func (f *few) silence(later int32, kept int64) (took time.Duration, err error) {
 			return took, fmt.Errorf("sends that wait when the slave falls silent are told %v", codes)
 		}
 	}
-	const grace = 3 * time.Second // slaveTimeout is 1 s, and syncFlushTimeout, which would tell them the same, 5
-	if took > time.Second+grace {
+	if took > silenceLimit {
 		return took, fmt.Errorf("they are told after %s", took)
 	}
-	if err := f.visible(ctx, before+waiting); err != nil {
+	if err := f.visible(ctx, before+waiting, began.Add(silenceLimit)); err != nil {
 		return took, err
 	}
 	for range 3 {
@@ -107,7 +113,7 @@ func (f *few) silence(later int32, kept int64) (took time.Duration, err error) {
 	if code, _ := f.send(ctx, "WAIT\x01false\x02"); code != remoting.RespSuccess {
 		return took, fmt.Errorf("a send that waits for no copies is told %d", code)
 	}
-	if err := f.visible(ctx, before+waiting+3*kept+1); err != nil {
+	if err := f.visible(ctx, before+waiting+3*kept+1, time.Now().Add(silenceGrace)); err != nil {
 		return took, err
 	}
 	f.p.link.set(linkState{})
@@ -115,15 +121,17 @@ func (f *few) silence(later int32, kept int64) (took time.Duration, err error) {
 	return took, err
 }
 
-// visible waits until consumers see exactly so many messages: an answer may come a moment before.
-func (f *few) visible(ctx context.Context, want int64) error {
-	for end := time.Now().Add(f.p.patience()); ; time.Sleep(5 * time.Millisecond) {
+// visible waits until consumers see exactly so many messages: an answer may come a moment before. They are asked before the
+// end, and see them then.
+func (f *few) visible(ctx context.Context, want int64, end time.Time) error {
+	for ; ; time.Sleep(5 * time.Millisecond) {
+		late := time.Now().After(end)
 		got, err := rig.MaxOffset(ctx, f.c, fewTopic, 0)
-		if err != nil || got == want {
+		if err != nil || got == want && !late {
 			return err
 		}
-		if got > want || time.Now().After(end) {
-			return fmt.Errorf("consumers see messages up to %d instead of %d", got, want)
+		if got > want || late {
+			return fmt.Errorf("consumers see messages up to %d, %d are stored, %.1f s after they were to see them", got, want, time.Since(end).Seconds())
 		}
 	}
 }
