@@ -32,6 +32,15 @@ func (s *stage) newPlace(name string) (*place, error) {
 
 func (p *place) logDir() string { return filepath.Join(p.dir, "commitlog") }
 
+// document puts one into a store whose broker does not run.
+func (p *place) document(name, text string) error {
+	dir := filepath.Join(p.dir, "config")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644)
+}
+
 // empty throws the store away.
 func (p *place) empty() error {
 	p.view = newView(p.logDir(), p.view.segment)
