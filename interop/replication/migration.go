@@ -24,20 +24,24 @@ func (p *pair) newOperator(more ...string) (*operator, error) {
 		"runbroker.sh": stockHome + "HEAP='-Xms512m -Xmx512m' " + p.rmq + " exec broker \"$3\"\n:",
 	}, append([]string{"NAMESRV=" + p.nsAddr(), "MASTER=" + p.master.addr(), "SLAVE=" + p.slave.addr(),
 		"MASTER_CONF=" + filepath.Join(p.work, "master.conf"), "SLAVE_CONF=" + filepath.Join(p.work, "slave.conf"),
-		"MASTER_PID=" + strconv.Itoa(p.master.proc.pid()), "SLAVE_PID=" + strconv.Itoa(p.slave.proc.pid())}, more...), false)
+		"MASTER_PID=" + strconv.Itoa(p.master.proc.pid())}, more...), false)
 }
 
-// The heading in docs/MIGRATION.md of what is done with a slave alone, and that of the functions of all steps.
+// slavePid is for an operator of a pair whose slave runs.
+func (p *pair) slavePid() string { return "SLAVE_PID=" + strconv.Itoa(p.slave.proc.pid()) }
+
+// Headings in docs/MIGRATION.md: of the functions of all steps, of the steps of a pair, of what is done with a slave alone.
 const (
-	goneTitle   = "When the master is gone for good"
 	beforeTitle = "Before"
+	stepTitles  = "Step "
+	goneTitle   = "When the master is gone for good"
 )
 
 // migration: a pair of stock brokers becomes ours and stock again, by the commands of docs/MIGRATION.md as they stand there, under load.
 // After each step both logs are held against the history, and both brokers are asked for the progress of a group that was committed before it.
 func migration(document string) func(*pair) (string, error) {
 	return func(p *pair) (text string, err error) {
-		steps, err := stepsOf(document, func(title string) bool { return title != goneTitle })
+		steps, err := stepsOf(document, func(title string) bool { return title == beforeTitle || strings.HasPrefix(title, stepTitles) })
 		if err != nil {
 			return "", err
 		}
@@ -47,7 +51,7 @@ func migration(document string) func(*pair) (string, error) {
 		if err := p.start(); err != nil {
 			return "", err
 		}
-		o, err := p.newOperator()
+		o, err := p.newOperator(p.slavePid())
 		if err != nil {
 			return "", err
 		}
@@ -83,7 +87,7 @@ func migration(document string) func(*pair) (string, error) {
 				return "", fmt.Errorf("after %s: %w", st.title, err)
 			}
 			slowest = max(slowest, took)
-			if strings.HasPrefix(st.title, "Step") {
+			if strings.HasPrefix(st.title, stepTitles) {
 				text += fmt.Sprintf("%s in %.0f s; ", st.title[:6], time.Since(began).Seconds())
 			}
 		}
@@ -124,7 +128,7 @@ func gone(document string) func(*pair) (string, error) {
 			return "", err
 		}
 		p.slave.proc.asked = true
-		o, err := p.newOperator("NEW="+fresh.addr(), "NEW_CONF="+file)
+		o, err := p.newOperator(p.slavePid(), "NEW="+fresh.addr(), "NEW_CONF="+file)
 		if err != nil {
 			return "", err
 		}

@@ -26,6 +26,7 @@ func (d *documents) flags() {
 func (d *documents) play(t *tally, s *stage) {
 	if d.migration != "" {
 		t.play(s, "migration", stock, stock, migration(d.migration))
+		t.play(s, "migration-alone", stock, stock, alone(d.migration))
 	}
 	if d.gone != "" {
 		t.play(s, "gone", ours, ours, gone(d.gone))

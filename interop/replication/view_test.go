@@ -250,7 +250,7 @@ func TestStepsOfADocument(t *testing.T) {
 			t.Errorf("%s: commands %q", s.title, s.commands)
 		}
 	}
-	if got := strings.Join(titles, ","); got != "Before,Step 1,Step 2,Step 3,Step 4,When t" {
+	if got := strings.Join(titles, ","); got != "Before,Step 1,Step 2,Step 3,Step 4,One br,One br,Name s,When t" {
 		t.Errorf("blocks of commands below %s", got)
 	}
 }
