@@ -96,7 +96,7 @@ image-test: build ## builds the image of deploy/Dockerfile with podman and runs 
 tune-check: build ## "ringmq tune" on this host for real: applied, measured, undone, every value compared; needs root, less than a minute
 	interop/tune.sh
 
-metrics-check: build ## every alert and dashboard query of deploy/ on a real Prometheus that scrapes a pair of brokers under load (Debian's package)
+metrics-check: build ## every alert and dashboard query of deploy/ on a real Prometheus that scrapes a pair of brokers under load (Debian's package), and what is pushed by OTLP beside a stock broker's
 	interop/metrics.sh
 
 clean: ## remove what was built

@@ -101,9 +101,9 @@ part_admin() {
   done
 }
 # "ringmq admin" against one broker of ours: beside stock's mqadmin with the same words (AdminCli), and lag of stock's consumers (LagCases).
-admin_run() { # admin_run CLASS NAME FILE
-  need_ours "$2"
-  (cd "$work" && exec timeout 600 java -Xmx512m -Drocketmq.client.logRoot="$work/clientlog" -cp "$work/classes:$classpath" "$1" 127.0.0.1:$ns_port 127.0.0.1:$broker_port "$bin") >"$3" 2>"$work/$2.err"
+admin_run() { # admin_run CLASS NAME FILE [KEY=VALUE...]
+  need_ours "$2" "${@:4}"
+  (cd "$work" && exec timeout $((600 + 900 * ${LAG_SURGE:-0})) java -Xmx512m -Drocketmq.client.logRoot="$work/clientlog" -cp "$work/classes:$classpath" "$1" 127.0.0.1:$ns_port 127.0.0.1:$broker_port "$bin" "$work/ours.log") >"$3" 2>"$work/$2.err"
   whole "$3" "$2" >"$3.early"
   cat "$3.early" >>"$3"
   ours_stop
@@ -113,7 +113,7 @@ part_cli() {
   moved >>"$1"
   quick >>"$1"
 }
-part_lag() { admin_run LagCases lag "$1"; }
+part_lag() { admin_run LagCases lag "$1" lagAlarmMessages=5 lagAlarmHoldMs=0; } # LAG_SURGE=1: with the case that takes ten minutes
 export here work classpath ns_port broker_port
 
 for part in $parts; do

@@ -4,6 +4,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"ringmq/store/commitlog"
+	"ringmq/store/disk"
 	"ringmq/store/queue"
 	"ringmq/store/tally"
 )
@@ -24,6 +26,10 @@ type putCounters struct {
 type Stats struct {
 	Engine              string // io_uring or pwrite
 	EngineReason        string
+	EngineOps           disk.RingCounts // of the engine that writes the log
+	CommitsRung         int64           // batches of the log by the way they went to the disk; see commitlog.Way
+	CommitsWaited       int64
+	CommitsHandedOver   int64
 	BootTimestamp       int64 // ms
 	RecoveredBytes      int64 // log read again by the last start
 	RecoveryMs          int64
@@ -64,9 +70,11 @@ type Stats struct {
 
 // Stats may be called by any goroutine; it may do a little I/O.
 func (s *Store) Stats() Stats {
-	queued := s.counters.total()
+	queued, ways := s.counters.total(), s.log.Ways()
 	t := Stats{
-		Engine: s.ring.Name(), EngineReason: s.engine, BootTimestamp: s.boot.UnixMilli(),
+		Engine: s.ring.Name(), EngineReason: s.engine, EngineOps: s.ring.Counts(),
+		CommitsRung: ways[commitlog.Rung], CommitsWaited: ways[commitlog.Waited], CommitsHandedOver: ways[commitlog.HandedOver],
+		BootTimestamp:  s.boot.UnixMilli(),
 		RecoveredBytes: s.recovered.bytes, RecoveryMs: s.recovered.took.Milliseconds(),
 		CommitLogMin: s.log.Min(), CommitLogMax: s.log.Max(), Visible: s.log.Visible().Load(), Dispatched: s.dispatch.at.Load(),
 		DispatchBehindBytes: s.DispatchBehindBytes(), EarliestMessageTime: s.EarliestMessageTime(),

@@ -73,14 +73,15 @@ func busy() *fake {
 	s.Rpc(stats.RpcKey{Request: stats.UnknownRequest, Response: 3}).Add(1)
 	s.Created(stats.Creation{Topic: true}, 11_000)
 	s.Created(stats.Creation{Failed: true}, 1_000)
-	return &fake{stats: s, lags: []Lag{{Group: "billing", Topic: "Orders", Messages: 7, Inflight: 2, Ready: 5, Timed: true, LagMs: 900, QueueingMs: 300}},
+	b := &fake{stats: s, lags: []Lag{{Group: "billing", Topic: "Orders", Messages: 7, Inflight: 2, Ready: 5, Timed: true, LagMs: 900, QueueingMs: 300}},
 		others: Lag{Messages: 4},
 		f: Figures{
 			Permission: 6, Topics: 2, Groups: 1, Waiting: map[string]int{"send": 3},
 			Producers: []Clients{{Language: "JAVA", Version: 479, Count: 1}, {Language: "JAVA", Version: 479, Count: 1}, {Language: "GO", Version: 9999, Count: 1}, {Language: "GO", Version: 10000, Count: 1}},
 			Consumers: []Clients{{Group: "billing", Language: "JAVA", Version: 399, ConsumeType: "CONSUME_PASSIVELY", Count: 2}, {Group: "a", Language: "GO", Version: 1, ConsumeType: "CONSUME_ACTIVELY", Count: 1},
 				{Group: "b", Language: "GO", Version: 480, ConsumeType: "CONSUME_POP", Count: 1}, {Group: "c", Language: "GO", Version: 480, ConsumeType: "CONSUME_POP", Count: 1}},
-			Store:       store.Stats{Engine: "pwrite", EngineReason: `a "reason"`, DiskTotalBytes: 1000, DiskFreeBytes: 400, UnflushedBytes: 10, EarliestMessageTime: noon.UnixMilli() - 5000, ResidentBytes: 77},
+			Store: store.Stats{Engine: "pwrite", EngineReason: `a "reason"`, CommitsRung: 9, CommitsWaited: 5, CommitsHandedOver: 4,
+				DiskTotalBytes: 1000, DiskFreeBytes: 400, UnflushedBytes: 10, EarliestMessageTime: noon.UnixMilli() - 5000, ResidentBytes: 77},
 			CommitBytes: counts([]int64{1024}, 10, 2000), CommitMicros: counts([]int64{25, 50}, 25, 26, 1_000_000), Written: 20, Durable: 10,
 			Loops: []Loop{{Turns: counts([]int64{100}, 99), Parked: 3}}, Reads: map[string]int64{"memory": 8, "disk": 1}, SlowSends: 2,
 			Net: netpoll.Stats{Connections: 3, TurnedAway: 4, TurnedAwayOfHost: 5}, EachClient: used("10.0.0.7@1", 5, "10.0.0.8@1", 4, "10.0.0.9@1", 3, "(odd) \xff", 2, "last", 1),
@@ -88,6 +89,9 @@ func busy() *fake {
 			LagAlarms: []LagAlarm{{"billing", "Orders", "consumer-stuck", 7}, {"audit", "Orders", "no-consumer", 9}}, LagAlarmsBegun: 3, LagAlarmsEnded: 1,
 			Copying: Copying{Slaves: []SlaveCopy{{Addr: "10.0.0.2:5", InStep: true, LagBytes: 3, SentOffset: 9, BytesPerSecond: 1}}, InStep: 2, Wanted: 2, Enough: true, Confirmed: 9}, Active: true, Pushes: Pushes{On: true, Done: 7, Failed: 1},
 		}}
+	ops := &b.f.Store.EngineOps
+	ops.Submitted, ops.InFlight, ops.Redone, ops.Refused = 40, 2, 3, 1
+	return b
 }
 
 // shown is what a scrape brings, without Go's runtime and the process.

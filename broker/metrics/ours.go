@@ -10,6 +10,13 @@ import (
 func (c *Collector) log() {
 	s := &c.f.Store
 	c.gauge("ringmq_disk_engine_info", 1, s.Engine, s.EngineReason)
+	c.counter("ringmq_disk_engine_operations_total", s.EngineOps.Submitted)
+	c.gauge("ringmq_disk_engine_operations_in_flight", float64(s.EngineOps.InFlight))
+	c.counter("ringmq_disk_engine_operations_redone_total", s.EngineOps.Redone)
+	c.counter("ringmq_disk_engine_refusals_total", s.EngineOps.Refused)
+	c.counter("ringmq_commits_total", s.CommitsRung, "ring")
+	c.counter("ringmq_commits_total", s.CommitsWaited, "waited")
+	c.counter("ringmq_commits_total", s.CommitsHandedOver, "handed_over")
 	for mark, v := range map[string]int64{"min": s.CommitLogMin, "reserved": s.CommitLogMax, "written": c.f.Written, "durable": c.f.Durable, "visible": s.Visible, "dispatched": s.Dispatched} {
 		c.gauge("ringmq_log_offset_bytes", float64(v), mark)
 	}

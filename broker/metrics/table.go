@@ -67,6 +67,11 @@ var Table = []Metric{
 	{"rocketmq_storage_message_reserve_time_milliseconds", Gauge, "ms", labels(disk), "", "Age of the oldest message", "MessageStore"},
 
 	{"ringmq_disk_engine_info", Gauge, "", labels("engine reason"), "", "1; which engine writes the log, and why", "MessageStore"},
+	{"ringmq_disk_engine_operations_total", Counter, "operations", nil, "", "Operations given to that engine since the start: writes of the log, and the syncs that go with them", "MessageStore"},
+	{"ringmq_disk_engine_operations_in_flight", Gauge, "operations", nil, "", "Those that it has at the moment", "MessageStore"},
+	{"ringmq_disk_engine_operations_redone_total", Counter, "operations", nil, "", "Those that io_uring did in part (a short write) or not at all, without a fault of the disk, and that were done again by ordinary calls", "MessageStore"},
+	{"ringmq_disk_engine_refusals_total", Counter, "", nil, "", "Times that the kernel took no operation for io_uring, for want of memory, and was asked again", "MessageStore"},
+	{"ringmq_commits_total", Counter, "commits", labels("way"), "", "Commits of the log by the way they went: ring, an event loop gave it to io_uring and served on; waited, the committer's goroutine gave it to the engine and waited; handed_over, a loop left it to the goroutine, since what lies ahead was not zeroed yet, too much was unsynced, no loop heard the ring, or the ring had to have it done again", "MessageStore"},
 	{"ringmq_log_offset_bytes", Gauge, "bytes", labels("mark"), "", "Offsets of the log: min, reserved (given to messages), written (with the kernel), durable (synced), visible (acknowledged and readable), dispatched (in queues)", "MessageStore"},
 	{"ringmq_commit_size_bytes", Histogram, "bytes", nil, "1024 4096 16384 65536 262144 1048576 4194304 16777216", "Bytes of the log that were committed with one write", "MessageStore"},
 	{"ringmq_commit_duration_seconds", Histogram, "s", nil, "25e-6 50e-6 100e-6 250e-6 500e-6 1e-3 2.5e-3 5e-3 0.01 0.025 0.05 0.1 0.25 0.5 1 2.5 5", "How long the disk had a commit, its sync included", "MessageStore"},

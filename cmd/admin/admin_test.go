@@ -192,6 +192,7 @@ var script = []struct {
 	{"setCommitLogReadAheadMode -c DefaultCluster -m 1", nil},
 	{"exportMetadata -c DefaultCluster -f {dir}", nil},
 	{"exportConfigs -c DefaultCluster -f {dir} --output json", nil},
+	{"exportMetrics -c DefaultCluster -f {dir}", nil},
 	{"export -c DefaultCluster --to {dir}/all.json --groups G|H", nil},
 	{"export -b {broker} --to {dir}/all.json --topics T|Ordered --groups G --output json", nil},
 	{"import {dir}/all.json -c DefaultCluster --offsets exact", nil},

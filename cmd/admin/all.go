@@ -15,7 +15,7 @@ func All() []*Command {
 		getBrokerConfig(), updateBrokerConfig(), getNamesrvConfig(), updateNamesrvConfig(), updateKvConfig(), deleteKvConfig(),
 		wipeWritePerm(), addWritePerm(), drainBroker(), undrainBroker(),
 		getColdDataFlowCtrInfo(), updateColdDataFlowCtrGroupConfig(), removeColdDataFlowCtrGroupConfig(), setCommitLogReadAheadMode(),
-		exportMetadata(), exportConfigs(), exportAll(), importAll(),
+		exportMetadata(), exportConfigs(), exportMetrics(), exportAll(), importAll(),
 	}
 }
 
@@ -33,7 +33,6 @@ var notHere = map[string]string{
 	"exportMetadataInRocksDB": "it needs RocksDB", "rocksDBConfigToJson": "it needs RocksDB", "checkRocksdbCqWriteProgress": "it needs RocksDB",
 	"dumpCompactionLog": "it needs compaction topics",
 	"startMonitoring":   "\"ringmq admin lag --watch\" and the broker's alarms of lag are in its place",
-	"exportMetrics":     "brokerStatus, statsAll and getBrokerConfig with --output json have what it exports",
 }
 
 // NotHere says why a command of stock's is not there, by its name in any case; "" for a name that stock does not have either.

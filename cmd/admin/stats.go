@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -72,22 +73,21 @@ func (s *Session) topicTotals(ctx context.Context, topic string, active bool) (r
 // totals is request 315 at the masters of a route. Brokers without the figure count nothing.
 func (s *Session) totals(ctx context.Context, r *remoting.TopicRouteData, name, key string) (tps float64, day int64) {
 	for i := range r.BrokerDatas {
-		var d remoting.BrokerStatsData
-		addr := r.BrokerDatas[i].BrokerAddrs[masterID]
-		if addr == "" || s.body(ctx, addr, ask.Request(remoting.CodeViewBrokerStatsData, "statsName", name, "statsKey", key), &d) != nil {
-			continue
-		}
-		tps += float64(d.StatsMinute.Tps)
-		switch {
-		case d.StatsDay.Sum != 0:
-			day += d.StatsDay.Sum
-		case d.StatsHour.Sum != 0:
-			day += d.StatsHour.Sum
-		default:
-			day += d.StatsMinute.Sum
+		if addr := r.BrokerDatas[i].BrokerAddrs[masterID]; addr != "" {
+			rate, sum := s.totalsAt(ctx, addr, name, key)
+			tps, day = tps+rate, day+sum
 		}
 	}
 	return tps, day
+}
+
+// totalsAt is totals at one broker.
+func (s *Session) totalsAt(ctx context.Context, addr, name, key string) (tps float64, day int64) {
+	var d remoting.BrokerStatsData
+	if s.body(ctx, addr, ask.Request(remoting.CodeViewBrokerStatsData, "statsName", name, "statsKey", key), &d) != nil {
+		return 0, 0
+	}
+	return float64(d.StatsMinute.Tps), cmp.Or(d.StatsDay.Sum, d.StatsHour.Sum, d.StatsMinute.Sum)
 }
 
 func exportMetadata() *Command {

@@ -1,4 +1,8 @@
+import com.alibaba.fastjson.JSON;
+import com.alibaba.fastjson.serializer.SerializerFeature;
+import java.io.IOException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -95,6 +99,7 @@ public final class AdminCli {
         all.add(command("checkMsgSendRT", shape, "-t", TOPIC, "-a", "3"));
         all.add(command("exportMetadata", plain, "-b", "{broker}", "-t", "-f", "/tmp"));
         all.add(command("exportConfigs", plain, "-c", "DefaultCluster", "-f", "/tmp"));
+        all.add(command("exportMetrics", s -> plain.apply(s) + "\n" + exported("/tmp/metrics.json"), "-c", "DefaultCluster", "-f", "/tmp"));
         all.add(command("deleteSubGroup", plain, "-c", "DefaultCluster", "-g", "CliGroup", "-r", "true"));
         all.add(command("deleteTopic", plain, "-t", "CliTopic", "-c", "DefaultCluster"));
         return all;
@@ -129,6 +134,16 @@ public final class AdminCli {
     /** shares keeps what is shared out, not to whom: stock's tool deals queues out in an order that clients do not have. */
     private static String shares(String s) {
         return String.join("\n", new TreeSet<>(List.of(s.strip().split("[,{}\\[\\]]+"))));
+    }
+
+    /** exported is what a tool has just written, whatever the order of its names; rates and the use of the disk move from look to look. */
+    private static String exported(String file) {
+        try {
+            String text = JSON.toJSONString(JSON.parse(Files.readString(Path.of(file))), SerializerFeature.MapSortField, SerializerFeature.PrettyFormat);
+            return text.replaceAll("(Tps\":)[0-9.]+", "$1<tps>").replaceAll("(DiskRatio\":)\"[0-9.]+\"", "$1<ratio>");
+        } catch (IOException e) {
+            return "no file: " + e;
+        }
     }
 
     public static void main(String[] args) {

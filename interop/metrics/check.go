@@ -40,7 +40,6 @@ func check(prometheus string, dashboards []string) error {
 		}
 		fmt.Printf("PASS %s: %d series\n", q.name, n)
 	}
-	fmt.Printf("metrics: %d passed, %d failed\n", len(questions)-failed, failed)
 	if failed > 0 || len(questions) == 0 {
 		return fmt.Errorf("%d of %d expressions bring no data", failed, len(questions))
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"ringmq/store/disk"
@@ -33,6 +34,7 @@ type committer struct {
 
 	history history
 	sizes   batchSize
+	ways    [Ways]atomic.Int64 // batches that are over, by the way they went; others read them without the lock
 
 	// The ring and these belong to whoever moved the state away from idle; to the holder of mu while it is ringing.
 	ops  []disk.Op
@@ -43,7 +45,10 @@ type committer struct {
 
 // batch is [from, to) of the log, within one segment. When it is written, the log is written up to after: a segment's rest
 // behind its blank goes with it. asked is when it was first asked for.
-type batch struct{ from, to, after, asked int64 }
+type batch struct {
+	from, to, after, asked int64
+	way                    Way
+}
 
 type batchState uint8
 
@@ -156,6 +161,7 @@ func (c *committer) end(b batch, err error) bool {
 // ended notes that the disk has done with a batch. Under mu.
 func (c *committer) ended(b batch) {
 	c.history.note(b, time.Now())
+	c.ways[b.way].Add(1)
 	if c.sizes.note(b.to - b.from) {
 		poke(c.l.maker.wake) // it zeroes, or does not
 	}

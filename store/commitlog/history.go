@@ -76,6 +76,25 @@ func (l *Log) Commits() (bytes, micros tally.Counts) {
 	return h.bytes.Counts(), h.micros.Counts()
 }
 
+// Way is how a batch went to the disk.
+type Way uint8
+
+// The ways.
+const (
+	Waited     Way = iota // the committer's goroutine gave it to the disk and waited
+	Rung                  // an event loop gave it to the ring, which rang when it was over
+	HandedOver            // an event loop, or the ring, left it to the goroutine: what lies ahead was not zeroed or too much unsynced, or the ring did it in part
+	Ways
+)
+
+// Ways are how many batches went each way. Any goroutine; no lock is taken.
+func (l *Log) Ways() (n [Ways]int64) {
+	for i := range n {
+		n[i] = l.committer.ways[i].Load()
+	}
+	return n
+}
+
 // Committed says when the batch with the record that ends at an offset went to the disk and when it was over, to about a millisecond.
 // false: it has not been yet, or that is seconds ago. Any goroutine.
 func (l *Log) Committed(end int64) (began, ended time.Time, ok bool) {

@@ -77,6 +77,9 @@ func TestCommitted(t *testing.T) {
 		t.Error("committed what nobody wrote")
 	}
 	bytes, micros := l.Commits()
+	if n := l.Ways(); n != [Ways]int64{Waited: 50} {
+		t.Error("ways:", n)
+	}
 	if bytes.N() != 50 || micros.N() != 50 || bytes.Sum != end {
 		t.Error(bytes, micros, end)
 	}

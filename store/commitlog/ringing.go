@@ -78,7 +78,7 @@ func (c *committer) ring() {
 	case err != nil:
 		c.handOver(err)
 	default:
-		c.state = ringing
+		c.state, c.batch.way = ringing, Rung
 		if !c.armed {
 			c.lookSoon()
 		}
@@ -131,7 +131,7 @@ func (c *committer) over() bool {
 
 // handOver leaves the batch to the goroutine: to write it, or to end the log with what is owed. Under mu.
 func (c *committer) handOver(owed error) {
-	c.state, c.owed = handed, owed
+	c.state, c.owed, c.batch.way = handed, owed, HandedOver
 	poke(c.l.work)
 }
 

@@ -159,6 +159,9 @@ func TestALoopCommits(t *testing.T) {
 	if r.held() != 0 {
 		t.Fatal("a batch of nothing")
 	}
+	if n := l.Ways(); n != [Ways]int64{Rung: 2} {
+		t.Fatal("ways:", n)
+	}
 }
 
 // TestARingingBatchFails: whatever fails, the log ends there, no later batch is written, and the watermarks stay.
@@ -217,6 +220,9 @@ func undone(t *testing.T, errs []error, batches int) {
 		if err := l.Durable().Wait(t.Context(), last); err != nil {
 			t.Fatal(err)
 		}
+	}
+	if n := l.Ways(); n[HandedOver] != 1 || n[Rung] != int64(batches-1) {
+		t.Fatal("ways:", n)
 	}
 	for seed := range int64(20) { // what is not synced survives by luck
 		after, found, _, err := open(options(fs.Crash(rand.New(rand.NewSource(seed))), "/s"))

@@ -1,5 +1,7 @@
 package disk
 
+import "sync/atomic"
+
 // OpKind says what an operation does.
 type OpKind uint8
 
@@ -47,5 +49,22 @@ type Ring interface {
 	Wait(min int, done []*Op) ([]*Op, error)
 	Depth() int
 	Name() string // "io_uring" or "pwrite"
+	// Counts are figures since the ring was made. Any goroutine; whoever uses the ring does not wait for it.
+	Counts() RingCounts
 	Close() error
+}
+
+// RingCounts are figures of a Ring since it was made.
+type RingCounts struct {
+	Submitted int64 // operations given to it
+	InFlight  int64 // those that Wait has not returned
+	Redone    int64 // those that the engine did in part or not at all, without a fault of the disk: done again by ordinary calls, or given back to be
+	Refused   int64 // times that the kernel took no operation for now and was asked again
+}
+
+// ringCounters are what whoever uses a ring counts, a few times a batch, and others read.
+type ringCounters struct{ submitted, inFlight, redone, refused atomic.Int64 }
+
+func (c *ringCounters) counts() RingCounts {
+	return RingCounts{Submitted: c.submitted.Load(), InFlight: c.inFlight.Load(), Redone: c.redone.Load(), Refused: c.refused.Load()}
 }

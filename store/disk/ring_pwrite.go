@@ -6,6 +6,7 @@ import "io"
 type pwriteRing struct {
 	depth    int
 	finished []*Op
+	counters ringCounters
 }
 
 // NewPwriteRing returns the engine that needs nothing but ordinary file calls.
@@ -15,6 +16,8 @@ func (r *pwriteRing) Submit(ops []*Op) error {
 	if len(r.finished)+len(ops) > r.depth {
 		panic("disk: more operations in flight than the ring is deep")
 	}
+	r.counters.submitted.Add(int64(len(ops)))
+	r.counters.inFlight.Store(int64(len(r.finished) + len(ops)))
 	performAll(ops)
 	r.finished = append(r.finished, ops...)
 	return nil
@@ -69,12 +72,14 @@ func (r *pwriteRing) Wait(_ int, done []*Op) ([]*Op, error) {
 	done = append(done, r.finished...)
 	clear(r.finished)
 	r.finished = r.finished[:0]
+	r.counters.inFlight.Store(0)
 	return done, nil
 }
 
 func (r *pwriteRing) SubmitRinging([]*Op, int) error { panic("disk: pwrite does not ring") }
 
-func (r *pwriteRing) Rings() bool  { return false }
-func (r *pwriteRing) Depth() int   { return r.depth }
-func (r *pwriteRing) Name() string { return "pwrite" }
-func (r *pwriteRing) Close() error { return nil }
+func (r *pwriteRing) Rings() bool        { return false }
+func (r *pwriteRing) Depth() int         { return r.depth }
+func (r *pwriteRing) Name() string       { return "pwrite" }
+func (r *pwriteRing) Counts() RingCounts { return r.counters.counts() }
+func (r *pwriteRing) Close() error       { return nil }

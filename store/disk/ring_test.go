@@ -295,6 +295,55 @@ func TestABellRingsAfterFailures(t *testing.T) {
 	})
 }
 
+// TestCounts: what was given, what is under way, and what was done again, by whichever way operations go.
+func TestCounts(t *testing.T) {
+	eachRing(t, func(r Ring) {
+		f, readOnly := scratch(t)
+		buf := arena(t, 4096)
+		ops := []*Op{{Kind: OpWrite, File: f, Buf: buf, Link: true}, {Kind: OpDatasync, File: f}}
+		if err := r.Submit(ops); err != nil {
+			t.Fatal(err)
+		}
+		if got := r.Counts(); got != (RingCounts{Submitted: 2, InFlight: 2}) {
+			t.Error(r.Name(), "under way:", got)
+		}
+		if done, err := r.Wait(2, nil); err != nil || len(done) != 2 {
+			t.Fatal(len(done), err)
+		}
+		// A fault of the disk is not one of the ring.
+		runOps(t, r, &Op{Kind: OpWrite, File: readOnly, Buf: buf, Link: true}, &Op{Kind: OpDatasync, File: f})
+		if got := r.Counts(); got != (RingCounts{Submitted: 4}) {
+			t.Error(r.Name(), "all over:", got)
+		}
+		// The file ends in the midst of what is read: io_uring brings a part, and the rest is asked for by a call.
+		runOps(t, r, &Op{Kind: OpRead, File: f, Buf: buf, Offset: 100})
+		redone := int64(0)
+		if r.Name() == "io_uring" {
+			redone = 1
+		}
+		if got := r.Counts(); got != (RingCounts{Submitted: 5, Redone: redone}) {
+			t.Error(r.Name(), "a part:", got)
+		}
+	})
+	bells(t, func(r Ring, rope int, rung func() bool) {
+		f, _ := scratch(t)
+		for range 2 {
+			if err := r.SubmitRinging([]*Op{{Kind: OpWrite, File: f, Buf: arena(t, 4096)}, {Kind: OpDatasync, File: f}}, rope); err != nil {
+				t.Fatal(err)
+			}
+			if got := r.Counts(); got.InFlight != 2 || !rung() {
+				t.Error("under way:", got)
+			}
+			if done, err := r.Wait(0, nil); err != nil || len(done) != 2 {
+				t.Fatal(len(done), err)
+			}
+		}
+		if got := r.Counts(); got != (RingCounts{Submitted: 4}) {
+			t.Error("all over:", got)
+		}
+	})
+}
+
 // TestPast: a write past the page cache is the same write, with or without what it takes, and leaves nothing there where it can.
 func TestPast(t *testing.T) {
 	eachRing(t, func(r Ring) {

@@ -19,6 +19,7 @@ import (
 // uringRing keeps a slot for every operation in flight; the slot's number travels through the kernel as user data.
 type uringRing struct {
 	ring   *giouring.Ring
+	take   func() (uint, error) // the kernel takes what was entered; ring.Submit
 	slots  []uringSlot
 	free   []uint32
 	flying int
@@ -27,6 +28,7 @@ type uringRing struct {
 	dead   bool // the kernel refused entries: it may never give all of them back
 
 	finished []*Op // without the kernel
+	counters ringCounters
 }
 
 // bellSlot is the user data of a bell's entry, which has no slot: only a failure of it is ever reported.
@@ -45,7 +47,7 @@ func NewUringRing(depth int) (Ring, error) {
 	if err := ring.QueueInit(uint32(depth), 0); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrNoUring, err)
 	}
-	r := &uringRing{ring: ring, slots: make([]uringSlot, depth), free: make([]uint32, 0, depth)}
+	r := &uringRing{ring: ring, take: ring.Submit, slots: make([]uringSlot, depth), free: make([]uint32, 0, depth)}
 	for i := depth - 1; i >= 0; i-- {
 		r.free = append(r.free, uint32(i))
 	}
@@ -95,6 +97,7 @@ func (r *uringRing) Submit(ops []*Op) error {
 			before = op
 		}
 	}
+	r.given(len(ops))
 	whole, err := r.submit(len(ops))
 	if err != nil || whole {
 		return err
@@ -123,6 +126,7 @@ func (r *uringRing) SubmitRinging(ops []*Op, bell int) error {
 	sqe.PrepareSend(bell, uintptr(unsafe.Pointer(&r.chime.Bytes()[0])), 1, syscall.MSG_DONTWAIT|syscall.MSG_NOSIGNAL)
 	sqe.UserData = bellSlot
 	sqe.Flags |= giouring.SqeCQESkipSuccess
+	r.given(len(ops))
 	whole, err := r.submit(len(ops) + 1)
 	if err != nil || whole {
 		return err
@@ -130,6 +134,7 @@ func (r *uringRing) SubmitRinging(ops []*Op, bell int) error {
 	if _, err := r.Wait(r.flying, nil); err != nil {
 		return err
 	}
+	r.counters.redone.Add(int64(len(ops)))
 	return ErrUndone
 }
 
@@ -156,15 +161,22 @@ func (r *uringRing) enter(op *Op, as uringSlot) (*giouring.SubmissionQueueEntry,
 	return sqe, nil
 }
 
+// given counts operations that have slots.
+func (r *uringRing) given(n int) {
+	r.counters.submitted.Add(int64(n))
+	r.counters.inFlight.Store(int64(r.flying))
+}
+
 // submit has the kernel take so many entries. whole says that it took them at once: a chain that it took in parts is several.
 func (r *uringRing) submit(entries int) (whole bool, err error) {
 	whole = true
 	for tries := 0; entries > 0; {
-		n, err := r.ring.Submit()
+		n, err := r.take()
 		switch {
 		case errors.Is(err, syscall.EINTR):
 		case errors.Is(err, syscall.EAGAIN), errors.Is(err, syscall.EBUSY), err == nil && n == 0:
 			// It is out of memory. That passes, or it does not.
+			r.counters.refused.Add(1)
 			if tries++; tries > submitTries {
 				r.dead = true
 				return false, fmt.Errorf("disk: io_uring takes no operations: %w", cmp.Or(err, error(syscall.EAGAIN)))
@@ -190,7 +202,9 @@ func (r *uringRing) again(ops []*Op) error {
 		return err
 	}
 	performAll(ops)
+	r.counters.redone.Add(int64(len(ops)))
 	r.finished = append(r.finished, ops...)
+	r.counters.inFlight.Store(int64(len(r.finished)))
 	return nil
 }
 
@@ -231,6 +245,15 @@ func (r *uringRing) prepare(sqe *giouring.SubmissionQueueEntry, op *Op) {
 }
 
 func (r *uringRing) Wait(least int, done []*Op) ([]*Op, error) {
+	before := len(done)
+	done, err := r.collect(least, done)
+	if len(done) > before { // who looks while nothing is over touches nothing that others read
+		r.counters.inFlight.Store(int64(r.flying))
+	}
+	return done, err
+}
+
+func (r *uringRing) collect(least int, done []*Op) ([]*Op, error) {
 	done = append(done, r.finished...)
 	least = min(least-len(r.finished), r.flying)
 	r.finished = r.finished[:0]
@@ -260,46 +283,55 @@ func (r *uringRing) Wait(least int, done []*Op) ([]*Op, error) {
 		r.slots[slot] = uringSlot{}
 		r.free = append(r.free, slot)
 		r.flying--
-		s.finish(res)
+		if s.finish(res) {
+			r.counters.redone.Add(1)
+		}
 		done = append(done, s.op)
 	}
 }
 
 // finish turns the kernel's result into the operation's. A short transfer is completed here by ordinary calls; the kernel
-// cancels what was linked behind it, which is then done here too.
-func (s *uringSlot) finish(res int32) {
+// cancels what was linked behind it, which is then done here too. redone says that something was, or has to be by the caller.
+func (s *uringSlot) finish(res int32) (redone bool) {
 	op := s.op
 	undone := res == -int32(syscall.EINTR) || res == -int32(syscall.EAGAIN) || res == -int32(syscall.ECANCELED) ||
 		res >= 0 && op.Kind != OpDatasync && int(res) < len(op.Buf)
 	switch {
 	case s.ringing && undone:
 		op.N, op.Err = max(0, int(res)), ErrUndone
+		return true
 	case res == -int32(syscall.ECANCELED) && s.before != nil:
 		if s.before.Err != nil {
 			op.Err = ErrLinked
-			return
+			return false
 		}
 		op.perform()
+		return true
 	case res == -int32(syscall.EINTR) || res == -int32(syscall.EAGAIN) || res == -int32(syscall.ECANCELED):
 		// Cancelled without a failure before it: the kernel had no thread for it.
 		op.perform()
+		return true
 	case res < 0 && (op.Once || op.Past) && refused(syscall.Errno(-res)):
 		op.perform() // which finds out for all later ones
+		return true
 	case res < 0:
 		op.Err = syscall.Errno(-res)
 	case op.Kind != OpDatasync:
 		op.N = int(res)
 		if op.N < len(op.Buf) {
 			op.perform()
+			redone = true
 		}
 		if op.Err == nil && op.N < len(op.Buf) {
 			op.Err = io.ErrShortWrite
 		}
 	}
+	return redone
 }
 
-func (r *uringRing) Depth() int   { return len(r.slots) }
-func (r *uringRing) Name() string { return "io_uring" }
+func (r *uringRing) Depth() int         { return len(r.slots) }
+func (r *uringRing) Name() string       { return "io_uring" }
+func (r *uringRing) Counts() RingCounts { return r.counters.counts() }
 
 // Close waits for what is in flight, so that the kernel holds no buffer of the caller's any more.
 func (r *uringRing) Close() error {
