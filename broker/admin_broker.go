@@ -174,10 +174,11 @@ func (b *Broker) consumeQueue(_ *netpoll.Conn, req *remoting.Command) answer {
 	r := remoting.QueueUnits{MaxQueueIndex: b.store.MaxOffset(topic, queue), MinQueueIndex: b.store.MinOffset(topic, queue), QueueData: []remoting.QueueUnitData{}}
 	if group, asked := req.Get("consumerGroup"); asked {
 		// There is no filter data for subscriptions to tags.
-		if r.SubscriptionData, _ = b.members.Subscription(group, topic); r.SubscriptionData == nil {
-			r.FilterData = fmt.Sprintf("%s@%s is not online!", group, topic)
+		r.FilterData = "null"
+		if sub, _ := b.members.Subscription(group, topic); sub != nil {
+			r.SubscriptionData = &sub.SubscriptionData
 		} else {
-			r.FilterData = "null"
+			r.FilterData = fmt.Sprintf("%s@%s is not online!", group, topic)
 		}
 	}
 	if index < r.MaxQueueIndex {

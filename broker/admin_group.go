@@ -7,6 +7,7 @@ import (
 	"sort"
 	"strings"
 
+	"ringmq/broker/member"
 	"ringmq/broker/meta"
 	"ringmq/netpoll"
 	"ringmq/netpoll/remoting"
@@ -133,8 +134,11 @@ func (b *Broker) topicsOfGroup(_ *netpoll.Conn, req *remoting.Command) answer {
 
 func (b *Broker) subscriptionOfGroup(_ *netpoll.Conn, req *remoting.Command) answer {
 	group, topic := req.Text("group"), req.Text("topic")
-	sub, _ := b.members.Subscription([]byte(group), []byte(topic))
-	return jsonBody(remoting.SubscriptionOfGroup{Group: group, Topic: topic, SubscriptionData: sub})
+	body := remoting.SubscriptionOfGroup{Group: group, Topic: topic}
+	if sub, _ := b.members.Subscription([]byte(group), []byte(topic)); sub != nil {
+		body.SubscriptionData = &sub.SubscriptionData
+	}
+	return jsonBody(body)
 }
 
 // consumeStats serves 208: how far a group is in every queue of its topics.
@@ -175,7 +179,7 @@ func (b *Broker) queuesOf(topics []string) (n int64) {
 // longer subscribes to.
 func (b *Broker) groupStats(group string, topics []string) remoting.ConsumeStats {
 	s := remoting.ConsumeStats{}
-	var subscribed map[string]*remoting.SubscriptionData
+	var subscribed map[string]*member.Subscription
 	if g := b.members.Group([]byte(group)); g != nil {
 		subscribed = g.Subscriptions()
 	}

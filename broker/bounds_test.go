@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -19,7 +20,11 @@ func TestPullsBeyondTheBoundAreAnsweredAtOnce(t *testing.T) {
 	c, other := r.dial(), r.dial()
 	first := c.start(pullOf("G", "Bound", 0, 1, "*", 10*time.Minute))
 	r.heldNow(1)
-	big := pullOf("G", "Bound", 0, 1, strings.Repeat("A||", 500)+"A", 10*time.Minute)
+	var tags strings.Builder
+	for i := range 500 {
+		fmt.Fprintf(&tags, "A%d||", i)
+	}
+	big := pullOf("G", "Bound", 0, 1, tags.String(), 10*time.Minute)
 	want(t, other.call(big), remoting.RespPullNotFound, "OFFSET_OVERFLOW_ONE") // held it would not be answered while the test waits
 	want(t, c.call(sendTo("Bound", 0, "", "2")), 0, "")
 	if got := bodies(t, await(t, first)); len(got) != 1 || got[0] != "2" {

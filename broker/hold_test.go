@@ -95,7 +95,7 @@ func TestHeldPullsKeepNoSubscription(t *testing.T) {
 	c := r.dial()
 	want(t, c.call(sendTo("T", 0, "", "x")), 0, "")
 	r.visibleMax("T", 0, 1)
-	waiting := c.start(pullOf("G", "T", 0, 1, strings.Repeat(" ", 1<<20)+"A", time.Minute))
+	waiting := c.start(pullOf("G", "T", 0, 1, strings.Repeat(" ", 60<<10)+"A", time.Minute))
 	r.heldNow(1)
 	if n := r.broker.holds.bytes.Held(); n > 4<<10 {
 		t.Error("held bytes:", n)

@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"ringmq/broker/lag"
+	"ringmq/broker/member"
 	"ringmq/broker/stats"
-	"ringmq/netpoll/remoting"
 )
 
 // lagWatch looks at the progress of all groups while an alarm of lag has a limit, and tells of alarms. It runs on a goroutine of its
@@ -91,7 +91,7 @@ func (w *lagWatch) look(now time.Time) (states []lag.State) {
 	slow := w.slowBroker(now)
 	seen := map[lag.Key]bool{}
 	for group := range b.groups.All() {
-		subscribed := map[string]*remoting.SubscriptionData(nil)
+		subscribed := map[string]*member.Subscription(nil)
 		if g := b.members.Group([]byte(group)); g != nil {
 			subscribed = g.Subscriptions()
 		}

@@ -1,11 +1,14 @@
 package broker
 
 import (
+	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"ringmq/broker/member"
 	"ringmq/netpoll/remoting"
 	"ringmq/store/record"
 )
@@ -203,11 +206,27 @@ func TestTagExpressions(t *testing.T) {
 	}{
 		{"", false, 0, false}, {"*", false, 0, false}, {"A", true, 1, false}, {" A || B||", true, 2, false}, {" * ", true, 1, false}, {"  ", true, 0, false},
 		{"||", true, 0, true}, {"||||", true, 0, true}, {"A||*", true, 2, false},
+		{strings.Repeat("b||a||", 10_000), true, 2, false}, {strings.Repeat(" ", member.MaxSubscriptionBytes-1) + "A", true, 1, false},
+		{strings.Repeat(" ", member.MaxSubscriptionBytes) + "A", true, 0, true},
 	} {
 		var f tagFilter
 		filters, err := f.expression([]byte(test.text))
 		if (err != nil) != test.bad || err == nil && filters != test.filters || len(f.codes) != test.codes {
-			t.Errorf("%q: %v %v %v", test.text, filters, f.codes, err)
+			t.Errorf("%.40q: %v %v %v", test.text, filters, f.codes, err)
+		}
+	}
+	for _, tags := range [][]string{{"C", "A", "B"}, {"B", "\x7f\x7f\x7f\x7f\x7f\x7f", "A", "B"}} { // the long one has a code below 0
+		var f tagFilter
+		if _, err := f.expression([]byte(strings.Join(tags, " || "))); err != nil || !slices.IsSorted(f.codes) {
+			t.Error(tags, f.codes, err)
+		}
+		for _, tag := range tags {
+			if !f.wanted(record.TagsCode([]byte(tag))) {
+				t.Errorf("%q of %q is not wanted", tag, tags)
+			}
+		}
+		if f.wanted(record.TagsCode([]byte("D"))) {
+			t.Error(tags, "and another")
 		}
 	}
 	f := tagFilter{codes: []int32{record.JavaHash([]byte("Aa"))}}
@@ -252,6 +271,36 @@ func TestAnswersOfAllLengthsInOneTurn(t *testing.T) {
 					t.Fatal(offset, k, body)
 				}
 			}
+		}
+	}
+}
+
+// TestTagsSaidOftenAreOne: what the dispatcher looks through for every message does not grow with how often a client says the same.
+func TestTagsSaidOftenAreOne(t *testing.T) {
+	r := newRig(t)
+	c, p := r.dial(), r.dial()
+	want(t, p.call(sendTo("Often", 0, "TAGS\x01B\x02", "1")), 0, "")
+	r.visibleMax("Often", 0, 1)
+	want(t, c.call(pullOf("G", "Often", 0, 0, strings.Repeat("B||", 1<<20), 0)), remoting.RespSubscriptionParseFailed, "parse the consumer's subscription failed")
+	d := remoting.HeartbeatData{ClientID: "c", ConsumerDataSet: []remoting.ConsumerData{{GroupName: "G", MessageModel: "CLUSTERING", SubscriptionDataSet: []remoting.SubscriptionData{{
+		Topic: "Often", SubString: "several", SubVersion: 1, CodeSet: slices.Repeat(remoting.CodeSet{record.JavaHash([]byte("B")), record.JavaHash([]byte("A"))}, 8000),
+	}}}}}
+	body, err := json.Marshal(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want(t, c.call(withText(remoting.CodeHeartBeat, string(body))), 0, "")
+	subscribed := request(remoting.CodePullMessage, "consumerGroup", "G", "topic", "Often", "queueId", 0, "queueOffset", 1, "maxMsgNums", 32,
+		"sysFlag", remoting.PullSuspend, "commitOffset", 0, "suspendTimeoutMillis", time.Minute.Milliseconds(), "subVersion", 1)
+	answers := []<-chan *remoting.Command{c.start(subscribed), c.start(pullOf("G", "Often", 0, 1, strings.Repeat("B||A||", 10_000), time.Minute))}
+	r.heldNow(2)
+	if n := r.broker.holds.bytes.Held(); n > 2<<10 {
+		t.Error(n, "bytes held for two tags, twice")
+	}
+	want(t, p.call(sendTo("Often", 0, "TAGS\x01A\x02", "2")), 0, "")
+	for _, a := range answers {
+		if got := bodies(t, await(t, a)); len(got) != 1 || got[0] != "2" {
+			t.Error(got)
 		}
 	}
 }

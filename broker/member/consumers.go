@@ -86,7 +86,7 @@ func (c *consumers) registerConsumer(client Client, d *remoting.ConsumerData, fi
 	g := s.groups[d.GroupName]
 	if g == nil {
 		g = &consumerGroup{members: map[uint64]*consumer{}}
-		g.view.Store(&Group{Name: d.GroupName, subscriptions: map[string]*remoting.SubscriptionData{}})
+		g.view.Store(&Group{Name: d.GroupName, subscriptions: map[string]*Subscription{}})
 		s.groups[d.GroupName] = g
 	}
 	old := g.view.Load()
@@ -105,18 +105,18 @@ func (c *consumers) registerConsumer(client Client, d *remoting.ConsumerData, fi
 }
 
 // subscribe compares subscriptions. changed: a topic came or went; replaced: there is anything new to store.
-func subscribe(old map[string]*remoting.SubscriptionData, all []remoting.SubscriptionData) (replaced, changed bool, next map[string]*remoting.SubscriptionData) {
-	next = make(map[string]*remoting.SubscriptionData, len(all))
+func subscribe(old map[string]*Subscription, all []remoting.SubscriptionData) (replaced, changed bool, next map[string]*Subscription) {
+	next = make(map[string]*Subscription, len(all))
 	for i := range all {
-		d := all[i]
+		d := &all[i]
 		have := old[d.Topic]
 		switch {
 		case have == nil:
 			replaced, changed = true, true
-			next[d.Topic] = &d
+			next[d.Topic] = newSubscription(d)
 		case d.SubVersion > have.SubVersion:
 			replaced = true
-			next[d.Topic] = &d
+			next[d.Topic] = newSubscription(d)
 		default:
 			next[d.Topic] = have
 		}
@@ -234,7 +234,7 @@ func (c *consumers) eachGroup(fn func(name string, g *consumerGroup)) {
 
 // Subscription returns what a group wants of a topic: nil if nothing. known is false when the group has no member. No
 // allocation; what is returned does not change.
-func (c *consumers) Subscription(group, topic []byte) (_ *remoting.SubscriptionData, known bool) {
+func (c *consumers) Subscription(group, topic []byte) (_ *Subscription, known bool) {
 	g := c.Group(group)
 	if g == nil {
 		return nil, false
@@ -319,7 +319,7 @@ func (c *consumers) ConsumerConnection(group string) (*remoting.ConsumerConnecti
 		SubscriptionTable: make(map[string]remoting.SubscriptionData, len(view.subscriptions)),
 	}
 	for topic, s := range view.subscriptions {
-		b.SubscriptionTable[topic] = *s
+		b.SubscriptionTable[topic] = s.SubscriptionData
 	}
 	return b, true
 }

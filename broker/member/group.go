@@ -1,6 +1,10 @@
 package member
 
-import "ringmq/netpoll/remoting"
+import (
+	"slices"
+
+	"ringmq/netpoll/remoting"
+)
 
 // Consume types and message models as clients name them.
 const (
@@ -16,8 +20,20 @@ type Group struct {
 	ConsumeType      string
 	MessageModel     string
 	ConsumeFromWhere string
-	subscriptions    map[string]*remoting.SubscriptionData
+	subscriptions    map[string]*Subscription
+}
+
+// Subscription is what a group wants of a topic. It does not change.
+type Subscription struct {
+	remoting.SubscriptionData         // as a client wrote it, and as others are told
+	Wanted                    []int32 // its CodeSet in order, each once
+}
+
+func newSubscription(d *remoting.SubscriptionData) *Subscription {
+	codes := slices.Clone([]int32(d.CodeSet))
+	slices.Sort(codes)
+	return &Subscription{SubscriptionData: *d, Wanted: slices.Clone(slices.Compact(codes))}
 }
 
 // Subscriptions returns what the group wants by topic. It must not be changed.
-func (g *Group) Subscriptions() map[string]*remoting.SubscriptionData { return g.subscriptions }
+func (g *Group) Subscriptions() map[string]*Subscription { return g.subscriptions }
