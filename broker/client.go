@@ -2,7 +2,6 @@ package broker
 
 import (
 	"encoding/json"
-	"fmt"
 	"time"
 
 	"ringmq/broker/member"
@@ -17,9 +16,8 @@ func (b *Broker) heartbeat(c *netpoll.Conn, req *remoting.Command) answer {
 	if err := remoting.Unmarshal(req.Body, &d); err != nil {
 		return fail(remoting.RespSystemError, err.Error())
 	}
-	if !b.members.Fits(c.ID(), &d) {
-		return fail(remoting.RespSystemError, fmt.Sprintf("the heartbeat is too large: a connection may have %d groups, a group %d subscriptions of %d bytes",
-			member.MaxGroupsPerConn, member.MaxSubscriptionsPerGroup, member.MaxSubscriptionBytes))
+	if refusal := b.members.Fits(c.ID(), &d); refusal != "" {
+		return fail(remoting.RespSystemError, refusal)
 	}
 	d.ConsumerDataSet = b.knownGroups(d.ConsumerDataSet)
 	client := member.Client{Conn: c.ID(), ID: d.ClientID, Language: req.Language.String(), Version: req.Version, Addr: c.RemoteAddr()}

@@ -64,6 +64,17 @@ func TestWhatClientsNameIsBounded(t *testing.T) {
 			t.Error(too, "is taken")
 		}
 	}
+	for _, d := range []remoting.HeartbeatData{
+		{ClientID: strings.Repeat("x", 1<<20)}, {ClientID: "c", ProducerDataSet: []remoting.ProducerData{{GroupName: strings.Repeat("x", 1<<20)}}},
+	} {
+		body, err := json.Marshal(d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if a := r.dial().call(withText(remoting.CodeHeartBeat, string(body))); a.Code != remoting.RespSystemError {
+			t.Error("a long name is taken")
+		}
+	}
 	if beat(1, 0, 1, strings.Repeat("x", 1<<17)) != remoting.RespSystemError || beat(10, 10_000, 100, "*") != 0 {
 		t.Error("heartbeats")
 	}

@@ -1,7 +1,6 @@
 package member
 
 import (
-	"maps"
 	"slices"
 	"sort"
 	"sync"
@@ -19,9 +18,10 @@ type consumers struct {
 	clock func() time.Time
 	parts [shards]consumerShard
 
-	mu     sync.Mutex                     // of everything that changes a group; taken before a shard's
-	byConn map[uint64]map[string]struct{} // connection -> groups
-	prints map[string]int32               // group -> fingerprint of its last heartbeat
+	mu     sync.Mutex       // of everything that changes a group; taken before a shard's
+	byConn map[uint64]*said // connection -> groups
+	prints map[string]int32 // group -> fingerprint of its last heartbeat
+	bytes  atomic.Int64     // of all groups and memberships
 }
 
 type consumerShard struct {
@@ -36,11 +36,12 @@ type consumerGroup struct {
 
 type consumer struct {
 	Client
-	seen time.Time
+	seen  time.Time
+	bytes int // of the membership
 }
 
 func (c *consumers) init(clock func() time.Time) {
-	c.clock, c.byConn, c.prints = clock, map[uint64]map[string]struct{}{}, map[string]int32{}
+	c.clock, c.byConn, c.prints = clock, map[uint64]*said{}, map[string]int32{}
 	for i := range c.parts {
 		c.parts[i].groups = map[string]*consumerGroup{}
 	}
@@ -76,9 +77,8 @@ func (c *consumers) registerConsumer(client Client, d *remoting.ConsumerData, fi
 	differs = ok && last != fingerprint
 	c.prints[d.GroupName] = fingerprint
 	if c.byConn[client.Conn] == nil {
-		c.byConn[client.Conn] = map[string]struct{}{}
+		c.byConn[client.Conn] = newSaid()
 	}
-	c.byConn[client.Conn][d.GroupName] = struct{}{}
 
 	s := c.shard([]byte(d.GroupName))
 	s.mu.Lock()
@@ -92,16 +92,28 @@ func (c *consumers) registerConsumer(client Client, d *remoting.ConsumerData, fi
 	old := g.view.Load()
 	next := *old
 	next.ConsumeType, next.MessageModel, next.ConsumeFromWhere = d.ConsumeType, d.MessageModel, d.ConsumeFromWhere
-	joined := g.members[client.Conn] == nil
-	g.members[client.Conn] = &consumer{Client: client, seen: c.clock()}
+	was, bytes := g.members[client.Conn], membershipBytes(client.ID, d.GroupName)
+	if was != nil {
+		c.bytes.Add(int64(-was.bytes))
+	}
+	g.members[client.Conn] = &consumer{Client: client, seen: c.clock(), bytes: bytes}
+	c.bytes.Add(int64(bytes))
 	replaced, changed := false, false
 	if !withoutSub {
 		replaced, changed, next.subscriptions = subscribe(old.subscriptions, d.SubscriptionDataSet)
 	}
 	if replaced || old.ConsumeType != next.ConsumeType || old.MessageModel != next.MessageModel || old.ConsumeFromWhere != next.ConsumeFromWhere {
+		if replaced {
+			next.bytes = 0
+			for _, sub := range next.subscriptions {
+				next.bytes += subscriptionBytes(&sub.SubscriptionData)
+			}
+			c.bytes.Add(int64(next.bytes - old.bytes))
+		}
 		g.view.Store(&next)
 	}
-	return (joined || changed) && g.tells(wants), differs
+	c.byConn[client.Conn].set(d.GroupName, bytes+next.bytes)
+	return (was == nil || changed) && g.tells(wants), differs
 }
 
 // subscribe compares subscriptions. changed: a topic came or went; replaced: there is anything new to store.
@@ -110,16 +122,12 @@ func subscribe(old map[string]*Subscription, all []remoting.SubscriptionData) (r
 	for i := range all {
 		d := &all[i]
 		have := old[d.Topic]
-		switch {
-		case have == nil:
-			replaced, changed = true, true
-			next[d.Topic] = newSubscription(d)
-		case d.SubVersion > have.SubVersion:
-			replaced = true
-			next[d.Topic] = newSubscription(d)
-		default:
+		if !replaces(d, have) {
 			next[d.Topic] = have
+			continue
 		}
+		replaced, changed = true, changed || have == nil
+		next[d.Topic] = newSubscription(d)
 	}
 	for topic := range old {
 		if next[topic] == nil {
@@ -130,6 +138,11 @@ func subscribe(old map[string]*Subscription, all []remoting.SubscriptionData) (r
 		return false, false, old
 	}
 	return replaced, changed, next
+}
+
+// replaces says that a subscription takes the place of the one that is there, if any.
+func replaces(d *remoting.SubscriptionData, have *Subscription) bool {
+	return have == nil || d.SubVersion > have.SubVersion
 }
 
 // tells says that the members are told of changes.
@@ -155,9 +168,10 @@ func (c *consumers) unregisterConsumer(conn uint64, group string, wants Wants) (
 
 // forget is unregisterConsumer under the lock.
 func (c *consumers) forget(conn uint64, group string, wants Wants) (tell bool) {
-	delete(c.byConn[conn], group)
-	if len(c.byConn[conn]) == 0 {
-		delete(c.byConn, conn)
+	if s := c.byConn[conn]; s != nil {
+		if s.drop(group); len(s.groups) == 0 {
+			delete(c.byConn, conn)
+		}
 	}
 	return c.leave(conn, group, wants)
 }
@@ -172,8 +186,10 @@ func (c *consumers) leave(conn uint64, group string, wants Wants) (tell bool) {
 	if g == nil || g.members[conn] == nil {
 		return false
 	}
+	c.bytes.Add(int64(-g.members[conn].bytes))
 	delete(g.members, conn)
 	if len(g.members) == 0 {
+		c.bytes.Add(int64(-g.view.Load().bytes))
 		delete(s.groups, group)
 		return false
 	}
@@ -185,7 +201,7 @@ func (c *consumers) removeConsumer(conn uint64, wants Wants) (changed []string) 
 	defer c.mu.Unlock()
 	groups := c.byConn[conn]
 	delete(c.byConn, conn)
-	for _, group := range slices.Sorted(maps.Keys(groups)) {
+	for _, group := range groups.names() {
 		if c.leave(conn, group, wants) {
 			changed = append(changed, group)
 		}

@@ -21,6 +21,7 @@ type Group struct {
 	MessageModel     string
 	ConsumeFromWhere string
 	subscriptions    map[string]*Subscription
+	bytes            int // that they take
 }
 
 // Subscription is what a group wants of a topic. It does not change.

@@ -26,63 +26,15 @@ type Manager struct {
 	consumers
 	producers
 	clock func() time.Time
+	most  int64 // bytes of the table
 }
 
 // New makes an empty table. The clock's monotonic reading counts.
 func New(clock func() time.Time) *Manager {
-	m := &Manager{clock: clock}
+	m := &Manager{clock: clock, most: maxBytes}
 	m.consumers.init(clock)
 	m.producers.init(clock)
 	return m
-}
-
-// Bounds of what one connection may say of itself. No client comes near them.
-const (
-	MaxGroupsPerConn         = 10_000 // consumer groups, and as many producer groups
-	MaxSubscriptionsPerGroup = 10_000
-	MaxSubscriptionBytes     = 64 << 10 // of one
-)
-
-// Fits says whether a heartbeat keeps within the bounds, together with what its connection said before.
-func (m *Manager) Fits(conn uint64, d *remoting.HeartbeatData) bool {
-	for i := range d.ConsumerDataSet {
-		g := &d.ConsumerDataSet[i]
-		if len(g.SubscriptionDataSet) > MaxSubscriptionsPerGroup {
-			return false
-		}
-		for j := range g.SubscriptionDataSet {
-			s := &g.SubscriptionDataSet[j]
-			if len(s.Topic)+len(s.SubString)+4*len(s.CodeSet) > MaxSubscriptionBytes {
-				return false
-			}
-		}
-	}
-	consumes := make([]string, len(d.ConsumerDataSet))
-	for i := range consumes {
-		consumes[i] = d.ConsumerDataSet[i].GroupName
-	}
-	produces := make([]string, len(d.ProducerDataSet))
-	for i := range produces {
-		produces[i] = d.ProducerDataSet[i].GroupName
-	}
-	m.consumers.mu.Lock()
-	fits := union(m.byConn[conn], consumes) <= MaxGroupsPerConn
-	m.consumers.mu.Unlock()
-	m.producers.mu.Lock()
-	fits = fits && union(m.conns[conn], produces) <= MaxGroupsPerConn
-	m.producers.mu.Unlock()
-	return fits
-}
-
-// union is how many names there are with those that are new.
-func union(have map[string]struct{}, names []string) int {
-	n := len(have)
-	for _, name := range names {
-		if _, there := have[name]; !there {
-			n++
-		}
-	}
-	return n
 }
 
 // Heartbeat takes what a client says of itself. Groups that do not exist must have been taken out of d before. subChanged is
@@ -90,7 +42,7 @@ func union(have map[string]struct{}, names []string) int {
 // fingerprint) when a group's last heartbeat had another.
 func (m *Manager) Heartbeat(c Client, d *remoting.HeartbeatData, wants Wants) (subChanged bool, changed []string) {
 	subChanged = d.HeartbeatFingerprint == 0
-	withoutSub := d.WithoutSub && d.HeartbeatFingerprint != 0
+	withoutSub := withoutSub(d)
 	for i := range d.ConsumerDataSet {
 		g := &d.ConsumerDataSet[i]
 		tell, differs := m.registerConsumer(c, g, d.HeartbeatFingerprint, withoutSub, wants)
@@ -104,6 +56,9 @@ func (m *Manager) Heartbeat(c Client, d *remoting.HeartbeatData, wants Wants) (s
 	}
 	return subChanged, changed
 }
+
+// withoutSub says that a heartbeat leaves subscriptions as they are.
+func withoutSub(d *remoting.HeartbeatData) bool { return d.WithoutSub && d.HeartbeatFingerprint != 0 }
 
 // Unregister takes a client out of a producer group and a consumer group; "" is none. A client is known by its connection; its id
 // is not asked.

@@ -403,4 +403,7 @@ func TestManyAtOnce(t *testing.T) {
 	if m.Group([]byte("g")) != nil || len(m.byConn) != 0 {
 		t.Fatal("left over:", m.Consumers("g"), m.byConn)
 	}
+	if n := m.held(); n != 0 {
+		t.Fatal("bytes held for nobody:", n)
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"sort"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"ringmq/netpoll/remoting"
@@ -14,8 +15,9 @@ type producers struct {
 	clock  func() time.Time
 	mu     sync.Mutex
 	groups map[string]map[uint64]*producer
-	conns  map[uint64]map[string]struct{} // connection -> groups: its end must not cost a look at all
-	next   map[string]int                 // who is asked next about a transaction
+	conns  map[uint64]*said // connection -> groups: its end must not cost a look at all
+	next   map[string]int   // who is asked next about a transaction
+	bytes  atomic.Int64     // of all memberships
 }
 
 type producer struct {
@@ -24,7 +26,7 @@ type producer struct {
 }
 
 func (p *producers) init(clock func() time.Time) {
-	p.clock, p.groups, p.conns, p.next = clock, map[string]map[uint64]*producer{}, map[uint64]map[string]struct{}{}, map[string]int{}
+	p.clock, p.groups, p.conns, p.next = clock, map[string]map[uint64]*producer{}, map[uint64]*said{}, map[string]int{}
 }
 
 // registerProducer takes one producer group of a heartbeat.
@@ -36,9 +38,11 @@ func (p *producers) registerProducer(c Client, group string) {
 	}
 	p.groups[group][c.Conn] = &producer{Client: c, seen: p.clock()}
 	if p.conns[c.Conn] == nil {
-		p.conns[c.Conn] = map[string]struct{}{}
+		p.conns[c.Conn] = newSaid()
 	}
-	p.conns[c.Conn][group] = struct{}{}
+	bytes := membershipBytes(c.ID, group)
+	p.bytes.Add(int64(bytes - p.conns[c.Conn].of(group)))
+	p.conns[c.Conn].set(group, bytes)
 }
 
 // unregisterProducer takes a connection out of a group.
@@ -49,9 +53,11 @@ func (p *producers) unregisterProducer(conn uint64, group string) {
 }
 
 func (p *producers) leave(conn uint64, group string) {
-	delete(p.conns[conn], group)
-	if len(p.conns[conn]) == 0 {
-		delete(p.conns, conn)
+	if s := p.conns[conn]; s != nil {
+		p.bytes.Add(int64(-s.of(group)))
+		if s.drop(group); len(s.groups) == 0 {
+			delete(p.conns, conn)
+		}
 	}
 	delete(p.groups[group], conn)
 	if len(p.groups[group]) == 0 {
@@ -63,7 +69,7 @@ func (p *producers) leave(conn uint64, group string) {
 func (p *producers) removeProducer(conn uint64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for group := range p.conns[conn] {
+	for _, group := range p.conns[conn].names() {
 		p.leave(conn, group)
 	}
 }
