@@ -93,6 +93,15 @@ func TestWhatClientsNameIsBounded(t *testing.T) {
 	if lock(maxLockQueues+1).Code != remoting.RespSystemError {
 		t.Error("locks of more queues than may be")
 	}
+	for _, q := range []remoting.MessageQueue{{BrokerName: "broker-a", Topic: strings.Repeat("T", 1<<20)}, {BrokerName: strings.Repeat("b", 1<<20), Topic: "T"}} {
+		body, err := json.Marshal(remoting.LockBatch{ConsumerGroup: "g", ClientID: "c", MqSet: []remoting.MessageQueue{q}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if a := c.call(withText(remoting.CodeLockBatchMq, string(body))); a.Code != remoting.RespSystemError {
+			t.Error("a lock with a long name")
+		}
+	}
 	if n := strings.Count(string(lock(100).Body), `"queueId"`); n != 100 {
 		t.Error("locked:", n)
 	}

@@ -2,6 +2,7 @@ package broker
 
 import (
 	"fmt"
+	"slices"
 
 	"ringmq/netpoll"
 	"ringmq/netpoll/remoting"
@@ -19,7 +20,7 @@ func (b *Broker) lockQueues(_ *netpoll.Conn, req *remoting.Command) answer {
 	if err := remoting.Unmarshal(req.Body, &d); err != nil {
 		return fail(remoting.RespSystemError, err.Error())
 	}
-	if len(d.MqSet) > maxLockQueues || len(d.ConsumerGroup) > maxLockName || len(d.ClientID) > maxLockName {
+	if len(d.MqSet) > maxLockQueues || longNames(&d) {
 		return fail(remoting.RespSystemError, fmt.Sprintf("more than %d queues, or a name of more than %d bytes", maxLockQueues, maxLockName))
 	}
 	ok := b.locks.Lock(d.ConsumerGroup, d.ClientID, d.MqSet)
@@ -27,6 +28,13 @@ func (b *Broker) lockQueues(_ *netpoll.Conn, req *remoting.Command) answer {
 		ok = []remoting.MessageQueue{}
 	}
 	return jsonBody(remoting.LockBatchOK{LockOKMQSet: ok})
+}
+
+// longNames says that a name in a request for locks is longer than any is. They are kept with each lock.
+func longNames(d *remoting.LockBatch) bool {
+	long := func(name string) bool { return len(name) > maxLockName }
+	return long(d.ConsumerGroup) || long(d.ClientID) ||
+		slices.ContainsFunc(d.MqSet, func(q remoting.MessageQueue) bool { return long(q.BrokerName) || long(q.Topic) })
 }
 
 // unlockQueues serves 42.

@@ -15,20 +15,30 @@ type Locks struct {
 	clock  func() time.Time // its monotonic reading counts
 	mu     sync.Mutex
 	groups map[string]map[remoting.MessageQueue]*queueLock
-	count  int // of all locks
+	bytes  int // of all locks, about
+	most   int // of them
 }
 
-// maxLocks bounds the locks of all groups; beyond them no queue is given that nobody had.
-const maxLocks = 1 << 20
+const (
+	// maxLocksBytes bounds the locks of all groups, about a million; beyond it no queue is given that would take more.
+	maxLocksBytes = 256 << 20
+	// lockBytes is about what a lock takes without its texts.
+	lockBytes = 160
+)
 
 type queueLock struct {
 	client string
 	since  time.Time
 }
 
+// bytesOf is about what a lock takes. The name of the group counts with each: it may be its only one.
+func bytesOf(group, client string, q *remoting.MessageQueue) int {
+	return lockBytes + len(group) + len(client) + len(q.BrokerName) + len(q.Topic)
+}
+
 // NewLocks makes an empty table.
 func NewLocks(clock func() time.Time) *Locks {
-	return &Locks{clock: clock, groups: map[string]map[remoting.MessageQueue]*queueLock{}}
+	return &Locks{clock: clock, groups: map[string]map[remoting.MessageQueue]*queueLock{}, most: maxLocksBytes}
 }
 
 // Lock takes or renews queues for a client and returns those it holds afterwards, in the order asked for.
@@ -39,23 +49,29 @@ func (l *Locks) Lock(group, client string, queues []remoting.MessageQueue) []rem
 	held := l.groups[group]
 	if held == nil {
 		held = map[remoting.MessageQueue]*queueLock{}
-		l.groups[group] = held
 	}
 	ok := make([]remoting.MessageQueue, 0, len(queues))
 	for _, q := range queues {
-		e := held[q]
-		switch {
-		case e == nil && l.count >= maxLocks:
-			continue
-		case e == nil:
-			l.count++
-			held[q] = &queueLock{client: client, since: now}
-		case e.client == client || now.Sub(e.since) > LockFor:
-			e.client, e.since = client, now
-		default:
+		e, more := held[q], bytesOf(group, client, &q)
+		if e != nil {
+			if e.client != client && now.Sub(e.since) <= LockFor {
+				continue
+			}
+			more -= bytesOf(group, e.client, &q)
+		}
+		if more > 0 && l.bytes+more > l.most {
 			continue
 		}
+		if e == nil {
+			e = &queueLock{}
+			held[q] = e
+		}
+		l.bytes += more
+		e.client, e.since = client, now
 		ok = append(ok, q)
+	}
+	if len(held) > 0 {
+		l.groups[group] = held
 	}
 	return ok
 }
@@ -68,7 +84,7 @@ func (l *Locks) Unlock(group, client string, queues []remoting.MessageQueue) {
 	for _, q := range queues {
 		if e := held[q]; e != nil && e.client == client {
 			delete(held, q)
-			l.count--
+			l.bytes -= bytesOf(group, client, &q)
 		}
 	}
 	if len(held) == 0 {
@@ -108,7 +124,7 @@ func (l *Locks) Expire() (n int) {
 		for q, e := range held {
 			if now.Sub(e.since) > LockFor {
 				delete(held, q)
-				l.count--
+				l.bytes -= bytesOf(group, e.client, &q)
 				n++
 			}
 		}
