@@ -75,6 +75,7 @@ type Broker struct {
 	readers   *pullReaders     // for pulls that need the disk: nothing else may keep them waiting
 	pending   *netpoll.Budget  // of requests that wait: for workers, for a client's answer, for their topic
 	few       *netpoll.Workers // for what may wait long, or needs much memory: few at a time
+	decoders  *netpoll.Workers // for long bodies of clients
 	slow      slowLog
 	handlers  *[maxCode]handler
 	gate      *netpoll.Gate
@@ -205,6 +206,7 @@ func (b *Broker) Start() error {
 	b.workers = netpoll.NewWorkers(16, 4096, b.pending)
 	b.readers = newPullReaders()
 	b.few = netpoll.NewWorkers(maxQueries, 4096, b.pending)
+	b.decoders = netpoll.NewWorkers(maxDecoded, 4096, b.pending)
 	b.noteDiskUse()
 	if !b.slave {
 		b.takeOffsetsBack()
@@ -221,6 +223,7 @@ func (b *Broker) Start() error {
 		b.workers.Close()
 		b.readers.close()
 		b.few.Close()
+		b.decoders.Close()
 		b.persister.Close()
 		return errors.Join(fmt.Errorf("broker: %w", err), b.delay.Close(context.Background()), b.store.Close(context.Background()))
 	}
@@ -354,6 +357,7 @@ func (b *Broker) Shutdown(ctx context.Context) error {
 	b.workers.Close()
 	b.readers.close()
 	b.few.Close()
+	b.decoders.Close()
 	b.persister.Mark(b.documents.offsets, nil)
 	b.persister.Close()
 	err = errors.Join(err, b.store.Close(ctx))

@@ -12,6 +12,20 @@ import (
 
 // heartbeat serves 34: who is here, for which groups, with which subscriptions.
 func (b *Broker) heartbeat(c *netpoll.Conn, req *remoting.Command) answer {
+	return b.takeHeartbeat(c, req, func(id string) { b.named(c, id) })
+}
+
+// largeHeartbeat is heartbeat on a worker.
+func (b *Broker) largeHeartbeat(c *netpoll.Conn, req *remoting.Command) answer {
+	a := b.takeHeartbeat(c, req, func(id string) { _ = c.Do(func() { b.named(c, id) }) })
+	if c.IsClosed() {
+		b.clientGone(c) // its end may have come before what was taken here
+	}
+	return a
+}
+
+// takeHeartbeat takes a heartbeat, and says by which id its client is known.
+func (b *Broker) takeHeartbeat(c *netpoll.Conn, req *remoting.Command, named func(id string)) answer {
 	var d remoting.HeartbeatData
 	if err := remoting.Unmarshal(req.Body, &d); err != nil {
 		return fail(remoting.RespSystemError, err.Error())
@@ -21,7 +35,7 @@ func (b *Broker) heartbeat(c *netpoll.Conn, req *remoting.Command) answer {
 	}
 	d.ConsumerDataSet = b.knownGroups(d.ConsumerDataSet)
 	client := member.Client{Conn: c.ID(), ID: d.ClientID, Language: req.Language.String(), Version: req.Version, Addr: c.RemoteAddr()}
-	b.named(c, d.ClientID)
+	named(d.ClientID)
 	subChanged, groups := b.members.Heartbeat(client, &d, b.notifies)
 	b.changed(groups)
 	a := answer{Fields: []answerField{{"IS_SUB_CHANGE", "false"}, {"IS_SUPPORT_HEART_BEAT_V2", "true"}}}

@@ -105,12 +105,12 @@ func (b *Broker) table() *[maxCode]handler {
 		remoting.CodeGetMinOffset:            {loop: b.quick(b.minOffset)},
 		remoting.CodeSearchOffsetByTimestamp: {worker: b.searchOffset},
 		remoting.CodeGetEarliestMsgStoretime: {worker: b.earliestTime},
-		remoting.CodeHeartBeat:               {loop: b.quick(b.heartbeat)},
+		remoting.CodeHeartBeat:               {loop: b.bySize(b.heartbeat, b.largeHeartbeat)},
 		remoting.CodeUnregisterClient:        {loop: b.quick(b.unregisterClient)},
 		remoting.CodeGetConsumerListByGroup:  {loop: b.quick(b.consumerList)},
-		remoting.CodeCheckClientConfig:       {loop: b.quick(b.checkClientConfig)},
-		remoting.CodeLockBatchMq:             {loop: b.quick(b.lockQueues)},
-		remoting.CodeUnlockBatchMq:           {loop: b.quick(b.unlockQueues)},
+		remoting.CodeCheckClientConfig:       {loop: b.bySize(b.checkClientConfig, b.checkClientConfig)},
+		remoting.CodeLockBatchMq:             {loop: b.bySize(b.lockQueues, b.lockQueues)},
+		remoting.CodeUnlockBatchMq:           {loop: b.bySize(b.unlockQueues, b.unlockQueues)},
 		remoting.CodeConsumerSendMsgBack:     {loop: b.sendBack},
 		remoting.CodeQueryMessage:            {worker: b.queryMessage, slow: true},
 		remoting.CodeViewMessageById:         {worker: b.viewMessage},
@@ -165,7 +165,7 @@ const fastListener = 1
 // Serve implements netpoll.Handler.
 func (h *handlerSide) Serve(c *netpoll.Conn, req *remoting.Command) netpoll.Verdict {
 	b := h.b
-	came := b.loop(c.Loop()).now()
+	b.loop(c.Loop()).now() // turns with requests in them are counted
 	hd := b.handlerOf(req.Code)
 	switch {
 	case hd == nil || hd.main && c.Listener() == fastListener:
@@ -181,8 +181,14 @@ func (h *handlerSide) Serve(c *netpoll.Conn, req *remoting.Command) netpoll.Verd
 	if hd.slow {
 		pool = b.few
 	}
+	return b.serveOn(pool, c, req, hd.worker)
+}
+
+// serveOn serves a request on a worker of a pool.
+func (b *Broker) serveOn(pool *netpoll.Workers, c *netpoll.Conn, req *remoting.Command, fn onWorker) netpoll.Verdict {
+	came := b.loop(c.Loop()).now()
 	ok := pool.TryClone(req, func(own *remoting.Command) {
-		a := hd.worker(c, own)
+		a := fn(c, own)
 		if !own.IsOneway() {
 			_ = c.Give(encode(nil, c, own, a))
 		}

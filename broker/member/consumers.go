@@ -71,6 +71,10 @@ func (c *consumers) Group(name []byte) *Group {
 // registerConsumer takes one group of a heartbeat. tell: its members have to be told. differs: the group's last heartbeat had another
 // fingerprint.
 func (c *consumers) registerConsumer(client Client, d *remoting.ConsumerData, fingerprint int32, withoutSub bool, wants Wants) (tell, differs bool) {
+	var fresh []*Subscription
+	if !withoutSub {
+		fresh = c.prepare(d)
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	last, ok := c.prints[d.GroupName]
@@ -100,7 +104,7 @@ func (c *consumers) registerConsumer(client Client, d *remoting.ConsumerData, fi
 	c.bytes.Add(int64(bytes))
 	replaced, changed := false, false
 	if !withoutSub {
-		replaced, changed, next.subscriptions = subscribe(old.subscriptions, d.SubscriptionDataSet)
+		replaced, changed, next.subscriptions = subscribe(old.subscriptions, d.SubscriptionDataSet, fresh)
 	}
 	if replaced || old.ConsumeType != next.ConsumeType || old.MessageModel != next.MessageModel || old.ConsumeFromWhere != next.ConsumeFromWhere {
 		if replaced {
@@ -116,8 +120,23 @@ func (c *consumers) registerConsumer(client Client, d *remoting.ConsumerData, fi
 	return (was == nil || changed) && g.tells(wants), differs
 }
 
-// subscribe compares subscriptions. changed: a topic came or went; replaced: there is anything new to store.
-func subscribe(old map[string]*Subscription, all []remoting.SubscriptionData) (replaced, changed bool, next map[string]*Subscription) {
+// prepare makes the subscriptions that a group does not have yet, nil for others: codes are put in order before pulls have to wait for it.
+func (c *consumers) prepare(d *remoting.ConsumerData) []*Subscription {
+	var have map[string]*Subscription
+	if g := c.Group([]byte(d.GroupName)); g != nil {
+		have = g.subscriptions
+	}
+	fresh := make([]*Subscription, len(d.SubscriptionDataSet))
+	for i := range fresh {
+		if s := &d.SubscriptionDataSet[i]; replaces(s, have[s.Topic]) {
+			fresh[i] = newSubscription(s)
+		}
+	}
+	return fresh
+}
+
+// subscribe compares subscriptions; fresh are those that were prepared. changed: a topic came or went; replaced: there is anything new to store.
+func subscribe(old map[string]*Subscription, all []remoting.SubscriptionData, fresh []*Subscription) (replaced, changed bool, next map[string]*Subscription) {
 	next = make(map[string]*Subscription, len(all))
 	for i := range all {
 		d := &all[i]
@@ -127,7 +146,10 @@ func subscribe(old map[string]*Subscription, all []remoting.SubscriptionData) (r
 			continue
 		}
 		replaced, changed = true, changed || have == nil
-		next[d.Topic] = newSubscription(d)
+		if fresh[i] == nil { // the group has changed meanwhile
+			fresh[i] = newSubscription(d)
+		}
+		next[d.Topic] = fresh[i]
 	}
 	for topic := range old {
 		if next[topic] == nil {

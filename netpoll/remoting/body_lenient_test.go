@@ -95,3 +95,14 @@ func TestQueueTable(t *testing.T) {
 		}
 	}
 }
+
+func TestCountJSON(t *testing.T) {
+	for text, want := range map[string][2]int{
+		"": {0, 0}, "7": {0, 0}, `"{[,"`: {0, 0}, `"\"{,"`: {0, 0}, `"\\",`: {0, 1}, "{}": {1, 1}, "[]": {0, 1}, `{"a":1,"b":[1,2,3]}`: {1, 5}, "[{},{},{}]": {3, 6},
+		`[{"a":"}{"},"]["]`: {1, 3}, `{{"a":1}:2,{"b":2}:3}`: {3, 4}, `"without end{`: {0, 0}, `"\`: {0, 0}, "}{": {1, 1},
+	} {
+		if objects, values := CountJSON([]byte(text)); objects != want[0] || values != want[1] {
+			t.Errorf("%s: %d objects, %d values, want %v", text, objects, values, want)
+		}
+	}
+}

@@ -194,6 +194,27 @@ func tooDeep(b []byte) bool {
 	return false
 }
 
+// CountJSON is how many objects a JSON text has, and about how many values: elements of arrays and members of objects. Decoding takes time
+// and memory by them, many times what the text takes. Broken text is somebody else's matter.
+func CountJSON(b []byte) (objects, values int) {
+	for i := 0; i < len(b); i++ {
+		switch b[i] {
+		case '"':
+			for i++; i < len(b) && b[i] != '"'; i++ {
+				if b[i] == '\\' {
+					i++
+				}
+			}
+		case '{':
+			objects++
+			values++
+		case '[', ',':
+			values++
+		}
+	}
+	return objects, values
+}
+
 // Unmarshal decodes JSON in either dialect, of at most 32 levels: nothing of the protocol has more than a few, and what is written
 // into a document must stay readable inside of it.
 func Unmarshal(b []byte, v any) error {
