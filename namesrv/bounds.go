@@ -8,8 +8,11 @@ import (
 )
 
 // Nobody has to say who he is, so what one peer may enter has bounds, far beyond what a process with brokers in it brings. A unit is
-// a topic of a broker; one with a name, or a mapping, of more than unitBytes takes several.
+// a topic of a broker; one with a name, or a mapping, of more than unitBytes takes several. What a broker says of itself, with the
+// addresses of its filter servers, takes some more if it is as long.
 const (
+	maxNameBytes   = 1 << 10  // of a broker, its cluster or zone, or an address of it
+	maxFilterBytes = 64 << 10 // of the addresses of its filter servers
 	maxConnBrokers = 256
 	maxConnUnits   = 1 << 20
 	maxHostBrokers = 1 << 10
@@ -19,18 +22,39 @@ const (
 
 func unitsOf(bytes int) int64 { return 1 + int64(bytes/unitBytes) }
 
-// full says which bound a registration would pass, "" if none: of its connection, or of the host that it came from. mu is held.
+// filterBytes is about what the addresses of filter servers take.
+func (r *registration) filterBytes() (n int) {
+	const each = 24
+	for _, addr := range r.body.FilterServerList {
+		n += each + len(addr)
+	}
+	return n
+}
+
+// ownUnits are those of the broker itself, none as a rule.
+func (r *registration) ownUnits() int64 {
+	return int64((len(r.cluster) + len(r.name) + len(r.addr) + len(r.haAddr) + len(r.zone) + r.filterBytes()) / unitBytes)
+}
+
+// full says which bound a registration would pass, "" if none: its own, that of its connection, or that of the host that it came from. mu
+// is held.
 func (t *routes) full(r *registration) string {
-	brokers, units := 1, t.held[r.name]+t.brings(r)
+	if max(len(r.cluster), len(r.name), len(r.addr), len(r.haAddr), len(r.zone)) > maxNameBytes {
+		return fmt.Sprintf("a name or an address of more than %d bytes", maxNameBytes)
+	}
+	if r.filterBytes() > maxFilterBytes {
+		return fmt.Sprintf("addresses of filter servers of more than %d bytes", maxFilterBytes)
+	}
+	brokers, units := 1, t.held[r.name]+t.brings(r)+r.ownUnits()
 	hostBrokers, hostUnits := brokers, units
 	for key, l := range t.live {
 		ofConn, ofHost := l.conn == r.conn, r.host.IsValid() && l.host == r.host
 		if !ofConn && !ofHost || key == (addrKey{r.cluster, r.addr}) {
 			continue
 		}
-		var more int64
+		more := l.units
 		if l.name != r.name {
-			more = t.held[l.name]
+			more += t.held[l.name]
 		}
 		if ofConn {
 			brokers, units = brokers+1, units+more

@@ -3,6 +3,7 @@ package namesrv
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -107,6 +108,54 @@ func TestRegistrationsAreBounded(t *testing.T) {
 		over.conn = 0
 		if got, _ := r.register(over, now); !strings.Contains(got.full, "connection") || r.brokers["one more"] != nil {
 			t.Error(got)
+		}
+	})
+	t.Run("texts", func(t *testing.T) {
+		long, most := strings.Repeat("x", maxNameBytes+1), strings.Repeat("x", maxNameBytes)
+		for name, change := range map[string]func(e *registration, text string){
+			"cluster":    func(e *registration, text string) { e.cluster = text },
+			"name":       func(e *registration, text string) { e.name = text },
+			"address":    func(e *registration, text string) { e.addr = text },
+			"HA address": func(e *registration, text string) { e.haAddr = text },
+			"zone":       func(e *registration, text string) { e.zone = text },
+			"filter servers": func(e *registration, text string) {
+				e.body.FilterServerList = slices.Repeat([]string{text}, 62+len(text)-maxNameBytes)
+			},
+		} {
+			r := newRoutes()
+			e := entry("C", "b", "a:1", "T", "U")
+			change(e, long)
+			if got, ok := r.register(e, now); !ok || got.full == "" {
+				t.Error(name, got, ok)
+			}
+			isEmpty(t, r)
+			change(e, most)
+			if got, ok := r.register(e, now); !ok || got.full != "" {
+				t.Error(name, got, ok)
+			}
+		}
+	})
+	t.Run("filter servers", func(t *testing.T) {
+		r := newRoutes()
+		with := func(i int, filters ...string) *registration {
+			e := entry("C", fmt.Sprint("b", i), fmt.Sprint("a:", i))
+			e.body.FilterServerList = filters
+			return e
+		}
+		r.register(with(0), now)
+		r.held["b0"] = maxConnUnits - 100
+		filters := slices.Repeat([]string{strings.Repeat("x", 1000)}, 20) // 80 units
+		if got, _ := r.register(with(1, filters...), now); got.full != "" {
+			t.Error(got)
+		}
+		if got, _ := r.register(with(2, filters...), now); got.full == "" {
+			t.Error("taken beyond the bound")
+		}
+		if got, _ := r.register(with(1), now); got.full != "" {
+			t.Error(got)
+		}
+		if got, _ := r.register(with(2, filters...), now); got.full != "" {
+			t.Error("although there is room again:", got)
 		}
 	})
 	t.Run("topics", func(t *testing.T) {

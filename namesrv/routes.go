@@ -37,6 +37,7 @@ type lease struct {
 	haAddr  string
 	conn    uint64     // the connection it registered by
 	host    netip.Addr // from which that came
+	units   int64      // of the broker itself
 }
 
 // registration is one REGISTER_BROKER request.
@@ -115,7 +116,7 @@ func (t *routes) register(r *registration, now time.Time) (_ registered, ok bool
 	b.BrokerAddrs[r.id] = r.addr
 	t.takeTopics(r, b, first || !known)
 	done.joined = t.live[key] == nil
-	t.lend(key, &lease{name: r.name, last: now, timeout: r.timeout, version: w.DataVersion, haAddr: r.haAddr, conn: r.conn, host: r.host})
+	t.lend(key, &lease{name: r.name, last: now, timeout: r.timeout, version: w.DataVersion, haAddr: r.haAddr, conn: r.conn, host: r.host, units: r.ownUnits()})
 	if len(r.body.FilterServerList) > 0 {
 		t.filters[key] = r.body.FilterServerList
 	} else {

@@ -187,8 +187,14 @@ func (s *Store) EarliestMessageTime() int64 {
 }
 
 // MessageByOffset appends the record that begins at a commit log offset. ErrNotFound when none begins there or it is not
-// visible, ErrCorrupt when it is damaged. May do I/O.
+// visible, ErrCorrupt when it is damaged. Offsets are what anybody asks for: what only looks like a damaged record, inside of a body, is
+// on no list. May do I/O.
 func (s *Store) MessageByOffset(physicalOffset int64, dst []byte) ([]byte, error) {
+	return s.recordAt(physicalOffset, false, dst)
+}
+
+// recordAt is MessageByOffset; known says that a record begins there.
+func (s *Store) recordAt(physicalOffset int64, known bool, dst []byte) ([]byte, error) {
 	visible := s.log.Visible().Load()
 	if physicalOffset < s.log.Min() || physicalOffset < 0 || physicalOffset+record.MinRecordBytes > visible {
 		return dst, ErrNotFound
@@ -218,10 +224,22 @@ func (s *Store) MessageByOffset(physicalOffset int64, dst []byte) ([]byte, error
 		return dst[:n], ErrNotFound
 	}
 	if err := r.Verify(dst[n:]); err != nil {
-		s.gaps.add(physicalOffset, physicalOffset+int64(size), "rot")
+		if known || s.hasEntry(&r) {
+			s.gaps.add(physicalOffset, physicalOffset+int64(size), "rot")
+		}
 		return dst[:n], fmt.Errorf("%w: %w", ErrCorrupt, err)
 	}
 	return dst, nil
+}
+
+// hasEntry says that the entry of a queue points to where a record is, which may be one in name only.
+func (s *Store) hasEntry(r *record.Record) bool {
+	if q := s.batchFor(r.Topic, r.QueueID, false); q != nil {
+		_, u, err := q.seek(r.QueueOffset)
+		return err == nil && u.count > 0 && u.Offset == r.PhysicalOffset
+	}
+	var u [1]record.QueueUnit
+	return s.unitAt(r.Topic, r.QueueID, r.QueueOffset, u[:]) && u[0].Offset == r.PhysicalOffset
 }
 
 func (s *Store) byOffsetFault(at int64, err error) error {
@@ -255,7 +273,7 @@ func (s *Store) QueryKey(topic, key []byte, limit int, begin, end int64) (Keyed,
 	slices.Sort(offsets)
 	var ends []int
 	for _, at := range offsets {
-		body, err := s.MessageByOffset(at, k.Body)
+		body, err := s.recordAt(at, true, k.Body)
 		if len(body) > maxKeyedBytes {
 			break
 		}
