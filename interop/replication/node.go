@@ -74,7 +74,7 @@ func (s *stage) broker(name, maker, group string, id, port int, at *place) *node
 func (n *node) start() error {
 	limit := time.Minute
 	if n.maker == stock {
-		limit = 90 * time.Second
+		limit = 3 * time.Minute
 	}
 	return n.startWithin(limit)
 }
