@@ -10,7 +10,7 @@
 //   - topics and groups: topic.go, topiclook.go, order.go, group.go;
 //   - consumers: progress.go, clients.go, running.go, offset.go; lag.go, which is ours (laglook.go asks, lagcause.go judges);
 //   - messages: message.go, messagefind.go, track.go, pull.go, print.go, consume.go, send.go, trace.go, queue.go;
-//   - servers: cluster.go, config.go, names.go, stats.go, export.go, tables.go; complete.go (names, for a shell);
+//   - servers: cluster.go, config.go, names.go, stats.go, export.go, exportmetrics.go, tables.go; complete.go (names, for a shell);
 //   - from one cluster to another: transfer.go (the document), exportall.go, importall.go (importplan.go and importoffsets.go compare);
 //   - a broker out of use and back, which is ours: drain.go (the run), drainperm.go, drainwait.go (what is waited for), undrain.go.
 package admin

@@ -34,13 +34,10 @@ const (
 // slave from the first message on that the master would have to read from its disk, and as soon as something else has brought the
 // log back into memory they stay at the master, which the estimate does not know.
 func whichBroker(p *pair) (string, error) {
+	if err := p.bound(groupMemory); err != nil {
+		return "", err
+	}
 	for _, n := range []*node{p.master, p.slave} {
-		m, err := rig.NewMemory(fmt.Sprintf("ringmq-%s-%d", n.name, os.Getpid()), groupMemory)
-		if err != nil {
-			return "", skipped(fmt.Sprintf("no control group can be made: %v", err))
-		}
-		n.memory = m
-		n.set("mappedFileSizeCommitLog", strconv.Itoa(16<<20))
 		n.set("tailCacheBytes", strconv.Itoa(4<<20))
 	}
 	// Only with this control do brokers say what they have read from the disk; it allows everything.
@@ -90,14 +87,27 @@ func whichBroker(p *pair) (string, error) {
 			return "", err
 		}
 		cold := (after - before) >> 20
-		line := fmt.Sprintf("%s%s: the slave served %d of %d messages, the master read %d MiB from its disk, queue 0 was served by %s", part.mode,
-			map[bool]string{true: " with the log brought into the master's page cache"}[part.warm], d.bySlave, d.messages, cold, d.runs[0])
+		line := fmt.Sprintf("%s%s: %s, the master read %d MiB from its disk, queue 0 was served by %s", part.mode,
+			map[bool]string{true: " with the log brought into the master's page cache"}[part.warm], d, cold, d.runs(0))
 		text = append(text, line)
-		if share := float64(d.bySlave) / float64(d.messages); share < part.least || share > part.most || cold > part.coldMiB {
+		if share := d.bySlave(); share < part.least || share > part.most || cold > part.coldMiB {
 			return strings.Join(text, "; "), fmt.Errorf("with suggestByResidency=%s the slave was to serve %g to %g of the messages, and the master to read %d MiB at most", part.mode, part.least, part.most, part.coldMiB)
 		}
 	}
 	return fmt.Sprintf("%d MiB of log, %d MiB of memory for each broker; %s", slowLog>>20, groupMemory>>20, strings.Join(text, "; ")), nil
+}
+
+// bound gives each broker a control group of its own with so much memory, and segments for a log that is large beside it.
+func (p *pair) bound(bytes int64) error {
+	for _, n := range []*node{p.master, p.slave} {
+		m, err := rig.NewMemory(fmt.Sprintf("ringmq-%s-%d", n.name, os.Getpid()), bytes)
+		if err != nil {
+			return skipped(fmt.Sprintf("no control group can be made: %v", err))
+		}
+		n.memory = m
+		n.set("mappedFileSizeCommitLog", strconv.Itoa(16<<20))
+	}
+	return nil
 }
 
 // fillLog starts both brokers and has them store the messages.
@@ -169,10 +179,54 @@ func bringIn(dir string) error {
 	return nil
 }
 
-// drained is who served a group.
-type drained struct {
-	messages, bySlave int
-	runs              [slowQueues]string // in order, how many messages by whom
+// answer is what a drained queue was told once.
+type answer struct {
+	by       int64 // the broker that was asked: 0 the master, 1 the slave
+	messages int
+	next     int64
+	suggest  int64
+}
+
+// drained is what a group was told, by queue and in order.
+type drained [slowQueues][]answer
+
+// bySlave is the part of the messages that the slave served.
+func (d drained) bySlave() float64 {
+	messages, slave := d.served()
+	return float64(slave) / float64(messages)
+}
+
+func (d drained) served() (messages, slave int) {
+	for _, all := range d {
+		for _, a := range all {
+			messages += a.messages
+			slave += a.messages * int(a.by)
+		}
+	}
+	return messages, slave
+}
+
+func (d drained) String() string {
+	messages, slave := d.served()
+	return fmt.Sprintf("the slave served %d of %d messages", slave, messages)
+}
+
+// runs says who served a queue, and how many messages in how many answers at a time.
+func (d drained) runs(queue int) string {
+	var turns []string
+	for all := d[queue]; len(all) > 0; {
+		n, messages := 0, 0
+		for ; n < len(all) && all[n].by == all[0].by; n++ {
+			messages += all[n].messages
+		}
+		turns = append(turns, fmt.Sprintf("%s %d in %d", [2]string{"master", "slave"}[all[0].by], messages, n))
+		all = all[n:]
+	}
+	const shown = 6
+	if len(turns) > shown {
+		turns = append(turns[:shown], fmt.Sprintf("and %d more turns", len(turns)-shown))
+	}
+	return strings.Join(turns, ", ")
 }
 
 // drainFar reads all of the topic with a new group, a queue at a time for each goroutine, asking the broker that the last answer named.
@@ -182,17 +236,10 @@ func (p *pair) drainFar(group string) (d drained, err error) {
 	if err := p.introduce(ctx, group); err != nil {
 		return d, err
 	}
-	var mu sync.Mutex
 	var all sync.WaitGroup
 	errs := make([]error, slowQueues)
 	for q := range slowQueues {
-		all.Go(func() {
-			served, runs, err := p.drainQueue(ctx, group, q)
-			mu.Lock()
-			defer mu.Unlock()
-			d.messages, d.bySlave = d.messages+served[0]+served[1], d.bySlave+served[1]
-			d.runs[q], errs[q] = runs, err
-		})
+		all.Go(func() { d[q], errs[q] = p.drainQueue(ctx, group, q) })
 	}
 	all.Wait()
 	return d, errors.Join(errs...)
@@ -221,47 +268,31 @@ func (p *pair) introduce(ctx context.Context, group string) error {
 	return nil
 }
 
-func (p *pair) drainQueue(ctx context.Context, group string, queue int) (served [2]int, runs string, err error) {
+func (p *pair) drainQueue(ctx context.Context, group string, queue int) (all []answer, err error) {
 	nodes := [2]*node{p.master, p.slave}
 	var conns [2]*netpoll.Client
 	for i, n := range nodes {
 		if conns[i], err = rig.Dial(ctx, n.addr()); err != nil {
-			return served, "", err
+			return nil, err
 		}
 		defer conns[i].Close()
 	}
-	var order []string
-	ask, last, run := int64(0), int64(-1), 0
-	note := func() {
-		if run > 0 {
-			order = append(order, fmt.Sprintf("%s %d", nodes[last].name, run))
-		}
-		run = 0
-	}
-	for from := int64(0); from < slowMessages; {
-		if ask < 0 || ask > 1 {
-			return served, "", fmt.Errorf("%s names broker %d", nodes[last].name, ask)
-		}
+	for from, ask := int64(0), int64(0); from < slowMessages; {
 		r, err := rig.Pull(ctx, conns[ask], rig.PullRequest{Group: group, Topic: slowTopic, Queue: queue, From: from})
 		if err != nil {
 			if _, answered := rig.Refused(err); !answered {
-				return served, "", err
+				return nil, err
 			}
 			ask = 0 // as clients do: the slave does not know the group yet
 			continue
 		}
-		if ask != last {
-			note()
-			last = ask
+		if r.Suggest < 0 || r.Suggest > 1 {
+			return nil, fmt.Errorf("%s names broker %d", nodes[ask].name, r.Suggest)
 		}
-		served[ask], run, from, ask = served[ask]+len(r.Messages), run+len(r.Messages), r.Next, r.Suggest
+		all = append(all, answer{ask, len(r.Messages), r.Next, r.Suggest})
+		from, ask = r.Next, r.Suggest
 	}
-	note()
-	const shown = 6
-	if len(order) > shown {
-		order = append(order[:shown], fmt.Sprintf("and %d more turns", len(order)-shown))
-	}
-	return served, strings.Join(order, ", "), nil
+	return all, nil
 }
 
 // change sets lines of the broker's configuration while it runs.

@@ -83,7 +83,7 @@ func (n *node) inHaste() *node {
 func (n *node) start() error {
 	limit := time.Minute
 	if n.maker == stock {
-		limit = 90 * time.Second
+		limit = 3 * time.Minute
 	}
 	return n.startWithin(limit)
 }
@@ -118,27 +118,39 @@ func (n *node) startWithin(limit time.Duration) error {
 
 // serve runs the broker, in its control group if it has one.
 func (n *node) serve(conf string) (*process, error) {
-	if n.memory == nil {
-		return n.stage.serve(n.name, n.maker, "broker", conf)
+	env, words, err := n.stage.program(n.name, n.maker, "broker", conf)
+	if err != nil {
+		return nil, err
 	}
-	return spawn(filepath.Join(n.stage.work, n.name+".log"), nil, n.memory.Within(n.stage.bin, "broker", "-c", conf)...)
+	if n.memory != nil {
+		words = n.memory.Within(words...)
+	}
+	return spawn(filepath.Join(n.stage.work, n.name+".log"), env, words...)
 }
 
 // serve runs a name server or broker of a maker.
 func (s *stage) serve(name, maker, kind, conf string) (*process, error) {
-	log := filepath.Join(s.work, name+".log")
+	env, words, err := s.program(name, maker, kind, conf)
+	if err != nil {
+		return nil, err
+	}
+	return spawn(filepath.Join(s.work, name+".log"), env, words...)
+}
+
+// program is what runs as a name server or broker of a maker.
+func (s *stage) program(name, maker, kind, conf string) (env, words []string, err error) {
 	if maker == ours {
-		return spawn(log, nil, s.bin, kind, "-c", conf)
+		return nil, []string{s.bin, kind, "-c", conf}, nil
 	}
 	home, err := s.stockHome(name)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	heap := s.heap
 	if kind == "namesrv" {
 		heap = "128m"
 	}
-	return spawn(log, []string{"RMQ_HOME=" + home, fmt.Sprintf("HEAP=-Xms%[1]s -Xmx%[1]s", heap)}, s.rmq, "exec", kind, conf)
+	return []string{"RMQ_HOME=" + home, fmt.Sprintf("HEAP=-Xms%[1]s -Xmx%[1]s", heap)}, []string{s.rmq, "exec", kind, conf}, nil
 }
 
 // stockHome is a home of a stock server's own, for its logs: the jars are shared.

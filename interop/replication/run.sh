@@ -3,9 +3,10 @@
 #   interop/replication/run.sh FAULTS [ours] [pages] [mixed] [migration] [clients] [mixed-clients] [admin]     all parts by default
 # ours: every scene, FAULTS random faults on a pair of ours, and a few under ASYNC_FLUSH; pages: the commands of docs/REPLICATION.md that set
 # up a pair, and those of docs/MIGRATION.md for a master that is gone; mixed: ours beside stock, either way round, with a twentieth of the
-# faults and 12 at least; migration: docs/MIGRATION.md as it is written; clients: the Java client and client-go, whose brokers are killed
+# faults, but 12 if there are so many; migration: docs/MIGRATION.md as it is written; clients: the Java client and client-go, whose brokers are killed
 # and restarted; mixed-clients: the Java client on ours beside stock, either way round; admin: stock's mqadmin on a pair of stock's and on one of
-# ours. All but the first two need Java 17 and Maven for the stock jars. SEED chooses the faults, PORT is the first of fifty ports.
+# ours. All but the first two need Java 17 and Maven for the stock jars. SEED chooses the faults, PORT is the first of fifty ports, SCENES is a
+# regular expression of what of ours and mixed is played, where it is not all.
 # What failed is kept and named; what cannot be shown here is skipped, or fails with MUST=1. Ends with "replication: N passed, M failed, K skipped".
 set -uo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
@@ -16,6 +17,7 @@ faults=${1:-30}
 shift || true
 parts=${*:-ours pages mixed migration clients mixed-clients admin}
 seed=${SEED:-$((RANDOM * 32768 + RANDOM))}
+scenes=${SCENES:-.}
 work=$(mktemp -d "${TMPDIR:-/tmp}/ringmq-replication-tools-XXXXXX")
 trap 'rm -rf "$work"' EXIT
 die() { echo "replication: $*" >&2; exit 1; }
@@ -56,9 +58,9 @@ admin() { # a stock pair is asked first, under stock's name server: what it prin
 }
 for part in $parts; do
   case $part in
-    ours) play -pairs ours+ours -faults "$faults" ;;
+    ours) play -scenes "$scenes" -pairs ours+ours -faults "$faults" ;;
     pages) play -scenes none -gone "$root/docs/MIGRATION.md" -setup "$root/docs/REPLICATION.md" ;;
-    mixed) play -pairs ours+stock,stock+ours -faults $((faults / 20 > 12 ? faults / 20 : 12)) -chapter 12 ;;
+    mixed) play -scenes "$scenes" -pairs ours+stock,stock+ours -faults $((faults < 12 ? faults : faults < 240 ? 12 : faults / 20)) -chapter 12 ;;
     migration) play -scenes none -migration "$root/docs/MIGRATION.md" ;;
     clients) clients ;;
     mixed-clients) mixed_clients ;;

@@ -12,6 +12,7 @@ type scene struct {
 	name string
 	run  func(*pair) (string, error)
 	ours bool // only a pair of ours does that
+	once bool // with ours before a stock slave; it plays the other ways round itself
 }
 
 // skipped is why a scene cannot be played here.
@@ -31,6 +32,7 @@ var scenes = []scene{
 	{name: "rot", run: rot, ours: true},
 	{name: "pipelined", run: pipelined, ours: true},
 	{name: "which-broker", run: whichBroker, ours: true},
+	{name: "estimate", run: estimate, once: true},
 	{name: "notices-loss", run: noticesLoss},
 }
 
