@@ -130,6 +130,7 @@ func (g *memberGroup) tellMaster(addr string) {
 	switch {
 	case addr == "" && was != "":
 		g.b.logger.Warn("master gone from the route", "master", was)
+		g.b.replication.sync.poke()
 	case addr != was && addr != "":
 		g.b.registrar.full()
 	}

@@ -2,12 +2,15 @@ package broker
 
 import (
 	"encoding/base64"
+	"encoding/json"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 
+	"ringmq/broker/meta"
 	"ringmq/interop/golden"
 	"ringmq/netpoll/remoting"
 	"ringmq/store"
@@ -81,7 +84,9 @@ func TestReplaySyncMaster(t *testing.T) {
 type recordedMaster struct {
 	t       *testing.T
 	ln      net.Listener
+	all     sync.WaitGroup
 	mu      sync.Mutex
+	open    []net.Conn
 	answers map[int32][][]byte
 	asked   map[int32]int
 	offsets []*remoting.Command // progress that was offered
@@ -99,27 +104,39 @@ func newRecordedMaster(t *testing.T) *recordedMaster {
 			m.answers[int32(*e.Code)] = append(m.answers[int32(*e.Code)], e.Response)
 		}
 	}
-	var all sync.WaitGroup
-	all.Add(1)
-	go func() {
-		defer all.Done()
+	m.listen(ln)
+	t.Cleanup(func() {
+		_ = m.ln.Close()
+		m.all.Wait()
+	})
+	return m
+}
+
+func (m *recordedMaster) listen(ln net.Listener) {
+	m.ln = ln
+	m.all.Go(func() {
 		for {
 			c, err := ln.Accept()
 			if err != nil {
 				return
 			}
-			all.Add(1)
-			go func() {
-				defer all.Done()
-				m.serve(c)
-			}()
+			m.mu.Lock()
+			m.open = append(m.open, c)
+			m.mu.Unlock()
+			m.all.Go(func() { m.serve(c) })
 		}
-	}()
-	t.Cleanup(func() {
-		_ = ln.Close()
-		all.Wait()
 	})
-	return m
+}
+
+// die ends it as a kill does.
+func (m *recordedMaster) die() {
+	_ = m.ln.Close()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, c := range m.open {
+		_ = c.Close()
+	}
+	m.open = nil
 }
 
 func (m *recordedMaster) serve(c net.Conn) {
@@ -221,6 +238,62 @@ func TestSlaveOfAStockMaster(t *testing.T) {
 	})
 	if o.Text("consumerGroup") != "H_CG_pull" || o.Text("topic") != "H_Feed" || o.Text("queueId") != "0" || o.Text("commitOffset") != "5" {
 		t.Errorf("offered %v", o.Ext)
+	}
+}
+
+// TestStockMasterThatWasAway: a name server hears of a master's end before the slave looks at it again, and when the master is back with an older
+// table, of the same version as stock's mostly are, the slave has kept what it knew, and offers it.
+func TestStockMasterThatWasAway(t *testing.T) {
+	t.Parallel()
+	m := newRecordedMaster(t)
+	addr := m.ln.Addr().String()
+	r := &rig{t: t, root: t.TempDir()}
+	r.startRoutes("127.0.0.1", 0)
+	register := func() *client {
+		c := r.dialRoutes()
+		want(t, c.call(request(remoting.CodeRegisterBroker, "brokerName", "broker-a", "clusterName", "DefaultCluster", "brokerId", 0, "brokerAddr", addr,
+			"haServerAddr", "127.0.0.1:9", "enableActingMaster", false, "compressed", false, "bodyCrc32", 0)), remoting.RespSuccess, "")
+		return c
+	}
+	registered := register()
+	r.startBroker("brokerRole=SLAVE", "brokerId=1", "slaveReadEnable=true")
+	b := r.broker
+	knows := func() bool {
+		offset, ok := b.offsets.Query([]byte("H_CG_pull"), []byte("H_Feed"), 3)
+		return ok && offset == 2
+	}
+	until(t, "progress is copied", knows)
+	m.die()
+	registered.Close()
+	until(t, "the master is gone", func() bool { return b.replication.group.master().addr == "" && b.replication.sync.gone.Load() })
+	m.mu.Lock()
+	var older meta.OffsetsDoc
+	last := m.answers[remoting.CodeGetAllConsumerOffset]
+	if err := remoting.Unmarshal(bodyOf(t, last[len(last)-1]), &older); err != nil {
+		t.Fatal(err)
+	}
+	delete(older.OffsetTable, "H_Feed@H_CG_pull")
+	text, err := json.Marshal(&older)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.answers[remoting.CodeGetAllConsumerOffset] = [][]byte{remoting.AppendCommand(nil, &remoting.Command{Flag: 1, Body: text})}
+	m.mu.Unlock()
+	ln, err := net.Listen("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.listen(ln)
+	register()
+	until(t, "progress is offered", func() bool {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		return slices.ContainsFunc(m.offsets, func(o *remoting.Command) bool {
+			return o.Text("consumerGroup") == "H_CG_pull" && o.Text("topic") == "H_Feed" && o.Text("queueId") == "3" && o.Text("commitOffset") == "2"
+		})
+	})
+	if !knows() {
+		t.Error("the slave has forgotten it")
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -25,7 +26,7 @@ type synchronizer struct {
 	client  *netpoll.Client
 	addr    string        // of client
 	ours    bool          // the master is of this kind: what has not changed costs it next to nothing
-	gone    bool          // its process was not there since the progress was taken last
+	gone    atomic.Bool   // its process was not there since the progress was taken last
 	last    time.Time     // of the last round with everything; zero: none with this master
 	rest    time.Duration // between two looks at the progress: a table that is long, and comes whole, is not asked for all the time
 	looked  time.Time     // at the progress last
@@ -128,7 +129,7 @@ func (s *synchronizer) connect(ctx context.Context, addr string) error {
 	}
 	c, err := netpoll.Dial(ctx, addr, netpoll.DialOptions{})
 	if errors.Is(err, syscall.ECONNREFUSED) {
-		s.gone = true
+		s.gone.Store(true)
 	}
 	if err != nil {
 		return err
@@ -137,14 +138,32 @@ func (s *synchronizer) connect(ctx context.Context, addr string) error {
 	return nil
 }
 
+// missing looks for a master that has left the route, where it was: name servers hear of the end of a process before a look of this one does, and
+// when it is back nothing tells that it was away. One that cannot be reached may come back with an older table.
+func (s *synchronizer) missing(ctx context.Context) {
+	if s.addr == "" || s.gone.Load() {
+		return
+	}
+	c, err := netpoll.Dial(ctx, s.addr, netpoll.DialOptions{})
+	if err != nil {
+		s.gone.Store(true)
+		return
+	}
+	c.Close()
+}
+
 // round copies what has changed, or is due.
 func (s *synchronizer) round(ctx context.Context) error {
 	addr := s.b.replication.group.master().addr
-	if addr == "" || addr == s.b.advertise.String() {
-		return nil
-	}
 	ctx, cancel := context.WithTimeout(ctx, syncTimeout)
 	defer cancel()
+	switch addr {
+	case "":
+		s.missing(ctx)
+		return nil
+	case s.b.advertise.String():
+		return nil
+	}
 	if err := s.connect(ctx, addr); err != nil {
 		return err
 	}
@@ -283,7 +302,7 @@ func (s *synchronizer) progress(ctx context.Context) error {
 	}
 	known := b.offsets.Known()
 	has := &known
-	if s.gone || b.offsets.HasLocal() {
+	if s.gone.Load() || b.offsets.HasLocal() {
 		has = nil
 	}
 	body, same, err := s.call(ctx, remoting.CodeGetAllConsumerOffset, has)
@@ -295,8 +314,8 @@ func (s *synchronizer) progress(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	offers := b.offsets.Mirror(t, s.gone)
-	s.gone = false
+	offers := b.offsets.Mirror(t, s.gone.Load())
+	s.gone.Store(false)
 	b.persister.Mark(b.documents.offsets, nil)
 	return s.offer(ctx, offers[:min(len(offers), maxOffersRound)])
 }

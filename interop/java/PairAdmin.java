@@ -101,6 +101,11 @@ public final class PairAdmin {
             return list.contains("<master>") && list.contains("<slave>") && list.contains("<other>");
         });
         Env.until(READY_MILLIS, "a slave in step", () -> AdminDiff.run("haStatus", "-b", brokers[0], "-n", namesrv).contains(" OK "));
+        // A broker that has just started has sampled nothing, and its figures are empty.
+        for (String broker : brokers) {
+            Env.until(READY_MILLIS, "a figure of " + broker, () -> AdminDiff.run("brokerStatus", "-b", broker, "-n", namesrv).lines()
+                .anyMatch(line -> line.startsWith("putTps ") && line.matches(".*: *[0-9].*")));
+        }
     }
 
     /** A table of ours may have more keys, and a value where stock's has null: putMessageDistributeTime of its slaves. */
