@@ -58,9 +58,10 @@ print(s.recv(100).decode(), flush=True)
 P
   local listener=$!
   for _ in $(seq 100); do [ -S "$root$socket" ] && break; sleep 0.05; done
-  (ulimit -n "$(field "$unit" LimitNOFILE)"
+  # A service manager raises what this process may not: then it is as much as there is.
+  (ulimit -n "$(field "$unit" LimitNOFILE)" 2>/dev/null || ulimit -n "$(ulimit -Hn)"
     locked=$(field "$unit" LimitMEMLOCK)
-    [ -z "$locked" ] || ulimit -l $((${locked%M} * 1024))
+    [ -z "$locked" ] || ulimit -l $((${locked%M} * 1024)) 2>/dev/null || ulimit -l "$(ulimit -Hl)"
     exec chroot --userspec=ringmq:ringmq "$root" env -i NOTIFY_SOCKET="$socket" HOME=/var/lib/ringmq PATH=/usr/bin:/bin $(field "$unit" ExecStart)) >"$work/$unit.out" 2>&1 &
   pids[$unit]=$!
   wait "$listener" || true
