@@ -70,7 +70,7 @@ func deviceArea() area {
 		},
 		{
 			key: "probe-disk", want: "measured once on the device that the store lies on", inside: true,
-			why: "Whether io_uring or ordinary writes are faster, and fdatasync or DSYNC, differs from device to device, and a look of some tens of milliseconds at every start can be wrong by half. " +
+			why: "Whether io_uring or ordinary writes are faster differs from device to device, and a look of some tens of milliseconds at every start can be wrong by half. " +
 				"ringmq tune probe-disk measures it for some seconds and leaves the answer with the store, where the broker finds it; the limits on dirty pages follow it too.",
 			source: "docs/adr/0001 of this project", gain: "the same engine after every start, and the right one", risk: "12 seconds of writes beside what else the device does", sure: Measured, judge: judgeMeasured,
 		},
