@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"sync"
 
 	"ringmq/netpoll"
@@ -38,7 +37,7 @@ func (m *Made) Delete(ctx context.Context) (gone int, err error) {
 	defer m.mu.Unlock()
 	for _, t := range m.all {
 		failed := deleteTopic(ctx, t.addr, remoting.CodeDeleteTopicInBroker, t.name)
-		for _, names := range strings.FieldsFunc(t.namesrv, func(ch rune) bool { return ch == ';' || ch == ',' || ch == ' ' }) {
+		for _, names := range remoting.ServerNames(t.namesrv) {
 			failed = errors.Join(failed, deleteTopic(ctx, names, remoting.CodeDeleteTopicInNamesrv, t.name))
 		}
 		if failed == nil {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"sort"
-	"strings"
 
 	"ringmq/netpoll"
 	"ringmq/netpoll/remoting"
@@ -24,7 +23,7 @@ func FindBroker(ctx context.Context, namesrv, cluster, topic string) (addr strin
 
 // eachNameServer asks one after the other until one has answered.
 func eachNameServer(ctx context.Context, list string, ask func(context.Context, *netpoll.Client) error) error {
-	all := strings.FieldsFunc(list, func(ch rune) bool { return ch == ';' || ch == ',' || ch == ' ' })
+	all := remoting.ServerNames(list)
 	if len(all) == 0 {
 		return errors.New("name server: none was named")
 	}

@@ -175,7 +175,7 @@ func (b *Broker) slaveAddrs(ctx context.Context) []string {
 	var mu sync.Mutex
 	var addrs []string
 	var all sync.WaitGroup
-	for _, addr := range nameServers(b.c.Text("namesrvAddr")) {
+	for _, addr := range remoting.ServerNames(b.c.Text("namesrvAddr")) {
 		all.Add(1)
 		go func() {
 			defer all.Done()

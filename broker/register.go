@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -41,7 +40,7 @@ const (
 func newRegistrar(b *Broker) *registrar {
 	r := &registrar{b: b, timeout: registerTimeout, wake: make(chan struct{}, 1), stop: make(chan struct{})}
 	r.ctx, r.cancel = context.WithCancel(context.Background())
-	for _, addr := range nameServers(b.c.Text("namesrvAddr")) {
+	for _, addr := range remoting.ServerNames(b.c.Text("namesrvAddr")) {
 		r.targets = append(r.targets, &nameServer{r: r, addr: addr, redial: make(chan struct{}, 1)})
 	}
 	return r
@@ -110,11 +109,6 @@ func (b *Broker) Registered() []string {
 		}
 	}
 	return addrs
-}
-
-// nameServers splits a list of host:port.
-func nameServers(list string) []string {
-	return strings.FieldsFunc(list, func(ch rune) bool { return ch == ';' || ch == ',' || ch == ' ' })
 }
 
 func (r *registrar) each(fn func(t *nameServer)) {

@@ -3,6 +3,7 @@ package namesrv
 import (
 	_ "embed"
 	"fmt"
+	"net/netip"
 
 	"ringmq/netpoll/remoting/settings"
 )
@@ -41,3 +42,13 @@ func Check(v *settings.Values) error {
 // neverRemote are keys that no request may set, whatever the black list says: after the next start the operator would not find
 // this server again.
 var neverRemote = []string{"kvConfigPath", "configStorePath", "rocketmqHome", "configBlackList", "listenPort", "bindAddress", "adminHttpAddress", "adminAllowedCidrs", "brokerAllowedCidrs"}
+
+// OwnAddress is where a name server that is bound to an address is reached on its own host: on loopback where it is bound to all of them, or to
+// what is none.
+func OwnAddress(bind string, port int) string {
+	a, err := netip.ParseAddr(bind)
+	if err != nil || a.IsUnspecified() {
+		a = netip.AddrFrom4([4]byte{127, 0, 0, 1})
+	}
+	return netip.AddrPortFrom(a, uint16(port)).String()
+}

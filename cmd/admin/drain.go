@@ -104,7 +104,7 @@ func (d *drain) lookAtNames(ctx context.Context) {
 	if err != nil {
 		return // it was not asked for
 	}
-	for _, addr := range ask.Names(conf["namesrvAddr"]) {
+	for _, addr := range remoting.ServerNames(conf["namesrvAddr"]) {
 		if !slices.Contains(d.s.names, addr) {
 			d.notes = append(d.notes, fmt.Sprintf("the broker registers at %s too, which -n does not name: producers that ask there go on sending, unless it is another name of one of these", addr))
 		}

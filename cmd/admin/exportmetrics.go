@@ -89,7 +89,7 @@ func runExportMetrics(ctx context.Context, s *Session, a Args, out *Out) error {
 	for _, b := range brokers {
 		addr := b.BrokerAddrs[masterID]
 		if addr == "" {
-			return fmt.Errorf("no master of %s is registered, only %s", b.BrokerName, strings.Join(slavesOf(b), ", "))
+			return masterless(b, b.BrokerName)
 		}
 		one, err := s.metricsOf(ctx, addr)
 		if err != nil {

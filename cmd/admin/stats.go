@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	"ringmq/cmd/ask"
 	"ringmq/netpoll/remoting"
 )
 
@@ -83,10 +82,7 @@ func (s *Session) totals(ctx context.Context, r *remoting.TopicRouteData, name, 
 
 // totalsAt is totals at one broker.
 func (s *Session) totalsAt(ctx context.Context, addr, name, key string) (tps float64, day int64) {
-	var d remoting.BrokerStatsData
-	if s.body(ctx, addr, ask.Request(remoting.CodeViewBrokerStatsData, "statsName", name, "statsKey", key), &d) != nil {
-		return 0, 0
-	}
+	d := s.figure(ctx, addr, name, key)
 	return float64(d.StatsMinute.Tps), cmp.Or(d.StatsDay.Sum, d.StatsHour.Sum, d.StatsMinute.Sum)
 }
 

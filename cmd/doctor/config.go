@@ -10,7 +10,7 @@ import (
 
 	"ringmq/bench"
 	"ringmq/broker/config"
-	"ringmq/cmd/ask"
+	"ringmq/netpoll/remoting"
 	"ringmq/netpoll/remoting/settings"
 )
 
@@ -40,7 +40,7 @@ func (v *visit) readFile() {
 	}
 	v.lookedAt++
 	if len(v.o.NameServers) == 0 {
-		v.o.NameServers = ask.Names(v.file.value("namesrvAddr"))
+		v.o.NameServers = remoting.ServerNames(v.file.value("namesrvAddr"))
 	}
 	c := v.file.Config
 	if c == nil {

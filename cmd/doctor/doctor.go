@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"ringmq/cmd/ask"
+	"ringmq/netpoll/remoting"
 )
 
 // visit is one run: what was seen so far, for those who look later.
@@ -72,7 +73,7 @@ func (v *visit) findNameServers(ctx context.Context) {
 		return
 	}
 	if c, err := v.ask.BrokerConfig(ctx, v.o.Broker); err == nil {
-		v.o.NameServers = ask.Names(c["namesrvAddr"])
+		v.o.NameServers = remoting.ServerNames(c["namesrvAddr"])
 	}
 }
 

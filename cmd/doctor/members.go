@@ -38,7 +38,7 @@ func (g *groupSeen) judgeMembers() (all []Finding) {
 				because("its queues and subscriptions are not seen; old and some foreign clients never tell", "look at that client's own log; it may hang"))
 			continue
 		}
-		if told := ask.Names(m.Info.Properties["PROP_NAMESERVER_ADDR"]); len(told) > 0 && len(g.NameServers) > 0 && !sameServers(told, g.NameServers) && !overlap(told, g.NameServers) {
+		if told := remoting.ServerNames(m.Info.Properties["PROP_NAMESERVER_ADDR"]); len(told) > 0 && len(g.NameServers) > 0 && !sameServers(told, g.NameServers) && !overlap(told, g.NameServers) {
 			all = append(all, warning("group", "member-asks-other-name-servers", m.ID, "it asks %s; here it is %s", list(told), list(g.NameServers)).
 				because("it may know other brokers and queues than the rest of the group", "give all members the same name servers, unless these are other names of the same"))
 		}

@@ -232,7 +232,7 @@ func judgeListing(n nameServerSeen, b *brokerSeen) Finding {
 		fix := "add " + n.Addr + " to namesrvAddr of the broker"
 		if told := b.Config["namesrvAddr"]; told != "" {
 			seen += "; it registers at " + told
-			if slices.Contains(ask.Names(told), n.Addr) {
+			if slices.Contains(remoting.ServerNames(told), n.Addr) {
 				fix = "the broker knows this name server: see in its log why it does not reach it, and whether another broker of its name is there"
 			}
 		} else if b.Config != nil {

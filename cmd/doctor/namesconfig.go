@@ -1,10 +1,6 @@
 package doctor
 
 import (
-	"net"
-	"net/netip"
-	"strconv"
-
 	"ringmq/broker/config"
 	"ringmq/cmd/ask"
 	"ringmq/namesrv"
@@ -73,11 +69,7 @@ func (f *namesFileSeen) addr() string {
 	if f.Values == nil || f.Values.Int("listenPort") == 0 {
 		return ""
 	}
-	host := f.Values.Text("bindAddress")
-	if ip, err := netip.ParseAddr(host); err != nil || ip.IsUnspecified() {
-		host = "127.0.0.1"
-	}
-	return net.JoinHostPort(host, strconv.Itoa(f.Values.Int("listenPort")))
+	return namesrv.OwnAddress(f.Values.Text("bindAddress"), f.Values.Int("listenPort"))
 }
 
 // judgeNamesConfigs looks at the keys of the file, if there is one, and of the name servers that it is not for.

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"ringmq/cmd/admin"
+	"ringmq/netpoll/remoting"
 )
 
 func newAdmin() *cobra.Command {
@@ -102,7 +103,7 @@ func (f *adminFlags) nameServers() []string {
 	if text == "" {
 		text = "127.0.0.1:9876"
 	}
-	return serverNames(text)
+	return remoting.ServerNames(text)
 }
 
 // adminLong is what the help of commands says that stock does not have.

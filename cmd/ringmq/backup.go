@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"ringmq/cmd/backup"
+	"ringmq/netpoll/remoting"
 )
 
 // backupFlags are those of ringmq backup.
@@ -100,7 +101,7 @@ func (f *backupFlags) nameServers(environment string) []string {
 	if text == "" {
 		text = environment
 	}
-	return serverNames(text)
+	return remoting.ServerNames(text)
 }
 
 // interruptedError is what becomes of an error of something that a signal has ended.

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/term"
 
 	"ringmq/cmd/doctor"
+	"ringmq/netpoll/remoting"
 )
 
 // doctorFlags are doctor's own; the rest goes to doctor.Options.
@@ -83,7 +84,7 @@ func (f *doctorFlags) nameServers(environ string) []string {
 			text = "127.0.0.1:9876"
 		}
 	}
-	return serverNames(text)
+	return remoting.ServerNames(text)
 }
 
 func (f *doctorFlags) write(w io.Writer, r *doctor.Report) error {

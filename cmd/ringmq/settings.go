@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -84,9 +83,4 @@ func (s *source) load(t *settings.Table) (v *settings.Values, file string, err e
 // base are a subcommand's own defaults.
 func base(key, value string) settings.Setting {
 	return settings.Setting{Key: key, Value: value, Origin: settings.Default, Where: "default of this subcommand"}
-}
-
-// serverNames splits the addresses of name servers, as -n and NAMESRV_ADDR have them.
-func serverNames(text string) []string {
-	return strings.FieldsFunc(text, func(ch rune) bool { return ch == ';' || ch == ',' || ch == ' ' })
 }

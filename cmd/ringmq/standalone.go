@@ -99,7 +99,7 @@ func split(over []settings.Setting) (both, error) {
 	}
 	addr := "" // not known before the kernel has chosen the port
 	if port := b.namesrv.Int("listenPort"); port != 0 {
-		addr = ownAddress(b.namesrv.Text("bindAddress"), port)
+		addr = namesrv.OwnAddress(b.namesrv.Text("bindAddress"), port)
 	}
 	b.broker, err = b.brokerConfig(addr)
 	return b, err
@@ -132,15 +132,6 @@ func (b *both) brokerConfig(namesrvAddr string) (*config.Config, error) {
 		return nil, err
 	}
 	return config.New(v)
-}
-
-// ownAddress is where a name server bound to an address is reached from inside the process.
-func ownAddress(bind string, port int) string {
-	a, err := netip.ParseAddr(bind)
-	if err != nil || a.IsUnspecified() {
-		a = netip.AddrFrom4([4]byte{127, 0, 0, 1})
-	}
-	return netip.AddrPortFrom(a, uint16(port)).String()
 }
 
 func (b *both) print(w io.Writer) error {
@@ -189,7 +180,7 @@ func (p *standaloneProcess) start() error {
 		return unusable(p.broker, err)
 	}
 	if p.namesrv.Int("listenPort") == 0 { // chosen by the kernel
-		p.broker, err = p.brokerConfig(ownAddress(p.namesrv.Text("bindAddress"), int(ns.Addr().Port())))
+		p.broker, err = p.brokerConfig(namesrv.OwnAddress(p.namesrv.Text("bindAddress"), int(ns.Addr().Port())))
 	}
 	if err == nil {
 		p.b.c, p.b.logger, p.b.shared = p.broker, p.logger, servers

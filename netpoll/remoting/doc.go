@@ -3,5 +3,6 @@
 //
 // Reading order: codes.go, codenames.go, language.go, access.go (the numbers, and who may ask what), command.go (one decoded frame), frame.go (the length word), json.go, json_write.go
 // and binary.go (the two header encodings), builder.go (answers written in place), header_*.go (typed headers), body_*.go and
-// codeset.go (JSON bodies), dialect.go (the reference broker's JSON dialect made standard), peer.go (how ours know each other).
+// codeset.go (JSON bodies), dialect.go (the reference broker's JSON dialect made standard), peer.go (how ours know each other), names.go
+// (lists of name servers).
 package remoting
