@@ -128,7 +128,7 @@ func (s *Session) metricsOf(ctx context.Context, addr string) (*exportedBroker, 
 	})
 	var b exportedBroker
 	b.Env.Processors, b.Env.Memory = c["clientCallbackExecutorThreads"], runtime["totalMemKBytes"]
-	b.Version.Broker, b.Version.Clients = runtime["brokerVersionDesc"], s.clientKinds(ctx, slices.Sorted(maps.Keys(m.Groups)))
+	b.Version.Broker, b.Version.Clients = runtime["brokerVersionDesc"], s.clientKinds(ctx, addr, slices.Sorted(maps.Keys(m.Groups)))
 	q := &b.Quota
 	q.DiskRatio.CommitLog, q.DiskRatio.ConsumeQueue, q.MessageSize = runtime["commitLogDiskRatio"], runtime["consumeQueueDiskRatio"], runtime["putMessageAverageSize"]
 	q.Topics, q.Groups = len(m.Topics), len(m.Groups)
@@ -145,10 +145,11 @@ func (s *Session) metricsOf(ctx context.Context, addr string) (*exportedBroker, 
 // systemGroupPrefix begins the names of groups that a broker consumes with itself.
 const systemGroupPrefix = "CID_RMQ_SYS_"
 
-// clientKinds are the languages and releases of the clients that consume as these groups. A group that nobody can be asked about has none.
-func (s *Session) clientKinds(ctx context.Context, groups []string) []string {
+// clientKinds are the languages and releases of the clients that consume as these groups at the broker. A group that nobody consumes as
+// has none. The broker itself is asked, not one that the route of a retry topic names: a group may be newer than its route.
+func (s *Session) clientKinds(ctx context.Context, addr string, groups []string) []string {
 	seen := map[string]bool{}
-	members := func(group string) (*remoting.ConsumerConnection, error) { return s.connection(ctx, group, "") }
+	members := func(group string) (*remoting.ConsumerConnection, error) { return s.ask.Consumers(ctx, addr, group) }
 	for c, err := range ahead(s, "groups", groups, members) {
 		if err != nil {
 			continue
