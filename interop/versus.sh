@@ -150,13 +150,14 @@ machine_cpu() { awk -v hz="$(getconf CLK_TCK)" '$1=="cpu"{printf "%.2f", ($2+$3+
 # java_report CLASS NAME NAMESRV-PORT BROKER-PID ARGS...: a report as `ringmq bench` writes it, from what stock's client prints every 10 s.
 # The first of its windows is its own warming up. It sets total to all messages, those of that window included.
 java_report() {
-  local class=$1 name=$2 port=$3 pid=$4 windows=$(((seconds + 9) / 10)) n=-1 sum=0 failed=0 before=0 slowest=0 mean=0 line client
+  local class=$1 name=$2 port=$3 pid=$4 size=1024 windows=$(((seconds + 9) / 10)) n=-1 sum=0 failed=0 before=0 slowest=0 mean=0 line client
   local c0=0 g0=0 m0=0 c1 g1 m1 want
   shift 4
   case $class in
     Producer) want='Send TPS: *([0-9]+).*Max RT[^0-9]*([0-9]+).*Average RT[^0-9]*([0-9.]+).*Send Failed: *([0-9]+).*Response Failed: *([0-9]+)' ;;
     Consumer) want='^TPS: *([0-9]+) +FAIL: *([0-9]+)' ;;
   esac
+  [ "$class" = Producer ] || size=512
   total=0
   exec 7< <(exec timeout $((windows * 10 + 40)) "$rmq" bench "$class" "$@" -n "127.0.0.1:$port" 2>&1)
   producer=$!; echo "$producer" >"$work/producer.pid"
@@ -179,10 +180,10 @@ java_report() {
   exec 7<&-
   [ $n -ge 1 ] || { echo "versus: stock's $class printed no figures" >&2; return 1; }
   awk -v class="$class" -v name="$name" -v port="$port" -v sum=$sum -v s=$((n * 10)) -v c=$(awk "BEGIN{print $c1-$c0}") -v g=$(awk "BEGIN{print $g1-$g0}") -v m=$(awk "BEGIN{print $m1-$m0}") -v procs="$(grep -c '^cpu[0-9]' /proc/stat)" \
-    -v rss="$(bytes "$pid" VmRSS)" -v anon="$(bytes "$pid" RssAnon)" -v mean="$mean" -v max=$slowest -v failed=$((failed - before)) -v now="$(date -u +%FT%TZ)" 'BEGIN {
+    -v rss="$(bytes "$pid" VmRSS)" -v anon="$(bytes "$pid" RssAnon)" -v mean="$mean" -v max=$slowest -v failed=$((failed - before)) -v size=$size -v now="$(date -u +%FT%TZ)" 'BEGIN {
     per = sum ? 1e6/sum : 0; others = m-c-g; if (others < 0) others = 0
-    printf "{\"Kind\":\"stock %s\",\"Name\":\"%s\",\"Started\":\"%s\",\"Seconds\":%d,\"Messages\":%d,\"Requests\":%d,\"Bytes\":%d,\"PerSecond\":%.0f,", class, name, now, s, sum, sum, sum*1024, sum/s
-    printf "\"Workload\":{\"Addr\":\"127.0.0.1:%s\",\"Topic\":\"Bench%s\",\"Topics\":1,\"Queues\":%d,\"Conns\":1,\"Window\":%d,\"Encoding\":\"json\",\"Sizes\":\"1024\"},", port, class, class=="Producer"?4:8, class=="Producer"?64:8
+    printf "{\"Kind\":\"stock %s\",\"Name\":\"%s\",\"Started\":\"%s\",\"Seconds\":%d,\"Messages\":%d,\"Requests\":%d,\"Bytes\":%d,\"PerSecond\":%.0f,", class, name, now, s, sum, sum, sum*size, sum/s
+    printf "\"Workload\":{\"Addr\":\"127.0.0.1:%s\",\"Topic\":\"Bench%s\",\"Topics\":1,\"Queues\":%d,\"Conns\":1,\"Window\":%d,\"Encoding\":\"json\",\"Sizes\":\"%d\"},", port, class, class=="Producer"?4:8, class=="Producer"?64:8, size
     if (class == "Producer") printf "\"Latency\":{\"Mean\":%s,\"Max\":%d},", mean, max
     if (failed > 0) printf "\"Errors\":{\"failed\":%d},", failed
     printf "\"Generator\":{\"CPUSeconds\":%.2f,\"CPUPerMessageUs\":%.3f,\"Cores\":%.3f},\"Others\":{\"Cores\":%.3f,\"Share\":%.4f},", g, g*per, g/s, others/s, others/s/procs
@@ -219,14 +220,14 @@ java_consumer() {
 
 run_javaconsume() { # run_javaconsume FILE TITLE
   local port
-  lying=$(((seconds + 9) / 10 * 3000000 + 3000000))
+  lying=$(((seconds + 9) / 10 * 4000000 + 4000000)) # more than the client has read so far in that time, and both brokers' in memory
   for port in $broker_port $stock_port; do
     # Few in flight: a stock broker that is asked for much refuses, and all of these are to be there.
-    "$bin" bench consume -b 127.0.0.1:$port --topic BenchConsumer --queues 8 --connections 1 --window 8 --fill --fill-messages $lying --warm-up 0s --duration 1s >"$work/fill.out" 2>&1 ||
+    "$bin" bench consume -b 127.0.0.1:$port --topic BenchConsumer --queues 8 --size 512 --connections 1 --window 8 --fill --fill-messages $lying --warm-up 0s --duration 1s >"$work/fill.out" 2>&1 ||
       { cat "$work/fill.out" >&2; exit 1; }
   done
   java_rounds "$1" "$2" "interop/stock/rmq bench Consumer -t BenchConsumer -g GROUP -p false -n NAMESRV" \
-    "Stock's own client, with its 20 threads and pulls of 32 messages, reads a topic of 8 queues from its beginning; $lying messages were sent just before, so that they come from memory." java_consumer
+    "Stock's own client, with its 20 threads and pulls of 32 messages, reads a topic of 8 queues from its beginning; $lying messages of 512 bytes were sent just before, so that they come from memory." java_consumer
 }
 
 measure() { # every row of the table, the names of their files into results
@@ -282,7 +283,7 @@ write_up() {
 \`make versus ROUNDS=$rounds LONG_ROUNDS=$long_rounds SECONDS=$seconds FLUSH="$modes"${rows_asked:+ ROWS=\"$rows_asked\"}${ENGINE:+ ENGINE=$ENGINE}${DOC:+ DOC=$DOC}\` made this page at commit $(git -C "$root" describe --always --dirty 2>/dev/null), $(date -u +%F); it
 took $((took / 60)) minutes${long_rows:+, $((long_took / 60)) of them for $long_rows,} and $(awk -v m="$peak_mib" 'BEGIN{printf "%.0f", m/1024 + 0.5}') GiB of disk at most. The first target is ours, which always runs
 SYNC_FLUSH: what it acknowledges is on disk. The second is Apache RocketMQ 5.3.3 with a heap of 4 GiB, warmed with sends for $warm s, pulls for $warm_pulls s
-and both for $warm_both s, with $flushes. Bodies have 1024 bytes,
+and both for $warm_both s, with $flushes. Bodies have 1024 bytes (512 for stock's Consumer),
 headers are JSON. Both brokers and the generator share this one machine and are loaded in turns: rounds of each row $rounds, of $seconds s each${durations:+ but for rows with a time of their own ($durations)}; what is
 read to its end takes as long as that takes.${long_rows:+ Of rows that write tens of GiB there are $long_rounds rounds, each with empty stores and a JVM warmed anew: $long_rows.} The column *counted* has what it was.
 
