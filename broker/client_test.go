@@ -3,10 +3,12 @@ package broker
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"strings"
 	"testing"
 	"time"
 
+	"ringmq/broker/stats"
 	"ringmq/netpoll/remoting"
 	"ringmq/store/record"
 )
@@ -206,6 +208,23 @@ func TestRetriesOfOrderedConsumersBecomeDeadLetters(t *testing.T) {
 	r.visibleMax("SCHEDULE_TOPIC_XXXX", 17, 1)
 	if r.broker.store.MaxOffset([]byte("SCHEDULE_TOPIC_XXXX"), 17) != 1 {
 		t.Fatal("a dead letter waits")
+	}
+}
+
+// TestDeadLettersAreCountedByTopicsThatAre: a client says which topic a message was sent to first, and it may say anything.
+func TestDeadLettersAreCountedByTopicsThatAre(t *testing.T) {
+	r := newRig(t)
+	c := r.dial()
+	want(t, c.call(sendTo("T", 0, "", "x")), 0, "")
+	want(t, c.call(lockOf(remoting.CodeLockBatchMq, "c1", 0)), 0, "")
+	for i, from := range []string{"T", "never made", strings.Repeat("long", 1000)} {
+		want(t, c.call(sendTo("%RETRY%G", 0, "RETRY_TOPIC\x01"+from+"\x02", "x")), 0, "")
+		r.visibleMax("%DLQ%G", 0, int64(i)+1)
+	}
+	got := map[string]int64{}
+	r.broker.stats.DeadLetters(func(o stats.Outlet) { got[o.Key] = o.Messages })
+	if !maps.Equal(got, map[string]int64{"T@G": 1, "%RETRY%G@G": 2}) {
+		t.Fatal(got)
 	}
 }
 

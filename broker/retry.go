@@ -46,10 +46,11 @@ func (b *Broker) retried(c *netpoll.Conn, req *remoting.Command, l *loopState) (
 	return sendDone, true
 }
 
-// deadLetter counts a message that was sent to be tried again and became a dead letter.
+// deadLetter counts a message that was sent to be tried again and became a dead letter: of the topic that it was sent to first, if that is
+// one, since the client says it.
 func (b *Broker) deadLetter(h *remoting.SendHeader) {
-	from, ok := record.Property(h.Properties, "RETRY_TOPIC")
-	if !ok {
+	from, _ := record.Property(h.Properties, "RETRY_TOPIC")
+	if _, known := b.topics.Get(from); !known {
 		from = h.Topic
 	}
 	b.stats.DeadLetter(string(h.Topic[len(meta.RetryPrefix):]), string(from))

@@ -91,7 +91,8 @@ func (s *returned) read(req *remoting.Command) (a answer, done bool) {
 		return fail(remoting.RespSystemError, "MESSAGE_ILLEGAL"), true
 	}
 	s.from = string(r.Topic)
-	if first, ok := record.Property(r.Properties, "RETRY_TOPIC"); ok {
+	first, _ := record.Property(r.Properties, "RETRY_TOPIC")
+	if _, known := b.topics.Get(first); known {
 		s.from = string(first) // stock counts by the topic that it was sent to, however often it came back
 	}
 	if s.m, s.topic, err = b.givenBack(req, config, &r); err != nil {

@@ -280,7 +280,9 @@ func (d *dispatcher) deliver(r *record.Record, raw []byte) bool {
 		d.blocked.Store(false)
 	}
 	if d.indexLive {
-		d.keys = appendKeys(d.keys, r, &d.known)
+		if d.keys = appendKeys(d.keys, r, &d.known); len(d.keys) >= maxRoundKeys {
+			d.putKeys()
+		}
 	}
 	if e.count > 0 {
 		d.s.raiseCounter(e, r.PhysicalOffset)
@@ -289,7 +291,10 @@ func (d *dispatcher) deliver(r *record.Record, raw []byte) bool {
 	return true
 }
 
-// putKeys brings the keys of the round into the index.
+// maxRoundKeys are handed to the index together. A message may have thousands.
+const maxRoundKeys = 64 << 10
+
+// putKeys brings the keys of the round so far into the index.
 func (d *dispatcher) putKeys() {
 	if len(d.keys) == 0 {
 		return

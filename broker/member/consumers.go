@@ -231,15 +231,10 @@ func (c *consumers) removeConsumer(conn uint64, wants Wants) (changed []string) 
 	return changed
 }
 
-// expireConsumers judges each membership by its own heartbeats: a connection may have left one group behind.
+// expireConsumers judges each membership by its own heartbeats: a connection may have left one group behind. A connection may be in stale
+// more than once.
 func (c *consumers) expireConsumers(limit time.Time, wants Wants) (stale []uint64, changed []string) {
-	type membership struct {
-		conn  uint64
-		group string
-	}
 	var silent []membership
-	c.mu.Lock()
-	defer c.mu.Unlock()
 	c.eachGroup(func(name string, g *consumerGroup) {
 		for conn, m := range g.members {
 			if m.seen.Before(limit) {
@@ -247,15 +242,29 @@ func (c *consumers) expireConsumers(limit time.Time, wants Wants) (stale []uint6
 			}
 		}
 	})
-	for _, m := range silent {
-		if c.forget(m.conn, m.group, wants) {
-			changed = append(changed, m.group)
-		}
-		if !slices.Contains(stale, m.conn) {
+	for some := range slices.Chunk(silent, forgottenAtOnce) {
+		c.mu.Lock()
+		for _, m := range some {
+			if !c.silent(m, limit) {
+				continue
+			}
 			stale = append(stale, m.conn)
+			if c.forget(m.conn, m.group, wants) {
+				changed = append(changed, m.group)
+			}
 		}
+		c.mu.Unlock()
 	}
 	return stale, changed
+}
+
+// silent says that no heartbeat has come meanwhile.
+func (c *consumers) silent(m membership, limit time.Time) bool {
+	s := c.shard([]byte(m.group))
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	g := s.groups[m.group]
+	return g != nil && g.members[m.conn] != nil && g.members[m.conn].seen.Before(limit)
 }
 
 // eachGroup calls fn with every group, under the shard's lock.

@@ -2,7 +2,6 @@ package member
 
 import (
 	"net/netip"
-	"slices"
 	"time"
 
 	"ringmq/netpoll/remoting"
@@ -81,11 +80,22 @@ func (m *Manager) ConnClosed(conn uint64, wants Wants) (changed []string) {
 // Expire forgets clients that have been silent for longer than timeout. The connections in stale should be closed.
 func (m *Manager) Expire(timeout time.Duration, wants Wants) (stale []uint64, changed []string) {
 	limit := m.clock().Add(-timeout)
-	stale, changed = m.expireConsumers(limit, wants)
-	for _, conn := range m.expireProducers(limit) {
-		if !slices.Contains(stale, conn) {
+	all, changed := m.expireConsumers(limit, wants)
+	seen := map[uint64]struct{}{}
+	for _, conn := range append(all, m.expireProducers(limit)...) {
+		if _, twice := seen[conn]; !twice {
+			seen[conn] = struct{}{}
 			stale = append(stale, conn)
 		}
 	}
 	return stale, changed
 }
+
+// membership is one client in one group.
+type membership struct {
+	conn  uint64
+	group string
+}
+
+// forgottenAtOnce bounds how long silent clients have the tables locked, which event loops wait for: there may be millions of memberships.
+const forgottenAtOnce = 1000

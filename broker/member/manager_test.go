@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -179,6 +180,32 @@ func TestExpiry(t *testing.T) {
 	}
 	if len(m.byConn) != 1 {
 		t.Fatal("connections kept:", m.byConn)
+	}
+}
+
+// TestExpiryOfMany: more memberships than are forgotten at once, some connections in several groups and in both roles; each is told once.
+func TestExpiryOfMany(t *testing.T) {
+	clock := newTicker()
+	m := New(clock.read)
+	const clients = forgottenAtOnce
+	for i := range uint64(clients) {
+		d := beat("g", sub("T", 1))
+		d.ConsumerDataSet = append(d.ConsumerDataSet, beat("h", sub("T", 1)).ConsumerDataSet...)
+		d.ProducerDataSet = []remoting.ProducerData{{GroupName: "p"}, {GroupName: "q"}}
+		m.Heartbeat(client(i, strconv.FormatUint(i, 10)), d, always)
+	}
+	clock.pass(time.Minute)
+	m.Heartbeat(client(0, "0"), beat("g", sub("T", 1)), always)
+	clock.pass(time.Minute + time.Millisecond)
+	stale, _ := m.Expire(2*time.Minute, always)
+	slices.Sort(stale)
+	for i := range uint64(clients) { // client 0 was silent in h and as a producer
+		if i >= uint64(len(stale)) || stale[i] != i {
+			t.Fatal(len(stale), i)
+		}
+	}
+	if len(stale) != clients || !reflect.DeepEqual(m.ConsumerIDs("g"), []string{"0"}) || len(m.ConsumerIDs("h")) != 0 || len(m.byConn) != 1 || len(m.conns) != 0 {
+		t.Fatal(len(stale), m.ConsumerIDs("g"), len(m.byConn), len(m.conns))
 	}
 }
 

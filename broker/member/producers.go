@@ -74,20 +74,32 @@ func (p *producers) removeProducer(conn uint64) {
 	}
 }
 
+// expireProducers is expireConsumers for them.
 func (p *producers) expireProducers(limit time.Time) (stale []uint64) {
+	for some := range slices.Chunk(p.silent(limit), forgottenAtOnce) {
+		p.mu.Lock()
+		for _, m := range some {
+			if was := p.groups[m.group][m.conn]; was != nil && was.seen.Before(limit) {
+				p.leave(m.conn, m.group)
+				stale = append(stale, m.conn)
+			}
+		}
+		p.mu.Unlock()
+	}
+	return stale
+}
+
+func (p *producers) silent(limit time.Time) (all []membership) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for group, members := range p.groups {
 		for conn, m := range members {
 			if m.seen.Before(limit) {
-				p.leave(conn, group)
-				if !slices.Contains(stale, conn) {
-					stale = append(stale, conn)
-				}
+				all = append(all, membership{conn, group})
 			}
 		}
 	}
-	return stale
+	return all
 }
 
 // Producers lists the clients of a group by connection; nil when it has none.

@@ -141,6 +141,10 @@ func TestPullOffsets(t *testing.T) {
 	if got, ok := o.LastPull(g, topic, 0); got != want || !ok {
 		t.Fatal(got, ok)
 	}
+	o.Pulled(g, topic, 1, want)
+	if _, ok := o.LastPull(g, topic, 1); ok {
+		t.Fatal("a queue without progress has no entry either: only progress is bounded")
+	}
 }
 
 func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }

@@ -191,12 +191,12 @@ type Pull struct {
 	At     time.Duration // when it was answered, by the broker's uptime
 }
 
-// Pulled notes a group's newest pull of a queue. No allocation for a queue that the group has progress in.
+// Pulled notes a group's newest pull of a queue that it has progress in. What a group may have of the latter is bounded. No allocation.
 func (o *Offsets) Pulled(group, topic []byte, queue int32, pull Pull) {
 	p := &o.parts[partOf(group)]
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if q := p.find(group, topic); q != nil {
+	if q := p.find(group, topic); q != nil && q.has(queue) {
 		q.pulled[queue] = pull
 	}
 }

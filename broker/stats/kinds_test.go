@@ -66,6 +66,29 @@ func TestOutletsAndDeadLetters(t *testing.T) {
 	s.DeadLetters(func(o Outlet) { t.Error(o) })
 }
 
+// TestSetsAreBounded: keys that come when a set is full share one entry, those that are there keep theirs, and what is deleted makes room.
+func TestSetsAreBounded(t *testing.T) {
+	s := newSet(otherPairs)
+	s.max = 3
+	for _, key := range []string{"A@g", "B@g", "C@g", "D@g", "E@h", "A@g"} {
+		s.get([]byte(key)).nums.add(1, 1)
+	}
+	count := func() map[string]int64 {
+		all := map[string]int64{}
+		s.pairs(func(o Outlet) { all[o.Key] = o.Messages })
+		return all
+	}
+	if got := count(); !reflect.DeepEqual(got, map[string]int64{"A@g": 2, "B@g": 1, "C@g": 1, "(others)@(others)": 2}) {
+		t.Fatal(got)
+	}
+	s.drop(ofTopic("B"))
+	s.drop(ofTopic("C"))
+	s.get([]byte("D@g")).nums.add(1, 1)
+	if got := count(); got["D@g"] != 1 || got["(others)@(others)"] != 2 || len(got) != 3 {
+		t.Fatal(got)
+	}
+}
+
 // TestRpcsAreBounded: whatever clients send, there are no more kinds than the bound and one for the rest.
 func TestRpcsAreBounded(t *testing.T) {
 	s := New("c", time.Now)

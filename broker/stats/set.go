@@ -3,6 +3,7 @@ package stats
 import (
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"ringmq/broker/meta"
 )
@@ -15,16 +16,29 @@ type entry struct {
 
 const shards = 32
 
+// maxEntries bounds a set: keys come from clients, and topics and groups, each of which there may be tens of thousands of, make many more
+// pairs. An entry with all of its windows is 4 KiB.
+const maxEntries = 1 << 16
+
 // set is a table of entries by key.
 type set struct {
-	parts [shards]struct {
+	n      atomic.Int64 // of all entries; a few more than max when several are made at once
+	max    int64
+	others []byte // key of the entry of all that came when the set was full
+	parts  [shards]struct {
 		mu sync.RWMutex
 		m  map[string]*entry
 	}
 }
 
-func newSet() *set {
-	s := new(set)
+// Keys of those entries: no topic or group has such a name.
+const (
+	otherTopics = "(others)"
+	otherPairs  = otherTopics + "@" + otherTopics
+)
+
+func newSet(others string) *set {
+	s := &set{max: maxEntries, others: []byte(others)}
 	for i := range s.parts {
 		s.parts[i].m = map[string]*entry{}
 	}
@@ -41,10 +55,13 @@ func (s *set) find(key []byte) *entry {
 	return p.m[string(key)]
 }
 
-// get returns the entry of a key and makes it if needed. No allocation for a known key.
+// get returns the entry of a key and makes it if needed; in a full set a new key shares one. No allocation for a known key.
 func (s *set) get(key []byte) *entry {
 	if e := s.find(key); e != nil {
 		return e
+	}
+	if s.n.Load() >= s.max {
+		key = s.others
 	}
 	p := &s.parts[slot(key)]
 	p.mu.Lock()
@@ -53,6 +70,7 @@ func (s *set) get(key []byte) *entry {
 	if e == nil {
 		e = new(entry)
 		p.m[string(key)] = e
+		s.n.Add(1)
 	}
 	return e
 }
@@ -83,6 +101,7 @@ func (s *set) drop(fn func(key string) bool) {
 		for key := range p.m {
 			if fn(key) {
 				delete(p.m, key)
+				s.n.Add(-1)
 			}
 		}
 		p.mu.Unlock()

@@ -360,6 +360,28 @@ func TestDocument(t *testing.T) {
 	}
 }
 
+// TestUnreadableProgress: a document that is none costs deliveries twice and no start: the one before counts, and it is kept.
+func TestUnreadableProgress(t *testing.T) {
+	o := testOptions(disk.NewMemory())
+	s, err := store.Open(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = s.Close(context.Background()) }()
+	for _, doc := range []string{`{"offsetTable":{1:0}}`, `{"dataVersion":{"counter":7},"offsetTable":{1:0}}`, `{"offsetTable":{1:x}}`} {
+		if err := s.SaveDoc(store.DocDelayOffsets, []byte(doc)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	d, err := New(Options{Store: s, Logger: o.Logger})
+	if err != nil || d.version.Counter != 7 {
+		t.Fatal(err, d)
+	}
+	if b, err := s.LoadDoc(store.DocDelayOffsets); err != nil || !strings.Contains(string(b), `"counter":7`) {
+		t.Fatal(string(b), err)
+	}
+}
+
 func FuzzDocument(f *testing.F) {
 	f.Add([]byte(`{"dataVersion":{"counter":1},"offsetTable":{1:100,2:3}}`))
 	f.Add([]byte(`{"a\"b":"1:","x":[1,2],{"k":1}:2`))

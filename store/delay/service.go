@@ -95,13 +95,13 @@ func New(o Options) (*Service, error) {
 }
 
 func (s *Service) load() error {
-	b, err := s.o.Store.LoadDoc(store.DocDelayOffsets)
+	var d document
+	_, err := s.o.Store.ReadDoc(store.DocDelayOffsets, func(b []byte) (err error) {
+		d, err = parseDocument(b)
+		return err
+	})
 	if err != nil {
 		return fmt.Errorf("load delay offsets: %w", err)
-	}
-	d, err := parseDocument(b)
-	if err != nil {
-		return err
 	}
 	s.version = d.DataVersion
 	s.levels = make([]level, len(s.o.Levels))
