@@ -32,7 +32,7 @@ func (s scraped) Lags(most int) (top []metrics.Lag, others metrics.Lag) {
 	slices.SortFunc(all, func(a, b *lagging) int {
 		return cmp.Or(cmp.Compare(b.Messages, a.Messages), cmp.Compare(a.Group, b.Group), cmp.Compare(a.Topic, b.Topic))
 	})
-	began := time.Now()
+	until := time.Now().Add(lagReadTime)
 	for i, l := range all {
 		if i >= most {
 			others.Messages += l.Messages
@@ -42,8 +42,8 @@ func (s scraped) Lags(most int) (top []metrics.Lag, others metrics.Lag) {
 		}
 		if l.Messages == 0 && l.Ready == 0 {
 			l.Timed = true
-		} else if time.Since(began) < lagReadTime {
-			s.age(l, time.Now().UnixMilli())
+		} else {
+			s.age(l, until)
 		}
 		top = append(top, l.Lag)
 	}
@@ -90,10 +90,15 @@ func (s scraped) progress(l *lagging, id int32) (acked, pulled, end int64) {
 	return acked, max(pulled, acked), end
 }
 
-// age finds how old the oldest messages are that were not acknowledged, and not handed out. It may read the disk.
-func (s scraped) age(l *lagging, nowMs int64) {
-	l.Timed = true
+// age finds how old the oldest messages are that were not acknowledged, and not handed out. It may read the disk, a message or two a queue; when
+// until has come before all were looked at, there is no age.
+func (s scraped) age(l *lagging, until time.Time) {
 	for id := range l.queues {
+		now := time.Now()
+		if now.After(until) {
+			return
+		}
+		nowMs := now.UnixMilli()
 		acked, pulled, end := s.progress(l, id)
 		if acked < end {
 			l.LagMs = max(l.LagMs, s.since(l.topic, id, acked, nowMs))
@@ -102,6 +107,7 @@ func (s scraped) age(l *lagging, nowMs int64) {
 			l.QueueingMs = max(l.QueueingMs, s.since(l.topic, id, pulled, nowMs))
 		}
 	}
+	l.Timed = true
 }
 
 // since is the age of a message, 0 where there is none any more.
