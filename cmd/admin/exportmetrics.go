@@ -132,9 +132,9 @@ func (s *Session) metricsOf(ctx context.Context, addr string) (*exportedBroker, 
 	q := &b.Quota
 	q.DiskRatio.CommitLog, q.DiskRatio.ConsumeQueue, q.MessageSize = runtime["commitLogDiskRatio"], runtime["consumeQueueDiskRatio"], runtime["putMessageAverageSize"]
 	q.Topics, q.Groups = len(m.Topics), len(m.Groups)
-	trans, transDay := s.totalsAt(ctx, addr, "TOPIC_PUT_NUMS", "RMQ_SYS_TRANS_HALF_TOPIC")
-	later, laterDay := s.totalsAt(ctx, addr, "TOPIC_PUT_NUMS", "SCHEDULE_TOPIC_XXXX")
-	f := figuresOf{addr: addr, runtime: runtime}
+	trans, transDay, err1 := s.totalsAt(ctx, addr, "TOPIC_PUT_NUMS", "RMQ_SYS_TRANS_HALF_TOPIC")
+	later, laterDay, err2 := s.totalsAt(ctx, addr, "TOPIC_PUT_NUMS", "SCHEDULE_TOPIC_XXXX")
+	f := figuresOf{addr: addr, runtime: runtime, err: errors.Join(err1, err2)}
 	q.Rates = exportedRates{NormalIn: f.rate("putTps"), NormalOut: f.rate("getTransferredTps", "getTransferedTps"), TransIn: perSecond(trans), ScheduleIn: perSecond(later)}
 	q.Day = exportedDay{TransIn: transDay, ScheduleIn: laterDay,
 		NormalIn:  f.count("msgPutTotalTodayMorning") - f.count("msgPutTotalYesterdayMorning"),

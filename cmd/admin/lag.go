@@ -51,7 +51,7 @@ func runLag(ctx context.Context, s *Session, a Args, out *Out) error {
 		if r.Diff < a.Number("level", 0) {
 			continue
 		}
-		s.countFailures(ctx, r, dead)
+		s.countFailures(ctx, r, dead, after.silent)
 		if r.ill() {
 			s.gather(ctx, r, brokers)
 		}

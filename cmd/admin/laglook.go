@@ -179,34 +179,47 @@ func compareLooks(before, after *lagLook) (rows []*lagRow) {
 }
 
 // countFailures counts what came back and what nobody tries any more, also of a group that has consumed all: what is given back counts as
-// consumed. dead has the dead letters of groups that were asked for already.
-func (s *Session) countFailures(ctx context.Context, r *lagRow, dead map[string]int64) {
+// consumed. dead has the dead letters of groups that were asked for already. Brokers that do not answer are added to silent.
+func (s *Session) countFailures(ctx context.Context, r *lagRow, dead map[string]int64, silent away) {
 	key := r.Topic + "@" + r.Group
 	n, known := dead[r.Group]
-	for _, addr := range r.addrs {
-		r.returned += s.figure(ctx, addr, "SNDBCK_PUT_NUMS", key).StatsMinute.Sum
-		if !known {
-			n += s.deadLetters(ctx, addr, r.Group)
+	for name, addr := range r.addrs {
+		back, err := s.figure(ctx, addr, "SNDBCK_PUT_NUMS", key)
+		r.returned += back.StatsMinute.Sum
+		if !known && err == nil {
+			var more int64
+			more, err = s.deadLetters(ctx, addr, r.Group)
+			n += more
+		}
+		if err != nil {
+			silent[name] = err
 		}
 	}
 	dead[r.Group], r.Dead = n, n
-	if r.returned > 0 {
-		for _, addr := range r.addrs {
-			r.handedOut += s.figure(ctx, addr, "GROUP_GET_NUMS", key).StatsMinute.Sum
+	if r.returned == 0 {
+		return
+	}
+	for name, addr := range r.addrs {
+		got, err := s.figure(ctx, addr, "GROUP_GET_NUMS", key)
+		if r.handedOut += got.StatsMinute.Sum; err != nil {
+			silent[name] = err
 		}
 	}
 }
 
-// deadLetters counts a group's at a broker.
-func (s *Session) deadLetters(ctx context.Context, addr, group string) (n int64) {
+// deadLetters counts a group's at a broker; one that answers an error has none.
+func (s *Session) deadLetters(ctx context.Context, addr, group string) (n int64, err error) {
 	stats, err := s.ask.TopicStats(ctx, addr, deadPrefix+group)
+	if ask.CodeOf(err) > 0 {
+		return 0, nil
+	}
 	if err != nil {
-		return 0 // it has none, as a rule
+		return 0, fmt.Errorf("%s: %w", addr, err)
 	}
 	for _, e := range stats.OffsetTable {
 		n += e.Value.MaxOffset - e.Value.MinOffset
 	}
-	return n
+	return n, nil
 }
 
 // maxOldest is how many queues are asked for their oldest message, those that are furthest behind.
@@ -227,8 +240,9 @@ func (s *Session) gather(ctx context.Context, r *lagRow, brokers map[string]*bro
 	}
 	for _, name := range slices.Sorted(maps.Keys(r.addrs)) {
 		addr := r.addrs[name]
-		r.usualIn += float64(s.figure(ctx, addr, "TOPIC_PUT_NUMS", r.Topic).StatsHour.Tps)
-		r.usualOut += float64(s.figure(ctx, addr, "GROUP_GET_NUMS", r.Topic+"@"+r.Group).StatsHour.Tps)
+		came, _ := s.figure(ctx, addr, "TOPIC_PUT_NUMS", r.Topic)
+		went, _ := s.figure(ctx, addr, "GROUP_GET_NUMS", r.Topic+"@"+r.Group)
+		r.usualIn, r.usualOut = r.usualIn+float64(came.StatsHour.Tps), r.usualOut+float64(went.StatsHour.Tps)
 		if !slices.ContainsFunc(r.Queues, func(q lagQueue) bool { return q.Queue.BrokerName == name }) {
 			continue
 		}
@@ -254,13 +268,13 @@ func (s *Session) lagTold(ctx context.Context, r *lagRow, addr string) (told lag
 	return told
 }
 
-// figure is request 315; nothing where the broker counted nothing.
-func (s *Session) figure(ctx context.Context, addr, name, key string) remoting.BrokerStatsData {
-	var d remoting.BrokerStatsData
-	if s.body(ctx, addr, ask.Request(remoting.CodeViewBrokerStatsData, "statsName", name, "statsKey", key), &d) != nil {
-		return remoting.BrokerStatsData{}
+// figure is request 315; nothing where the broker answers that it counted nothing.
+func (s *Session) figure(ctx context.Context, addr, name, key string) (d remoting.BrokerStatsData, err error) {
+	err = s.body(ctx, addr, ask.Request(remoting.CodeViewBrokerStatsData, "statsName", name, "statsKey", key), &d)
+	if ask.CodeOf(err) > 0 {
+		return remoting.BrokerStatsData{}, nil
 	}
-	return d
+	return d, err
 }
 
 // addMembers asks a broker who its members are, and those that were not asked yet about themselves.

@@ -105,11 +105,25 @@ func (s *Session) toldStats(ctx context.Context, group, topic string) (*remoting
 	}
 	switch c, err := s.connection(ctx, group, ""); {
 	case err != nil:
-		return nil, nil, fmt.Errorf("the consumer group %s has consumed nothing yet, and no member of it is connected", group)
+		return nil, nil, noProgressError("the consumer group " + group + " has consumed nothing yet, and no member of it is connected")
 	case c.MessageModel == "BROADCASTING":
-		return nil, nil, fmt.Errorf("the consumer group %s broadcasts: its members keep their progress themselves", group)
+		return nil, nil, noProgressError("the consumer group " + group + " broadcasts: its members keep their progress themselves")
 	}
 	return all, nil, nil
+}
+
+// noProgressError says why the brokers have no progress of a group.
+type noProgressError string
+
+func (e noProgressError) Error() string { return string(e) }
+
+// progressSilence is who did not tell of a group, from what toldStats returned. Without progress, or unknown everywhere, it has told all there is.
+func progressSilence(group string, silent away, err error) away {
+	var none noProgressError
+	if err == nil || len(silent) > 0 || errors.As(err, &none) || ask.CodeOf(err) == remoting.RespTopicNotExist {
+		return silent
+	}
+	return away{group: fmt.Errorf("%s: %w", group, err)}
 }
 
 // clientsOfQueues asks every member which queues it has; those that do not tell have none here.
@@ -174,7 +188,7 @@ func (s *Session) progressOf(ctx context.Context, group string) groupProgress {
 			model = c.MessageModel
 		}
 	}
-	return groupProgress{[]any{front(group, 64), count, version, kind, model, Cell{tps, fmt.Sprint(int64(tps))}, diff}, silent}
+	return groupProgress{[]any{front(group, 64), count, version, kind, model, Cell{tps, fmt.Sprint(int64(tps))}, diff}, progressSilence(group, silent, err)}
 }
 
 func oldest(c *remoting.ConsumerConnection) int32 {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"ringmq/netpoll"
@@ -13,7 +14,7 @@ import (
 )
 
 // Asker keeps one connection to every address that was asked. Any goroutine. An address that could not be dialled is not dialled again:
-// waiting for it once is enough.
+// waiting for it once is enough. A connection that has ended is replaced when the address is asked next: servers close what is idle.
 type Asker struct {
 	timeout time.Duration
 	mu      sync.Mutex
@@ -22,8 +23,22 @@ type Asker struct {
 
 type line struct {
 	once sync.Once
-	c    *netpoll.Client
+	c    atomic.Pointer[netpoll.Client]
 	err  error
+}
+
+// ended says that there was a connection.
+func (l *line) ended() bool {
+	c := l.c.Load()
+	if c == nil {
+		return false
+	}
+	select {
+	case <-c.Done():
+		return true
+	default:
+		return false
+	}
 }
 
 // New makes one that waits so long for every connection and every answer. Close it.
@@ -36,8 +51,8 @@ func (a *Asker) Close() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, l := range a.lines {
-		if l.c != nil {
-			l.c.Close()
+		if c := l.c.Load(); c != nil {
+			c.Close()
 		}
 	}
 }
@@ -46,7 +61,7 @@ func (a *Asker) Close() {
 func (a *Asker) Dial(ctx context.Context, addr string) (*netpoll.Client, error) {
 	a.mu.Lock()
 	l := a.lines[addr]
-	if l == nil {
+	if l == nil || l.ended() {
 		l = &line{}
 		a.lines[addr] = l
 	}
@@ -54,12 +69,15 @@ func (a *Asker) Dial(ctx context.Context, addr string) (*netpoll.Client, error) 
 	l.once.Do(func() {
 		ctx, cancel := context.WithTimeout(ctx, a.timeout)
 		defer cancel()
-		l.c, l.err = netpoll.Dial(ctx, addr, netpoll.DialOptions{})
+		c, err := netpoll.Dial(ctx, addr, netpoll.DialOptions{})
+		if l.err = err; err == nil {
+			l.c.Store(c)
+		}
 	})
 	if l.err != nil {
 		return nil, &UnreachableError{Addr: addr, Err: l.err}
 	}
-	return l.c, nil
+	return l.c.Load(), nil
 }
 
 // UnreachableError says that no connection could be made.

@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"context"
+	"slices"
 
 	"ringmq/cmd/ask"
 	"ringmq/netpoll/remoting"
@@ -20,9 +21,17 @@ func (t *tour) clean(ctx context.Context) {
 		if n.Err != nil {
 			continue
 		}
-		// With several brokers the topic's entry at the name server goes with the last of them.
+		// The topic's entry at a name server is that of all brokers: where another one has it, it stays.
+		if r, err := t.v.ask.Route(ctx, n.Addr, TestTopic); err == nil && elsewhere(r, t.b.Name) {
+			continue
+		}
 		if _, err := t.v.ask.Call(ctx, n.Addr, ask.Request(remoting.CodeDeleteTopicInNamesrv, "topic", TestTopic, "clusterName", t.b.Cluster)); err != nil {
 			t.p.Left = err
 		}
 	}
+}
+
+// elsewhere says that a route leads to another broker too.
+func elsewhere(r *remoting.TopicRouteData, broker string) bool {
+	return slices.ContainsFunc(r.QueueDatas, func(q remoting.QueueData) bool { return q.BrokerName != broker })
 }
