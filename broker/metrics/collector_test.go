@@ -30,11 +30,16 @@ type fake struct {
 	stats  *stats.Stats
 	lags   []Lag
 	others Lag
+
+	unattended       []Unattended
+	othersUnattended int64
 }
 
 func (f *fake) Figures() Figures      { return f.f }
 func (f *fake) Stats() *stats.Stats   { return f.stats }
 func (f *fake) Lags(int) ([]Lag, Lag) { return f.lags, f.others }
+
+func (f *fake) Unattended(int) ([]Unattended, int64) { return f.unattended, f.othersUnattended }
 
 func counts(bounds []int64, values ...int64) tally.Counts {
 	h := tally.New(bounds...)
@@ -68,13 +73,18 @@ func busy() *fake {
 	put("Fewer", stats.Delay, 1, 100)
 	s.Get([]byte("billing"), []byte("Orders"), 2, 2000)
 	s.DeadLetter("billing", "Orders")
+	for i, group := range []string{"billing", "audit", "reports", "search", "mail"} {
+		for range 9 - i {
+			s.SendBack(group, "Orders")
+		}
+	}
 	s.Rpc(stats.RpcKey{Request: 310}).Add(1500)
 	s.Rpc(stats.RpcKey{Request: 11, LongPolling: true}).Add(2_000_001)
 	s.Rpc(stats.RpcKey{Request: stats.UnknownRequest, Response: 3}).Add(1)
 	s.Created(stats.Creation{Topic: true}, 11_000)
 	s.Created(stats.Creation{Failed: true}, 1_000)
 	b := &fake{stats: s, lags: []Lag{{Group: "billing", Topic: "Orders", Messages: 7, Inflight: 2, Ready: 5, Timed: true, LagMs: 900, QueueingMs: 300}},
-		others: Lag{Messages: 4},
+		others: Lag{Messages: 4}, unattended: []Unattended{{Group: "reports", Topic: "Orders", Messages: 12}}, othersUnattended: 5,
 		f: Figures{
 			Permission: 6, Topics: 2, Groups: 1, Waiting: map[string]int{"send": 3},
 			Producers: []Clients{{Language: "JAVA", Version: 479, Count: 1}, {Language: "JAVA", Version: 479, Count: 1}, {Language: "GO", Version: 9999, Count: 1}, {Language: "GO", Version: 10000, Count: 1}},
@@ -86,7 +96,8 @@ func busy() *fake {
 			Loops: []Loop{{Turns: counts([]int64{100}, 99), Parked: 3}}, Reads: map[string]int64{"memory": 8, "disk": 1}, SlowSends: 2,
 			Net: netpoll.Stats{Connections: 3, TurnedAway: 4, TurnedAwayOfHost: 5}, EachClient: used("10.0.0.7@1", 5, "10.0.0.8@1", 4, "10.0.0.9@1", 3, "(odd) \xff", 2, "last", 1),
 			OverQuota: map[string]int64{"send_messages": 1, "send_bytes": 0, "pull_bytes": 0}, QuotaWaits: map[string]int64{"send": 6, "pull": 0},
-			LagAlarms: []LagAlarm{{"billing", "Orders", "consumer-stuck", 7}, {"audit", "Orders", "no-consumer", 9}}, LagAlarmsBegun: 3, LagAlarmsEnded: 1,
+			NameServers: map[string]bool{"10.0.0.3:9876": true, "10.0.0.4:9876": false},
+			LagAlarms:   []LagAlarm{{"billing", "Orders", "consumer-stuck", 7}, {"audit", "Orders", "no-consumer", 9}}, LagAlarmsBegun: 3, LagAlarmsEnded: 1,
 			Copying: Copying{Slaves: []SlaveCopy{{Addr: "10.0.0.2:5", InStep: true, LagBytes: 3, SentOffset: 9, BytesPerSecond: 1}}, InStep: 2, Wanted: 2, Enough: true, Confirmed: 9}, Active: true, Pushes: Pushes{On: true, Done: 7, Failed: 1},
 		}}
 	ops := &b.f.Store.EngineOps
@@ -155,6 +166,7 @@ func TestSeriesAreBounded(t *testing.T) {
 		p.Add(stats.Normal, 1, 1)
 		p.Flush()
 		s.stats.Get([]byte("g"+name), []byte(name), 1, 1)
+		s.stats.SendBack("g"+name, name)
 		s.f.Consumers = append(s.f.Consumers, Clients{Group: "g" + name, Count: 1})
 	}
 	var clients []any
@@ -172,6 +184,8 @@ func TestSeriesAreBounded(t *testing.T) {
 	for _, line := range []string{
 		`rocketmq_messages_in_total{cluster="DefaultCluster",is_system="false",message_type="normal",node_id="broker-a",node_type="broker",otel_scope_name="broker-meter",topic="(other)"} 9994`,
 		`rocketmq_messages_out_total{cluster="DefaultCluster",consumer_group="(other)",is_system="false",node_id="broker-a",node_type="broker",otel_scope_name="broker-meter",topic="(other)"} 9991`,
+		`ringmq_messages_given_back_total{cluster="DefaultCluster",consumer_group="billing",node_id="broker-a",node_type="broker"} 9`,
+		`ringmq_messages_given_back_total{cluster="DefaultCluster",consumer_group="(other)",node_id="broker-a",node_type="broker"} 9995`,
 		`ringmq_client_sent_messages_total{client="10.0.0.7@9999",cluster="DefaultCluster",node_id="broker-a",node_type="broker"} 10000`,
 		`ringmq_client_sent_messages_total{client="(other)",cluster="DefaultCluster",node_id="broker-a",node_type="broker"} 4.9905045e+07`,
 		`ringmq_lag_alarm{cause="consumers-slow",cluster="DefaultCluster",consumer_group="g9990",node_id="broker-a",node_type="broker",topic="T"} 1`,

@@ -96,6 +96,49 @@ func (c *Collector) lagAlarms() {
 	}
 }
 
+// unattended shows what waits for groups that have no member.
+func (c *Collector) unattended() {
+	const name = "ringmq_unattended_messages"
+	if !c.shows(name) {
+		return
+	}
+	all, others := c.s.Unattended(c.o.TopK)
+	for _, u := range all {
+		c.gauge(name, float64(u.Messages), u.Group, u.Topic)
+	}
+	if others > 0 {
+		c.gauge(name, float64(others), Others, Others)
+	}
+}
+
+// givenBack shows how much groups give back, those with the most by themselves.
+func (c *Collector) givenBack() {
+	const name = "ringmq_messages_given_back_total"
+	if !c.shows(name) {
+		return
+	}
+	t := c.givers
+	t.begin()
+	c.s.Stats().GivenBack(func(group string, messages int64) {
+		t.values = append(t.values, messages)
+		t.add(key{name: group})
+	})
+	own, rest := t.split()
+	for _, r := range own {
+		c.counter(name, r.vals[0], r.name)
+	}
+	for _, r := range rest {
+		c.counter(name, r.vals[0], Others)
+	}
+}
+
+// registrations shows at which name servers clients find the broker.
+func (c *Collector) registrations() {
+	for addr, has := range c.f.NameServers {
+		c.gauge("ringmq_registered", one(has), addr)
+	}
+}
+
 // loops shows event loops, connections and what waits.
 func (c *Collector) loops() {
 	for i, l := range c.f.Loops {
