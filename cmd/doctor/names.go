@@ -44,6 +44,7 @@ type brokerSeen struct {
 	ConfigErr error
 	Asked     time.Time // by this machine's clock, the middle of question and answer
 	Copies    copiesSeen
+	Wiped     []string // name servers that have producers leave it out, though it takes messages
 }
 
 func (b *brokerSeen) label() string {
