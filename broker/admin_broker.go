@@ -75,9 +75,8 @@ func (b *Broker) getConfig(_ *netpoll.Conn, _ *remoting.Command) answer {
 	return answer{Fields: []answerField{{"version", string(jsonBody(v).Body)}}, Body: []byte(all)}
 }
 
-// runtimeInfo serves 28. The field diskEngine=true, which is ours, adds which engine writes the log and why, for how long the disk has taken
-// nothing of it though there is something, and how the log is copied;
-// without it the keys are stock's.
+// runtimeInfo serves 28. The field diskEngine=true, which is ours, adds which build this is, which engine writes the log and why, for how long
+// the disk has taken nothing of it though there is something, and how the log is copied; without it the keys are stock's.
 func (b *Broker) runtimeInfo(_ *netpoll.Conn, req *remoting.Command) answer {
 	delays := map[int]string{}
 	for _, p := range b.delay.Progress() {
@@ -89,6 +88,7 @@ func (b *Broker) runtimeInfo(_ *netpoll.Conn, req *remoting.Command) answer {
 	}
 	t := b.stats.Runtime(&f)
 	if req.Bool("diskEngine") {
+		t["ringmqVersion"] = b.o.Version
 		t["diskEngine"], t["diskEngineReason"] = f.Store.Engine, f.Store.EngineReason
 		t["logStandsStillMs"] = strconv.FormatInt(b.pulse.standsStill(b.uptime()).Milliseconds(), 10)
 		b.copiesTold(t)

@@ -102,6 +102,7 @@ func (v *visit) lookAtBrokers(ctx context.Context) {
 	each(len(v.brokers), func(i int) { v.askBroker(ctx, &v.brokers[i]) })
 	v.add(judgeRegistration(v.names, v.brokers)...)
 	v.add(judgeVersions(v.names, v.brokers)...)
+	v.add(judgeBuilds(v.names, v.brokers)...)
 	local := v.allLoopback()
 	for i := range v.brokers {
 		b := &v.brokers[i]

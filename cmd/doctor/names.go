@@ -21,6 +21,7 @@ type nameServerSeen struct {
 
 	Config    map[string]string // nil: it does not say
 	ConfigErr error
+	Build     string // of ringmq; "": it does not say
 }
 
 // ours says that the name server is ringmq's, and not stock.
@@ -71,7 +72,7 @@ func (v *visit) askNameServer(ctx context.Context, addr string) nameServerSeen {
 		n.Version = resp.Version
 	}
 	if n.Err == nil {
-		n.Config, n.ConfigErr = v.ask.NamesrvConfig(ctx, addr)
+		n.Config, n.Build, n.ConfigErr = v.ask.NamesrvConfig(ctx, addr)
 	}
 	return n
 }
