@@ -115,6 +115,7 @@ func (v *visit) lookAtBrokers(ctx context.Context) {
 		v.add(judgeEngine(b)...)
 		v.add(judgeSpace(b)...)
 		v.add(judgeRetention(b)...)
+		v.add(judgeDamage(b)...)
 		v.add(judgeBusy(b)...)
 		v.add(judgeCopies(b)...)
 		v.add(judgeProcess(b, v.askProcess(ctx, b.Addr))...)

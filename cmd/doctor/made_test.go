@@ -115,6 +115,15 @@ var madeSetUps = []struct {
 	{"a bound of the log's size is too small for the retention", Warning, "retention-does-not-fit", func() []Finding {
 		return judgeRetention(brokerWith(logOf(gib, 10*time.Hour, "90.0"), m("fileReservedTime", "72", "commitLogMaxBytes", strconv.Itoa(2*gib))))
 	}},
+	{"the log has lost messages", Broken, "log-damaged", func() []Finding {
+		return judgeDamage(brokerWith(m("logGaps", "3", "queueFlushFailures", "0", "queueFlushFailing", "false"), m()))
+	}},
+	{"queue files cannot be written", Broken, "queue-files-not-written", func() []Finding {
+		return judgeDamage(brokerWith(m("logGaps", "0", "queueFlushFailures", "12", "queueFlushFailing", "true"), m()))
+	}},
+	{"queue files could not be written for a while", Warning, "queue-files-not-written", func() []Finding {
+		return judgeDamage(brokerWith(m("logGaps", "0", "queueFlushFailures", "12", "queueFlushFailing", "false"), m()))
+	}},
 	{"nearly all files are open", Broken, "open-files-used-up", func() []Finding {
 		return judgeProcess(brokerWith(m(), m()), processSeen{PID: 7, OpenFiles: 19_000, OpenLimit: 20_000})
 	}},
@@ -373,6 +382,8 @@ func TestGoodSetUps(t *testing.T) {
 		"stock beside ringmq": judgeBuilds([]nameServerSeen{{Addr: "a:9876", Config: m()}, {Addr: "b:9876", Err: errors.New("no"), Config: m("brokerAllowedCidrs", "")}},
 			[]brokerSeen{*brokerWith(m("brokerVersionDesc", "V5_3_3"), m()), *brokerWith(m("ringmqVersion", "v1.0.0"), m("diskEngine", "auto"))}),
 		"clock":            {judgeSkew("b", 900*time.Millisecond, time.Millisecond)},
+		"no damage":        judgeDamage(brokerWith(m("logGaps", "0", "queueFlushFailures", "0", "queueFlushFailing", "false"), m())),
+		"stock's files":    judgeDamage(brokerWith(m(), m())),
 		"process":          judgeProcess(brokerWith(m(), m()), processSeen{PID: 7, OpenFiles: 10, OpenLimit: 1 << 20, Maps: 100, MapsLimit: 65_530}),
 		"file":             judged("namesrvAddr=a:9876\nbrokerIP1=10.0.0.5\n"),
 		"a slave of stock": judgeFile(fileOf("brokerRole=SLAVE\n"), true),
