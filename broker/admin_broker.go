@@ -75,9 +75,9 @@ func (b *Broker) getConfig(_ *netpoll.Conn, _ *remoting.Command) answer {
 	return answer{Fields: []answerField{{"version", string(jsonBody(v).Body)}}, Body: []byte(all)}
 }
 
-// runtimeInfo serves 28. The field diskEngine=true, which is ours, adds which engine writes the log and why, for how long the disk has taken
-// nothing of it though there is something, and how the log is copied;
-// without it the keys are stock's.
+// runtimeInfo serves 28. The field diskEngine=true, which is ours, adds which build this is, which engine writes the log and why, for how long
+// the disk has taken nothing of it though there is something, what is damaged of it, whether queue files can be written, and how the log is
+// copied; without it the keys are stock's.
 func (b *Broker) runtimeInfo(_ *netpoll.Conn, req *remoting.Command) answer {
 	delays := map[int]string{}
 	for _, p := range b.delay.Progress() {
@@ -89,8 +89,11 @@ func (b *Broker) runtimeInfo(_ *netpoll.Conn, req *remoting.Command) answer {
 	}
 	t := b.stats.Runtime(&f)
 	if req.Bool("diskEngine") {
+		t["ringmqVersion"] = b.o.Version
 		t["diskEngine"], t["diskEngineReason"] = f.Store.Engine, f.Store.EngineReason
 		t["logStandsStillMs"] = strconv.FormatInt(b.pulse.standsStill(b.uptime()).Milliseconds(), 10)
+		t["logGaps"], t["queueFlushFailures"] = strconv.Itoa(f.Store.Gaps), strconv.FormatInt(f.Store.QueueFlushFailures, 10)
+		t["queueFlushFailing"] = strconv.FormatBool(f.Store.QueueFlushFailing)
 		b.copiesTold(t)
 	}
 	return jsonBody(remoting.KVTable{Table: t})

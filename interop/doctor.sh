@@ -51,6 +51,12 @@ doctor() {
   expect "a broker that may only be read" "exit 1; broken broker-not-writable $at; warning topic-not-writable DoctorTopic on broker-a" --topic DoctorTopic
   admin updateBrokerConfig -b 127.0.0.1:$stock_port -k brokerPermission -v 6
   expect "as it was" "exit 0" --topic DoctorTopic
+  admin wipeWritePerm -b broker-a
+  for i in once twice; do # the first look has not opened it
+    expect "a broker that was drained, looked at $i" "exit 0; warning broker-drained $at; warning topic-not-writable DoctorTopic on broker-a; unknown test-message-not-sent $at" --topic DoctorTopic
+  done
+  admin addWritePerm -b broker-a
+  expect "open again" "exit 0" --topic DoctorTopic
   expect "what is not there" "exit 0; warning topic-not-there NoSuchTopic; warning group-not-known NoSuchGroup" --topic NoSuchTopic --group NoSuchGroup
   "$rmq" stop interop-broker
   expect "a broker that has ended" "exit 1; broken no-broker-registered 127.0.0.1:$stock_ns"

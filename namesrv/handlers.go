@@ -81,7 +81,7 @@ func (s *Server) list(req *remoting.Command) (int32, string, append1) {
 	case remoting.CodeGetHasUnitSubUnunitTopicList:
 		return topics("enableTopicList", func() []string { return s.routes.topicsByFlag(flagUnitSub, flagUnit) })
 	case remoting.CodeGetNamesrvConfig:
-		return bytesBody(req, []byte(s.v.Properties()))
+		return s.config(req)
 	case remoting.CodeGetBrokerMemberGroup:
 		return memberGroup(req, s.routes.brokerAddrs(req.Text("brokerName")))
 	}
@@ -108,6 +108,19 @@ func field(req *remoting.Command, key, value string) (int32, string, append1) {
 	return remoting.RespSuccess, "", func(dst []byte) []byte {
 		r := remoting.BeginReply(dst, req.Encoding, req.Opaque, remoting.RespSuccess)
 		r.Str(key, value)
+		return r.End()
+	}
+}
+
+// config serves 319. The field ringmqVersion=true, which is ours, has the header of the answer say which build this is; the body is stock's in
+// either case.
+func (s *Server) config(req *remoting.Command) (int32, string, append1) {
+	return remoting.RespSuccess, "", func(dst []byte) []byte {
+		r := remoting.BeginReply(dst, req.Encoding, req.Opaque, remoting.RespSuccess)
+		if req.Bool("ringmqVersion") {
+			r.Str("ringmqVersion", s.o.Version)
+		}
+		r.Body([]byte(s.v.Properties()))
 		return r.End()
 	}
 }

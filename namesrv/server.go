@@ -21,6 +21,7 @@ import (
 type Options struct {
 	Values     *settings.Values // see Keys
 	ConfigFile string           // rewritten when a request changes the configuration; "": nothing is written
+	Version    string           // of the build, for those who ask
 	Logger     *slog.Logger
 	Clock      func() time.Time // nil: time.Now
 	Servers    int              // that share the descriptors of this process; 0: 1

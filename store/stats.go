@@ -61,6 +61,7 @@ type Stats struct {
 	IndexWaits          int64 // times the dispatcher waited for the index's disk
 	DeletedSegments     int64
 	QueueFlushFailures  int64
+	QueueFlushFailing   bool  // the last try failed, the next comes within a second
 	QueueStalls         int64 // times the dispatcher had to write queue files itself
 	WarmReadBytes       int64 // of the log that event loops took from the page cache
 	WorkerReadBytes     int64 // of the log that workers read for pulls
@@ -83,7 +84,7 @@ func (s *Store) Stats() Stats {
 		UnflushedBytes: max(0, s.log.Max()-s.log.Durable().Load()), Segments: len(s.log.Segments()), UnzeroedRolls: s.log.UnzeroedRolls(),
 		PutMessages: s.puts.messages.Load() + queued.messages, PutBytes: s.puts.bytes.Load() + queued.bytes, PutFailures: s.puts.failures.Load(), HealedGaps: s.gaps.healings(), HealedRecords: s.gaps.records.Load(),
 		PutEntireTimeMaxMs: s.puts.longest.Load(), Gaps: s.gaps.count(),
-		DeletedSegments: s.deletedSegments.Load(), QueueFlushFailures: s.flushFailures.Load(),
+		DeletedSegments: s.deletedSegments.Load(), QueueFlushFailures: s.flushFailures.Load(), QueueFlushFailing: s.flushFailing.Load(),
 		QueueStalls: s.queues.Stalls() + s.batches.units.Stalls(), WarmReadBytes: s.reads.warm.Load(), WorkerReadBytes: s.reads.workers.Load(), ColdReadBytes: s.reads.cold.Load(),
 		ResidentBytes: s.reads.resident.Load() - 1,
 	}

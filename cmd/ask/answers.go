@@ -18,28 +18,33 @@ func (a *Asker) RuntimeInfo(ctx context.Context, addr string) (map[string]string
 
 // BrokerConfig is request 26.
 func (a *Asker) BrokerConfig(ctx context.Context, addr string) (map[string]string, error) {
-	return a.properties(ctx, addr, remoting.CodeGetBrokerConfig)
+	all, _, err := a.properties(ctx, addr, Request(remoting.CodeGetBrokerConfig))
+	return all, err
 }
 
-// NamesrvConfig is request 319.
-func (a *Asker) NamesrvConfig(ctx context.Context, addr string) (map[string]string, error) {
-	return a.properties(ctx, addr, remoting.CodeGetNamesrvConfig)
-}
-
-func (a *Asker) properties(ctx context.Context, addr string, code int32) (map[string]string, error) {
-	resp, err := a.Call(ctx, addr, Request(code))
+// NamesrvConfig is request 319, with a field that only a name server of ours looks at: build is which one it is, "" of a stock one.
+func (a *Asker) NamesrvConfig(ctx context.Context, addr string) (all map[string]string, build string, err error) {
+	all, resp, err := a.properties(ctx, addr, Request(remoting.CodeGetNamesrvConfig, "ringmqVersion", "true"))
 	if err != nil {
-		return nil, err
+		return nil, "", err
+	}
+	return all, resp.Text("ringmqVersion"), nil
+}
+
+func (a *Asker) properties(ctx context.Context, addr string, req *remoting.Command) (map[string]string, *remoting.Command, error) {
+	resp, err := a.Call(ctx, addr, req)
+	if err != nil {
+		return nil, nil, err
 	}
 	all, err := settings.ParseProperties("the server's answer", resp.Body)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	m := make(map[string]string, len(all))
 	for _, s := range all {
 		m[s.Key] = s.Value
 	}
-	return m, nil
+	return m, resp, nil
 }
 
 // Route is request 105.

@@ -36,6 +36,7 @@ func (v *visit) askBroker(ctx context.Context, b *brokerSeen) {
 		}
 	}
 	v.askCopies(ctx, b)
+	v.askDrained(ctx, b)
 	if fast := fastAddr(b.Addr); fast != "" {
 		_, b.FastErr = v.ask.Dial(ctx, fast)
 	}
@@ -157,30 +158,3 @@ func judgeStrange(b *brokerSeen) Finding {
 
 // refused says that an error is access control's.
 func refused(err error) bool { return ask.CodeOf(err) == remoting.RespNoPermission }
-
-// judgePermission looks at what clients may do with the broker as a whole.
-func judgePermission(b *brokerSeen) (all []Finding) {
-	// A slave, stock's too, says so of itself at all times: it is what a master does that it leaves alone.
-	if b.ID == 0 && b.Runtime["brokerActive"] == "false" {
-		all = append(all, broken("permission", "broker-not-active", b.label(), "the broker says that it is not active").
-			because("it takes no messages: it is stopping, or was isolated", "wait for its end and start it again; under a controller see whether it is allowed to lead"))
-	}
-	if b.ConfigErr != nil {
-		return append(all, unknown("permission", "config-not-told", b.label(), "%v", b.ConfigErr).
-			because("limits and permissions of the broker cannot be looked at", "ask from an account or address that may read the configuration"))
-	}
-	p, there := number(b.Config["brokerPermission"])
-	open := adminCommand("updateBrokerConfig", "-b", b.Addr, "-k", "brokerPermission", "-v", "6")
-	switch {
-	case !there:
-	case int32(p)&remoting.PermWrite == 0:
-		all = append(all, broken("permission", "broker-not-writable", b.label(), "brokerPermission=%d", p).
-			because("routes say of all its queues that they may not be written: producers leave it out, and sends to ordered topics get code 16", "%s, if it is not being drained on purpose", open))
-	case int32(p)&remoting.PermRead == 0:
-		all = append(all, broken("permission", "broker-not-readable", b.label(), "brokerPermission=%d", p).
-			because("pulls are refused with code 16", "%s", open))
-	default:
-		all = append(all, ok("permission", "broker-open", b.label(), "may be read and written"))
-	}
-	return all
-}

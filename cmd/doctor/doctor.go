@@ -102,6 +102,7 @@ func (v *visit) lookAtBrokers(ctx context.Context) {
 	each(len(v.brokers), func(i int) { v.askBroker(ctx, &v.brokers[i]) })
 	v.add(judgeRegistration(v.names, v.brokers)...)
 	v.add(judgeVersions(v.names, v.brokers)...)
+	v.add(judgeBuilds(v.names, v.brokers)...)
 	local := v.allLoopback()
 	for i := range v.brokers {
 		b := &v.brokers[i]
@@ -114,6 +115,7 @@ func (v *visit) lookAtBrokers(ctx context.Context) {
 		v.add(judgeEngine(b)...)
 		v.add(judgeSpace(b)...)
 		v.add(judgeRetention(b)...)
+		v.add(judgeDamage(b)...)
 		v.add(judgeBusy(b)...)
 		v.add(judgeCopies(b)...)
 		v.add(judgeProcess(b, v.askProcess(ctx, b.Addr))...)

@@ -14,10 +14,11 @@ func FuzzFigures(f *testing.F) {
 	f.Add("-1", "", "Total : NaN XB, Free : 1e300 EiB.", "[ 9223372036854775807 days, 1 hours, 0 minutes, 0 seconds ]", "-5", "9223372036854775807", "-9223372036854775808")
 	f.Fuzz(func(t *testing.T, log, queues, capacity, runtime, boot, low, high string) {
 		b := brokerWith(m("commitLogDiskRatio", log, "consumeQueueDiskRatio", queues, "commitLogDirCapacity", capacity, "runtime", runtime, "bootTimestamp", boot,
-			"commitLogMinOffset", low, "commitLogMaxOffset", high, "earliestMessageTimeStamp", boot, "dispatchBehindBytes", high, "brokerVersionDesc", runtime),
+			"commitLogMinOffset", low, "commitLogMaxOffset", high, "earliestMessageTimeStamp", boot, "dispatchBehindBytes", high, "brokerVersionDesc", runtime,
+			"logGaps", low, "queueFlushFailures", high, "queueFlushFailing", log),
 			m("fileReservedTime", low, "diskMaxUsedSpaceRatio", high, "brokerPermission", low, "commitLogMaxBytes", high))
 		var all []Finding
-		for _, judge := range []func(*brokerSeen) []Finding{judgeClock, judgePermission, judgeEngine, judgeSpace, judgeRetention, judgeBusy, judgeRunningConfig} {
+		for _, judge := range []func(*brokerSeen) []Finding{judgeClock, judgePermission, judgeEngine, judgeSpace, judgeRetention, judgeDamage, judgeBusy, judgeRunningConfig} {
 			all = append(all, judge(b)...)
 		}
 		for _, f := range append(all, judgeVersions(nil, []brokerSeen{*b})...) {

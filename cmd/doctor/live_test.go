@@ -67,6 +67,8 @@ var liveSetUps = []struct {
 		return Options{NameServers: []string{fakeNames(t, "fake="+fakeBroker(t, nil, nil))}}
 	}},
 	{"the broker may only be read", Broken, "broker-not-writable", func(t *testing.T) Options { return newRig(t, "brokerPermission=4").o }},
+	{"the broker was drained", Warning, "broker-drained", func(t *testing.T) Options { return drained(t).o }},
+	{"no message is sent to a broker that was drained", Unknown, "test-message-not-sent", func(t *testing.T) Options { return drained(t).o }},
 	{"the test message is not permitted", Broken, "test-message-not-permitted", func(t *testing.T) Options {
 		return fakeOnly(t, func(a *reply) { a.code = remoting.RespNoPermission }, nil)
 	}},

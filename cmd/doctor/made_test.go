@@ -83,6 +83,15 @@ var madeSetUps = []struct {
 		old := *brokerWith(m("brokerVersionDesc", "V4_9_7"), nil)
 		return judgeVersions([]nameServerSeen{{Addr: "a:9876", Version: 479}}, []brokerSeen{*brokerWith(m("brokerVersionDesc", "V5_3_3"), nil), old})
 	}},
+	{"builds of brokers differ", Warning, "build-skew", func() []Finding {
+		return judgeBuilds(nil, []brokerSeen{*brokerWith(m("ringmqVersion", "v0.9.0"), m("diskEngine", "auto")), *brokerWith(m("ringmqVersion", "v1.0.0"), m("diskEngine", "auto"))})
+	}},
+	{"an older ringmq does not tell its build", Warning, "build-skew", func() []Finding {
+		return judgeBuilds(nil, []brokerSeen{*brokerWith(m(), m("diskEngine", "auto")), *brokerWith(m("ringmqVersion", "v1.0.0", "diskEngine", "pwrite"), nil)})
+	}},
+	{"the build of a name server differs", Warning, "build-skew", func() []Finding {
+		return judgeBuilds([]nameServerSeen{{Addr: "a:9876", Config: m("brokerAllowedCidrs", ""), Build: "v0.9.0"}}, []brokerSeen{*brokerWith(m("ringmqVersion", "v1.0.0"), m("diskEngine", "auto"))})
+	}},
 	{"the clock is a little ahead", Warning, "clock-skew", func() []Finding { return []Finding{judgeSkew("b", 3*time.Second, time.Second)} }},
 	{"the clock is an hour behind", Broken, "clock-skew", func() []Finding {
 		return judgeClock(brokerWith(m("bootTimestamp", strconv.FormatInt(noon.Add(-2*time.Hour).UnixMilli(), 10), "runtime", "[ 0 days, 1 hours, 0 minutes, 0 seconds ]"), nil))
@@ -105,6 +114,15 @@ var madeSetUps = []struct {
 	}},
 	{"a bound of the log's size is too small for the retention", Warning, "retention-does-not-fit", func() []Finding {
 		return judgeRetention(brokerWith(logOf(gib, 10*time.Hour, "90.0"), m("fileReservedTime", "72", "commitLogMaxBytes", strconv.Itoa(2*gib))))
+	}},
+	{"the log has lost messages", Broken, "log-damaged", func() []Finding {
+		return judgeDamage(brokerWith(m("logGaps", "3", "queueFlushFailures", "0", "queueFlushFailing", "false"), m()))
+	}},
+	{"queue files cannot be written", Broken, "queue-files-not-written", func() []Finding {
+		return judgeDamage(brokerWith(m("logGaps", "0", "queueFlushFailures", "12", "queueFlushFailing", "true"), m()))
+	}},
+	{"queue files could not be written for a while", Warning, "queue-files-not-written", func() []Finding {
+		return judgeDamage(brokerWith(m("logGaps", "0", "queueFlushFailures", "12", "queueFlushFailing", "false"), m()))
 	}},
 	{"nearly all files are open", Broken, "open-files-used-up", func() []Finding {
 		return judgeProcess(brokerWith(m(), m()), processSeen{PID: 7, OpenFiles: 19_000, OpenLimit: 20_000})
@@ -361,7 +379,11 @@ func TestGoodSetUps(t *testing.T) {
 		"pwrite by choice": judgeEngine(brokerWith(m("diskEngine", "pwrite", "diskEngineReason", "configured"), m())),
 		"pwrite by probe":  judgeEngine(brokerWith(m("diskEngine", "pwrite", "diskEngineReason", "synced 16 KiB write here: io_uring 50 us, pwrite 40 us"), m())),
 		"stock's engine":   judgeEngine(brokerWith(m(), m("flushDiskType", "ASYNC_FLUSH"))),
+		"stock beside ringmq": judgeBuilds([]nameServerSeen{{Addr: "a:9876", Config: m()}, {Addr: "b:9876", Err: errors.New("no"), Config: m("brokerAllowedCidrs", "")}},
+			[]brokerSeen{*brokerWith(m("brokerVersionDesc", "V5_3_3"), m()), *brokerWith(m("ringmqVersion", "v1.0.0"), m("diskEngine", "auto"))}),
 		"clock":            {judgeSkew("b", 900*time.Millisecond, time.Millisecond)},
+		"no damage":        judgeDamage(brokerWith(m("logGaps", "0", "queueFlushFailures", "0", "queueFlushFailing", "false"), m())),
+		"stock's files":    judgeDamage(brokerWith(m(), m())),
 		"process":          judgeProcess(brokerWith(m(), m()), processSeen{PID: 7, OpenFiles: 10, OpenLimit: 1 << 20, Maps: 100, MapsLimit: 65_530}),
 		"file":             judged("namesrvAddr=a:9876\nbrokerIP1=10.0.0.5\n"),
 		"a slave of stock": judgeFile(fileOf("brokerRole=SLAVE\n"), true),

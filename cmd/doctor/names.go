@@ -21,6 +21,7 @@ type nameServerSeen struct {
 
 	Config    map[string]string // nil: it does not say
 	ConfigErr error
+	Build     string // of ringmq; "": it does not say
 }
 
 // ours says that the name server is ringmq's, and not stock.
@@ -44,6 +45,7 @@ type brokerSeen struct {
 	ConfigErr error
 	Asked     time.Time // by this machine's clock, the middle of question and answer
 	Copies    copiesSeen
+	Wiped     []string // name servers that have producers leave it out, though it takes messages
 }
 
 func (b *brokerSeen) label() string {
@@ -70,7 +72,7 @@ func (v *visit) askNameServer(ctx context.Context, addr string) nameServerSeen {
 		n.Version = resp.Version
 	}
 	if n.Err == nil {
-		n.Config, n.ConfigErr = v.ask.NamesrvConfig(ctx, addr)
+		n.Config, n.Build, n.ConfigErr = v.ask.NamesrvConfig(ctx, addr)
 	}
 	return n
 }

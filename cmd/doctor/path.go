@@ -40,9 +40,14 @@ type pathSeen struct {
 	Left    error         // the topic could not be deleted
 }
 
-// sendMessages sends a message through every master and looks at what comes back.
+// sendMessages sends a message through every master that is not drained, and looks at what comes back.
 func (v *visit) sendMessages(ctx context.Context) {
 	for _, b := range v.masters() {
+		if len(b.Wiped) > 0 {
+			v.add(unknown("path", "test-message-not-sent", b.label(), "it is drained, and to make and delete the topic %s would open it again: the broker registers all of its topics then", TestTopic).
+				because("whether a message gets through it was not tried", "run this again when the broker is to be used"))
+			continue
+		}
 		p := v.sendMessage(ctx, b)
 		v.add(judgePath(p)...)
 	}

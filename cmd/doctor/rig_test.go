@@ -64,7 +64,7 @@ func merged(t *testing.T, table *settings.Table, pairs ...string) *settings.Valu
 func newNamesrv(t *testing.T, more ...string) *namesrv.Server {
 	t.Helper()
 	v := merged(t, namesrv.Keys(), append([]string{"bindAddress=127.0.0.1", "listenPort=0", "kvConfigPath=" + filepath.Join(t.TempDir(), "kv.json")}, more...)...)
-	s, err := namesrv.New(namesrv.Options{Values: v, Logger: slog.New(slog.DiscardHandler)})
+	s, err := namesrv.New(namesrv.Options{Values: v, Version: "test", Logger: slog.New(slog.DiscardHandler)})
 	if err == nil {
 		err = s.Start()
 	}

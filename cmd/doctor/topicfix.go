@@ -41,9 +41,14 @@ func (s *share) allow(perm int32) string {
 	case s.at == nil || s.at.Config.Perm&perm == 0:
 		return adminCommand("updateTopicPerm", "-t", s.topic, "-b", s.addr(), "-p", strconv.Itoa(int(s.perm()|perm)))
 	case perm == remoting.PermWrite:
-		return "the broker was drained, or brokerPermission is without 2; when it is to be used again: " + adminCommand("addWritePerm", append([]string{"-b", s.q.BrokerName}, atNames(s.names)...)...)
+		return "the broker was drained, or brokerPermission is without 2; when it is to be used again: " + reopenCommand(s.q.BrokerName, s.names)
 	}
 	return "brokerPermission of the broker is without 4: " + adminCommand("updateBrokerConfig", "-b", s.addr(), "-k", "brokerPermission", "-v", strconv.Itoa(int(remoting.PermRead|remoting.PermWrite)))
+}
+
+// reopenCommand has name servers send producers to a broker again.
+func reopenCommand(broker string, names []string) string {
+	return adminCommand("addWritePerm", append([]string{"-b", broker}, atNames(names)...)...)
 }
 
 // resize gives the topic so many queues and leaves the rest of it, which the command sets to defaults unless it is said. It is in words where

@@ -119,7 +119,7 @@ func firstMessage(w io.Writer, namesrvAddr string) {
 	fmt.Fprintf(w, "first message  %s admin sendMessage -n %s -t Hello -p \"first\"\n", os.Args[0], namesrvAddr)
 }
 
-// unusable adds the key to an error about the data directory or that of the log.
+// unusable adds the key to an error about the data directory or that of the log, and what a unit lacks that may not write there.
 func unusable(c *config.Config, err error) error {
 	var about *fs.PathError
 	if !errors.As(err, &about) {
@@ -131,7 +131,12 @@ func unusable(c *config.Config, err error) error {
 	} else if !within(about.Path, c.Text(key)) {
 		return err
 	}
-	return fmt.Errorf("%s=%s cannot be used: %w", key, c.Text(key), err)
+	err = fmt.Errorf("%s=%s cannot be used: %w", key, c.Text(key), err)
+	if errors.Is(err, syscall.EROFS) && os.Getenv("INVOCATION_ID") != "" { // the service manager sets it for what it starts
+		dir := absolute(c.Text(key))
+		return fmt.Errorf("%w; under systemd the unit needs ReadWritePaths=%s, and %s has to be there (systemctl edit): ProtectSystem=strict makes all else read-only", err, dir, dir)
+	}
+	return err
 }
 
 // within says whether path is dir or below it, or dir below path.

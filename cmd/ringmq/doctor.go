@@ -30,8 +30,8 @@ func newDoctor() *cobra.Command {
 		Long: "Looks at name servers, brokers, a broker.conf or namesrv.conf, a store, a topic and a consumer group, as far as they are named\n" +
 			"or lead to each other, and prints what is wrong first, each with why it matters and its fix. It works against a stock broker too.\n\n" +
 			"Unless --no-message says otherwise, it sends a message of 1 KiB through every master and reads it back, in the topic\n" +
-			doctor.TestTopic + ", which it makes and deletes; and it asks for locks that an ordered consumer does not get, and gives them back.\n" +
-			"Nothing else is changed, and a store is only read.\n\n" +
+			doctor.TestTopic + ", which it makes and deletes; not through one that is drained, which that would open again. And it asks for\n" +
+			"locks that an ordered consumer does not get, and gives them back. Nothing else is changed, and a store is only read.\n\n" +
 			"Exit code 0: nothing is broken; 1: something is; 2: nothing could be looked at.",
 		Example: "  ringmq doctor -n 10.0.0.1:9876\n" +
 			"  ringmq doctor -n '10.0.0.1:9876;10.0.0.2:9876' --topic Orders --group billing\n" +

@@ -32,7 +32,7 @@ func newNamesrv() *cobra.Command {
 				return printText(cmd.OutOrStdout(), v.Grouped())
 			}
 			logger := newLogger(cmd.ErrOrStderr())
-			return serve(cmd.OutOrStdout(), logger, &namesrvProcess{o: namesrv.Options{Values: v, ConfigFile: file, Logger: logger}})
+			return serve(cmd.OutOrStdout(), logger, &namesrvProcess{o: namesrv.Options{Values: v, ConfigFile: file, Version: version, Logger: logger}})
 		},
 	}
 	s.setFlag(cmd)

@@ -3,7 +3,9 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"net"
 	"os"
@@ -264,6 +266,36 @@ func TestStartNamesTheKey(t *testing.T) {
 	} {
 		if err := c.p.start(); err == nil || !strings.HasPrefix(err.Error(), c.want) {
 			t.Errorf("%v, not %s...", err, c.want)
+		}
+	}
+}
+
+// TestReadOnlyUnderSystemd: a unit that may not write its store is told what it lacks; whoever runs the broker otherwise is not.
+func TestReadOnlyUnderSystemd(t *testing.T) {
+	root, log := filepath.Join(t.TempDir(), "store"), filepath.Join(t.TempDir(), "log")
+	sets := append(small(root), "storePathCommitLog="+log)
+	c := parsed(t, nil, sets...).broker
+	about := func(dir string, why error) error {
+		return fmt.Errorf("open store: %w", &fs.PathError{Op: "mkdir", Path: dir, Err: why})
+	}
+	for _, one := range []struct {
+		unit   string
+		err    error
+		advice string // "": none
+	}{
+		{"8d4c1f", about(root, syscall.EROFS), "ReadWritePaths=" + root + ","},
+		{"8d4c1f", about(filepath.Join(log, "00000000000000000000"), syscall.EROFS), "ReadWritePaths=" + log + ","},
+		{"8d4c1f", about(root, syscall.EACCES), ""},
+		{"8d4c1f", about("/elsewhere", syscall.EROFS), ""},
+		{"", about(root, syscall.EROFS), ""},
+	} {
+		t.Setenv("INVOCATION_ID", one.unit)
+		got := unusable(c, one.err)
+		if !errors.Is(got, one.err) {
+			t.Errorf("the reason is lost: %v", got)
+		}
+		if says := strings.Contains(got.Error(), "ReadWritePaths"); says != (one.advice != "") || !strings.Contains(got.Error(), one.advice) {
+			t.Errorf("INVOCATION_ID=%q, %v: %v", one.unit, one.err, got)
 		}
 	}
 }

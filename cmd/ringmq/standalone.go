@@ -175,7 +175,7 @@ type standaloneProcess struct {
 
 func (p *standaloneProcess) start() error {
 	const servers = 2
-	ns, err := startNamesrv(namesrv.Options{Values: p.namesrv, Logger: p.logger, Servers: servers}, namesrvPortKey)
+	ns, err := startNamesrv(namesrv.Options{Values: p.namesrv, Version: version, Logger: p.logger, Servers: servers}, namesrvPortKey)
 	if err != nil {
 		return unusable(p.broker, err)
 	}
