@@ -42,7 +42,7 @@ func (k *KernelFacts) atLeast(major, minor int) bool {
 type MemoryFacts struct {
 	TotalBytes       int64 `json:"totalBytes"`
 	SwapBytes        int64 `json:"swapBytes"`
-	CgroupLimitBytes int64 `json:"cgroupLimitBytes"` // the least of the process's groups; -1: none
+	CgroupLimitBytes int64 `json:"cgroupLimitBytes"` // the least of the groups of the process that was asked about, else of this one; -1: none
 
 	Overcommit           int64  `json:"overcommit"`
 	MaxMaps              int64  `json:"maxMaps"`
@@ -80,7 +80,7 @@ type FileFacts struct {
 type CPUFacts struct {
 	Online         int      `json:"online"`
 	OnlineList     string   `json:"onlineList"`   // as "0-3,8"
-	QuotaPercent   int64    `json:"quotaPercent"` // of one processor, by the process's groups; -1: none
+	QuotaPercent   int64    `json:"quotaPercent"` // of one processor, by the same groups; -1: none
 	Governors      []string `json:"governors"`    // one a policy; empty: nothing is to be set here
 	GovernorFiles  []string `json:"governorFiles"`
 	CanPerformance bool     `json:"canPerformance"` // every policy offers the governor "performance"

@@ -54,7 +54,7 @@ func Probe(h Host, o Options) *Facts {
 type prober struct {
 	Host
 	o      Options
-	proc   string // of the process whose limits count
+	proc   string // of the process whose limits and control groups count
 	mounts []mount
 	unseen []Unseen
 }

@@ -67,7 +67,7 @@ func newTuneBy(self program) *cobra.Command {
 	f.StringArrayVar(&o.only, "only", nil, "only advice about this `key`; may be repeated, a star stands for anything")
 	f.BoolVar(&o.all, "all", false, "give the reasons for everything, not only for what should be otherwise")
 	f.StringVarP(&o.output, "output", "o", "table", "`form` of what is printed: table or json")
-	f.IntVar(&o.pid, "pid", 0, "a broker that runs, for its limits; 0: the unit's, or else this shell's")
+	f.IntVar(&o.pid, "pid", 0, "a broker that runs, for its limits and control groups; 0: the limits of the unit, or else this shell's")
 	f.StringVar(&o.unit, "unit", "ringmq.service", "systemd `unit` of the broker")
 	f.StringVar(&o.user, "user", "*", "`user` that the broker runs as, for limits.d; a star is everybody but root")
 	f.StringVar(&o.undoFile, "undo-file", "/var/lib/ringmq/tune-undo.json", "`file` that remembers what was there before --apply")
