@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"path"
 	"slices"
 	"strings"
 )
@@ -187,6 +188,9 @@ func (p *Plan) Script(t Tree, w io.Writer) error {
 		fmt.Fprintf(&b, "echo '%s' > '%s'  # now %s\n", one.Value, one.File, now)
 	}
 	for _, f := range p.Files {
+		if len(missingDirs(t, f.Name)) > 0 {
+			fmt.Fprintf(&b, "mkdir -p '%s'\n", path.Dir(f.Name))
+		}
 		fmt.Fprintf(&b, "cat > '%s' <<'END'\n%sEND\n", f.Name, f.Text)
 	}
 	for _, r := range p.Refused {
