@@ -54,7 +54,7 @@ func same(file, a, b string) bool {
 }
 
 // Apply does what the plan says. Every value is first written back as it is: what the kernel does not take back is not touched. Then the
-// undo file is written, and only then anything changes; what was noted there before stays the older truth. The error
+// undo file is written, and only then anything changes; what was noted there before stays the older truth, unless somebody else has set another value since. The error
 // is about the undo file, and then nothing has been changed; what was not done for other reasons is in Result.Refused.
 func Apply(t Tree, undoFile string, p Plan) (Result, error) {
 	res := newResult()
@@ -201,18 +201,34 @@ func missingDirs(t Tree, file string) []string {
 	return all
 }
 
-// noteWrites adds writes to what was noted before; of two about one file the older says what was there.
+// noteWrites adds writes to what was noted before; of two about one file the older says what was there, unless somebody else has set it since:
+// then it was settled anew, perhaps after the host had started again, and that is what Undo is to bring back.
 func noteWrites(old, add []written) []written {
 	all := slices.Clone(old)
 	for _, w := range add {
-		if i := slices.IndexFunc(all, func(o written) bool { return o.File == w.File }); i >= 0 {
-			all[i].Was = alsoWas(all[i].Was, all[i].Value)
-			all[i].Value, all[i].Keep = w.Value, w.Keep
+		i := slices.IndexFunc(all, func(o written) bool { return o.File == w.File })
+		if i < 0 {
+			all = append(all, w)
 			continue
 		}
-		all = append(all, w)
+		if o := &all[i]; o.explains(&w) {
+			o.Was = alsoWas(o.Was, o.Value)
+		} else {
+			o.Before, o.Was, o.Moves, o.MovesBefore = w.Before, nil, w.Moves, w.MovesBefore
+		}
+		all[i].Value, all[i].Keep = w.Value, w.Keep
 	}
 	return all
+}
+
+// explains says whether what a later Apply has found is what this one found or set. A limit in bytes of 0 says that its ratio counts, so it is
+// the ratio that has to be the same.
+func (w *written) explains(later *written) bool {
+	is := func(v string) bool { return same(w.File, later.Before, v) }
+	if later.Before == "0" && is(w.Before) {
+		return slices.Equal(w.MovesBefore, later.MovesBefore)
+	}
+	return is(w.Before) || is(w.Value) || slices.ContainsFunc(w.Was, is)
 }
 
 // alsoWas is a copy of was with one more.

@@ -44,7 +44,7 @@ the kernel's settings are for whoever runs the host, and nothing is set from ins
 
 **Taking back.** Before anything is changed every value is written back as it is, and what the kernel does not take back is not touched; then the values are noted in
 /var/lib/ringmq/tune-undo.json, with those that the kernel moves along (a scheduler's own settings, min_free_kbytes with huge pages), and only then are they changed. --undo puts them back, in the opposite order, and removes the file. What somebody else has changed
-since is left as it is, unless --force says otherwise.
+since is left as it is, unless --force says otherwise. A value that somebody else sets between two --apply is what --undo brings back.
 
 **Keeping.** --persist writes files of its own, 90-ringmq.conf in /etc/sysctl.d, /etc/security/limits.d and /etc/tmpfiles.d, 90-ringmq.rules in /etc/udev/rules.d, and 90-ringmq-tune.conf among the
 drop-ins of the unit; it never edits one that is somebody else's. A file that is read later (/etc/sysctl.conf, a 99-*.conf) and says something else is named. The udev rules
