@@ -87,6 +87,8 @@ func keptText(kind keptIn, lines []Line) string {
 
 // File is one that Apply keeps.
 type File struct {
+	kind keptIn // how its lines are written
+
 	Name string `json:"name"`
 	Text string `json:"text"`
 	Was  string `json:"was"` // "": it is not there
@@ -192,6 +194,53 @@ func (p *Plan) keep(t Tree, kind keptIn, name string, lines []Line) {
 		}
 	}
 	if text := keptText(kind, slices.Clone(lines)); text != was {
-		p.Files = append(p.Files, File{Name: name, Text: text, Was: was})
+		p.Files = append(p.Files, File{kind: kind, Name: name, Text: text, Was: was})
 	}
+}
+
+// withoutRefused is the files without the lines of writes that were refused, and what is to be said about those: a value that the kernel does
+// not take now is no better at the next start. In their place is what applied, earlier, had them say, or else what the file says. A file that
+// says nothing new then is left out.
+func withoutRefused(files []File, refused []Write, applied []written) (left []File, dropped []string) {
+	for _, f := range files {
+		lines, _ := parseKept(f.kind, f.Text)
+		var gone []string
+		for _, w := range refused {
+			for _, l := range w.Keep {
+				i := slices.IndexFunc(lines, func(o Line) bool { return l.File == f.kind && o.text() == l.text() })
+				if i < 0 {
+					continue
+				}
+				older, ok := f.older(&l, applied)
+				if ok && older.text() == l.text() {
+					continue
+				}
+				gone = append(gone, l.text())
+				if lines = slices.Delete(lines, i, i+1); ok {
+					lines = append(lines, older)
+				}
+			}
+		}
+		if len(gone) > 0 {
+			dropped = append(dropped, fmt.Sprintf("%s does not keep %s, which is refused now", f.Name, strings.Join(gone, "; ")))
+			f.Text = keptText(f.kind, lines)
+		}
+		if len(gone) == 0 || len(lines) > 0 && f.Text != f.Was {
+			left = append(left, f)
+		}
+	}
+	return left, dropped
+}
+
+// older is the line by which another value for the same was applied, or which the file has.
+func (f *File) older(l *Line, applied []written) (Line, bool) {
+	there, _ := parseKept(f.kind, f.Was)
+	for _, w := range applied {
+		there = slices.Concat(slices.DeleteFunc(slices.Clone(w.Keep), func(o Line) bool { return o.File != f.kind || o.text() == l.text() }), there)
+	}
+	i := slices.IndexFunc(there, func(o Line) bool { return o.Name == l.Name })
+	if i < 0 {
+		return Line{}, false
+	}
+	return there[i], true
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -218,10 +219,12 @@ func (o *tuneOptions) look(out io.Writer) error {
 	return o.finish(out, r)
 }
 
-// notApplied says what the plan had been, since nothing of it was done.
+// notApplied says what of the plan was not done.
 func (o *tuneOptions) notApplied(out io.Writer, r *tuning.Report, plan tuning.Plan, result tuning.Result, err error) error {
 	for _, f := range plan.Files {
-		result.Refused = append(result.Refused, f.Name+" is not written")
+		if !slices.Contains(result.Files, f.Name) {
+			result.Refused = append(result.Refused, f.Name+" is not written")
+		}
 	}
 	if !r.Facts.Kernel.Root {
 		err = fmt.Errorf("%w (only root may set and keep all of it)", err)
