@@ -196,3 +196,19 @@ func TestHeapLimit(t *testing.T) {
 		}
 	}
 }
+
+// TestHeapBound: as the broker takes it, a limit counts where it is less than the machine has.
+func TestHeapBound(t *testing.T) {
+	for _, c := range []struct {
+		total, group int64
+		want         string
+	}{
+		{512 * mib, -1, "196 MiB, by the broker"}, {512 * mib, 8 << 30, "196 MiB, by the broker"}, {32 << 30, 256 * mib, "68 MiB, by the broker"},
+		{-1, 256 * mib, "68 MiB, by the broker"}, {-1, -1, ""},
+	} {
+		r := judgeHeap(&Facts{Memory: MemoryFacts{TotalBytes: c.total, CgroupLimitBytes: c.group}})
+		if len(r) != 1 || r[0].now != c.want {
+			t.Errorf("%d bytes and a limit of %d: %+v", c.total, c.group, r)
+		}
+	}
+}

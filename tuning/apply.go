@@ -54,8 +54,9 @@ func same(file, a, b string) bool {
 }
 
 // Apply does what the plan says. Every value is first written back as it is: what the kernel does not take back is not touched. Then the
-// undo file is written, and only then anything changes; what was noted there before stays the older truth. The error
-// is about the undo file, and then nothing has been changed; what was not done for other reasons is in Result.Refused.
+// undo file is written, and only then anything changes; what was noted there before stays the older truth, unless somebody else has set
+// another value since. What the kernel refuses is not kept for the next start either. The error is about the undo file, and then nothing has
+// been changed, or no file has been written; what was not done for other reasons is in Result.Refused.
 func Apply(t Tree, undoFile string, p Plan) (Result, error) {
 	res := newResult()
 	res.Refused, res.Notes = append(res.Refused, p.Refused...), append(res.Notes, p.Notes...)
@@ -63,11 +64,49 @@ func Apply(t Tree, undoFile string, p Plan) (Result, error) {
 	if err != nil {
 		return res, err
 	}
-	changes := rehearse(t, p.Writes, &res)
-	files := readKept(t, p.Files, &res)
+	changes, refused := rehearse(t, p.Writes, &res)
+	planned, dropped := withoutRefused(p.Files, refused, r.Writes)
+	files := readKept(t, planned, &res)
 	if len(changes) == 0 && len(files) == 0 {
+		res.Refused = append(res.Refused, dropped...)
 		return res, nil
 	}
+	err = r.makeDirs(t, undoFile, files)
+	next := *r
+	next.Writes, next.Files = noteWrites(r.Writes, changes), noteFiles(r.Files, files)
+	if err == nil {
+		err = next.save(t, undoFile)
+	}
+	if err != nil {
+		return res, errors.Join(fmt.Errorf("nothing was changed, what is there could not be noted: %w", err), r.removeIfEmpty(t, undoFile))
+	}
+	failed := map[string]bool{}
+	for _, w := range changes {
+		if !w.apply(t, &res) {
+			failed[w.File] = true
+			refused = append(refused, w.Write)
+		}
+	}
+	if len(failed) > 0 {
+		// The files are going to say less than was noted, and are undone only as they were noted.
+		planned, dropped = withoutRefused(p.Files, refused, r.Writes)
+		files = asPlanned(files, planned)
+		next.Files = noteFiles(r.Files, files)
+		next.forget(r, failed)
+		if err := next.save(t, undoFile); err != nil {
+			return res, err
+		}
+	}
+	res.Refused = append(res.Refused, dropped...)
+	if unwritten := writeFiles(t, files, &res); len(unwritten) > 0 {
+		next.forget(r, unwritten)
+		return res, next.save(t, undoFile)
+	}
+	return res, nil
+}
+
+// makeDirs makes what is missing above the files, and notes it.
+func (r *record) makeDirs(t Tree, undoFile string, files []kept) error {
 	made := missingDirs(t, undoFile)
 	for _, f := range files {
 		for _, d := range missingDirs(t, f.Name) {
@@ -78,22 +117,16 @@ func Apply(t Tree, undoFile string, p Plan) (Result, error) {
 	}
 	for _, d := range made {
 		if err := t.Mkdir(d); err != nil {
-			return res, errors.Join(fmt.Errorf("nothing was changed, what is there could not be noted: %w", err), r.removeIfEmpty(t, undoFile))
+			return err
 		}
 		r.Dirs = append(r.Dirs, d)
 	}
-	next := *r
-	next.Writes = noteWrites(r.Writes, changes)
-	next.Files = noteFiles(r.Files, files)
-	if err := next.save(t, undoFile); err != nil {
-		return res, errors.Join(fmt.Errorf("nothing was changed, what is there could not be noted: %w", err), r.removeIfEmpty(t, undoFile))
-	}
+	return nil
+}
+
+// writeFiles returns the names of those that could not be written.
+func writeFiles(t Tree, files []kept, res *Result) map[string]bool {
 	failed := map[string]bool{}
-	for _, w := range changes {
-		if !w.apply(t, &res) {
-			failed[w.File] = true
-		}
-	}
 	for _, f := range files {
 		if err := t.Replace(f.Name, []byte(f.After), 0o644); err != nil {
 			res.refuse("%s: %v", f.Name, err)
@@ -102,20 +135,16 @@ func Apply(t Tree, undoFile string, p Plan) (Result, error) {
 		}
 		res.Files = append(res.Files, f.Name)
 	}
-	if len(failed) > 0 {
-		next.forget(r, failed)
-		return res, next.save(t, undoFile)
-	}
-	return res, nil
+	return failed
 }
 
-// rehearse leaves of the writes those that change something and can be taken back.
-func rehearse(t Tree, all []Write, res *Result) []written {
-	var changes []written
+// rehearse leaves of the writes those that change something and can be taken back. Refused are those that cannot be.
+func rehearse(t Tree, all []Write, res *Result) (changes []written, refused []Write) {
 	for _, w := range all {
 		now, err := value(t, w.File)
 		if err != nil {
 			res.refuse("%s: %v", w.File, err)
+			refused = append(refused, w)
 			continue
 		}
 		if same(w.File, now, w.Value) {
@@ -130,11 +159,12 @@ func rehearse(t Tree, all []Write, res *Result) []written {
 		}
 		if err := one.rehearse(t); err != nil {
 			res.refuse("%s is left alone, since what it says now could not be written back: %v", w.File, err)
+			refused = append(refused, w)
 			continue
 		}
 		changes = append(changes, one)
 	}
-	return changes
+	return changes, refused
 }
 
 func (w *written) rehearse(t Tree) error {
@@ -188,6 +218,17 @@ func readKept(t Tree, all []File, res *Result) []kept {
 	return files
 }
 
+// asPlanned leaves those that are still to be written, with what they are to say now.
+func asPlanned(files []kept, planned []File) (left []kept) {
+	for _, k := range files {
+		if i := slices.IndexFunc(planned, func(f File) bool { return f.Name == k.Name }); i >= 0 {
+			k.After = planned[i].Text
+			left = append(left, k)
+		}
+	}
+	return left
+}
+
 // missingDirs are those above a file that are not there, outermost first.
 func missingDirs(t Tree, file string) []string {
 	var all []string
@@ -201,18 +242,34 @@ func missingDirs(t Tree, file string) []string {
 	return all
 }
 
-// noteWrites adds writes to what was noted before; of two about one file the older says what was there.
+// noteWrites adds writes to what was noted before; of two about one file the older says what was there, unless somebody else has set it since:
+// then it was settled anew, perhaps after the host had started again, and that is what Undo is to bring back.
 func noteWrites(old, add []written) []written {
 	all := slices.Clone(old)
 	for _, w := range add {
-		if i := slices.IndexFunc(all, func(o written) bool { return o.File == w.File }); i >= 0 {
-			all[i].Was = alsoWas(all[i].Was, all[i].Value)
-			all[i].Value, all[i].Keep = w.Value, w.Keep
+		i := slices.IndexFunc(all, func(o written) bool { return o.File == w.File })
+		if i < 0 {
+			all = append(all, w)
 			continue
 		}
-		all = append(all, w)
+		if o := &all[i]; o.explains(&w) {
+			o.Was = alsoWas(o.Was, o.Value)
+		} else {
+			o.Before, o.Was, o.Moves, o.MovesBefore = w.Before, nil, w.Moves, w.MovesBefore
+		}
+		all[i].Value, all[i].Keep = w.Value, w.Keep
 	}
 	return all
+}
+
+// explains says whether what a later Apply has found is what this one found or set. A limit in bytes of 0 says that its ratio counts, so it is
+// the ratio that has to be the same.
+func (w *written) explains(later *written) bool {
+	is := func(v string) bool { return same(w.File, later.Before, v) }
+	if later.Before == "0" && is(w.Before) {
+		return slices.Equal(w.MovesBefore, later.MovesBefore)
+	}
+	return is(w.Before) || is(w.Value) || slices.ContainsFunc(w.Was, is)
 }
 
 // alsoWas is a copy of was with one more.

@@ -1,6 +1,10 @@
 package tuning
 
-import "ringmq/store/disk"
+import (
+	"cmp"
+
+	"ringmq/store/disk"
+)
 
 // Facts is what Probe found out about a host. A number of -1 and an empty text are not known: the file is not there, or could not be
 // read, which Unseen then says.
@@ -10,7 +14,7 @@ type Facts struct {
 	Files   FileFacts    `json:"files"`
 	CPU     CPUFacts     `json:"cpu"`
 	Store   StoreFacts   `json:"store"`
-	Devices []Device     `json:"devices"` // under the store: first the one that is mounted, then what it is made of
+	Devices []Device     `json:"devices"` // under the log: first the one that is mounted, then what it is made of
 	Network NetworkFacts `json:"network"`
 	Ring    RingFacts    `json:"ring"`
 	Unseen  []Unseen     `json:"unseen"`
@@ -42,7 +46,7 @@ func (k *KernelFacts) atLeast(major, minor int) bool {
 type MemoryFacts struct {
 	TotalBytes       int64 `json:"totalBytes"`
 	SwapBytes        int64 `json:"swapBytes"`
-	CgroupLimitBytes int64 `json:"cgroupLimitBytes"` // the least of the process's groups; -1: none
+	CgroupLimitBytes int64 `json:"cgroupLimitBytes"` // the least of the groups of the process that was asked about, else of this one; -1: none
 
 	Overcommit           int64  `json:"overcommit"`
 	MaxMaps              int64  `json:"maxMaps"`
@@ -80,7 +84,7 @@ type FileFacts struct {
 type CPUFacts struct {
 	Online         int      `json:"online"`
 	OnlineList     string   `json:"onlineList"`   // as "0-3,8"
-	QuotaPercent   int64    `json:"quotaPercent"` // of one processor, by the process's groups; -1: none
+	QuotaPercent   int64    `json:"quotaPercent"` // of one processor, by the same groups; -1: none
 	Governors      []string `json:"governors"`    // one a policy; empty: nothing is to be set here
 	GovernorFiles  []string `json:"governorFiles"`
 	CanPerformance bool     `json:"canPerformance"` // every policy offers the governor "performance"
@@ -90,10 +94,11 @@ type CPUFacts struct {
 	NumaBalancing  int64    `json:"numaBalancing"`
 }
 
-// StoreFacts are about the file system under the store.
+// StoreFacts are about the file system under the store's log, which is what a send waits for.
 type StoreFacts struct {
 	Dir         string         `json:"dir"`
-	There       bool           `json:"there"` // false: the nearest directory above was looked at
+	LogDir      string         `json:"logDir,omitempty"` // where the log is, if that is another file system than Dir's
+	There       bool           `json:"there"`            // Dir is; without it, or the log's, the nearest directory above was looked at
 	Mount       string         `json:"mount"`
 	Type        string         `json:"type"`
 	Source      string         `json:"source"`
@@ -103,6 +108,28 @@ type StoreFacts struct {
 	FreeInodes  int64          `json:"freeInodes"`
 	Measured    *disk.Measured `json:"measured"` // by probe-disk; nil: not yet, or not any more, which MeasuredWhy says
 	MeasuredWhy string         `json:"measuredWhy"`
+
+	Rest   *Room  `json:"rest,omitempty"`  // of Dir's file system, if that is not the log's
+	Ratios Ratios `json:"ratios,omitzero"` // of the configuration that was given
+}
+
+// Room is what a file system has.
+type Room struct {
+	TotalBytes int64 `json:"totalBytes"`
+	FreeBytes  int64 `json:"freeBytes"` // for a process that is not root
+	FreeInodes int64 `json:"freeInodes"`
+}
+
+// Ratios are how full a broker lets a disk become, in percent of it; 0: as stock's default has it.
+type Ratios struct {
+	Expired  int `json:"expired"`  // diskMaxUsedSpaceRatio: from here on expired segments go at any hour
+	Forcibly int `json:"forcibly"` // diskSpaceCleanForciblyRatio: from here on they go whatever their age
+	Full     int `json:"full"`     // diskSpaceWarningLevelRatio: from here on nothing is stored
+}
+
+// orStock puts the defaults where nothing else is said.
+func (r Ratios) orStock() Ratios {
+	return Ratios{cmp.Or(r.Expired, stockRatios.Expired), cmp.Or(r.Forcibly, stockRatios.Forcibly), cmp.Or(r.Full, stockRatios.Full)}
 }
 
 // Device is a block device under the store. What is not there is -1 or "".

@@ -3,6 +3,7 @@ package tuning
 import (
 	"errors"
 	"io/fs"
+	"math/bits"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -124,7 +125,7 @@ func (h *madeHost) host() Host {
 }
 
 // kernelTree answers writes as a kernel does: lists keep their words, bytes and ratios exclude each other, a scheduler brings its own
-// depth and settings, huge pages raise what is kept free, and some values are refused.
+// depth and settings, huge pages raise what is kept free, a table of flows has a power of two of entries, and some values are refused.
 type kernelTree struct {
 	Tree
 	locked map[string]bool
@@ -235,8 +236,11 @@ func (k *kernelTree) Set(name, value string) error {
 			}
 		}
 	}
-	if filepath.Base(name) == "rps_cpus" && len(value) < 8 {
+	switch n, err := strconv.Atoi(value); {
+	case filepath.Base(name) == "rps_cpus" && len(value) < 8:
 		value = strings.Repeat("0", 8-len(value)) + value
+	case filepath.Base(name) == "rps_flow_cnt" && err == nil && n > 0: // rounded up to a power of two
+		value = strconv.Itoa(1 << bits.Len(uint(n-1)))
 	}
 	return k.Tree.Set(name, value)
 }

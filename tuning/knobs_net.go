@@ -179,9 +179,10 @@ func judgeSteering(f *Facts) []finding {
 			if f.Network.SteerEntries >= 0 && f.Network.SteerEntries < steerEntries {
 				r.set = sysctl("net.core.rps_sock_flow_entries", strconv.Itoa(steerEntries))
 			}
+			entries := powerOfTwo(int64(steerEntries / i.Queues)) // the kernel makes the next one of anything else
 			for q := range i.Queues {
 				at := fmt.Sprintf("/sys/class/net/%s/queues/rx-%d/", i.Name, q)
-				r.set = append(r.set, sysfs(at+"rps_flow_cnt", strconv.Itoa(steerEntries/i.Queues))...)
+				r.set = append(r.set, sysfs(at+"rps_flow_cnt", strconv.FormatInt(entries, 10))...)
 				r.set = append(r.set, sysfs(at+"rps_cpus", mask)...)
 			}
 		}

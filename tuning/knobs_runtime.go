@@ -57,9 +57,9 @@ func runtimeArea() area {
 }
 
 func judgeHeap(f *Facts) []finding {
-	limit := f.Memory.CgroupLimitBytes
-	if limit < 0 {
-		limit = f.Memory.TotalBytes
+	limit := f.Memory.TotalBytes
+	if group := f.Memory.CgroupLimitBytes; group >= 0 && (limit < 0 || group < limit) {
+		limit = group // one of more than there is bounds nothing
 	}
 	if limit < 0 {
 		return one(finding{})

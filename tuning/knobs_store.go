@@ -7,15 +7,13 @@ import (
 )
 
 const (
-	fullPercent   = 75 // diskMaxUsedSpaceRatio: from here on expired segments go at any hour
-	stopPercent   = 90 // diskSpaceWarningLevelRatio: from here on nothing is stored
 	freeEnough    = 10 * gib
 	inodesEnough  = 100_000
 	ext4DocSource = "Linux kernel documentation, ext4 General Information"
 )
 
 func storeArea() area {
-	return area{name: "store", about: "The file system that the store lies on.", knobs: append(safeKnobs(), append(costKnobs(), roomKnobs()...)...)}
+	return area{name: "store", about: "The file system that the log lies on, which is the store's unless storePathCommitLog names a directory on another one: with -c broker.conf tune knows. Of the store's own one space and inodes are looked at then.", knobs: append(safeKnobs(), append(costKnobs(), roomKnobs()...)...)}
 }
 
 // safeKnobs are about what a file system keeps.
@@ -96,7 +94,7 @@ func costKnobs() []knob {
 func roomKnobs() []knob {
 	return []knob{
 		{
-			key: "space", want: fmt.Sprintf("at least %s and %d percent free", size(freeEnough), 100-fullPercent), danger: true, inside: true,
+			key: "space", want: fmt.Sprintf("at least %s and %d percent free, or what the ratios of the broker.conf that -c names leave", size(freeEnough), 100-stockRatios.Expired), danger: true, inside: true,
 			why: "Above diskMaxUsedSpaceRatio (75 percent) expired segments are deleted at any hour, above diskSpaceCleanForciblyRatio (85) whatever their age, and above diskSpaceWarningLevelRatio (90) " +
 				"nothing more is stored. A segment is 1 GiB, and the next one is made ahead. commitLogMaxBytes bounds the log by its size instead.",
 			source: "the keys of broker.conf, which stock has too", gain: "no message is deleted before its time, none is refused", sure: Documented, judge: judgeSpace,
@@ -107,6 +105,9 @@ func roomKnobs() []knob {
 			source: "mkfs.ext4(8)", gain: "new topics can be made", sure: Documented,
 			judge: func(f *Facts) []finding {
 				n := f.Store.FreeInodes
+				if f.Store.Rest != nil { // which queues lie on
+					n = f.Store.Rest.FreeInodes
+				}
 				if n < 0 || n == 0 && f.Store.Type == "btrfs" {
 					return nil
 				}
@@ -173,23 +174,45 @@ func judgeAtime(f *Facts) []finding {
 	return one(finding{state: ByHand, now: "strictatime", want: "noatime", here: fmt.Sprintf("every read writes an inode; in /etc/fstab, or now: mount -o remount,noatime %s", f.Store.Mount)})
 }
 
-func judgeSpace(f *Facts) []finding {
+// judgeSpace looks at each file system of the store: the fuller one decides what a broker does.
+func judgeSpace(f *Facts) (all []finding) {
 	s := &f.Store
-	if s.TotalBytes <= 0 || s.FreeBytes < 0 {
-		return nil
+	if r, ok := spaceOf(Room{s.TotalBytes, s.FreeBytes, s.FreeInodes}, s.Ratios.orStock(), freeEnough); ok {
+		all = append(all, r)
 	}
-	used := 100 - s.FreeBytes*100/s.TotalBytes
-	r := finding{state: Good, now: fmt.Sprintf("%s of %s free", size(s.FreeBytes), size(s.TotalBytes)), here: fmt.Sprintf("%d percent are used", used)}
+	if s.Rest == nil {
+		return all
+	}
+	if r, ok := spaceOf(*s.Rest, s.Ratios.orStock(), 0); ok { // segments lie elsewhere
+		r.key = "space.root"
+		r.here += "; this is " + s.Dir + ", without the log"
+		all = append(all, r)
+	}
+	return all
+}
+
+// spaceOf is the finding about one file system, on which so many bytes are to be free besides. ok is false where nothing is known of it.
+func spaceOf(room Room, ratios Ratios, enough int64) (r finding, ok bool) {
+	if room.TotalBytes <= 0 || room.FreeBytes < 0 {
+		return r, false
+	}
+	used := int(100 - room.FreeBytes*100/room.TotalBytes)
+	r = finding{state: Good, now: fmt.Sprintf("%s of %s free", size(room.FreeBytes), size(room.TotalBytes)), here: fmt.Sprintf("%d percent are used", used)}
 	switch {
-	case used >= stopPercent:
+	case used >= ratios.Full:
 		r.state, r.here = ByHand, r.here+": a broker stores nothing here"
-	case used >= fullPercent:
+	case used >= ratios.Forcibly:
+		r.state, r.here = ByHand, r.here+": segments go whatever their age"
+	case used >= ratios.Expired:
 		r.state, r.here = ByHand, r.here+": expired segments go at once"
-	case s.FreeBytes < freeEnough:
+	case room.FreeBytes < enough:
 		r.state = ByHand
 	}
 	if r.state == ByHand {
-		r.want = fmt.Sprintf("%s and %d percent free", size(freeEnough), 100-fullPercent)
+		r.want = fmt.Sprintf("%d percent free", 100-ratios.Expired)
+		if enough > 0 {
+			r.want = size(enough) + " and " + r.want
+		}
 	}
-	return one(r)
+	return r, true
 }

@@ -32,6 +32,7 @@ const pageHead = `# Tuning a host
     ringmq tune --store /data/store --apply --persist  # and keep it for the next start
     ringmq tune --undo                               # put back what was there before
     ringmq tune probe-disk --store /data/store       # measure the device for some seconds, for the broker's choice of engine; over within 20
+    ringmq tune -c broker.conf                       # the same of its storePathRootDir, its storePathCommitLog on a disk of its own, its ports and its disk ratios; probe-disk takes it too
 
 It works without root and inside of containers and says what it could not see. The exit code is 0 when nothing is left to do, 2 when something is, 1 when it failed. ` + "`make tune-check`" + ` does
 all of it to the host that it runs on, and compares every value afterwards.
@@ -44,10 +45,11 @@ the kernel's settings are for whoever runs the host, and nothing is set from ins
 
 **Taking back.** Before anything is changed every value is written back as it is, and what the kernel does not take back is not touched; then the values are noted in
 /var/lib/ringmq/tune-undo.json, with those that the kernel moves along (a scheduler's own settings, min_free_kbytes with huge pages), and only then are they changed. --undo puts them back, in the opposite order, and removes the file. What somebody else has changed
-since is left as it is, unless --force says otherwise.
+since is left as it is, unless --force says otherwise. A value that somebody else sets between two --apply is what --undo brings back.
 
 **Keeping.** --persist writes files of its own, 90-ringmq.conf in /etc/sysctl.d, /etc/security/limits.d and /etc/tmpfiles.d, 90-ringmq.rules in /etc/udev/rules.d, and 90-ringmq-tune.conf among the
-drop-ins of the unit; it never edits one that is somebody else's. A file that is read later (/etc/sysctl.conf, a 99-*.conf) and says something else is named. The udev rules
+drop-ins of the unit; it never edits one that is somebody else's, and keeps no value that the kernel refuses now. A file that is read later and says something else is named where it is one of sysctl's
+(/etc/sysctl.conf, or a 99-*.conf in sysctl.d of /etc, /run or /usr/lib) or a drop-in of the unit (override.conf, as systemctl edit calls it); in limits.d, udev/rules.d and tmpfiles.d nobody looks. The udev rules
 name devices as the kernel does now (sda, dm-1); where such names move, put one of udev's own names in their place.
 
 **How sure.** *Documented* by those who made the thing, *measured* by this project, *judged* from both.

@@ -3,7 +3,6 @@ package tuning
 import (
 	"cmp"
 	"fmt"
-	"path"
 	"slices"
 	"strings"
 )
@@ -87,6 +86,8 @@ func keptText(kind keptIn, lines []Line) string {
 
 // File is one that Apply keeps.
 type File struct {
+	kind keptIn // how its lines are written
+
 	Name string `json:"name"`
 	Text string `json:"text"`
 	Was  string `json:"was"` // "": it is not there
@@ -129,38 +130,8 @@ func MakePlan(t Tree, f *Facts, all []Advice, keep bool, applied []Write) Plan {
 			p.keep(t, kind, keptFile(kind, f.Files.Unit), lines[kind])
 		}
 	}
-	p.Notes = append(p.Notes, overridden(t, lines[inSysctl])...)
+	p.Notes = append(p.Notes, overridden(t, f.Files.Unit, lines)...)
 	return p
-}
-
-// overridden names files that are read after ours and say something else.
-func overridden(t Tree, lines []Line) (notes []string) {
-	ours := path.Base(keptFiles[inSysctl])
-	names, err := t.ReadDir(path.Dir(keptFiles[inSysctl]))
-	if err != nil {
-		names = nil // there is none yet
-	}
-	later := []string{"/etc/sysctl.conf"}
-	for _, n := range names {
-		if strings.HasSuffix(n, ".conf") && n > ours {
-			later = append(later, path.Join(path.Dir(keptFiles[inSysctl]), n))
-		}
-	}
-	for _, name := range later {
-		text, err := t.ReadFile(name)
-		if err != nil {
-			continue // most hosts have no sysctl.conf any more
-		}
-		for line := range strings.Lines(string(text)) {
-			key, value, ok := strings.Cut(line, "=")
-			key = strings.ReplaceAll(strings.TrimLeft(strings.TrimSpace(key), "-"), "/", ".")
-			i := slices.IndexFunc(lines, func(l Line) bool { return l.Name == key })
-			if value = strings.Join(strings.Fields(value), " "); ok && i >= 0 && value != lines[i].Value {
-				notes = append(notes, fmt.Sprintf("%s says %s = %s and is read later: change it there", name, key, value))
-			}
-		}
-	}
-	return notes
 }
 
 func keptFile(kind keptIn, unit string) string {
@@ -192,6 +163,53 @@ func (p *Plan) keep(t Tree, kind keptIn, name string, lines []Line) {
 		}
 	}
 	if text := keptText(kind, slices.Clone(lines)); text != was {
-		p.Files = append(p.Files, File{Name: name, Text: text, Was: was})
+		p.Files = append(p.Files, File{kind: kind, Name: name, Text: text, Was: was})
 	}
+}
+
+// withoutRefused is the files without the lines of writes that were refused, and what is to be said about those: a value that the kernel does
+// not take now is no better at the next start. In their place is what applied, earlier, had them say, or else what the file says. A file that
+// says nothing new then is left out.
+func withoutRefused(files []File, refused []Write, applied []written) (left []File, dropped []string) {
+	for _, f := range files {
+		lines, _ := parseKept(f.kind, f.Text)
+		var gone []string
+		for _, w := range refused {
+			for _, l := range w.Keep {
+				i := slices.IndexFunc(lines, func(o Line) bool { return l.File == f.kind && o.text() == l.text() })
+				if i < 0 {
+					continue
+				}
+				older, ok := f.older(&l, applied)
+				if ok && older.text() == l.text() {
+					continue
+				}
+				gone = append(gone, l.text())
+				if lines = slices.Delete(lines, i, i+1); ok {
+					lines = append(lines, older)
+				}
+			}
+		}
+		if len(gone) > 0 {
+			dropped = append(dropped, fmt.Sprintf("%s does not keep %s, which is refused now", f.Name, strings.Join(gone, "; ")))
+			f.Text = keptText(f.kind, lines)
+		}
+		if len(gone) == 0 || len(lines) > 0 && f.Text != f.Was {
+			left = append(left, f)
+		}
+	}
+	return left, dropped
+}
+
+// older is the line by which another value for the same was applied, or which the file has.
+func (f *File) older(l *Line, applied []written) (Line, bool) {
+	there, _ := parseKept(f.kind, f.Was)
+	for _, w := range applied {
+		there = slices.Concat(slices.DeleteFunc(slices.Clone(w.Keep), func(o Line) bool { return o.File != f.kind || o.text() == l.text() }), there)
+	}
+	i := slices.IndexFunc(there, func(o Line) bool { return o.Name == l.Name })
+	if i < 0 {
+		return Line{}, false
+	}
+	return there[i], true
 }

@@ -14,18 +14,24 @@ import (
 // Options say what Probe is to look at.
 type Options struct {
 	Dir   string // of the store, absolute and free of links; it need not be there
+	Log   string // the directory of its log, in the same way; "": commitlog in Dir
 	PID   int    // a broker that runs; 0: this process stands for it
 	Unit  string // of systemd, as "ringmq.service"
 	User  string // that the broker runs as; "": "*"
 	Ports []int  // that servers listen on; nil: stock's
+
+	Ratios Ratios // of the broker's configuration
 }
 
-var stockPorts = []int{9876, 10909, 10911, 10912}
+var (
+	stockPorts  = []int{9876, 10909, 10911, 10912}
+	stockRatios = Ratios{Expired: 75, Forcibly: 85, Full: 90}
+)
 
 // Probe reads what there is to know. It changes nothing, needs no rights, and never fails: what it could not see is in Facts.Unseen.
 func Probe(h Host, o Options) *Facts {
-	if !path.IsAbs(o.Dir) {
-		panic("tuning: the store's directory is not absolute: " + o.Dir)
+	if !path.IsAbs(o.Dir) || o.Log != "" && !path.IsAbs(o.Log) {
+		panic("tuning: a directory of the store is not absolute: " + o.Dir + ", " + o.Log)
 	}
 	if o.User == "" {
 		o.User = "*"
@@ -54,7 +60,7 @@ func Probe(h Host, o Options) *Facts {
 type prober struct {
 	Host
 	o      Options
-	proc   string // of the process whose limits count
+	proc   string // of the process whose limits and control groups count
 	mounts []mount
 	unseen []Unseen
 }

@@ -38,7 +38,7 @@ func (p *prober) container() string {
 			}
 		}
 	}
-	for _, g := range p.groups() {
+	for _, g := range p.groups("/proc/self") {
 		for _, word := range []string{"docker", "kubepods", "containerd", "libpod", "lxc"} {
 			if strings.Contains(g.path, word) {
 				return "control group " + g.path
@@ -73,15 +73,16 @@ func (p *prober) virtual() string {
 	return ""
 }
 
-// group is one of the control groups of this process.
+// group is one of the control groups of a process.
 type group struct {
 	controllers string // "" in version 2
 	path        string
 }
 
-func (p *prober) groups() []group {
+// groups of a process by its directory in /proc.
+func (p *prober) groups(proc string) []group {
 	var all []group
-	for line := range strings.Lines(p.text("/proc/self/cgroup")) {
+	for line := range strings.Lines(p.text(proc + "/cgroup")) {
 		if part := strings.SplitN(strings.TrimSpace(line), ":", 3); len(part) == 3 {
 			all = append(all, group{part[1], part[2]})
 		}
@@ -89,10 +90,10 @@ func (p *prober) groups() []group {
 	return all
 }
 
-// everyGroup calls fn with the directory of the process's group of a controller, and of those above it. In a container the path may be
-// the host's, and then only the directory that is mounted there is seen.
+// everyGroup calls fn with the directory of the group of a controller, and of those above it, of the process that was asked about. In a
+// container the path may be the host's, and then only the directory that is mounted there is seen.
 func (p *prober) everyGroup(controller string, fn func(dir string, version int)) {
-	for _, g := range p.groups() {
+	for _, g := range p.groups(p.proc) {
 		base, version := "/sys/fs/cgroup", 2
 		if g.controllers != "" {
 			if !strings.Contains(","+g.controllers+",", ","+controller+",") {

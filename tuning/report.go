@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"path"
 	"slices"
 	"strings"
 )
@@ -48,6 +49,9 @@ func (r *Report) Text(w io.Writer, all bool) error {
 	var b strings.Builder
 	f := r.Facts
 	fmt.Fprintf(&b, "profile %s; kernel %s; %d processors; memory %s; store %s", r.Profile, orUnknown(f.Kernel.Release), f.CPU.Online, size(max(f.Memory.TotalBytes, 0)), f.Store.Dir)
+	if f.Store.LogDir != "" {
+		fmt.Fprintf(&b, ", its log %s", f.Store.LogDir)
+	}
 	if len(f.Devices) > 0 {
 		names := make([]string, 0, len(f.Devices))
 		for _, d := range f.Devices {
@@ -187,6 +191,9 @@ func (p *Plan) Script(t Tree, w io.Writer) error {
 		fmt.Fprintf(&b, "echo '%s' > '%s'  # now %s\n", one.Value, one.File, now)
 	}
 	for _, f := range p.Files {
+		if len(missingDirs(t, f.Name)) > 0 {
+			fmt.Fprintf(&b, "mkdir -p '%s'\n", path.Dir(f.Name))
+		}
 		fmt.Fprintf(&b, "cat > '%s' <<'END'\n%sEND\n", f.Name, f.Text)
 	}
 	for _, r := range p.Refused {

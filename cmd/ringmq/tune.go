@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -67,7 +68,7 @@ func newTuneBy(self program) *cobra.Command {
 	f.StringArrayVar(&o.only, "only", nil, "only advice about this `key`; may be repeated, a star stands for anything")
 	f.BoolVar(&o.all, "all", false, "give the reasons for everything, not only for what should be otherwise")
 	f.StringVarP(&o.output, "output", "o", "table", "`form` of what is printed: table or json")
-	f.IntVar(&o.pid, "pid", 0, "a broker that runs, for its limits; 0: the unit's, or else this shell's")
+	f.IntVar(&o.pid, "pid", 0, "a broker that runs, for its limits and control groups; 0: the limits of the unit, or else this shell's")
 	f.StringVar(&o.unit, "unit", "ringmq.service", "systemd `unit` of the broker")
 	f.StringVar(&o.user, "user", "*", "`user` that the broker runs as, for limits.d; a star is everybody but root")
 	f.StringVar(&o.undoFile, "undo-file", "/var/lib/ringmq/tune-undo.json", "`file` that remembers what was there before --apply")
@@ -79,7 +80,7 @@ func newTuneBy(self program) *cobra.Command {
 
 // storeFlags are those that say where the store is.
 func (o *tuneOptions) storeFlags(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&o.store, "store", "", "the store's `directory`; storePathRootDir of the configuration if not given")
+	cmd.Flags().StringVar(&o.store, "store", "", "the store's `directory`; that of the configuration (storePathRootDir, storePathCommitLog) if not given")
 	o.fileFlag(cmd)
 }
 
@@ -104,25 +105,37 @@ func (o *tuneOptions) check() error {
 	return err
 }
 
-// where is the store's directory and the ports of a broker with this configuration.
-func (o *tuneOptions) where() (dir string, ports []int, err error) {
+// asked is what is to be looked at for a broker with this configuration.
+func (o *tuneOptions) asked() (tuning.Options, error) {
 	v, _, err := o.load(config.Keys(config.LocalIP()))
 	if err != nil {
-		return "", nil, err
+		return tuning.Options{}, err
 	}
 	c, err := config.New(v)
 	if err != nil {
-		return "", nil, err
+		return tuning.Options{}, err
 	}
-	dir = o.store
-	if dir == "" {
-		dir = c.Text("storePathRootDir")
+	dir, log := realPath(absolute(c.Text("storePathRootDir"))), c.Text("storePathCommitLog")
+	if o.store != "" {
+		if store := realPath(absolute(o.store)); store != dir {
+			dir, log = store, "" // the file tells of another one
+		}
 	}
-	ports = []int{9876, c.ListenPort(), c.ListenPort() + 1}
+	if log == "" {
+		log = filepath.Join(dir, "commitlog")
+	}
+	ports := []int{9876, c.ListenPort(), c.HAPort()}
 	if fast := c.FastPort(); fast != 0 {
 		ports = append(ports, fast)
 	}
-	return realPath(absolute(dir)), ports, nil
+	r := c.Retention()
+	if r.KeepUnexpired {
+		r.CleanForciblyRatio = r.WarningRatio // none goes before its time
+	}
+	return tuning.Options{
+		Dir: dir, Log: realPath(absolute(log)), PID: o.pid, Unit: o.unit, User: o.user, Ports: ports,
+		Ratios: tuning.Ratios{Expired: r.MaxUsedRatio, Forcibly: r.CleanForciblyRatio, Full: r.WarningRatio},
+	}, nil
 }
 
 // realPath follows links as far as the path is there.
@@ -149,7 +162,7 @@ func (o *tuneOptions) host() tuning.Host {
 
 // report looks at the host.
 func (o *tuneOptions) report(h tuning.Host) (*tuning.Report, error) {
-	dir, ports, err := o.where()
+	asked, err := o.asked()
 	if err != nil {
 		return nil, err
 	}
@@ -157,7 +170,7 @@ func (o *tuneOptions) report(h tuning.Host) (*tuning.Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := tuning.NewReport(tuning.Probe(h, tuning.Options{Dir: dir, PID: o.pid, Unit: o.unit, User: o.user, Ports: ports}), profile)
+	r := tuning.NewReport(tuning.Probe(h, asked), profile)
 	if len(o.only) > 0 {
 		if unknown := r.Only(o.only); len(unknown) > 0 {
 			return nil, fmt.Errorf("there is no advice about %s on this host", strings.Join(unknown, ", "))
@@ -218,10 +231,12 @@ func (o *tuneOptions) look(out io.Writer) error {
 	return o.finish(out, r)
 }
 
-// notApplied says what the plan had been, since nothing of it was done.
+// notApplied says what of the plan was not done.
 func (o *tuneOptions) notApplied(out io.Writer, r *tuning.Report, plan tuning.Plan, result tuning.Result, err error) error {
 	for _, f := range plan.Files {
-		result.Refused = append(result.Refused, f.Name+" is not written")
+		if !slices.Contains(result.Files, f.Name) {
+			result.Refused = append(result.Refused, f.Name+" is not written")
+		}
 	}
 	if !r.Facts.Kernel.Root {
 		err = fmt.Errorf("%w (only root may set and keep all of it)", err)

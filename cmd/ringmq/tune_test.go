@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -146,7 +147,7 @@ func TestTuneThereAndBack(t *testing.T) {
 	}
 }
 
-// TestTuneConfiguration: the store and the ports are the broker's.
+// TestTuneConfiguration: the store, the ports and how full the disk may be are the broker's.
 func TestTuneConfiguration(t *testing.T) {
 	root := madeTree(t)
 	conf := filepath.Join(t.TempDir(), "broker.conf")
@@ -160,6 +161,16 @@ func TestTuneConfiguration(t *testing.T) {
 	}
 	if r.Facts.Store.Dir != "/srv/mq" || len(r.Advice) != 1 || r.Advice[0].Want != "ip_local_reserved_ports = 9876,20911,20912,20909" {
 		t.Errorf("%+v", r.Advice)
+	}
+	if err := os.WriteFile(conf, []byte("storePathRootDir=/srv/mq\nlistenPort=20911\nhaListenPort=31000\ndiskMaxUsedSpaceRatio=60\ndiskSpaceCleanForciblyRatio=93\ndiskSpaceWarningLevelRatio=96\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	out, err = tuned(t, "--root", root, "-c", conf, "-o", "json", "--profile", "development")
+	if jsonErr := json.Unmarshal([]byte(out), &r); !errors.Is(err, somethingLeft) || jsonErr != nil {
+		t.Fatalf("%v, %v\n%s", err, jsonErr, out)
+	}
+	if want := (tuning.Ratios{Expired: 60, Forcibly: 93, Full: 96}); r.Facts.Store.Ratios != want || !slices.Equal(r.Facts.Network.Ports, []int{9876, 20911, 31000, 20909}) {
+		t.Errorf("%+v, %v", r.Facts.Store.Ratios, r.Facts.Network.Ports)
 	}
 }
 
@@ -205,6 +216,64 @@ func TestTuneProbeDisk(t *testing.T) {
 	kept, err := disk.LoadMeasured(disk.OS(), dir+"/ringmq")
 	if err != nil || kept.Pwrite != m.Pwrite {
 		t.Errorf("%v: %+v, %+v", err, kept, m)
+	}
+}
+
+// TestProbeDiskOfTheLog: with the log on a file system of its own it is that one that is measured, and tune knows; the answer lies with the store.
+func TestProbeDiskOfTheLog(t *testing.T) {
+	dir, err := os.MkdirTemp("/dev/shm", "ringmq-")
+	if err != nil {
+		t.Skip(err)
+	}
+	t.Cleanup(func() {
+		if err := os.RemoveAll(dir); err != nil {
+			t.Error(err)
+		}
+	})
+	store, log, conf := t.TempDir(), filepath.Join(dir, "log"), filepath.Join(t.TempDir(), "broker.conf")
+	there, err := disk.Identity(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if here, err := disk.Identity(store); err != nil || here == there {
+		t.Skip("there is one file system", err)
+	}
+	if err := os.WriteFile(conf, []byte("storePathRootDir="+store+"\nstorePathCommitLog="+log+"\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	out, err := tuned(t, "probe-disk", "-c", conf, "--limit", "1s")
+	if err == nil || !strings.HasPrefix(err.Error(), "the log's directory cannot be looked at") {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	if err := os.Mkdir(log, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{{"-c", conf}, {"-c", conf, "--store", store}} {
+		if err := os.RemoveAll(store + "/ringmq"); err != nil {
+			t.Fatal(err)
+		}
+		out, err = tuned(t, append([]string{"probe-disk", "--limit", "1s"}, args...)...)
+		if err != nil || !strings.HasPrefix(out, "measured in "+log+"/.ringmq, since") || !strings.Contains(out, "kept in "+store+"/ringmq/disk.json") {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		m, err := disk.LoadMeasured(disk.OS(), store+"/ringmq")
+		if err != nil || m.Device != there {
+			t.Errorf("%v, %+v", err, m)
+		}
+		out, err = tuned(t, append([]string{"-o", "json"}, args...)...)
+		var r tuning.Report
+		if jsonErr := json.Unmarshal([]byte(out), &r); err != nil && !errors.Is(err, somethingLeft) || jsonErr != nil {
+			t.Fatalf("%v, %v\n%s", err, jsonErr, out)
+		}
+		if s := r.Facts.Store; s.LogDir != log || s.Rest == nil || s.Measured == nil || s.Type != "tmpfs" {
+			t.Errorf("%+v", s)
+		}
+	}
+	// Another store than the file's has its log inside.
+	other := t.TempDir()
+	out, err = tuned(t, "probe-disk", "--limit", "1s", "-c", conf, "--store", other)
+	if err != nil || strings.Contains(out, "measured in") || !strings.Contains(out, "kept in "+other+"/ringmq/disk.json") {
+		t.Fatalf("%v\n%s", err, out)
 	}
 }
 
