@@ -33,8 +33,8 @@ type set struct {
 
 // Keys of those entries: no topic or group has such a name.
 const (
-	otherTopics = "(others)"
-	otherPairs  = otherTopics + "@" + otherTopics
+	others     = "(others)"
+	otherPairs = others + "@" + others
 )
 
 func newSet(others string) *set {

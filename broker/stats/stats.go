@@ -62,11 +62,7 @@ type mornings struct{ yesterday, today int64 }
 // New starts at zero.
 func New(cluster string, clock func() time.Time) *Stats {
 	now := clock()
-<<<<<<< HEAD
-	s := &Stats{cluster: cluster, scheduled: []byte(meta.ScheduleTopic + "@" + scheduleGroup), began: now, topicPut: newSet(otherTopics), groupGet: newSet(otherPairs), sendBack: newSet(otherPairs), dead: newSet(otherPairs), today: midnight(now)}
-=======
-	s := &Stats{cluster: cluster, scheduled: []byte(meta.ScheduleTopic + "@" + scheduleGroup), began: now, topicPut: newSet(), groupGet: newSet(), sendBack: newSet(), dead: newSet(), givenBack: newSet(), today: midnight(now)}
->>>>>>> h-seen
+	s := &Stats{cluster: cluster, scheduled: []byte(meta.ScheduleTopic + "@" + scheduleGroup), began: now, topicPut: newSet(others), groupGet: newSet(otherPairs), sendBack: newSet(otherPairs), dead: newSet(otherPairs), givenBack: newSet(others), today: midnight(now)}
 	s.rpcs.m = map[RpcKey]*tally.Histogram{}
 	s.created = creations()
 	s.puts.began = now
