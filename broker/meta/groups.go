@@ -141,6 +141,9 @@ func (g *Groups) Lookup(name string) (*remoting.SubscriptionGroupConfig, bool) {
 // All returns a copy of the table.
 func (g *Groups) All() map[string]*remoting.SubscriptionGroupConfig { return g.table.all() }
 
+// Each calls fn with the name of every group, under no lock.
+func (g *Groups) Each(fn func(name string)) { g.table.each(fn) }
+
 // Len is how many groups there are.
 func (g *Groups) Len() int { return int(g.table.count.Load()) }
 

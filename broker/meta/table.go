@@ -93,6 +93,15 @@ func (t *table[V]) all() map[string]*V {
 	return m
 }
 
+// each calls fn with every name, and copies nothing. What changes meanwhile may be among them or not.
+func (t *table[V]) each(fn func(name string)) {
+	for i := range t.parts {
+		for name := range *t.parts[i].Load() {
+			fn(name)
+		}
+	}
+}
+
 // replace puts other values in place of all.
 func (t *table[V]) replace(all map[string]*V) {
 	next := newTable(all, t.size)

@@ -124,6 +124,7 @@ func (c *Collector) Collect(ch chan<- prometheus.Metric) {
 	c.clients()
 	c.lags()
 	c.lagAlarms()
+	c.unattended()
 	c.storage()
 	c.log()
 	c.copying()

@@ -30,11 +30,16 @@ type fake struct {
 	stats  *stats.Stats
 	lags   []Lag
 	others Lag
+
+	unattended       []Unattended
+	othersUnattended int64
 }
 
 func (f *fake) Figures() Figures      { return f.f }
 func (f *fake) Stats() *stats.Stats   { return f.stats }
 func (f *fake) Lags(int) ([]Lag, Lag) { return f.lags, f.others }
+
+func (f *fake) Unattended(int) ([]Unattended, int64) { return f.unattended, f.othersUnattended }
 
 func counts(bounds []int64, values ...int64) tally.Counts {
 	h := tally.New(bounds...)
@@ -74,7 +79,7 @@ func busy() *fake {
 	s.Created(stats.Creation{Topic: true}, 11_000)
 	s.Created(stats.Creation{Failed: true}, 1_000)
 	b := &fake{stats: s, lags: []Lag{{Group: "billing", Topic: "Orders", Messages: 7, Inflight: 2, Ready: 5, Timed: true, LagMs: 900, QueueingMs: 300}},
-		others: Lag{Messages: 4},
+		others: Lag{Messages: 4}, unattended: []Unattended{{Group: "reports", Topic: "Orders", Messages: 12}}, othersUnattended: 5,
 		f: Figures{
 			Permission: 6, Topics: 2, Groups: 1, Waiting: map[string]int{"send": 3},
 			Producers: []Clients{{Language: "JAVA", Version: 479, Count: 1}, {Language: "JAVA", Version: 479, Count: 1}, {Language: "GO", Version: 9999, Count: 1}, {Language: "GO", Version: 10000, Count: 1}},

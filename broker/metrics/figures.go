@@ -17,6 +17,9 @@ type Source interface {
 	// Lags are how far behind groups are: at most so many that have the most messages waiting, and the sum of the others. Any goroutine; it may
 	// read the disk, for a fraction of a second.
 	Lags(most int) (top []Lag, others Lag)
+	// Unattended is what waits for groups that have no member: at most so many groups and topics that most waits for, and the messages of the
+	// others. Any goroutine.
+	Unattended(most int) (top []Unattended, others int64)
 }
 
 // Figures of a broker that are no counters by topic, group or request.
@@ -124,4 +127,10 @@ type Lag struct {
 	Timed        bool  // the times are known
 	LagMs        int64 // age of the oldest that is not acknowledged
 	QueueingMs   int64 // age of the oldest that was not handed out
+}
+
+// Unattended is a group without members in a topic that it has consumed from.
+type Unattended struct {
+	Group, Topic string
+	Messages     int64 // that wait
 }

@@ -96,6 +96,21 @@ func (c *Collector) lagAlarms() {
 	}
 }
 
+// unattended shows what waits for groups that have no member.
+func (c *Collector) unattended() {
+	const name = "ringmq_unattended_messages"
+	if !c.shows(name) {
+		return
+	}
+	all, others := c.s.Unattended(c.o.TopK)
+	for _, u := range all {
+		c.gauge(name, float64(u.Messages), u.Group, u.Topic)
+	}
+	if others > 0 {
+		c.gauge(name, float64(others), Others, Others)
+	}
+}
+
 // loops shows event loops, connections and what waits.
 func (c *Collector) loops() {
 	for i, l := range c.f.Loops {

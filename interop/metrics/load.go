@@ -17,6 +17,7 @@ import (
 const (
 	loadTopic = "MetricsLoad"
 	loadGroup = "metrics-load"
+	leftGroup = "metrics-left" // has consumed once, and has no member
 )
 
 // loader is one client that produces and consumes.
@@ -34,6 +35,9 @@ func load(ctx context.Context, addr string) error {
 	defer c.Close()
 	l := &loader{c, ctx}
 	if err := l.make(); err != nil {
+		return err
+	}
+	if err := l.leave(); err != nil {
 		return err
 	}
 	if _, err := l.ask(request(remoting.CodeUpdateConsumerOffset, "consumerGroup", loadGroup, "topic", loadTopic, "queueId", "0", "commitOffset", "0")); err != nil {
@@ -59,8 +63,7 @@ func load(ctx context.Context, addr string) error {
 
 // make makes a topic and a group, as an operator does, and introduces the client.
 func (l *loader) make() error {
-	group := remoting.NewRequest(remoting.CodeUpdateAndCreateSubscriptiongroup)
-	group.Body = []byte(`{"groupName":"` + loadGroup + `"}`)
+	group := groupOf(loadGroup)
 	beat := remoting.NewRequest(remoting.CodeHeartBeat)
 	var err error
 	beat.Body, err = json.Marshal(map[string]any{
@@ -82,6 +85,22 @@ func (l *loader) make() error {
 		}
 	}
 	return nil
+}
+
+// leave makes a group that has progress and nobody to go on with it.
+func (l *loader) leave() error {
+	if _, err := l.ask(groupOf(leftGroup)); err != nil {
+		return err
+	}
+	_, err := l.ask(request(remoting.CodeUpdateConsumerOffset, "consumerGroup", leftGroup, "topic", loadTopic, "queueId", "0", "commitOffset", "0"))
+	return err
+}
+
+// groupOf makes a group.
+func groupOf(name string) *remoting.Command {
+	cmd := remoting.NewRequest(remoting.CodeUpdateAndCreateSubscriptiongroup)
+	cmd.Body = []byte(`{"groupName":"` + name + `"}`)
+	return cmd
 }
 
 // round sends three messages and one that is refused, pulls from an offset on and returns where to go on.
