@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"ringmq/broker/lag"
 	"ringmq/broker/meta"
 )
 
@@ -22,8 +23,9 @@ type coldControl struct {
 
 	mu     sync.Mutex
 	groups map[string]*coldGroup
-	limits map[string]int64 // set by requests, and with adaptiveSuffix by the strategy
-	total  int64            // bytes in this period
+	limits map[string]int64    // set by requests, and with adaptiveSuffix by the strategy
+	total  int64               // bytes in this period
+	kept   map[string]lag.Cold // groups that had to wait since keptBack was called last, and what had been read then
 }
 
 // coldGroup is a group that has read cold data lately, as 2003 shows it.
@@ -43,7 +45,7 @@ const (
 )
 
 func newColdControl(now func() time.Time, inForce func() *inForce, strategy coldStrategy) *coldControl {
-	return &coldControl{inForce: inForce, now: now, strategy: strategy, groups: map[string]*coldGroup{}, limits: map[string]int64{}}
+	return &coldControl{inForce: inForce, now: now, strategy: strategy, groups: map[string]*coldGroup{}, limits: map[string]int64{}, kept: map[string]lag.Cold{}}
 }
 
 // newColdControl makes the control as the configuration says at start.
@@ -99,7 +101,25 @@ func (c *coldControl) limited(group string) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	g := c.groups[group]
-	return g != nil && (g.ColdAcc >= c.limit(f, group) || c.total >= f.coldTotalLimit)
+	if g == nil {
+		return false
+	}
+	cold := lag.Cold{Read: g.ColdAcc, Limit: c.limit(f, group), AllRead: c.total, AllLimit: f.coldTotalLimit}
+	if !cold.Held() {
+		return false
+	}
+	c.kept[group] = cold
+	return true
+}
+
+// keptBack returns the groups that had to wait since it was called last, with what had been read then: what is counted now may be of a period
+// that has just begun. The caller's own.
+func (c *coldControl) keptBack() map[string]lag.Cold {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	kept := c.kept
+	c.kept = map[string]lag.Cold{}
+	return kept
 }
 
 // limit is a group's own, the one that the strategy has found, or everybody's. Under mu.

@@ -2,8 +2,11 @@ package broker
 
 import (
 	"fmt"
+	"maps"
 	"testing"
 	"time"
+
+	"ringmq/broker/lag"
 )
 
 // coldRig is a control with a clock and a configuration of its own.
@@ -84,6 +87,24 @@ func TestColdControl(t *testing.T) {
 	}
 	if !r.setLimit("B", 5) {
 		t.Error("a limit that is there cannot be changed")
+	}
+}
+
+// TestColdControlTellsWhoWaited: once, and also when the period in which they did is over.
+func TestColdControlTellsWhoWaited(t *testing.T) {
+	r := newColdRig(t, simpleColdStrategy{})
+	r.note("A", 1500)
+	r.note("B", 10)
+	r.note("Silent", 1500)
+	r.expect("a period", map[string]bool{"A": true, "B": false})
+	r.period(nil)
+	r.expect("the next one", map[string]bool{"A": false, "B": false})
+	want := map[string]lag.Cold{"A": {Read: 1500, Limit: 1000, AllRead: 3010, AllLimit: 5000}}
+	if got := r.keptBack(); !maps.Equal(got, want) {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+	if got := r.keptBack(); len(got) != 0 {
+		t.Errorf("told twice: %+v", got)
 	}
 }
 

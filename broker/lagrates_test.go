@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"ringmq/broker/lag"
+	"ringmq/broker/stats"
 )
 
 // TestLagByRates: the hour before had 60 messages. Less than twice as much with slower consumers are slow consumers; ten times as much
@@ -18,9 +19,8 @@ func TestLagByRates(t *testing.T) {
 	r.commit(1, 0)
 	r.send(60)
 	r.broker.stats.Sample(time.Now().Add(11 * time.Minute))
-	usual := r.w.usual("TOPIC_PUT_NUMS", "T")
-	if usual <= 0 || usual > 0.1 {
-		t.Fatal("an hour's rate of", usual)
+	if d, _ := r.broker.stats.Find(stats.TopicPutNums, "T"); d.StatsHour.Tps <= 0 || d.StatsHour.Tps > 0.1 {
+		t.Fatal("an hour's rate of", d.StatsHour.Tps)
 	}
 	r.commit(0, 20)
 	r.commit(1, 20)

@@ -9,7 +9,6 @@ import (
 
 	"ringmq/broker/lag"
 	"ringmq/broker/member"
-	"ringmq/broker/stats"
 )
 
 // lagWatch looks at the progress of all groups while an alarm of lag has a limit, and tells of alarms. It runs on a goroutine of its
@@ -20,7 +19,8 @@ type lagWatch struct {
 	ages      ages
 	marks     []logMark // where the log ended at earlier looks, as far as some of it waits still
 	reads     map[lag.Key]readWait
-	readsFor  time.Duration // they are of so long
+	readsFor  time.Duration       // they are of so long
+	cold      map[string]lag.Cold // groups whose pulls were kept back since the last look
 	alarms    lag.Alarms
 	last      atomic.Pointer[[]lag.State]
 	hook      *lagHook // nil: nobody is to be told
@@ -71,6 +71,7 @@ func (w *lagWatch) run(stop <-chan struct{}) {
 func (w *lagWatch) turn(now time.Time) []lag.Alarm {
 	limits := w.b.inForce.get().lagLimits
 	w.reads, w.readsFor = w.b.readWaits.look(w.b.uptime())
+	w.cold = w.b.coldControl.keptBack()
 	var states []lag.State
 	if limits.On() && !w.b.slave {
 		states = w.look(now)
@@ -150,53 +151,20 @@ func (w *lagWatch) queues(k lag.Key, now time.Time, count int32, hides bool) *la
 	return l
 }
 
-// judge names the cause as far as the broker knows it, and what shows it.
+// judge names the cause as far as the broker knows it, what shows it, and the queue that does.
 func (w *lagWatch) judge(s *lag.State, f *lag.Figures, now time.Time, slow slowness) {
-	still := now.Sub(f.StillSince)
-	reads, slowReads := w.slowReads(s)
-	queue := fmt.Sprintf("queue %d: %d behind at offset %d, no progress for %s", f.Still.ID, f.Still.Max-f.Still.Committed, f.Still.Committed, still.Round(time.Second))
-	switch {
-	case s.Members == 0:
-		s.Cause, s.Evidence = lag.NoConsumer, []string{"no client of the group is connected", queue}
-	case slowReads:
-		s.Cause, s.Evidence = lag.BrokerSlow, []string{reads}
-	case slow.cause != "" && (!slow.hides || f.Hidden*2 >= f.Diff):
-		s.Cause, s.Evidence = slow.cause, slow.evidence
-	case still >= lagStuckAfter && !f.StillSince.IsZero():
-		member, who := w.whoHas(s, f.Still.ID)
-		s.Cause, s.Evidence = w.stuck(s, f), []string{queue, who}
-		s.Queue = behindIn(f.Still, member)
-		s.Queue.Since = f.StillSince
+	s.Cause, s.Evidence = w.signs(s, f, now, slow).cause(s, f)
+	q, since := f.Still, f.StillSince
+	switch s.Cause {
+	case lag.Stuck, lag.NotPulling:
+	case lag.Slow:
+		q, since = f.Most, time.Time{}
 	default:
-		r := lag.Rates{In: f.In, Out: f.Out, UsualIn: w.usual(stats.TopicPutNums, s.Topic), UsualOut: w.usual(stats.GroupGetNums, s.Topic+"@"+s.Group), Whole: w.b.uptime() >= lag.UsualOver}
-		usual := fmt.Sprintf("in the last hour %.1f came in and %.1f were handed out", r.UsualIn, r.UsualOut)
-		if !r.Known() {
-			usual = "what usually comes in this broker does not know yet"
-		}
-		s.Cause = r.Cause()
-		s.Evidence = []string{fmt.Sprintf("%.1f messages a second come in, %.1f are consumed; %s", r.In, r.Out, usual)}
-		if !f.SlowerSince.IsZero() {
-			s.Evidence = append(s.Evidence, fmt.Sprintf("for %s more has come in than was consumed", now.Sub(f.SlowerSince).Round(time.Second)))
-		}
-		if s.Cause == lag.Slow {
-			member, who := w.whoHas(s, f.Most.ID)
-			s.Queue = behindIn(f.Most, member)
-			s.Evidence = append(s.Evidence, fmt.Sprintf("queue %d has most of it: %d behind at offset %d", s.Queue.ID, s.Queue.Diff, s.Queue.Offset), who)
-		}
+		return
 	}
-}
-
-func behindIn(q lag.Queue, member string) *lag.Behind {
-	return &lag.Behind{ID: q.ID, Diff: q.Max - q.Committed, Offset: q.Committed, Member: member}
-}
-
-// stuck tells a member that has messages and does not finish them from one that asks for none.
-func (w *lagWatch) stuck(s *lag.State, f *lag.Figures) string {
-	pulled, ok := w.b.offsets.PullOffset([]byte(s.Group), []byte(s.Topic), f.Still.ID)
-	if ok && pulled > f.Still.Committed {
-		return lag.Stuck
-	}
-	return lag.NotPulling
+	member, who := w.whoHas(s, q.ID)
+	s.Queue = &lag.Behind{ID: q.ID, Diff: q.Max - q.Committed, Offset: q.Committed, Since: since, Member: member}
+	s.Evidence = append(s.Evidence, who)
 }
 
 // whoHas names the member that a queue is with: the one that holds its lock or, where queues are not locked, the one that asked for its
@@ -220,9 +188,4 @@ func (w *lagWatch) whoHas(s *lag.State, id int32) (member, sentence string) {
 		names = append(names[:most], fmt.Sprintf("and %d more", len(names)-most))
 	}
 	return "", "members: " + strings.Join(names, ", ")
-}
-
-func (w *lagWatch) usual(name, key string) float64 {
-	d, _ := w.b.stats.Find(name, key)
-	return float64(d.StatsHour.Tps)
 }

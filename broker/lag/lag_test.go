@@ -165,3 +165,28 @@ func TestCauseByRates(t *testing.T) {
 		}
 	}
 }
+
+func TestReturns(t *testing.T) {
+	for r, want := range map[Returns]bool{{}: false, {Back: 1}: true, {Back: 1, Out: 2}: true, {Back: 1, Out: 3}: false, {Back: 16, Out: 1}: true, {Out: 5}: false} {
+		if got := r.Failing(); got != want {
+			t.Errorf("%+v: %v", r, got)
+		}
+	}
+	if got, want := (Returns{Back: 5, Out: 9}).String(), "5 messages were given back in the last minute, 9 were handed out"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+func TestCold(t *testing.T) {
+	for c, want := range map[Cold]string{
+		{Read: 9, Limit: 10, AllRead: 99, AllLimit: 100}:   "",
+		{Read: 10, Limit: 10, AllRead: 99, AllLimit: 100}:  "the group may read 10 bytes in five seconds that are not in memory, and has read 10 (updateColdDataFlowCtrGroupConfig raises it)",
+		{Read: 9, Limit: 10, AllRead: 100, AllLimit: 100}:  "all groups together may read 100 bytes in five seconds that are not in memory, and have read 100 (globalColdReadThreshold raises it)",
+		{Read: 10, Limit: 10, AllRead: 100, AllLimit: 100}: "the group may read 10 bytes in five seconds that are not in memory, and has read 10 (updateColdDataFlowCtrGroupConfig raises it)",
+		{Read: 1, Limit: 0, AllRead: 1, AllLimit: 100}:     "the group may read 0 bytes in five seconds that are not in memory, and has read 1 (updateColdDataFlowCtrGroupConfig raises it)",
+	} {
+		if c.Held() != (want != "") || c.Held() && c.String() != want {
+			t.Errorf("%+v: %v %q, want %q", c, c.Held(), c, want)
+		}
+	}
+}

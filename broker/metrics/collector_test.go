@@ -73,6 +73,11 @@ func busy() *fake {
 	put("Fewer", stats.Delay, 1, 100)
 	s.Get([]byte("billing"), []byte("Orders"), 2, 2000)
 	s.DeadLetter("billing", "Orders")
+	for i, group := range []string{"billing", "audit", "reports", "search", "mail"} {
+		for range 9 - i {
+			s.SendBack(group, "Orders")
+		}
+	}
 	s.Rpc(stats.RpcKey{Request: 310}).Add(1500)
 	s.Rpc(stats.RpcKey{Request: 11, LongPolling: true}).Add(2_000_001)
 	s.Rpc(stats.RpcKey{Request: stats.UnknownRequest, Response: 3}).Add(1)
@@ -160,6 +165,7 @@ func TestSeriesAreBounded(t *testing.T) {
 		p.Add(stats.Normal, 1, 1)
 		p.Flush()
 		s.stats.Get([]byte("g"+name), []byte(name), 1, 1)
+		s.stats.SendBack("g"+name, name)
 		s.f.Consumers = append(s.f.Consumers, Clients{Group: "g" + name, Count: 1})
 	}
 	var clients []any
@@ -177,6 +183,8 @@ func TestSeriesAreBounded(t *testing.T) {
 	for _, line := range []string{
 		`rocketmq_messages_in_total{cluster="DefaultCluster",is_system="false",message_type="normal",node_id="broker-a",node_type="broker",otel_scope_name="broker-meter",topic="(other)"} 9994`,
 		`rocketmq_messages_out_total{cluster="DefaultCluster",consumer_group="(other)",is_system="false",node_id="broker-a",node_type="broker",otel_scope_name="broker-meter",topic="(other)"} 9991`,
+		`ringmq_messages_given_back_total{cluster="DefaultCluster",consumer_group="billing",node_id="broker-a",node_type="broker"} 9`,
+		`ringmq_messages_given_back_total{cluster="DefaultCluster",consumer_group="(other)",node_id="broker-a",node_type="broker"} 9995`,
 		`ringmq_client_sent_messages_total{client="10.0.0.7@9999",cluster="DefaultCluster",node_id="broker-a",node_type="broker"} 10000`,
 		`ringmq_client_sent_messages_total{client="(other)",cluster="DefaultCluster",node_id="broker-a",node_type="broker"} 4.9905045e+07`,
 		`ringmq_lag_alarm{cause="consumers-slow",cluster="DefaultCluster",consumer_group="g9990",node_id="broker-a",node_type="broker",topic="T"} 1`,

@@ -111,6 +111,27 @@ func (c *Collector) unattended() {
 	}
 }
 
+// givenBack shows how much groups give back, those with the most by themselves.
+func (c *Collector) givenBack() {
+	const name = "ringmq_messages_given_back_total"
+	if !c.shows(name) {
+		return
+	}
+	t := c.givers
+	t.begin()
+	c.s.Stats().GivenBack(func(group string, messages int64) {
+		t.values = append(t.values, messages)
+		t.add(key{name: group})
+	})
+	own, rest := t.split()
+	for _, r := range own {
+		c.counter(name, r.vals[0], r.name)
+	}
+	for _, r := range rest {
+		c.counter(name, r.vals[0], Others)
+	}
+}
+
 // loops shows event loops, connections and what waits.
 func (c *Collector) loops() {
 	for i, l := range c.f.Loops {

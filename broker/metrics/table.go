@@ -121,6 +121,7 @@ var Table = []Metric{
 
 	{"ringmq_lag_alarm", Gauge, "", labels("consumer_group topic cause"), "", "1 while an alarm of lag stands (lagAlarmMessages, lagAlarmBehindMs), with its cause as of the last look, and then no more; beyond metricsTopK, those with the most messages waiting first, how many others stand", "LagAndDlq"},
 	{"ringmq_lag_alarms_total", Counter, "alarms", labels("event"), "", "Alarms of lag since the start that have begun, and that have ended", "LagAndDlq"},
+	{"ringmq_messages_given_back_total", Counter, "messages", labels("consumer_group"), "", "Messages that a group gave back (request 36), to be tried again or as dead letters, each as often as it did", "LagAndDlq"},
 	{"ringmq_unattended_messages", Gauge, "messages", labels("consumer_group topic"), "", "Messages that wait for a group that has consumed from the topic before and has no member now, messages to be tried again apart; no series where none wait; on a master", "LagAndDlq"},
 
 	{"ringmq_loop_turn_seconds", Histogram, "s", labels("loop"), "100e-6 250e-6 500e-6 1e-3 2.5e-3 5e-3 0.01 0.05 0.1 0.5 1", "How long turns of an event loop took from the first request to the answers", ""},

@@ -101,6 +101,12 @@ type Outlet struct {
 // Outlets calls fn for every topic and group that anything went to. fn must be short.
 func (s *Stats) Outlets(fn func(Outlet)) { s.groupGet.pairs(fn) }
 
+// GivenBack calls fn for every group that gave messages back, with how many since the start. That goes on when their topics are deleted. fn
+// must be short.
+func (s *Stats) GivenBack(fn func(group string, messages int64)) {
+	s.givenBack.each(func(group string, e *entry) { fn(group, e.nums.value.Load()) })
+}
+
 // DeadLetters calls fn for every topic and group whose messages became dead letters. fn must be short.
 func (s *Stats) DeadLetters(fn func(Outlet)) { s.dead.pairs(fn) }
 

@@ -31,6 +31,7 @@ type Stats struct {
 
 	topicPut, groupGet, sendBack *set
 	dead                         *set // messages that became dead letters
+	givenBack                    *set // messages by the group that gave them back
 	brokerPut, brokerGet         item
 	userPut, userGet             item // of topics that are not the system's
 
@@ -61,7 +62,7 @@ type mornings struct{ yesterday, today int64 }
 // New starts at zero.
 func New(cluster string, clock func() time.Time) *Stats {
 	now := clock()
-	s := &Stats{cluster: cluster, scheduled: []byte(meta.ScheduleTopic + "@" + scheduleGroup), began: now, topicPut: newSet(), groupGet: newSet(), sendBack: newSet(), dead: newSet(), today: midnight(now)}
+	s := &Stats{cluster: cluster, scheduled: []byte(meta.ScheduleTopic + "@" + scheduleGroup), began: now, topicPut: newSet(), groupGet: newSet(), sendBack: newSet(), dead: newSet(), givenBack: newSet(), today: midnight(now)}
 	s.rpcs.m = map[RpcKey]*tally.Histogram{}
 	s.created = creations()
 	s.puts.began = now
@@ -124,7 +125,10 @@ func (s *Stats) NoteGetTime(d time.Duration) {
 }
 
 // SendBack counts a message that a group gave back.
-func (s *Stats) SendBack(group, topic string) { s.sendBack.get([]byte(topic+"@"+group)).nums.add(1, 1) }
+func (s *Stats) SendBack(group, topic string) {
+	s.sendBack.get([]byte(topic+"@"+group)).nums.add(1, 1)
+	s.givenBack.get([]byte(group)).nums.add(1, 1)
+}
 
 // Find returns a figure's windows, the body of 315; false when it has never counted anything.
 func (s *Stats) Find(name, key string) (remoting.BrokerStatsData, bool) {
@@ -193,6 +197,7 @@ func (s *Stats) DeleteGroup(group string) {
 	s.groupGet.drop(ofGroup(group))
 	s.sendBack.drop(ofGroup(group))
 	s.dead.drop(ofGroup(group))
+	s.givenBack.drop(func(key string) bool { return key == group })
 }
 
 // Sample is called once a second.

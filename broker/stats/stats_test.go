@@ -81,6 +81,27 @@ func TestWindows(t *testing.T) {
 
 func mustItem(s *Stats, topic string) *item { return &s.topicPut.find([]byte(topic)).nums }
 
+// TestGivenBack: a group's count goes on whatever becomes of topics, and ends with the group alone.
+func TestGivenBack(t *testing.T) {
+	s := New("c", time.Now)
+	for _, one := range [][2]string{{"g", "T"}, {"g", "U"}, {"g", "T"}, {"gg", "T"}, {"T", "g"}} {
+		s.SendBack(one[0], one[1])
+	}
+	expect := func(what string, want map[string]int64) {
+		t.Helper()
+		got := map[string]int64{}
+		s.GivenBack(func(group string, n int64) { got[group] = n })
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: %v, want %v", what, got, want)
+		}
+	}
+	expect("all", map[string]int64{"g": 3, "gg": 1, "T": 1})
+	s.DeleteTopic("T")
+	expect("a topic is deleted", map[string]int64{"g": 3, "gg": 1, "T": 1})
+	s.DeleteGroup("g")
+	expect("a group is deleted", map[string]int64{"gg": 1, "T": 1})
+}
+
 func TestDeleteTouchesOnlyItsOwn(t *testing.T) {
 	s := New("c", time.Now)
 	for _, key := range [][2]string{{"T", "g"}, {"TT", "g"}, {"T", "gg"}, {"U", "g"}} {

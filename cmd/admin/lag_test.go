@@ -293,6 +293,14 @@ func TestLagCauses(t *testing.T) {
 	ran := func(minutes int) *brokerLook {
 		return &brokerLook{name: "b", runtime: map[string]string{"bootTimestamp": strconv.FormatInt(now.Add(-time.Duration(minutes)*time.Minute).UnixMilli(), 10)}}
 	}
+	// cold is a broker that lets a group read 50 bytes from the disk, and all together 900.
+	cold := func(counted string) []*brokerLook {
+		b := &brokerLook{name: "b"}
+		if err := json.Unmarshal([]byte(`{"cgColdReadThreshold":50,"globalColdReadThreshold":900,`+counted+`}`), &b.cold); err != nil {
+			t.Fatal(err)
+		}
+		return []*brokerLook{b}
+	}
 	recent := queueInfo{LastPullTimestamp: now.UnixMilli(), LastConsumeTimestamp: now.UnixMilli()}
 	row := func(change func(r *lagRow)) *lagRow {
 		r := &lagRow{Group: "G", Topic: "T", At: now, Diff: 10, members: []lagMember{member(recent)}, In: 2,
@@ -341,12 +349,24 @@ func TestLagCauses(t *testing.T) {
 		{lag.BrokerSlow, row(func(r *lagRow) {
 			r.brokers = []*brokerLook{{name: "b", runtime: map[string]string{"dispatchBehindBytes": "100000000"}}}
 		})},
+		{lag.ColdLimit, row(func(r *lagRow) { r.brokers = cold(`"runtimeTable":{"G":{"coldAcc":50}},"configTable":{}`) })},
+		{lag.Slow, row(func(r *lagRow) { r.brokers = cold(`"runtimeTable":{"G":{"coldAcc":49}},"configTable":{}`) })},
+		{lag.Slow, row(func(r *lagRow) { r.brokers = cold(`"runtimeTable":{"Other":{"coldAcc":50}},"configTable":{}`) })},
+		{lag.Slow, row(func(r *lagRow) { r.brokers = cold(`"runtimeTable":{"G":{"coldAcc":50}},"configTable":{"G":60}`) })},
 		{lag.ColdLimit, row(func(r *lagRow) {
-			r.brokers = []*brokerLook{{name: "b", cold: map[string]any{"G": map[string]any{"coldAcc": 100.0}}, limits: coldLimits{group: 50}}}
+			r.brokers = cold(`"runtimeTable":{"G":{"coldAcc":60}},"configTable":{"G":60,"G||adaptive":90}`)
 		})},
+		{lag.Slow, row(func(r *lagRow) {
+			r.brokers = cold(`"runtimeTable":{"G":{"coldAcc":60}},"configTable":{"G||adaptive":90}`)
+		})},
+		{lag.ColdLimit, row(func(r *lagRow) {
+			r.brokers = cold(`"runtimeTable":{"G":{"coldAcc":1}},"configTable":{},"globalAcc":900`)
+		})},
+		{lag.CatchingUp, row(func(r *lagRow) { r.brokers, r.Out = cold(`"runtimeTable":{"G":{"coldAcc":50}},"configTable":{}`), 4 })},
+		{lag.Slow, row(func(r *lagRow) { r.brokers = []*brokerLook{{name: "does not tell"}} })},
 		{lag.None, row(func(r *lagRow) { r.Diff = 0 })},
-		{lag.Failing, row(func(r *lagRow) { r.returned, r.handedOut = 5, 10 })},
-		{lag.Slow, row(func(r *lagRow) { r.returned, r.handedOut = 4, 10 })},
+		{lag.Failing, row(func(r *lagRow) { r.returns = lag.Returns{Back: 5, Out: 10} })},
+		{lag.Slow, row(func(r *lagRow) { r.returns = lag.Returns{Back: 4, Out: 10} })},
 		{lag.Failing, row(func(r *lagRow) {
 			r.members[0].info.Status = map[string]topicRates{"T": {ConsumeOKTPS: 1, ConsumeFailedTPS: 1}}
 		})},
@@ -356,11 +376,11 @@ func TestLagCauses(t *testing.T) {
 		{lag.Slow, row(func(r *lagRow) { r.Retry = 1 })},
 		{lag.Failing, row(func(r *lagRow) { r.Diff, r.Retry = 0, 1 })},
 		{lag.Failing, row(func(r *lagRow) { r.Diff, r.Retry, r.members = 0, 1, []lagMember{{err: context.DeadlineExceeded}} })}, // there is nothing that it would not finish
-		{lag.Failing, row(func(r *lagRow) { r.Diff, r.returned = 0, 1 })},
-		{lag.None, row(func(r *lagRow) { r.Diff, r.returned, r.handedOut = 0, 4, 10 })},
+		{lag.Failing, row(func(r *lagRow) { r.Diff, r.returns.Back = 0, 1 })},
+		{lag.None, row(func(r *lagRow) { r.Diff, r.returns = 0, lag.Returns{Back: 4, Out: 10} })},
 		{lag.NoConsumer, row(func(r *lagRow) { r.Diff, r.Retry, r.members = 0, 1, nil })},
 		{lag.Stuck, row(func(r *lagRow) {
-			r.returned = 5
+			r.returns.Back = 5
 			r.members = []lagMember{member(queueInfo{CachedMsgCount: 1, LastConsumeTimestamp: now.UnixMilli() - 61_000})}
 		})},
 	} {

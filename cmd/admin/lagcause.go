@@ -31,10 +31,7 @@ func (r *lagRow) drain() (time.Duration, bool) {
 }
 
 // ill says that there is something to find a cause of.
-func (r *lagRow) ill() bool { return r.Diff > 0 || r.Retry > 0 || r.givesBack() }
-
-// givesBack says that half or more of what the group was handed out in the last minute came back.
-func (r *lagRow) givesBack() bool { return r.returned > 0 && 2*r.returned >= r.handedOut }
+func (r *lagRow) ill() bool { return r.Diff > 0 || r.Retry > 0 || r.returns.Failing() }
 
 // judge names the cause, most certain first, and says what shows it. It asks nobody.
 func (r *lagRow) judge() {
@@ -145,10 +142,8 @@ func (r *lagRow) since(ms int64) time.Duration {
 // judgeCold looks whether the broker holds back what the group reads from the disk.
 func (r *lagRow) judgeCold() (string, []string) {
 	for _, b := range r.brokers {
-		g, _ := b.cold[r.Group].(map[string]any)
-		acc, _ := g["coldAcc"].(float64)
-		if limit := b.limits.group; g != nil && limit > 0 && acc >= limit && r.Out <= r.In {
-			return lag.ColdLimit, []string{fmt.Sprintf("%s lets the group read %.0f bytes a second that are not in memory, and it has read %.0f (updateColdDataFlowCtrGroupConfig raises it)", b.name, limit, acc)}
+		if c, counted := b.cold.of(r.Group); counted && c.Held() && r.Out <= r.In {
+			return lag.ColdLimit, []string{b.name + ": " + c.String()}
 		}
 	}
 	return "", nil
@@ -233,8 +228,8 @@ func (r *lagRow) waits(m *lagMember) bool {
 // topic, and ends as a dead letter.
 func (r *lagRow) judgeFailing() (string, []string) {
 	var evidence []string
-	if r.returned > 0 {
-		evidence = append(evidence, fmt.Sprintf("%d messages were given back in the last minute, %d were handed out", r.returned, r.handedOut))
+	if r.returns.Back > 0 {
+		evidence = append(evidence, r.returns.String())
 	}
 	if r.Retry > 0 {
 		evidence = append(evidence, fmt.Sprintf("%d messages wait in %s%s to be tried again", r.Retry, retryPrefix, r.Group))
@@ -250,7 +245,7 @@ func (r *lagRow) judgeFailing() (string, []string) {
 			evidence = append(evidence, fmt.Sprintf("%s (%s): %.1f a second fail, %.1f do not", m.conn.ClientID, m.conn.ClientAddr, t.ConsumeFailedTPS, t.ConsumeOKTPS))
 		}
 	}
-	if r.givesBack() || failed > 0 && failed >= done || r.Diff <= 0 && r.Retry > 0 {
+	if r.returns.Failing() || failed > 0 && failed >= done || r.Diff <= 0 && r.Retry > 0 {
 		return lag.Failing, evidence
 	}
 	return "", nil

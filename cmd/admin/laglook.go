@@ -115,8 +115,7 @@ type lagRow struct {
 	In, Out      float64
 	Retry, Dead  int64 // messages that wait to be tried again, and that nobody tries any more
 
-	returned          int64     // messages that were given back in the last minute
-	handedOut         int64     // and messages that were handed out in it; counted only where some were given back
+	returns           lag.Returns
 	slowerSince       time.Time // more comes in than is consumed since then, as a broker has looked; zero: none tells
 	hidden            int64     // messages that are stored and that consumers cannot see yet; no part of Diff
 	usualIn, usualOut float64   // messages a second over the last hour, as far as was counted
@@ -141,11 +140,34 @@ type brokerLook struct {
 	name    string
 	runtime map[string]string
 	ha      *remoting.HARuntimeInfo
-	cold    map[string]any // groups whose reads of what is not in memory are counted
-	limits  coldLimits
+	cold    coldReads
 }
 
-type coldLimits struct{ group, total float64 }
+// coldReads are the answer to 2003: what groups have read in this period that was not in memory, and what they may.
+type coldReads struct {
+	Groups map[string]struct {
+		Read int64 `json:"coldAcc"`
+	} `json:"runtimeTable"`
+	Own      map[string]int64 `json:"configTable"` // limits of groups, those that the broker has found by itself with adaptiveSuffix
+	Limit    int64            `json:"cgColdReadThreshold"`
+	AllRead  int64            `json:"globalAcc"`
+	AllLimit int64            `json:"globalColdReadThreshold"`
+}
+
+const adaptiveSuffix = "||adaptive"
+
+// of is what is counted of a group; false: nothing is.
+func (c *coldReads) of(group string) (lag.Cold, bool) {
+	g, counted := c.Groups[group]
+	limit, own := c.Own[group]
+	if !own {
+		limit, own = c.Own[group+adaptiveSuffix]
+	}
+	if !own {
+		limit = c.Limit
+	}
+	return lag.Cold{Read: g.Read, Limit: limit, AllRead: c.AllRead, AllLimit: c.AllLimit}, counted
+}
 
 // compareLooks makes rows of what the second look found; rates are what changed since the first.
 func compareLooks(before, after *lagLook) (rows []*lagRow) {
@@ -184,15 +206,15 @@ func (s *Session) countFailures(ctx context.Context, r *lagRow, dead map[string]
 	key := r.Topic + "@" + r.Group
 	n, known := dead[r.Group]
 	for _, addr := range r.addrs {
-		r.returned += s.figure(ctx, addr, "SNDBCK_PUT_NUMS", key).StatsMinute.Sum
+		r.returns.Back += s.figure(ctx, addr, "SNDBCK_PUT_NUMS", key).StatsMinute.Sum
 		if !known {
 			n += s.deadLetters(ctx, addr, r.Group)
 		}
 	}
 	dead[r.Group], r.Dead = n, n
-	if r.returned > 0 {
+	if r.returns.Back > 0 { // else nobody asks what was handed out
 		for _, addr := range r.addrs {
-			r.handedOut += s.figure(ctx, addr, "GROUP_GET_NUMS", key).StatsMinute.Sum
+			r.returns.Out += s.figure(ctx, addr, "GROUP_GET_NUMS", key).StatsMinute.Sum
 		}
 	}
 }
@@ -290,14 +312,9 @@ func (s *Session) lookAtBroker(ctx context.Context, name, addr string) *brokerLo
 	if s.body(ctx, addr, ask.Request(remoting.CodeGetBrokerHaStatus), &ha) == nil {
 		b.ha = &ha
 	}
-	var cold struct {
-		Groups map[string]any     `json:"runtimeTable"`
-		Limits map[string]float64 `json:"configTable"`
-		Group  float64            `json:"cgColdReadThreshold"`
-		Total  float64            `json:"globalColdReadThreshold"`
-	}
+	var cold coldReads
 	if s.body(ctx, addr, ask.Request(remoting.CodeGetColdDataFlowCtrInfo), &cold) == nil {
-		b.cold, b.limits = cold.Groups, coldLimits{cold.Group, cold.Total}
+		b.cold = cold
 	}
 	return b
 }
