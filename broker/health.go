@@ -124,22 +124,31 @@ func (b *Broker) isRegistered(context.Context) (string, error) {
 	}
 	var there, not []string
 	for _, t := range targets {
-		at, now := time.Duration(t.at.Load()), b.uptime()
-		switch why := t.why.Load(); {
-		case t.lost.Load() && why != nil:
-			not = append(not, fmt.Sprintf("%s: %v", t.addr, *why))
-		case at == 0:
-			not = append(not, t.addr+": not yet")
-		case now-at > lateRegistration:
-			not = append(not, fmt.Sprintf("%s: not for %s", t.addr, (now-at).Round(time.Second)))
-		default:
-			there = append(there, fmt.Sprintf("%s %s ago", t.addr, (now-at).Round(time.Second)))
+		if text, has := t.has(b.uptime()); has {
+			there = append(there, text)
+		} else {
+			not = append(not, text)
 		}
 	}
 	if len(there) == 0 {
 		return "", fmt.Errorf("registered at none: %s", strings.Join(not, "; "))
 	}
 	return "registered at " + strings.Join(slices.Concat(there, not), "; "), nil
+}
+
+// has says whether a name server has this broker in its tables, as far as is known at a time of Broker.uptime, and when it was told last, or why it has
+// not. Any goroutine.
+func (t *nameServer) has(now time.Duration) (text string, has bool) {
+	at := time.Duration(t.at.Load())
+	switch why := t.why.Load(); {
+	case t.lost.Load() && why != nil:
+		return fmt.Sprintf("%s: %v", t.addr, *why), false
+	case at == 0:
+		return t.addr + ": not yet", false
+	case now-at > lateRegistration:
+		return fmt.Sprintf("%s: not for %s", t.addr, (now - at).Round(time.Second)), false
+	}
+	return fmt.Sprintf("%s %s ago", t.addr, max(now-at, 0).Round(time.Second)), true
 }
 
 // isServing looks whether clients are refused because somebody wants it so.

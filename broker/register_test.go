@@ -38,7 +38,14 @@ func TestBrokerStartsWithoutItsNameServer(t *testing.T) {
 	if err := r.routes.Shutdown(context.Background()); err != nil {
 		t.Fatal(err)
 	}
-	r.startBroker()
+	r.startBroker("adminHttpAddress=127.0.0.1:0")
+	registered := func() (v float64, shown bool) {
+		v, shown = scrapes(t, r.broker.web.admin)[`ringmq_registered{namesrv="`+addr.String()+`"}`]
+		return v, shown
+	}
+	if v, shown := registered(); v != 0 || !shown {
+		t.Errorf("shown as registered: %v %v", v, shown)
+	}
 	if why := r.broker.NotRegistered(); len(why) != 1 || why[addr.String()] == nil || len(r.broker.Registered()) != 0 {
 		t.Fatal(why)
 	}
@@ -47,6 +54,9 @@ func TestBrokerStartsWithoutItsNameServer(t *testing.T) {
 	routes := r.dialRoutes()
 	until(t, "route", func() bool { return routes.call(request(remoting.CodeGetRouteinfoByTopic, "topic", "T")).Code == 0 })
 	until(t, "the broker knows", func() bool { return len(r.broker.NotRegistered()) == 0 && len(r.broker.Registered()) == 1 })
+	if v, _ := registered(); v != 1 {
+		t.Errorf("shown as registered: %v", v)
+	}
 }
 
 func TestSecondBrokerOnADirectoryIsRefused(t *testing.T) {

@@ -66,6 +66,7 @@ func (s scraped) Figures() metrics.Figures {
 		HeldPulls: b.holds.count.Load(), HeldBytes: b.holds.bytes.Held(), Pending: b.pending.Held() + b.readers.bytes.Held(),
 		SlowSends: b.slow.sends.Load(), SlowPulls: b.slow.pulls.Load(), Active: !b.slave && !b.closing.Load(), Copying: s.copying(),
 	}
+	f.NameServers = b.nameServers()
 	f.EachClient, f.OverQuota = b.clients.Each, b.quotaOver()
 	f.QuotaWaits = map[string]int64{"send": b.quotaWaits.sends.Load(), "pull": b.quotaWaits.pulls.Load()}
 	for _, a := range b.LagAlarms() {
@@ -98,6 +99,15 @@ func (s scraped) Figures() metrics.Figures {
 		f.Consumers = append(f.Consumers, metrics.Clients{Group: group, Language: c.Language, Version: c.Version, ConsumeType: consumeType, Count: 1})
 	})
 	return f
+}
+
+// nameServers says which of those that are configured have this broker in their tables, by address.
+func (b *Broker) nameServers() map[string]bool {
+	all := make(map[string]bool, len(b.registrar.targets))
+	for _, t := range b.registrar.targets {
+		_, all[t.addr] = t.has(b.uptime())
+	}
+	return all
 }
 
 func (s scraped) copying() (r metrics.Copying) {

@@ -129,6 +129,7 @@ func (c *Collector) Collect(ch chan<- prometheus.Metric) {
 	c.storage()
 	c.log()
 	c.copying()
+	c.registrations()
 	c.loops()
 	c.pushing()
 	c.ch = nil

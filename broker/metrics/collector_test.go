@@ -96,7 +96,8 @@ func busy() *fake {
 			Loops: []Loop{{Turns: counts([]int64{100}, 99), Parked: 3}}, Reads: map[string]int64{"memory": 8, "disk": 1}, SlowSends: 2,
 			Net: netpoll.Stats{Connections: 3, TurnedAway: 4, TurnedAwayOfHost: 5}, EachClient: used("10.0.0.7@1", 5, "10.0.0.8@1", 4, "10.0.0.9@1", 3, "(odd) \xff", 2, "last", 1),
 			OverQuota: map[string]int64{"send_messages": 1, "send_bytes": 0, "pull_bytes": 0}, QuotaWaits: map[string]int64{"send": 6, "pull": 0},
-			LagAlarms: []LagAlarm{{"billing", "Orders", "consumer-stuck", 7}, {"audit", "Orders", "no-consumer", 9}}, LagAlarmsBegun: 3, LagAlarmsEnded: 1,
+			NameServers: map[string]bool{"10.0.0.3:9876": true, "10.0.0.4:9876": false},
+			LagAlarms:   []LagAlarm{{"billing", "Orders", "consumer-stuck", 7}, {"audit", "Orders", "no-consumer", 9}}, LagAlarmsBegun: 3, LagAlarmsEnded: 1,
 			Copying: Copying{Slaves: []SlaveCopy{{Addr: "10.0.0.2:5", InStep: true, LagBytes: 3, SentOffset: 9, BytesPerSecond: 1}}, InStep: 2, Wanted: 2, Enough: true, Confirmed: 9}, Active: true, Pushes: Pushes{On: true, Done: 7, Failed: 1},
 		}}
 	ops := &b.f.Store.EngineOps

@@ -51,6 +51,8 @@ type Figures struct {
 	OverQuota  map[string]int64 // clients above a limit, by its kind
 	QuotaWaits map[string]int64 // requests of them that had to wait
 
+	NameServers map[string]bool // those that are configured, by address; true: it has the broker in its tables
+
 	LagAlarms                      []LagAlarm // that stand
 	LagAlarmsBegun, LagAlarmsEnded int64
 }

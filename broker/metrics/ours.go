@@ -132,6 +132,13 @@ func (c *Collector) givenBack() {
 	}
 }
 
+// registrations shows at which name servers clients find the broker.
+func (c *Collector) registrations() {
+	for addr, has := range c.f.NameServers {
+		c.gauge("ringmq_registered", one(has), addr)
+	}
+}
+
 // loops shows event loops, connections and what waits.
 func (c *Collector) loops() {
 	for i, l := range c.f.Loops {

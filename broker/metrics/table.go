@@ -124,6 +124,8 @@ var Table = []Metric{
 	{"ringmq_messages_given_back_total", Counter, "messages", labels("consumer_group"), "", "Messages that a group gave back (request 36), to be tried again or as dead letters, each as often as it did", "LagAndDlq"},
 	{"ringmq_unattended_messages", Gauge, "messages", labels("consumer_group topic"), "", "Messages that wait for a group that has consumed from the topic before and has no member now, messages to be tried again apart; no series where none wait; on a master", "LagAndDlq"},
 
+	{"ringmq_registered", Gauge, "", labels("namesrv"), "", "1 while a name server of namesrvAddr has the broker in its tables, as far as is known: it answered the last registration, within two minutes", ""},
+
 	{"ringmq_loop_turn_seconds", Histogram, "s", labels("loop"), "100e-6 250e-6 500e-6 1e-3 2.5e-3 5e-3 0.01 0.05 0.1 0.5 1", "How long turns of an event loop took from the first request to the answers", ""},
 	{"ringmq_loop_parked_answers", Gauge, "answers", labels("loop"), "", "Answers of an event loop that wait for the log", ""},
 	{"ringmq_connections", Gauge, "connections", nil, "", "Connections of clients", ""},
