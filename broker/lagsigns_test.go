@@ -44,7 +44,12 @@ func TestLagCauses(t *testing.T) {
 		{lag.NotPulling, "queue 0: 3 behind at offset 1, no progress for 1m0s", func(l *look) { still(l, time.Minute) }},
 		{lag.Stuck, "queue 0: 3 behind at offset 1, no progress for 1m0s", func(l *look) { still(l, time.Minute); l.g.handedOut = true }},
 
-		{lag.BrokerSlow, "the disk is slow", func(l *look) { l.g.reads = "the disk is slow"; still(l, time.Hour); l.g.handedOut = true; l.g.cold = cold }},
+		{lag.BrokerSlow, "the disk is slow", func(l *look) {
+			l.g.reads = "the disk is slow"
+			still(l, time.Hour)
+			l.g.handedOut = true
+			l.g.cold = cold
+		}},
 		{lag.ReplicationSlow, "slaves lack much", func(l *look) { l.g.slow, l.f.Hidden = hiding, 5; still(l, time.Hour) }},
 		{lag.NotPulling, "", func(l *look) { l.g.slow, l.f.Hidden = hiding, 4; still(l, time.Hour) }},
 		{lag.BrokerSlow, "no more messages", func(l *look) {

@@ -23,7 +23,10 @@ func newUnattendedRig(t *testing.T, more ...string) *unattendedRig {
 // fill makes a topic with so many messages in each of its queues.
 func (r *unattendedRig) fill(topic string, each int) {
 	r.t.Helper()
-	want(r.t, r.c.call(request(remoting.CodeUpdateAndCreateTopic, "topic", topic, "readQueueNums", 2, "writeQueueNums", 2, "perm", 6, "topicFilterType", "SINGLE_TAG")), 0, "")
+	a := r.c.call(request(remoting.CodeUpdateAndCreateTopic, "topic", topic, "readQueueNums", 2, "writeQueueNums", 2, "perm", 6, "topicFilterType", "SINGLE_TAG"))
+	if a.Code != 0 {
+		r.t.Fatal(string(a.Remark))
+	}
 	for i := range 2 * each {
 		want(r.t, r.c.call(sendTo(topic, i%2, "", "x")), 0, "")
 	}

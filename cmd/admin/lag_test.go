@@ -353,9 +353,15 @@ func TestLagCauses(t *testing.T) {
 		{lag.Slow, row(func(r *lagRow) { r.brokers = cold(`"runtimeTable":{"G":{"coldAcc":49}},"configTable":{}`) })},
 		{lag.Slow, row(func(r *lagRow) { r.brokers = cold(`"runtimeTable":{"Other":{"coldAcc":50}},"configTable":{}`) })},
 		{lag.Slow, row(func(r *lagRow) { r.brokers = cold(`"runtimeTable":{"G":{"coldAcc":50}},"configTable":{"G":60}`) })},
-		{lag.ColdLimit, row(func(r *lagRow) { r.brokers = cold(`"runtimeTable":{"G":{"coldAcc":60}},"configTable":{"G":60,"G||adaptive":90}`) })},
-		{lag.Slow, row(func(r *lagRow) { r.brokers = cold(`"runtimeTable":{"G":{"coldAcc":60}},"configTable":{"G||adaptive":90}`) })},
-		{lag.ColdLimit, row(func(r *lagRow) { r.brokers = cold(`"runtimeTable":{"G":{"coldAcc":1}},"configTable":{},"globalAcc":900`) })},
+		{lag.ColdLimit, row(func(r *lagRow) {
+			r.brokers = cold(`"runtimeTable":{"G":{"coldAcc":60}},"configTable":{"G":60,"G||adaptive":90}`)
+		})},
+		{lag.Slow, row(func(r *lagRow) {
+			r.brokers = cold(`"runtimeTable":{"G":{"coldAcc":60}},"configTable":{"G||adaptive":90}`)
+		})},
+		{lag.ColdLimit, row(func(r *lagRow) {
+			r.brokers = cold(`"runtimeTable":{"G":{"coldAcc":1}},"configTable":{},"globalAcc":900`)
+		})},
 		{lag.CatchingUp, row(func(r *lagRow) { r.brokers, r.Out = cold(`"runtimeTable":{"G":{"coldAcc":50}},"configTable":{}`), 4 })},
 		{lag.Slow, row(func(r *lagRow) { r.brokers = []*brokerLook{{name: "does not tell"}} })},
 		{lag.None, row(func(r *lagRow) { r.Diff = 0 })},
