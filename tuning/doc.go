@@ -8,5 +8,5 @@
 //
 // Reading order: tree.go (what is read and written through), facts.go (what is known of a host), mount.go, probe.go and probe_*.go (one set of facts
 // each), advise.go (what advice is and how it is made), knobs_*.go (one table of knobs each: the rules and the reasons), plan.go
-// (which files advice becomes), apply.go, undo.go, report.go and page.go (what is shown).
+// (which files advice becomes), later.go (what is read after them), apply.go, undo.go, report.go and page.go (what is shown).
 package tuning

@@ -72,7 +72,11 @@ func judgeOpen(f *Facts) []finding {
 	if now >= openEnough {
 		return one(r)
 	}
-	if kept := max(f.Files.UnitOpen, f.Files.LimitsOpen); kept >= openEnough {
+	kept := f.Files.LimitsOpen
+	if f.Files.UnitThere {
+		kept = f.Files.UnitOpen // PAM reads limits.d, and a service is no login
+	}
+	if kept >= openEnough {
 		r.here += fmt.Sprintf("; what starts next has %d", kept)
 		return one(r)
 	}
@@ -88,7 +92,7 @@ func judgeOpen(f *Facts) []finding {
 	}
 	r.here += "; it can only be kept for the next start (--persist)"
 	r.keep = []Line{{inLimits, f.Files.User + " - nofile", r.want}}
-	if f.Files.SystemdThere {
+	if f.Files.SystemdThere || f.Files.UnitThere {
 		r.keep = append(r.keep, Line{inUnit, "LimitNOFILE", r.want})
 	}
 	return one(r)

@@ -47,7 +47,8 @@ the kernel's settings are for whoever runs the host, and nothing is set from ins
 since is left as it is, unless --force says otherwise. A value that somebody else sets between two --apply is what --undo brings back.
 
 **Keeping.** --persist writes files of its own, 90-ringmq.conf in /etc/sysctl.d, /etc/security/limits.d and /etc/tmpfiles.d, 90-ringmq.rules in /etc/udev/rules.d, and 90-ringmq-tune.conf among the
-drop-ins of the unit; it never edits one that is somebody else's, and keeps no value that the kernel refuses now. A file that is read later (/etc/sysctl.conf, a 99-*.conf) and says something else is named. The udev rules
+drop-ins of the unit; it never edits one that is somebody else's, and keeps no value that the kernel refuses now. A file that is read later and says something else is named where it is one of sysctl's
+(/etc/sysctl.conf, or a 99-*.conf in sysctl.d of /etc, /run or /usr/lib) or a drop-in of the unit (override.conf, as systemctl edit calls it); in limits.d, udev/rules.d and tmpfiles.d nobody looks. The udev rules
 name devices as the kernel does now (sda, dm-1); where such names move, put one of udev's own names in their place.
 
 **How sure.** *Documented* by those who made the thing, *measured* by this project, *judged* from both.

@@ -3,7 +3,6 @@ package tuning
 import (
 	"cmp"
 	"fmt"
-	"path"
 	"slices"
 	"strings"
 )
@@ -131,38 +130,8 @@ func MakePlan(t Tree, f *Facts, all []Advice, keep bool, applied []Write) Plan {
 			p.keep(t, kind, keptFile(kind, f.Files.Unit), lines[kind])
 		}
 	}
-	p.Notes = append(p.Notes, overridden(t, lines[inSysctl])...)
+	p.Notes = append(p.Notes, overridden(t, f.Files.Unit, lines)...)
 	return p
-}
-
-// overridden names files that are read after ours and say something else.
-func overridden(t Tree, lines []Line) (notes []string) {
-	ours := path.Base(keptFiles[inSysctl])
-	names, err := t.ReadDir(path.Dir(keptFiles[inSysctl]))
-	if err != nil {
-		names = nil // there is none yet
-	}
-	later := []string{"/etc/sysctl.conf"}
-	for _, n := range names {
-		if strings.HasSuffix(n, ".conf") && n > ours {
-			later = append(later, path.Join(path.Dir(keptFiles[inSysctl]), n))
-		}
-	}
-	for _, name := range later {
-		text, err := t.ReadFile(name)
-		if err != nil {
-			continue // most hosts have no sysctl.conf any more
-		}
-		for line := range strings.Lines(string(text)) {
-			key, value, ok := strings.Cut(line, "=")
-			key = strings.ReplaceAll(strings.TrimLeft(strings.TrimSpace(key), "-"), "/", ".")
-			i := slices.IndexFunc(lines, func(l Line) bool { return l.Name == key })
-			if value = strings.Join(strings.Fields(value), " "); ok && i >= 0 && value != lines[i].Value {
-				notes = append(notes, fmt.Sprintf("%s says %s = %s and is read later: change it there", name, key, value))
-			}
-		}
-	}
-	return notes
 }
 
 func keptFile(kind keptIn, unit string) string {

@@ -2,8 +2,6 @@ package tuning
 
 import (
 	"math"
-	"path"
-	"slices"
 	"strings"
 )
 
@@ -77,35 +75,34 @@ func (p *prober) unit(f *FileFacts) {
 			break
 		}
 	}
-	seen := map[string]string{} // name of a drop-in to its directory
-	for _, dir := range unitDirs {
-		for _, name := range p.list(dir+p.o.Unit+".d", "*.conf") {
-			if seen[name] == "" {
-				seen[name] = dir + p.o.Unit + ".d"
-			}
-		}
-	}
-	names := make([]string, 0, len(seen))
-	for name := range seen {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	for _, name := range names {
-		texts = append(texts, p.text(path.Join(seen[name], name)))
+	for _, name := range inOrder(dropInDirs(p.o.Unit), func(dir string) []string { return p.list(dir, "*.conf") }) {
+		texts = append(texts, p.text(name))
 	}
 	for _, text := range texts {
-		for line := range strings.Lines(text) {
-			key, value, _ := strings.Cut(strings.TrimSpace(line), "=")
-			_, hard, two := strings.Cut(value, ":")
-			if !two {
-				hard = value
-			}
+		eachSetting(text, func(key, value string) {
 			switch key {
 			case "LimitNOFILE":
-				f.UnitOpen = limitNumber(hard)
+				f.UnitOpen = unitLimit(value)
 			case "LimitMEMLOCK":
-				f.UnitLocked = limitNumber(hard)
+				f.UnitLocked = unitLimit(value)
 			}
-		}
+		})
 	}
+}
+
+// dropInDirs are those of a unit, in the same order.
+func dropInDirs(unit string) []string {
+	dirs := make([]string, 0, len(unitDirs))
+	for _, dir := range unitDirs {
+		dirs = append(dirs, dir+unit+".d")
+	}
+	return dirs
+}
+
+// unitLimit is the hard limit that a unit sets: one number for both, or soft and hard.
+func unitLimit(value string) int64 {
+	if _, hard, two := strings.Cut(value, ":"); two {
+		value = hard
+	}
+	return limitNumber(value)
 }
