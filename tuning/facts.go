@@ -1,6 +1,10 @@
 package tuning
 
-import "ringmq/store/disk"
+import (
+	"cmp"
+
+	"ringmq/store/disk"
+)
 
 // Facts is what Probe found out about a host. A number of -1 and an empty text are not known: the file is not there, or could not be
 // read, which Unseen then says.
@@ -103,6 +107,20 @@ type StoreFacts struct {
 	FreeInodes  int64          `json:"freeInodes"`
 	Measured    *disk.Measured `json:"measured"` // by probe-disk; nil: not yet, or not any more, which MeasuredWhy says
 	MeasuredWhy string         `json:"measuredWhy"`
+
+	Ratios Ratios `json:"ratios,omitzero"` // of the configuration that was given
+}
+
+// Ratios are how full a broker lets a disk become, in percent of it; 0: as stock's default has it.
+type Ratios struct {
+	Expired  int `json:"expired"`  // diskMaxUsedSpaceRatio: from here on expired segments go at any hour
+	Forcibly int `json:"forcibly"` // diskSpaceCleanForciblyRatio: from here on they go whatever their age
+	Full     int `json:"full"`     // diskSpaceWarningLevelRatio: from here on nothing is stored
+}
+
+// orStock puts the defaults where nothing else is said.
+func (r Ratios) orStock() Ratios {
+	return Ratios{cmp.Or(r.Expired, stockRatios.Expired), cmp.Or(r.Forcibly, stockRatios.Forcibly), cmp.Or(r.Full, stockRatios.Full)}
 }
 
 // Device is a block device under the store. What is not there is -1 or "".

@@ -7,8 +7,6 @@ import (
 )
 
 const (
-	fullPercent   = 75 // diskMaxUsedSpaceRatio: from here on expired segments go at any hour
-	stopPercent   = 90 // diskSpaceWarningLevelRatio: from here on nothing is stored
 	freeEnough    = 10 * gib
 	inodesEnough  = 100_000
 	ext4DocSource = "Linux kernel documentation, ext4 General Information"
@@ -96,7 +94,7 @@ func costKnobs() []knob {
 func roomKnobs() []knob {
 	return []knob{
 		{
-			key: "space", want: fmt.Sprintf("at least %s and %d percent free", size(freeEnough), 100-fullPercent), danger: true, inside: true,
+			key: "space", want: fmt.Sprintf("at least %s and %d percent free, or what the ratios of the broker.conf that -c names leave", size(freeEnough), 100-stockRatios.Expired), danger: true, inside: true,
 			why: "Above diskMaxUsedSpaceRatio (75 percent) expired segments are deleted at any hour, above diskSpaceCleanForciblyRatio (85) whatever their age, and above diskSpaceWarningLevelRatio (90) " +
 				"nothing more is stored. A segment is 1 GiB, and the next one is made ahead. commitLogMaxBytes bounds the log by its size instead.",
 			source: "the keys of broker.conf, which stock has too", gain: "no message is deleted before its time, none is refused", sure: Documented, judge: judgeSpace,
@@ -178,18 +176,20 @@ func judgeSpace(f *Facts) []finding {
 	if s.TotalBytes <= 0 || s.FreeBytes < 0 {
 		return nil
 	}
-	used := 100 - s.FreeBytes*100/s.TotalBytes
+	used, ratios := int(100-s.FreeBytes*100/s.TotalBytes), s.Ratios.orStock()
 	r := finding{state: Good, now: fmt.Sprintf("%s of %s free", size(s.FreeBytes), size(s.TotalBytes)), here: fmt.Sprintf("%d percent are used", used)}
 	switch {
-	case used >= stopPercent:
+	case used >= ratios.Full:
 		r.state, r.here = ByHand, r.here+": a broker stores nothing here"
-	case used >= fullPercent:
+	case used >= ratios.Forcibly:
+		r.state, r.here = ByHand, r.here+": segments go whatever their age"
+	case used >= ratios.Expired:
 		r.state, r.here = ByHand, r.here+": expired segments go at once"
 	case s.FreeBytes < freeEnough:
 		r.state = ByHand
 	}
 	if r.state == ByHand {
-		r.want = fmt.Sprintf("%s and %d percent free", size(freeEnough), 100-fullPercent)
+		r.want = fmt.Sprintf("%s and %d percent free", size(freeEnough), 100-ratios.Expired)
 	}
 	return one(r)
 }

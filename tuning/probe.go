@@ -18,9 +18,14 @@ type Options struct {
 	Unit  string // of systemd, as "ringmq.service"
 	User  string // that the broker runs as; "": "*"
 	Ports []int  // that servers listen on; nil: stock's
+
+	Ratios Ratios // of the broker's configuration
 }
 
-var stockPorts = []int{9876, 10909, 10911, 10912}
+var (
+	stockPorts  = []int{9876, 10909, 10911, 10912}
+	stockRatios = Ratios{Expired: 75, Forcibly: 85, Full: 90}
+)
 
 // Probe reads what there is to know. It changes nothing, needs no rights, and never fails: what it could not see is in Facts.Unseen.
 func Probe(h Host, o Options) *Facts {

@@ -14,7 +14,7 @@ const (
 )
 
 func (p *prober) store() (StoreFacts, []Device) {
-	s := StoreFacts{Dir: p.o.Dir, Options: []string{}, TotalBytes: -1, FreeBytes: -1, FreeInodes: -1}
+	s := StoreFacts{Dir: p.o.Dir, Options: []string{}, TotalBytes: -1, FreeBytes: -1, FreeInodes: -1, Ratios: p.o.Ratios}
 	near := p.o.Dir
 	if _, err := p.Mode(near); err == nil {
 		s.There = true

@@ -105,25 +105,32 @@ func (o *tuneOptions) check() error {
 	return err
 }
 
-// where is the store's directory and the ports of a broker with this configuration.
-func (o *tuneOptions) where() (dir string, ports []int, err error) {
+// asked is what is to be looked at for a broker with this configuration.
+func (o *tuneOptions) asked() (tuning.Options, error) {
 	v, _, err := o.load(config.Keys(config.LocalIP()))
 	if err != nil {
-		return "", nil, err
+		return tuning.Options{}, err
 	}
 	c, err := config.New(v)
 	if err != nil {
-		return "", nil, err
+		return tuning.Options{}, err
 	}
-	dir = o.store
+	dir := o.store
 	if dir == "" {
 		dir = c.Text("storePathRootDir")
 	}
-	ports = []int{9876, c.ListenPort(), c.ListenPort() + 1}
+	ports := []int{9876, c.ListenPort(), c.HAPort()}
 	if fast := c.FastPort(); fast != 0 {
 		ports = append(ports, fast)
 	}
-	return realPath(absolute(dir)), ports, nil
+	r := c.Retention()
+	if r.KeepUnexpired {
+		r.CleanForciblyRatio = r.WarningRatio // none goes before its time
+	}
+	return tuning.Options{
+		Dir: realPath(absolute(dir)), PID: o.pid, Unit: o.unit, User: o.user, Ports: ports,
+		Ratios: tuning.Ratios{Expired: r.MaxUsedRatio, Forcibly: r.CleanForciblyRatio, Full: r.WarningRatio},
+	}, nil
 }
 
 // realPath follows links as far as the path is there.
@@ -150,7 +157,7 @@ func (o *tuneOptions) host() tuning.Host {
 
 // report looks at the host.
 func (o *tuneOptions) report(h tuning.Host) (*tuning.Report, error) {
-	dir, ports, err := o.where()
+	asked, err := o.asked()
 	if err != nil {
 		return nil, err
 	}
@@ -158,7 +165,7 @@ func (o *tuneOptions) report(h tuning.Host) (*tuning.Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := tuning.NewReport(tuning.Probe(h, tuning.Options{Dir: dir, PID: o.pid, Unit: o.unit, User: o.user, Ports: ports}), profile)
+	r := tuning.NewReport(tuning.Probe(h, asked), profile)
 	if len(o.only) > 0 {
 		if unknown := r.Only(o.only); len(unknown) > 0 {
 			return nil, fmt.Errorf("there is no advice about %s on this host", strings.Join(unknown, ", "))

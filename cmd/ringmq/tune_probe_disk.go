@@ -59,11 +59,11 @@ func newProbeDisk(self program) *cobra.Command {
 				}
 				return guarded(ctx, child, answerLimit, cmd.OutOrStdout(), cmd.ErrOrStderr())
 			}
-			dir, _, err := o.where()
+			asked, err := o.asked()
 			if err != nil {
 				return err
 			}
-			return probeDisk(ctx, cmd.OutOrStdout(), cmd.ErrOrStderr(), dir, limit, o.output)
+			return probeDisk(ctx, cmd.OutOrStdout(), cmd.ErrOrStderr(), asked.Dir, limit, o.output)
 		},
 	}
 	o.storeFlags(cmd)

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -146,7 +147,7 @@ func TestTuneThereAndBack(t *testing.T) {
 	}
 }
 
-// TestTuneConfiguration: the store and the ports are the broker's.
+// TestTuneConfiguration: the store, the ports and how full the disk may be are the broker's.
 func TestTuneConfiguration(t *testing.T) {
 	root := madeTree(t)
 	conf := filepath.Join(t.TempDir(), "broker.conf")
@@ -160,6 +161,16 @@ func TestTuneConfiguration(t *testing.T) {
 	}
 	if r.Facts.Store.Dir != "/srv/mq" || len(r.Advice) != 1 || r.Advice[0].Want != "ip_local_reserved_ports = 9876,20911,20912,20909" {
 		t.Errorf("%+v", r.Advice)
+	}
+	if err := os.WriteFile(conf, []byte("storePathRootDir=/srv/mq\nlistenPort=20911\nhaListenPort=31000\ndiskMaxUsedSpaceRatio=60\ndiskSpaceCleanForciblyRatio=93\ndiskSpaceWarningLevelRatio=96\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	out, err = tuned(t, "--root", root, "-c", conf, "-o", "json", "--profile", "development")
+	if jsonErr := json.Unmarshal([]byte(out), &r); !errors.Is(err, somethingLeft) || jsonErr != nil {
+		t.Fatalf("%v, %v\n%s", err, jsonErr, out)
+	}
+	if want := (tuning.Ratios{Expired: 60, Forcibly: 93, Full: 96}); r.Facts.Store.Ratios != want || !slices.Equal(r.Facts.Network.Ports, []int{9876, 20911, 31000, 20909}) {
+		t.Errorf("%+v, %v", r.Facts.Store.Ratios, r.Facts.Network.Ports)
 	}
 }
 
