@@ -139,7 +139,17 @@ func (s *Store) makeFolders() error {
 			return err
 		}
 	}
+	if work := s.workDir(); work != root+"/ringmq" {
+		if err := s.fs.MkdirAll(work, 0o755); err != nil {
+			return err
+		}
+	}
 	return s.fs.SyncDir(root)
+}
+
+// workDir is the folder for what is ours on the log's file system, which may be another one than the root's.
+func (s *Store) workDir() string {
+	return commitlog.WorkDir(s.fs, s.o.CommitLogDir, s.o.Root+"/ringmq")
 }
 
 func (s *Store) openParts(crashed bool) (err error) {
@@ -153,7 +163,7 @@ func (s *Store) openParts(crashed bool) (err error) {
 	if err := s.loadHistory(); err != nil {
 		return err
 	}
-	if s.ring, s.engine, err = disk.NewRing(o.Engine, s.fs, o.Root+"/ringmq", ringDepth); err != nil {
+	if s.ring, s.engine, err = disk.NewRing(o.Engine, s.fs, s.workDir(), o.Root+"/ringmq", ringDepth); err != nil {
 		return err
 	}
 	s.log, err = commitlog.Open(commitlog.Options{

@@ -14,7 +14,7 @@ type Facts struct {
 	Files   FileFacts    `json:"files"`
 	CPU     CPUFacts     `json:"cpu"`
 	Store   StoreFacts   `json:"store"`
-	Devices []Device     `json:"devices"` // under the store: first the one that is mounted, then what it is made of
+	Devices []Device     `json:"devices"` // under the log: first the one that is mounted, then what it is made of
 	Network NetworkFacts `json:"network"`
 	Ring    RingFacts    `json:"ring"`
 	Unseen  []Unseen     `json:"unseen"`
@@ -94,10 +94,11 @@ type CPUFacts struct {
 	NumaBalancing  int64    `json:"numaBalancing"`
 }
 
-// StoreFacts are about the file system under the store.
+// StoreFacts are about the file system under the store's log, which is what a send waits for.
 type StoreFacts struct {
 	Dir         string         `json:"dir"`
-	There       bool           `json:"there"` // false: the nearest directory above was looked at
+	LogDir      string         `json:"logDir,omitempty"` // where the log is, if that is another file system than Dir's
+	There       bool           `json:"there"`            // Dir is; without it, or the log's, the nearest directory above was looked at
 	Mount       string         `json:"mount"`
 	Type        string         `json:"type"`
 	Source      string         `json:"source"`
@@ -108,7 +109,15 @@ type StoreFacts struct {
 	Measured    *disk.Measured `json:"measured"` // by probe-disk; nil: not yet, or not any more, which MeasuredWhy says
 	MeasuredWhy string         `json:"measuredWhy"`
 
+	Rest   *Room  `json:"rest,omitempty"`  // of Dir's file system, if that is not the log's
 	Ratios Ratios `json:"ratios,omitzero"` // of the configuration that was given
+}
+
+// Room is what a file system has.
+type Room struct {
+	TotalBytes int64 `json:"totalBytes"`
+	FreeBytes  int64 `json:"freeBytes"` // for a process that is not root
+	FreeInodes int64 `json:"freeInodes"`
 }
 
 // Ratios are how full a broker lets a disk become, in percent of it; 0: as stock's default has it.

@@ -2,6 +2,7 @@ package tuning
 
 import (
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 )
@@ -10,7 +11,7 @@ const sysfsBlock = "Linux kernel documentation, Queue sysfs files"
 
 func deviceArea() area {
 	queues := []string{"/sys/devices/", "/sys/block/"}
-	return area{name: "device", about: "The block devices under the store, found through partitions, LVM and md. What reads ahead is the device that is mounted; what has a scheduler are those at the bottom.", knobs: []knob{
+	return area{name: "device", about: "The block devices under the log, found through partitions, LVM and md. What reads ahead is the device that is mounted; what has a scheduler are those at the bottom.", knobs: []knob{
 		{
 			key: "block.*.scheduler", want: "none for NVMe and for a hypervisor's disks, mq-deadline for SATA and SAS", files: queues,
 			why: "The commit log is one stream of writes with a sync behind each; there is little to sort. An NVMe device and a hypervisor have queues of their own and only lose time to a second one. " +
@@ -69,7 +70,7 @@ func deviceArea() area {
 			}),
 		},
 		{
-			key: "probe-disk", want: "measured once on the device that the store lies on", inside: true,
+			key: "probe-disk", want: "measured once on the device that the log lies on", inside: true,
 			why: "Whether io_uring or ordinary writes are faster differs from device to device, and a look of some tens of milliseconds at every start can be wrong by half. " +
 				"ringmq tune probe-disk measures it for some seconds and leaves the answer with the store, where the broker finds it; the limits on dirty pages follow it too.",
 			source: "docs/adr/0001 of this project", gain: "the same engine after every start, and the right one", risk: "12 seconds of writes beside what else the device does", sure: Measured, judge: judgeMeasured,
@@ -199,7 +200,11 @@ func judgeThrottle(d *Device) (finding, bool) {
 func judgeMeasured(f *Facts) []finding {
 	m := f.Store.Measured
 	if m == nil {
-		return one(finding{state: Consider, now: "not measured", want: "ringmq tune probe-disk --store " + f.Store.Dir, here: f.Store.MeasuredWhy})
+		want := "ringmq tune probe-disk --store " + f.Store.Dir
+		if f.Store.LogDir != "" && f.Store.LogDir != path.Join(f.Store.Dir, "commitlog") {
+			want = "ringmq tune probe-disk -c broker.conf" // which says where the log is
+		}
+		return one(finding{state: Consider, now: "not measured", want: want, here: f.Store.MeasuredWhy})
 	}
 	here := fmt.Sprintf("write of 16 KiB and sync: fdatasync %.0f us, fsync %.0f us", m.Fdatasync.P50Us, m.Fsync.P50Us)
 	if m.Dsync.Count > 0 {

@@ -13,7 +13,7 @@ const (
 )
 
 func storeArea() area {
-	return area{name: "store", about: "The file system that the store lies on.", knobs: append(safeKnobs(), append(costKnobs(), roomKnobs()...)...)}
+	return area{name: "store", about: "The file system that the log lies on, which is the store's unless storePathCommitLog names a directory on another one: with -c broker.conf tune knows. Of the store's own one space and inodes are looked at then.", knobs: append(safeKnobs(), append(costKnobs(), roomKnobs()...)...)}
 }
 
 // safeKnobs are about what a file system keeps.
@@ -105,6 +105,9 @@ func roomKnobs() []knob {
 			source: "mkfs.ext4(8)", gain: "new topics can be made", sure: Documented,
 			judge: func(f *Facts) []finding {
 				n := f.Store.FreeInodes
+				if f.Store.Rest != nil { // which queues lie on
+					n = f.Store.Rest.FreeInodes
+				}
 				if n < 0 || n == 0 && f.Store.Type == "btrfs" {
 					return nil
 				}
@@ -171,13 +174,30 @@ func judgeAtime(f *Facts) []finding {
 	return one(finding{state: ByHand, now: "strictatime", want: "noatime", here: fmt.Sprintf("every read writes an inode; in /etc/fstab, or now: mount -o remount,noatime %s", f.Store.Mount)})
 }
 
-func judgeSpace(f *Facts) []finding {
+// judgeSpace looks at each file system of the store: the fuller one decides what a broker does.
+func judgeSpace(f *Facts) (all []finding) {
 	s := &f.Store
-	if s.TotalBytes <= 0 || s.FreeBytes < 0 {
-		return nil
+	if r, ok := spaceOf(Room{s.TotalBytes, s.FreeBytes, s.FreeInodes}, s.Ratios.orStock(), freeEnough); ok {
+		all = append(all, r)
 	}
-	used, ratios := int(100-s.FreeBytes*100/s.TotalBytes), s.Ratios.orStock()
-	r := finding{state: Good, now: fmt.Sprintf("%s of %s free", size(s.FreeBytes), size(s.TotalBytes)), here: fmt.Sprintf("%d percent are used", used)}
+	if s.Rest == nil {
+		return all
+	}
+	if r, ok := spaceOf(*s.Rest, s.Ratios.orStock(), 0); ok { // segments lie elsewhere
+		r.key = "space.root"
+		r.here += "; this is " + s.Dir + ", without the log"
+		all = append(all, r)
+	}
+	return all
+}
+
+// spaceOf is the finding about one file system, on which so many bytes are to be free besides. ok is false where nothing is known of it.
+func spaceOf(room Room, ratios Ratios, enough int64) (r finding, ok bool) {
+	if room.TotalBytes <= 0 || room.FreeBytes < 0 {
+		return r, false
+	}
+	used := int(100 - room.FreeBytes*100/room.TotalBytes)
+	r = finding{state: Good, now: fmt.Sprintf("%s of %s free", size(room.FreeBytes), size(room.TotalBytes)), here: fmt.Sprintf("%d percent are used", used)}
 	switch {
 	case used >= ratios.Full:
 		r.state, r.here = ByHand, r.here+": a broker stores nothing here"
@@ -185,11 +205,14 @@ func judgeSpace(f *Facts) []finding {
 		r.state, r.here = ByHand, r.here+": segments go whatever their age"
 	case used >= ratios.Expired:
 		r.state, r.here = ByHand, r.here+": expired segments go at once"
-	case s.FreeBytes < freeEnough:
+	case room.FreeBytes < enough:
 		r.state = ByHand
 	}
 	if r.state == ByHand {
-		r.want = fmt.Sprintf("%s and %d percent free", size(freeEnough), 100-ratios.Expired)
+		r.want = fmt.Sprintf("%d percent free", 100-ratios.Expired)
+		if enough > 0 {
+			r.want = size(enough) + " and " + r.want
+		}
 	}
-	return one(r)
+	return r, true
 }

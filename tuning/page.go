@@ -32,6 +32,7 @@ const pageHead = `# Tuning a host
     ringmq tune --store /data/store --apply --persist  # and keep it for the next start
     ringmq tune --undo                               # put back what was there before
     ringmq tune probe-disk --store /data/store       # measure the device for some seconds, for the broker's choice of engine; over within 20
+    ringmq tune -c broker.conf                       # the same of its storePathRootDir, its storePathCommitLog on a disk of its own, its ports and its disk ratios; probe-disk takes it too
 
 It works without root and inside of containers and says what it could not see. The exit code is 0 when nothing is left to do, 2 when something is, 1 when it failed. ` + "`make tune-check`" + ` does
 all of it to the host that it runs on, and compares every value afterwards.

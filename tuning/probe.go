@@ -14,6 +14,7 @@ import (
 // Options say what Probe is to look at.
 type Options struct {
 	Dir   string // of the store, absolute and free of links; it need not be there
+	Log   string // the directory of its log, in the same way; "": commitlog in Dir
 	PID   int    // a broker that runs; 0: this process stands for it
 	Unit  string // of systemd, as "ringmq.service"
 	User  string // that the broker runs as; "": "*"
@@ -29,8 +30,8 @@ var (
 
 // Probe reads what there is to know. It changes nothing, needs no rights, and never fails: what it could not see is in Facts.Unseen.
 func Probe(h Host, o Options) *Facts {
-	if !path.IsAbs(o.Dir) {
-		panic("tuning: the store's directory is not absolute: " + o.Dir)
+	if !path.IsAbs(o.Dir) || o.Log != "" && !path.IsAbs(o.Log) {
+		panic("tuning: a directory of the store is not absolute: " + o.Dir + ", " + o.Log)
 	}
 	if o.User == "" {
 		o.User = "*"

@@ -1,6 +1,7 @@
 package tuning
 
 import (
+	"cmp"
 	"path"
 	"slices"
 	"strings"
@@ -14,36 +15,50 @@ const (
 )
 
 func (p *prober) store() (StoreFacts, []Device) {
-	s := StoreFacts{Dir: p.o.Dir, Options: []string{}, TotalBytes: -1, FreeBytes: -1, FreeInodes: -1, Ratios: p.o.Ratios}
-	near := p.o.Dir
-	if _, err := p.Mode(near); err == nil {
-		s.There = true
-	} else {
-		p.failed(near, err)
-	}
-	for near != "/" {
-		if _, err := p.Mode(near); err == nil {
-			break
-		}
-		near = path.Dir(near)
-	}
-	space, err := p.Space(near)
-	if err != nil {
-		p.failed(near, err)
-	} else {
-		s.TotalBytes, s.FreeBytes, s.FreeInodes = space.TotalBytes, space.FreeBytes, space.FreeInodes
-	}
-	p.measured(&s)
+	s := StoreFacts{Dir: p.o.Dir, Options: []string{}, Ratios: p.o.Ratios}
+	_, err := p.Mode(s.Dir)
+	p.failed(s.Dir, err)
+	s.There = err == nil
+	log := cmp.Or(p.o.Log, path.Join(s.Dir, "commitlog"))
+	near := p.nearest(log)
+	room := p.room(near)
+	s.TotalBytes, s.FreeBytes, s.FreeInodes = room.TotalBytes, room.FreeBytes, room.FreeInodes
+	p.measured(&s, near)
 	m, ok := mountOf(p.mounts, near)
 	if !ok {
 		return s, []Device{}
 	}
 	s.Mount, s.Type, s.Source, s.Options = m.point, m.kind, m.source, m.options
+	root := p.nearest(s.Dir)
+	if r, ok := mountOf(p.mounts, root); ok && r.device != m.device {
+		rest := p.room(root)
+		s.LogDir, s.Rest = log, &rest
+	}
 	return s, p.devices(m)
 }
 
-// measured reads what probe-disk left with the store.
-func (p *prober) measured(s *StoreFacts) {
+// nearest is the directory, or the first one above it that is there.
+func (p *prober) nearest(dir string) string {
+	for dir != "/" {
+		if _, err := p.Mode(dir); err == nil {
+			break
+		}
+		dir = path.Dir(dir)
+	}
+	return dir
+}
+
+func (p *prober) room(dir string) Room {
+	space, err := p.Space(dir)
+	if err != nil {
+		p.failed(dir, err)
+		return Room{-1, -1, -1}
+	}
+	return Room{space.TotalBytes, space.FreeBytes, space.FreeInodes}
+}
+
+// measured reads what probe-disk left with the store about the file system of a directory.
+func (p *prober) measured(s *StoreFacts, dir string) {
 	name := path.Join(p.o.Dir, "ringmq", disk.MeasuredFile)
 	text := p.text(name)
 	if text == "" {
@@ -51,7 +66,7 @@ func (p *prober) measured(s *StoreFacts) {
 	}
 	m, err := disk.DecodeMeasured([]byte(text))
 	if err == nil {
-		err = p.Fits(m, path.Dir(name))
+		err = p.Fits(m, dir)
 	}
 	if err != nil {
 		s.MeasuredWhy = err.Error()

@@ -49,6 +49,9 @@ func (r *Report) Text(w io.Writer, all bool) error {
 	var b strings.Builder
 	f := r.Facts
 	fmt.Fprintf(&b, "profile %s; kernel %s; %d processors; memory %s; store %s", r.Profile, orUnknown(f.Kernel.Release), f.CPU.Online, size(max(f.Memory.TotalBytes, 0)), f.Store.Dir)
+	if f.Store.LogDir != "" {
+		fmt.Fprintf(&b, ", its log %s", f.Store.LogDir)
+	}
 	if len(f.Devices) > 0 {
 		names := make([]string, 0, len(f.Devices))
 		for _, d := range f.Devices {

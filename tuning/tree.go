@@ -41,7 +41,7 @@ type Host struct {
 	Space func(dir string) (disk.Space, error)
 	// TryRing says why no io_uring can be had; nil: it can.
 	TryRing func() error
-	// Fits says why a measurement that lies in dir does not hold for it (any more); nil: it does.
+	// Fits says why a measurement does not hold (any more) for the file system of dir; nil: it does.
 	Fits func(m *disk.Measured, dir string) error
 }
 

@@ -46,7 +46,7 @@ func main() {
 
 // run serves until ctx ends or the file cannot be written.
 func run(ctx context.Context, listen, file string, size int64, sync bool, engine string) error {
-	ring, why, err := disk.NewRing(engine, disk.OS(), filepath.Dir(file), ringDepth)
+	ring, why, err := disk.NewRing(engine, disk.OS(), filepath.Dir(file), filepath.Dir(file), ringDepth)
 	if err != nil {
 		return err
 	}

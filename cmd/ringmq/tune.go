@@ -80,7 +80,7 @@ func newTuneBy(self program) *cobra.Command {
 
 // storeFlags are those that say where the store is.
 func (o *tuneOptions) storeFlags(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&o.store, "store", "", "the store's `directory`; storePathRootDir of the configuration if not given")
+	cmd.Flags().StringVar(&o.store, "store", "", "the store's `directory`; that of the configuration (storePathRootDir, storePathCommitLog) if not given")
 	o.fileFlag(cmd)
 }
 
@@ -115,9 +115,14 @@ func (o *tuneOptions) asked() (tuning.Options, error) {
 	if err != nil {
 		return tuning.Options{}, err
 	}
-	dir := o.store
-	if dir == "" {
-		dir = c.Text("storePathRootDir")
+	dir, log := realPath(absolute(c.Text("storePathRootDir"))), c.Text("storePathCommitLog")
+	if o.store != "" {
+		if store := realPath(absolute(o.store)); store != dir {
+			dir, log = store, "" // the file tells of another one
+		}
+	}
+	if log == "" {
+		log = filepath.Join(dir, "commitlog")
 	}
 	ports := []int{9876, c.ListenPort(), c.HAPort()}
 	if fast := c.FastPort(); fast != 0 {
@@ -128,7 +133,7 @@ func (o *tuneOptions) asked() (tuning.Options, error) {
 		r.CleanForciblyRatio = r.WarningRatio // none goes before its time
 	}
 	return tuning.Options{
-		Dir: realPath(absolute(dir)), PID: o.pid, Unit: o.unit, User: o.user, Ports: ports,
+		Dir: dir, Log: realPath(absolute(log)), PID: o.pid, Unit: o.unit, User: o.user, Ports: ports,
 		Ratios: tuning.Ratios{Expired: r.MaxUsedRatio, Forcibly: r.CleanForciblyRatio, Full: r.WarningRatio},
 	}, nil
 }

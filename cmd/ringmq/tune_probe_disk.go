@@ -16,6 +16,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"ringmq/store/commitlog"
 	"ringmq/store/disk"
 	"ringmq/tuning"
 )
@@ -38,10 +39,11 @@ func newProbeDisk(self program) *cobra.Command {
 	o := tuneOptions{source: source{environ: os.Environ()}}
 	limit, here := measureTime, false
 	cmd := &cobra.Command{
-		Use: "probe-disk", Short: "Measure the device under the store, for the broker's choice of engine", Args: cobra.NoArgs,
-		Long: "Measure what synced writes cost on the device under the store: fdatasync, fsync and DSYNC, io_uring and ordinary writes, several at a\n" +
+		Use: "probe-disk", Short: "Measure the device under the log, for the broker's choice of engine", Args: cobra.NoArgs,
+		Long: "Measure what synced writes cost on the device under the store's log: fdatasync, fsync and DSYNC, io_uring and ordinary writes, several at a\n" +
 			"time, and a stream. The answer is kept in <store>/ringmq/" + disk.MeasuredFile + ", where a broker finds it at its start; it counts while file system and kernel\n" +
-			"are the same. A scratch file of 64 MiB is written there and removed. A broker that runs meanwhile is slowed down, and slows this down.\n" +
+			"are the same. A scratch file of 64 MiB is written there and removed; with the log on a file system of its own (storePathCommitLog, by -c) it is\n" +
+			"written in .ringmq beside the segments. A broker that runs meanwhile is slowed down, and slows this down.\n" +
 			"It is over within 20 seconds even if the device does not answer; then nothing is kept.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if limit <= 0 || limit > measureLimit {
@@ -63,7 +65,7 @@ func newProbeDisk(self program) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return probeDisk(ctx, cmd.OutOrStdout(), cmd.ErrOrStderr(), asked.Dir, limit, o.output)
+			return probeDisk(ctx, cmd.OutOrStdout(), cmd.ErrOrStderr(), asked, limit, o.output)
 		},
 	}
 	o.storeFlags(cmd)
@@ -111,24 +113,23 @@ func guarded(ctx context.Context, child *exec.Cmd, limit time.Duration, out, err
 	}
 }
 
-func probeDisk(ctx context.Context, out, errOut io.Writer, dir string, limit time.Duration, output string) error {
-	owner, err := os.Stat(dir)
+func probeDisk(ctx context.Context, out, errOut io.Writer, at tuning.Options, limit time.Duration, output string) error {
+	owner, err := os.Stat(at.Dir)
 	if err != nil {
 		return fmt.Errorf("the store is not there yet; make its directory, as the user that the broker runs as: %w", err)
 	}
-	if used(dir) {
+	if used(at.Dir) {
 		fmt.Fprintln(errOut, "a broker runs on this store: the figures are those beside its load")
 	}
-	ours := filepath.Join(dir, "ringmq")
-	if err := os.Mkdir(ours, 0o755); err == nil {
-		err = giveTo(owner, ours)
-		if err != nil {
-			return err
-		}
-	} else if !errors.Is(err, os.ErrExist) {
+	ours := filepath.Join(at.Dir, "ringmq")
+	if err := makeAs(owner, ours); err != nil {
 		return err
 	}
-	m, err := disk.Measure(ctx, ours, limit)
+	work, err := workDir(at, ours)
+	if err != nil {
+		return err
+	}
+	m, err := disk.Measure(ctx, work, limit)
 	if err != nil {
 		return err
 	}
@@ -142,7 +143,35 @@ func probeDisk(ctx context.Context, out, errOut io.Writer, dir string, limit tim
 	if output == "json" {
 		return tuning.WriteJSON(out, m)
 	}
+	if work != ours {
+		fmt.Fprintf(out, "measured in %s, since the log has a file system of its own\n", work)
+	}
 	return measuredText(out, m, name)
+}
+
+// workDir is the folder to measure in, on the log's file system.
+func workDir(at tuning.Options, ours string) (string, error) {
+	owner, err := os.Stat(at.Log)
+	if errors.Is(err, os.ErrNotExist) && strings.HasPrefix(at.Log, at.Dir+"/") {
+		return ours, nil // the broker's first start makes it there
+	}
+	if err != nil {
+		return "", fmt.Errorf("the log's directory cannot be looked at; where it is not there yet make it, as the user that the broker runs as: %w", err)
+	}
+	work := commitlog.WorkDir(disk.OS(), at.Log, ours)
+	return work, makeAs(owner, work)
+}
+
+// makeAs makes a directory, unless it is there, for the owner of the one above.
+func makeAs(owner os.FileInfo, dir string) error {
+	err := os.Mkdir(dir, 0o755)
+	if errors.Is(err, os.ErrExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return giveTo(owner, dir)
 }
 
 // used says whether a broker, ours or stock, holds the store's lock.

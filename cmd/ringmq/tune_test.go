@@ -219,6 +219,64 @@ func TestTuneProbeDisk(t *testing.T) {
 	}
 }
 
+// TestProbeDiskOfTheLog: with the log on a file system of its own it is that one that is measured, and tune knows; the answer lies with the store.
+func TestProbeDiskOfTheLog(t *testing.T) {
+	dir, err := os.MkdirTemp("/dev/shm", "ringmq-")
+	if err != nil {
+		t.Skip(err)
+	}
+	t.Cleanup(func() {
+		if err := os.RemoveAll(dir); err != nil {
+			t.Error(err)
+		}
+	})
+	store, log, conf := t.TempDir(), filepath.Join(dir, "log"), filepath.Join(t.TempDir(), "broker.conf")
+	there, err := disk.Identity(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if here, err := disk.Identity(store); err != nil || here == there {
+		t.Skip("there is one file system", err)
+	}
+	if err := os.WriteFile(conf, []byte("storePathRootDir="+store+"\nstorePathCommitLog="+log+"\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	out, err := tuned(t, "probe-disk", "-c", conf, "--limit", "1s")
+	if err == nil || !strings.HasPrefix(err.Error(), "the log's directory cannot be looked at") {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	if err := os.Mkdir(log, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{{"-c", conf}, {"-c", conf, "--store", store}} {
+		if err := os.RemoveAll(store + "/ringmq"); err != nil {
+			t.Fatal(err)
+		}
+		out, err = tuned(t, append([]string{"probe-disk", "--limit", "1s"}, args...)...)
+		if err != nil || !strings.HasPrefix(out, "measured in "+log+"/.ringmq, since") || !strings.Contains(out, "kept in "+store+"/ringmq/disk.json") {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		m, err := disk.LoadMeasured(disk.OS(), store+"/ringmq")
+		if err != nil || m.Device != there {
+			t.Errorf("%v, %+v", err, m)
+		}
+		out, err = tuned(t, append([]string{"-o", "json"}, args...)...)
+		var r tuning.Report
+		if jsonErr := json.Unmarshal([]byte(out), &r); err != nil && !errors.Is(err, somethingLeft) || jsonErr != nil {
+			t.Fatalf("%v, %v\n%s", err, jsonErr, out)
+		}
+		if s := r.Facts.Store; s.LogDir != log || s.Rest == nil || s.Measured == nil || s.Type != "tmpfs" {
+			t.Errorf("%+v", s)
+		}
+	}
+	// Another store than the file's has its log inside.
+	other := t.TempDir()
+	out, err = tuned(t, "probe-disk", "--limit", "1s", "-c", conf, "--store", other)
+	if err != nil || strings.Contains(out, "measured in") || !strings.Contains(out, "kept in "+other+"/ringmq/disk.json") {
+		t.Fatalf("%v\n%s", err, out)
+	}
+}
+
 // TestProbeDiskEnds: whoever measures a device that does not answer is ended, and not waited for.
 func TestProbeDiskEnds(t *testing.T) {
 	if measureTime > measureLimit || measureLimit >= answerLimit || answerLimit >= 20*time.Second {

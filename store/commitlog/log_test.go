@@ -560,7 +560,7 @@ func BenchmarkAppend(b *testing.B) {
 		b.Run(fmt.Sprintf("sync=%v", sync), func(b *testing.B) {
 			o := options(disk.OS(), b.TempDir())
 			o.SegmentBytes, o.TailBytes, o.SyncFlush = 256<<20, 16<<20, sync
-			ring, why, err := disk.NewRing(disk.EngineAuto, disk.OS(), os.TempDir(), 64)
+			ring, why, err := disk.NewRing(disk.EngineAuto, disk.OS(), os.TempDir(), os.TempDir(), 64)
 			if err != nil {
 				b.Fatal(err)
 			}

@@ -59,6 +59,15 @@ const (
 // folders among the segments.
 const innerDir = ".ringmq"
 
+// WorkDir is the folder on the file system of a log in dir where what is no segment may lie: state, or one inside of dir, which need not be
+// there yet. Both dir and state have to be.
+func WorkDir(f disk.FS, dir, state string) string {
+	if sameDevice(f, state, dir) {
+		return state
+	}
+	return filepath.Join(dir, innerDir)
+}
+
 // settle finds the place where segments are made, and removes what an earlier run left half made.
 func (m *maker) settle() error {
 	o := m.l.o
@@ -70,8 +79,7 @@ func (m *maker) settle() error {
 			}
 		}
 	}
-	m.dir = o.StateDir
-	if !sameDevice(o.FS, o.StateDir, o.Dir) {
+	if m.dir = WorkDir(o.FS, o.Dir, o.StateDir); m.dir != o.StateDir {
 		return m.moveInside()
 	}
 	return nil

@@ -93,7 +93,7 @@ func TestMeasuredChooses(t *testing.T) {
 	} else {
 		must(t, u.Close())
 	}
-	dir := t.TempDir()
+	dir, state := t.TempDir(), t.TempDir()
 	device, err := Identity(dir)
 	must(t, err)
 	kernel, err := kernelRelease()
@@ -103,9 +103,9 @@ func TestMeasuredChooses(t *testing.T) {
 	choice := func(m *Measured) (string, string) {
 		t.Helper()
 		if m != nil {
-			must(t, m.Save(OS(), dir))
+			must(t, m.Save(OS(), state))
 		}
-		r, why, err := NewRing(EngineAuto, OS(), dir, 4)
+		r, why, err := NewRing(EngineAuto, OS(), dir, state, 4)
 		must(t, err)
 		defer r.Close()
 		return r.Name(), why
@@ -137,9 +137,49 @@ func TestMeasuredChooses(t *testing.T) {
 	if _, why := choice(&one); !strings.HasPrefix(why, "synced 16 KiB write here: ") || strings.Contains(why, "disk.json") {
 		t.Error(why)
 	}
-	must(t, os.Remove(filepath.Join(dir, MeasuredFile)))
+	must(t, os.Remove(filepath.Join(state, MeasuredFile)))
 	if _, why := choice(nil); strings.Contains(why, "disk.json") {
 		t.Error(why)
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
+}
+
+// TestMeasuredElsewhere: a measurement counts for the file system that the writes go to, not for that on which it is kept.
+func TestMeasuredElsewhere(t *testing.T) {
+	if u, err := NewUringRing(1); err != nil {
+		t.Skip(err)
+	} else {
+		must(t, u.Close())
+	}
+	dir, err := os.MkdirTemp("/dev/shm", "ringmq-")
+	if err != nil {
+		t.Skip(err)
+	}
+	t.Cleanup(func() { must(t, os.RemoveAll(dir)) })
+	state := t.TempDir()
+	there, err := Identity(dir)
+	must(t, err)
+	here, err := Identity(state)
+	must(t, err)
+	if there == here {
+		t.Skip("there is one file system")
+	}
+	kernel, err := kernelRelease()
+	must(t, err)
+	for device, want := range map[string]string{there: "as measured on", here: "disk.json not used: measured on another file system"} {
+		m := Measured{FormatVersion: measuredVersion, Device: device, Kernel: kernel, Uring: Latency{500, 600, 9}, Pwrite: Latency{100, 200, 9}}
+		must(t, m.Save(OS(), state))
+		r, why, err := NewRing(EngineAuto, OS(), dir, state, 4)
+		must(t, err)
+		if !strings.Contains(why, want) {
+			t.Errorf("%s: %s", r.Name(), why)
+		}
+		must(t, r.Close())
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v, %v", left, err)
 	}
 }
 

@@ -17,10 +17,10 @@ const (
 	EnginePwrite = "pwrite"
 )
 
-// NewRing returns the engine that is wanted for files under dir, and one line that says why it is this one. "auto" takes
-// io_uring where the kernel allows it, unless pwrite is more than a tenth faster: as a long measurement found that was kept in dir (see
-// Measured) and still fits, and otherwise by a short probe in dir.
-func NewRing(want string, fs FS, dir string, depth int) (Ring, string, error) {
+// NewRing returns the engine that is wanted for files on the file system of dir, and one line that says why it is this one. "auto" takes
+// io_uring where the kernel allows it, unless pwrite is more than a tenth faster: as a long measurement found that was kept in state (see
+// Measured) and fits dir, and otherwise by a short probe in dir. The two may be one; where they are not, dir is where the writes go.
+func NewRing(want string, fs FS, dir, state string, depth int) (Ring, string, error) {
 	_, host := fs.(osFS)
 	switch want {
 	case EnginePwrite:
@@ -40,7 +40,7 @@ func NewRing(want string, fs FS, dir string, depth int) (Ring, string, error) {
 		return NewPwriteRing(depth), err.Error(), nil
 	}
 	p := NewPwriteRing(depth)
-	uringUs, pwriteUs, why, err := probed(fs, dir, u, p)
+	uringUs, pwriteUs, why, err := probed(fs, dir, state, u, p)
 	if err != nil {
 		// A full disk, for one: the store must start all the same, to serve what it has.
 		return p, "the two could not be compared: " + err.Error(), u.Close()
@@ -71,9 +71,9 @@ func fasterEngine(uringUs, pwriteUs float64) string {
 }
 
 // probed is what a synced write costs with each of the two, and where that is known from.
-func probed(fs FS, dir string, uring, pwrite Ring) (uringUs, pwriteUs float64, why string, err error) {
+func probed(fs FS, dir, state string, uring, pwrite Ring) (uringUs, pwriteUs float64, why string, err error) {
 	aside := ""
-	m, err := LoadMeasured(fs, dir)
+	m, err := LoadMeasured(fs, state)
 	if err == nil {
 		err = m.Fits(dir)
 	}

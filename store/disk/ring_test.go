@@ -149,7 +149,7 @@ func TestManyInFlight(t *testing.T) {
 func TestRingOverFaulty(t *testing.T) {
 	d := NewFaulty()
 	f := create(t, d, "/f")
-	r, why, err := NewRing(EngineAuto, d, "/", 8)
+	r, why, err := NewRing(EngineAuto, d, "/", "/", 8)
 	if err != nil || r.Name() != EnginePwrite || why == "" {
 		t.Fatal(r, why, err)
 	}
@@ -162,7 +162,7 @@ func TestRingOverFaulty(t *testing.T) {
 }
 
 func TestAutoChoosesAndSaysWhy(t *testing.T) {
-	r, why, err := NewRing(EngineAuto, OS(), t.TempDir(), 8)
+	r, why, err := NewRing(EngineAuto, OS(), t.TempDir(), t.TempDir(), 8)
 	if err != nil || why == "" {
 		t.Fatal(why, err)
 	}
@@ -170,7 +170,7 @@ func TestAutoChoosesAndSaysWhy(t *testing.T) {
 	if err := r.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := NewRing("nvme", OS(), t.TempDir(), 8); err == nil {
+	if _, _, err := NewRing("nvme", OS(), t.TempDir(), t.TempDir(), 8); err == nil {
 		t.Fatal("an unknown engine was accepted")
 	}
 }
