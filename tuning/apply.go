@@ -181,8 +181,16 @@ func (w *written) rehearse(t Tree) error {
 	return err
 }
 
-// apply sets the value. If the kernel makes something else of it, it is put back at once.
+// apply sets the value. If the kernel makes something else of it, it is put back at once, and what it moves as that was just before: another
+// write may have set it since the rehearsal.
 func (w *written) apply(t Tree, res *Result) bool {
+	back := *w
+	back.MovesBefore = slices.Clone(w.MovesBefore)
+	for i, m := range w.Moves {
+		if now, err := value(t, m); err == nil {
+			back.MovesBefore[i] = now
+		}
+	}
 	err := t.Set(w.File, w.Value)
 	if err == nil {
 		var now string
@@ -191,7 +199,7 @@ func (w *written) apply(t Tree, res *Result) bool {
 		}
 	}
 	if err != nil {
-		res.refuse("%s: %v", w.File, errors.Join(err, w.putBack(t)))
+		res.refuse("%s: %v", w.File, errors.Join(err, back.putBack(t)))
 		return false
 	}
 	res.Values = append(res.Values, Changed{File: w.File, From: w.Before, To: w.Value})

@@ -366,6 +366,22 @@ func TestHugePagesRaise(t *testing.T) {
 	alike(t, before, snapshot(t, h.root), "undone")
 }
 
+// TestRefusedAfterAnother: a value that is refused takes nothing back that another write of the same Apply has set.
+func TestRefusedAfterAnother(t *testing.T) {
+	h := makeHost(t, "metal-nvme")
+	tree := h.host().Tree.(*kernelTree)
+	tree.refuse = func(_, value string) error {
+		if value == "madvise" {
+			return syscall.EINVAL
+		}
+		return nil
+	}
+	res := must(Apply(tree, undoName, Plan{Writes: []Write{{File: minFree, Value: "126976"}, {File: hugePages + "enabled", Value: "madvise", Moves: []string{minFree}}}}))
+	if now := must(value(tree, minFree)); len(res.Values) != 1 || len(res.Refused) != 1 || now != "126976" {
+		t.Errorf("%s, %+v", now, res)
+	}
+}
+
 // roundingTree is a kernel that makes another value of one.
 type roundingTree struct{ Tree }
 

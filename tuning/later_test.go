@@ -11,9 +11,9 @@ func TestReadLater(t *testing.T) {
 	for name, text := range map[string]string{
 		"/usr/lib/sysctl.d/50-default.conf": "vm.swappiness = 60\n", "/usr/lib/sysctl.d/99-dist.conf": "vm.swappiness = 60\n", "/usr/lib/sysctl.d/99-dist.bak": "vm.swappiness = 61\n",
 		"/usr/lib/sysctl.d/95-x.conf": "vm.swappiness = 1\n", "/run/sysctl.d/95-x.conf": "= \nvm.dirty_ratio = 20\nvm.dirty_background_ratio=0\n",
-		"/etc/systemd/system/ringmq.service.d/10-early.conf":    "[Service]\nLimitNOFILE=2048\n",
-		"/run/systemd/system/ringmq.service.d/95-same.conf":     "[Service]\nLimitNOFILE=1024:1M\n",
-		"/etc/systemd/system/ringmq.service.d/override.conf":    "[Service]\nLimitNOFILE = 1024\n",
+		"/etc/systemd/system/ringmq.service.d/10-early.conf":     "[Service]\nLimitNOFILE=2048\n",
+		"/run/systemd/system/ringmq.service.d/95-same.conf":      "[Service]\nLimitNOFILE=1024:1M\n",
+		"/etc/systemd/system/ringmq.service.d/override.conf":     "[Service]\nLimitNOFILE = 1024\n",
 		"/usr/lib/systemd/system/ringmq.service.d/override.conf": "[Service]\nLimitNOFILE=4096\n",
 	} {
 		h.write(t, name, text)
