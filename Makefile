@@ -8,7 +8,7 @@ TAGGED  = $(sort $(dir $(shell grep -rl --include='*.go' '^//go:build.*uring' .)
 ON_DISK = go list -tags uring -f '{{.ImportPath}} {{join .Deps " "}} {{join .TestImports " "}} {{join .XTestImports " "}}' ./... | \
   grep -E 'ringmq/(store|store/disk|broker)( |$$)' | cut -d' ' -f1
 
-.PHONY: help build run test check package package-test fuzz crash powerloss backup replication replication-bars interop upgrade image-test versus ceiling scale soak metrics-check tune-check clean
+.PHONY: help build run test check package package-test fuzz crash powerloss backup drain replication replication-bars interop lag-check upgrade image-test versus ceiling scale soak metrics-check tune-check clean
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 18
 
@@ -48,6 +48,9 @@ powerloss: build ## power cuts on loop-mounted ext4 and xfs (needs root), POWER_
 backup: build ## a broker under load is backed up twice, put back, and asked for all that it had acknowledged
 	interop/backup.sh
 
+drain: build ## two brokers, a stock producer and a stock consumer: one broker is drained, stopped and started again, and nobody notices (Java 17, Maven)
+	interop/drain.sh
+
 replication: FAULTS ?= 500
 replication: PARTS ?= ours pages mixed migration clients mixed-clients admin
 replication: build ## a pair of brokers, ours and stock's, FAULTS times broken; nothing acknowledged may be lost (disks need root)
@@ -61,6 +64,9 @@ replication-bars: build ## what a pair must reach beside a stock pair and our si
 
 interop: build ## the stock Java client, client-go and mqadmin against bin/ringmq (Java 17, Maven)
 	interop/run.sh
+
+lag-check: build ## whether "ringmq admin lag" names why stock consumers lag, with a producer's surge, which "interop" skips; twelve minutes (Java 17, Maven)
+	LAG_SURGE=1 interop/run.sh lag
 
 upgrade: build ## an older program of this project, built from its history, and bin/ringmq take turns on one store; nothing may be lost
 	interop/upgrade.sh
@@ -87,7 +93,7 @@ soak: build ## SHARE of the peak for DURATION against a broker of its own, with 
 package: build ## dist/ringmq_VERSION_ARCH.deb: program, units, configuration, manual pages, completions
 	deploy/package.sh dist
 
-package-test: build ## installs the package on a thrown-away copy of this system and tries it (needs root)
+package-test: build ## installs the package on a thrown-away copy of this system, tries it, goes there from an older one and back (needs root)
 	deploy/test.sh
 
 image-test: build ## builds the image of deploy/Dockerfile with podman and runs it, without a registry (needs root)

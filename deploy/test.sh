@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Installs the package on a copy of this system (an overlay of its root, which is thrown away), starts what the units start, as the user
-# they name, sends and reads messages, upgrades, removes and purges. Needs root, dpkg-deb, and a Debian system: elsewhere it is skipped, or
-# failed with MUST=1. Ends with "package: N passed, M failed, K skipped".
-#   deploy/test.sh [PACKAGE]       a package is made of bin/ringmq if none is given
+# they name, sends and reads messages, removes and purges. A package with an older version comes first, is upgraded, and comes back: messages and
+# what an operator has changed must stay. Needs root, dpkg-deb, and a Debian system: elsewhere it is skipped, or failed with MUST=1. Ends with
+# "package: N passed, M failed, K skipped".
+#   deploy/test.sh [PACKAGE]       a package is made of bin/ringmq if none is given; the older one is made of it in any case
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/../interop/must.sh"
@@ -17,6 +18,10 @@ if [ "${1:-}" != --inside ]; then
   trap 'rm -rf "$work"' EXIT
   package=${1:-$("$here/package.sh" "$work")}
   cp "$package" "$work/package.deb" 2>/dev/null || [ "$package" -ef "$work/package.deb" ]
+  cp -r "$here/conf" "$work/conf"
+  sed -i '1s/.*/# The broker, as another release describes it./' "$work/conf/broker.conf"
+  older=$(VERSION_DEB=$(dpkg-deb -f "$work/package.deb" Version)~older CONF=$work/conf DPKG_DEB_COMPRESSOR_TYPE=none "$here/package.sh" "$work")
+  mv "$older" "$work/older.deb"
   unshare --mount --net --pid --fork "$0" --inside "$work"
   exit
 fi
@@ -29,19 +34,10 @@ mount -t overlay overlay -o "lowerdir=/,upperdir=$work/space/up,workdir=$work/sp
 root=$work/root
 mount -t proc proc "$root/proc"
 mount --rbind /sys "$root/sys" && mount --rbind /dev "$root/dev"
-mkdir -p "$root/tmp/here" && cp "$work/package.deb" "$root/tmp/here/"
+mkdir -p "$root/tmp/here" && cp "$work/package.deb" "$work/older.deb" "$root/tmp/here/"
 ip link set lo up
 in_root() { chroot "$root" "$@"; }
 field() { sed -n "s/^$2=//p" "$root/lib/systemd/system/$1.service"; }
-
-check installs in_root dpkg -i /tmp/here/package.deb
-check "has a user" in_root getent passwd ringmq
-check "has manual pages" test -s "$root/usr/share/man/man1/ringmq-broker.1.gz"
-check "completes commands" in_root bash -c '. /usr/share/bash-completion/completions/ringmq && complete -p ringmq'
-for unit in ringmq-namesrv ringmq; do
-  check "unit $unit is right" in_root systemd-analyze verify --man=no "/lib/systemd/system/$unit.service"
-  check "unit $unit is hardened" bash -c "chroot '$root' systemd-analyze security --offline=true --threshold=20 /lib/systemd/system/$unit.service"
-done
 
 # start UNIT: what the service manager would do, with its user, its limits, and its socket for READY=1.
 declare -A pids
@@ -68,24 +64,68 @@ P
 }
 ready() { grep -qx READY=1 "$work/$1.ready" || { cat "$work/$1.out"; return 1; }; }
 stop() { kill "${pids[$1]}" && wait "${pids[$1]}" && grep -q 'stopped in order' "$work/$1.out"; }
-for unit in ringmq-namesrv ringmq; do
-  start $unit
-  check "$unit says that it is ready" ready $unit
-done
-check "a message goes through it" in_root ringmq doctor -n 127.0.0.1:9876
+starts() { # starts [WHEN]: both
+  local unit
+  for unit in ringmq-namesrv ringmq; do
+    start $unit
+    check "$unit says that it is ready${1:+, $1}" ready $unit
+  done
+}
+stops() {
+  check "the broker stops in order${1:+, $1}" stop ringmq
+  check "the name server stops in order${1:+, $1}" stop ringmq-namesrv
+}
+ns=127.0.0.1:9876
+sends() { in_root ringmq admin updateTopic -n "$ns" -c DefaultCluster -t Kept -r 1 -w 1 && in_root ringmq admin sendMessage -n "$ns" -t Kept -p "sent before"; }
+reads() { in_root ringmq admin printMsg -n "$ns" -t Kept | grep 'BODY: sent before$'; }
+version() { dpkg-deb -f "$work/$1.deb" Version; }
+newer() { dpkg --compare-versions "$(version older)" lt "$(version package)"; }
+installed() { in_root dpkg-query -W -f '${Status} ${Version}\n' ringmq | grep -Fx "install ok installed $(version "$1")"; }
+packed() { dpkg-deb --fsys-tarfile "$work/$1.deb" | tar -xO ./etc/ringmq/broker.conf; }
+beside() { packed "$1" | cmp - "$root/etc/ringmq/broker.conf.dpkg-dist"; }
+# An operator who changed what a release changes too is asked by dpkg, and keeps what is there; nobody can be asked here.
+change() { in_root dpkg -i --force-confold "/tmp/here/$1.deb"; }
+
+check "an older version installs" in_root dpkg -i /tmp/here/older.deb
+check "has a user" in_root getent passwd ringmq
+starts
+check "a message goes through it" in_root ringmq doctor -n "$ns"
 check "it is written where the unit says" bash -c "ls '$root'/var/lib/ringmq/store/commitlog/00000000000000000000"
-check "the broker stops in order" stop ringmq
+check "a message is sent" sends
+stops
 echo "# looked at" >>"$root/etc/ringmq/broker.conf"
-check "it is installed again" in_root dpkg -i --force-confold /tmp/here/package.deb
-check "the configuration stays" grep -q '# looked at' "$root/etc/ringmq/broker.conf"
-start ringmq
-check "it starts again" ready ringmq
-check "it stops again" stop ringmq
-check "the name server stops in order" stop ringmq-namesrv
+
+check "dpkg takes the package for newer" newer
+check "it is upgraded" change package
+check "the newer one is installed" installed package
+check "the operator's line stays" grep -x '# looked at' "$root/etc/ringmq/broker.conf"
+check "the configuration of the newer one lies beside it" beside package
+check "has manual pages" test -s "$root/usr/share/man/man1/ringmq-broker.1.gz"
+check "completes commands" in_root bash -c '. /usr/share/bash-completion/completions/ringmq && complete -p ringmq'
+for unit in ringmq-namesrv ringmq; do
+  check "unit $unit is right" in_root systemd-analyze verify --man=no "/lib/systemd/system/$unit.service"
+  check "unit $unit is hardened" bash -c "chroot '$root' systemd-analyze security --offline=true --threshold=20 /lib/systemd/system/$unit.service"
+done
+starts "upgraded"
+check "the message is read after the upgrade" reads
+stops "upgraded"
+
+check "it is taken back" change older
+check "the older one is installed" installed older
+check "the operator's line stays then, too" grep -x '# looked at' "$root/etc/ringmq/broker.conf"
+starts "taken back"
+check "the message is read by the older one" reads
+stops "taken back"
+
 check "it is removed" in_root dpkg -r ringmq
-check "the configuration stays then, too" test -f "$root/etc/ringmq/broker.conf"
+check "the configuration stays when it is removed" test -f "$root/etc/ringmq/broker.conf"
 touch "$root/etc/ringmq/broker.conf.bak" "$root/etc/ringmq/broker.conf.orig" # as a request leaves them
 check "it is purged" in_root dpkg -P ringmq
 check "the configuration goes, and what was kept beside it" bash -c "! [ -e '$root/etc/ringmq' ]"
 check "messages stay in any case" bash -c "! [ -e '$root/etc/ringmq/broker.conf' ] && [ -e '$root/var/lib/ringmq/store/commitlog/00000000000000000000' ]"
+
+check "it is installed anew" in_root dpkg -i /tmp/here/package.deb
+starts "installed anew"
+check "the message that was left is read" reads
+stops "installed anew"
 summary package

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs the stock clients and tools against bin/ringmq and prints "interop: N passed, N failed, N skipped" at the end. What needs root is skipped
-# without it, or fails with MUST=1.
+# without it, or fails with MUST=1; lag's surge, which takes ten minutes, is always skipped but with LAG_SURGE=1, as make lag-check has it.
 #   interop/run.sh [java] [go] [admin] [cli] [lag] [store] [strangers] [reads] [doctor]     all parts by default
 # Needs Java 17 and Maven for the stock jars (about 90 MB, fetched once into ~/.cache/stock-rmq).
 set -uo pipefail
