@@ -53,7 +53,10 @@ func (b *Broker) viewMessage(_ *netpoll.Conn, req *remoting.Command) answer {
 	}
 	raw, err := b.store.MessageByOffset(offset, nil)
 	if err != nil {
-		return fail(remoting.RespSystemError, "can not find message by the offset, "+strconv.FormatInt(offset, 10))
+		return fail(remoting.RespSystemError, noMessageAt+strconv.FormatInt(offset, 10))
 	}
 	return withBody(raw)
 }
+
+// noMessageAt is what a broker says to 33 where no record lies, before the offset.
+const noMessageAt = "can not find message by the offset, "

@@ -108,7 +108,8 @@ func (b *Broker) startReplication() error {
 	if b.slave {
 		r.haPort = uint16(b.c.HAPort())
 		r.follower = b.o.follow(replica.FollowerOptions{
-			Store: b.store, ID: b.slaveID(), Master: b.masterHA, HeartbeatTime: keys.HeartbeatTime, HousekeepingTime: keys.HousekeepingTime, Logger: logger,
+			Store: b.store, ID: b.slaveID(), Master: b.masterHA, MasterHas: b.masterHas,
+			HeartbeatTime: keys.HeartbeatTime, HousekeepingTime: keys.HousekeepingTime, Logger: logger,
 		})
 		return nil
 	}

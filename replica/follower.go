@@ -18,6 +18,10 @@ type FollowerOptions struct {
 	Store  *store.Store
 	ID     uint64        // says which slave this is whenever it connects: an older connection counts no more; 0: unknown
 	Master func() string // host:port of the master's HA service as known at the moment; "": it is not known. Asked before each attempt to connect and with each heartbeat; any goroutine
+	// MasterHas asks the master, over another connection, for the record that begins at an offset of its log. found: it has something there, raw, be that
+	// a record or not. An error: it does not say, and there is no connection to it until it does. Asked of a master that does not speak the extension before
+	// anything is taken from it; by one goroutine at a time; ends with ctx, which has a deadline. nil: it is taken at its word.
+	MasterHas func(ctx context.Context, at int64) (raw []byte, found bool, err error)
 
 	HeartbeatTime    time.Duration // 0: 5 s
 	HousekeepingTime time.Duration // a master that says nothing for so long is left; 0: 20 s

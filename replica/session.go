@@ -203,6 +203,9 @@ func (s *session) frame(ctx context.Context) error {
 		return refusedError(fmt.Sprintf("the master goes on at %d where this slave's log ends at %d: they are not the same", h.offset, here))
 	}
 	if !s.began {
+		if err := s.agrees(ctx); err != nil {
+			return err
+		}
 		s.begin(false)
 	}
 	if h.size > 0 {

@@ -123,7 +123,7 @@ func judgeUnconnected(b *brokerSeen) Finding {
 	}
 	if b.Copies.DialErr == nil {
 		return broken("replication", "ha-port-closed-to-the-slave", b.label(), "no connection to %s, %s; from here the port answers", b.Copies.Dialled, heard).
-			because("nothing is copied", "open the port between the two (firewall, container ports), and see that the master's haAllowedCidrs has the slave's address: its log says whom it turned away")
+			because("nothing is copied", "open the port between the two (firewall, container ports), of a stock master its listenPort too, and see that the master's haAllowedCidrs has the slave's address: its log says whom it turned away")
 	}
 	return broken("replication", "ha-port-unreachable", b.label(), "no connection to %s, %s; from here: %s", b.Copies.Dialled, heard, netpoll.Unreachable(b.Copies.DialErr)).
 		because("nothing is copied", "start the master; if it runs, set its brokerIP2 to an address that slaves reach, or haMasterAddress here, and open the port")

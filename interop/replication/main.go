@@ -108,7 +108,7 @@ func (t *tally) pair(s *stage, name string, what program) {
 		fatal(fmt.Errorf("-pairs %s is not master+slave", name))
 	}
 	for _, sc := range scenes {
-		if what.scenes.MatchString(sc.name) && (!sc.ours || master == ours && slave == ours) && (!sc.once || master == ours && slave == stock) {
+		if what.scenes.MatchString(sc.name) && sc.suits(master, slave) {
 			t.play(s, name+"/"+sc.name, master, slave, sc.run)
 		}
 	}

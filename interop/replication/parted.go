@@ -42,11 +42,8 @@ func partedWays(p *pair) (string, error) {
 
 // aheadAdopted: what was acknowledged is in the slave's log alone, and then in both.
 func (p *pair) aheadAdopted() (string, error) {
-	if err := p.master.proc.end(); err != nil {
-		return "", err
-	}
-	older := filepath.Join(p.work, "older")
-	if err := os.CopyFS(older, os.DirFS(p.master.at.dir)); err != nil {
+	older, err := p.aside()
+	if err != nil {
 		return "", err
 	}
 	if err := p.master.start(); err != nil {
@@ -68,10 +65,7 @@ func (p *pair) aheadAdopted() (string, error) {
 			return "", err
 		}
 	}
-	if err := p.master.at.empty(); err != nil {
-		return "", err
-	}
-	if err := os.CopyFS(p.master.at.dir, os.DirFS(older)); err != nil {
+	if err := p.putBack(older); err != nil {
 		return "", err
 	}
 	if err := p.refused("longer"); err != nil {
@@ -94,6 +88,23 @@ func (p *pair) aheadAdopted() (string, error) {
 		return "", err
 	}
 	return lastOf(out), p.together()
+}
+
+// aside ends the master and copies its directory.
+func (p *pair) aside() (older string, err error) {
+	if err := p.master.proc.end(); err != nil {
+		return "", err
+	}
+	older = filepath.Join(p.work, "older")
+	return older, os.CopyFS(older, os.DirFS(p.master.at.dir))
+}
+
+// putBack makes the directory of a master that does not run what it was when it was copied.
+func (p *pair) putBack(older string) error {
+	if err := p.master.at.empty(); err != nil {
+		return err
+	}
+	return os.CopyFS(p.master.at.dir, os.DirFS(older))
 }
 
 // differentCut: the slave has what nobody else has, and loses it.

@@ -168,30 +168,37 @@ func (p *pair) readsAgain(n *node, queue int, offset, seq int64) (took time.Dura
 
 // gapsOf reads how many places of its log a broker knows to be lost, and how many it has got back.
 func gapsOf(port int) (gaps, healed float64, err error) {
+	list, err := scraped(port, "ringmq_log_gaps", "ringmq_log_gaps_healed_total")
+	if err != nil {
+		return 0, 0, err
+	}
+	return list[0], list[1], nil
+}
+
+// scraped reads metrics of a broker, each of which has one series.
+func scraped(port int, names ...string) (list []float64, err error) {
 	client := http.Client{Timeout: 10 * time.Second}
 	resp, err := client.Get("http://" + loopback(port) + "/metrics")
 	if err != nil {
-		return 0, 0, err
+		return nil, err
 	}
 	defer resp.Body.Close()
 	text, err := io.ReadAll(resp.Body)
 	if err != nil {
-		return 0, 0, err
+		return nil, err
 	}
-	for name, to := range map[string]*float64{"ringmq_log_gaps{": &gaps, "ringmq_log_gaps_healed_total{": &healed} {
-		found := false
-		for line := range strings.Lines(string(text)) {
-			if strings.HasPrefix(line, name) {
-				fields := strings.Fields(line)
-				if *to, err = strconv.ParseFloat(fields[len(fields)-1], 64); err != nil {
-					return 0, 0, err
-				}
-				found = true
-			}
-		}
+	for _, name := range names {
+		_, line, found := strings.Cut("\n"+string(text), "\n"+name+"{")
 		if !found {
-			return 0, 0, fmt.Errorf("no metric %s}", name)
+			return nil, fmt.Errorf("no metric %s", name)
 		}
+		line, _, _ = strings.Cut(line, "\n")
+		fields := strings.Fields(line)
+		v, err := strconv.ParseFloat(fields[len(fields)-1], 64)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, v)
 	}
-	return gaps, healed, nil
+	return list, nil
 }

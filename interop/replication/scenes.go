@@ -9,10 +9,24 @@ import (
 
 // scene is one thing that a pair must do. What it returns besides an error goes into its line.
 type scene struct {
-	name string
-	run  func(*pair) (string, error)
-	ours bool // only a pair of ours does that
-	once bool // with ours before a stock slave; it plays the other ways round itself
+	name   string
+	run    func(*pair) (string, error)
+	ours   bool // only a pair of ours does that
+	once   bool // with ours before a stock slave; it plays the other ways round itself
+	behind bool // only a slave of ours behind a stock master does that
+}
+
+// suits says whether a scene is played with a kind of pair.
+func (s scene) suits(master, slave string) bool {
+	switch {
+	case s.ours:
+		return master == ours && slave == ours
+	case s.once:
+		return master == ours && slave == stock
+	case s.behind:
+		return master == stock && slave == ours
+	}
+	return true
 }
 
 // skipped is why a scene cannot be played here.
@@ -32,6 +46,7 @@ var scenes = []scene{
 	{name: "rot", run: rot, ours: true},
 	{name: "pipelined", run: pipelined, ours: true},
 	{name: "which-broker", run: whichBroker, ours: true},
+	{name: "stock-master-back", run: stockMasterBack, behind: true},
 	{name: "estimate", run: estimate, once: true},
 	{name: "notices-loss", run: noticesLoss},
 }
