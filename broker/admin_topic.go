@@ -256,6 +256,10 @@ func (b *Broker) allConsumerOffsets(_ *netpoll.Conn, req *remoting.Command) answ
 	return withBody(doc)
 }
 
-func (b *Broker) allDelayOffsets(_ *netpoll.Conn, _ *remoting.Command) answer {
-	return withBody(b.delay.Document())
+func (b *Broker) allDelayOffsets(_ *netpoll.Conn, req *remoting.Command) answer {
+	a := withBody(b.delay.Document())
+	if _, ours := req.Get(remoting.PeerKey); ours { // the end of the log comes after the document: see delayDoc
+		a.Fields = append(a.Fields, withInt(peerEndKey, b.store.LogMax()).Fields...)
+	}
+	return a
 }

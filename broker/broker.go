@@ -210,6 +210,7 @@ func (b *Broker) Start() error {
 	b.noteDiskUse()
 	if !b.slave {
 		b.takeOffsetsBack()
+		b.clampOffsets()
 		b.sayLeftovers()
 	}
 	n, err := netpoll.Serve(netpoll.Options{

@@ -20,6 +20,10 @@ const (
 	// The answer has the edition there is; if it is another one, the body has the list as its member of that name, topics with the offsets of
 	// the log before which their records count no more.
 	peerGravesKey = "ringmqGraves"
+
+	// peerEndKey stands in the answer to a slave of this kind that asks how far delayed messages were delivered (45): the end of the log, before
+	// which all copies lie that the answer counts as delivered.
+	peerEndKey = "ringmqEnd"
 )
 
 // topicsWithGraves is the body of 21 for a slave of this kind that does not have the list of deleted topics.

@@ -1,8 +1,10 @@
 package broker
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -43,10 +45,35 @@ func (b *Broker) takeOffsetsBack() {
 		}()
 	}
 	all.Wait()
-	if n := b.offsets.TakeBack(tables, b.store.MaxOffset); n > 0 {
+	if n := b.offsets.TakeBack(tables, b.nextOf); n > 0 {
 		b.logger.Info("slaves knew better how far consumers have come", "queues", n)
 		b.persister.Mark(b.documents.offsets, nil)
 	}
+}
+
+// clampOffsets sets back what groups have beyond the ends of their queues: see meta.Offsets.Clamp. Before the net is up, when the slaves have been
+// asked. It returns when the table is on disk: a message must not get an offset that a group passes over after a crash.
+func (b *Broker) clampOffsets() {
+	all := b.offsets.Clamp(b.nextOf)
+	if len(all) == 0 {
+		return
+	}
+	most := slices.MaxFunc(all, func(x, y meta.Beyond) int { return cmp.Compare(x.Offset-x.End, y.Offset-y.End) })
+	b.logger.Warn("groups had progress beyond the ends of their queues, whose messages are not here: it was set back, so that they do not pass over what comes now",
+		"queues", len(all), "farthest", most.Offset-most.End, "group", most.Group, "topic", most.Topic, "queue", most.Queue, "was", most.Offset, "now", most.End)
+	saved := make(chan struct{})
+	b.persister.Mark(b.documents.offsets, func(error) { close(saved) }) // the persister says what is wrong, and tries again
+	<-saved
+}
+
+// nextOf is the offset that the next message of a queue gets: a meta.NextOf. Damaged records count that a copy may still have. A queue without any, of a
+// topic that is here, begins at 0.
+func (b *Broker) nextOf(topic []byte, queue int32) (next int64, ok bool) {
+	if next = max(b.store.MaxOffset(topic, queue), b.store.NextOffset(topic, queue)); next > 0 {
+		return next, true
+	}
+	t, ok := b.topics.Get(topic)
+	return 0, ok && queue >= 0 && queue < max(t.ReadQueueNums, t.WriteQueueNums)
 }
 
 // askOffsets asks a broker for its table of progress.

@@ -25,6 +25,7 @@ type synchronizer struct {
 
 	client  *netpoll.Client
 	addr    string        // of client
+	dialled time.Time     // when client was
 	ours    bool          // the master is of this kind: what has not changed costs it next to nothing
 	gone    atomic.Bool   // its process was not there since the progress was taken last
 	last    time.Time     // of the last round with everything; zero: none with this master
@@ -32,6 +33,8 @@ type synchronizer struct {
 	looked  time.Time     // at the progress last
 	told    bool          // whether it works was, and
 	failing bool          // that it does not
+
+	delays heldDelays // that came over client
 
 	topics  tableOf
 	groups  tableOf
@@ -134,7 +137,7 @@ func (s *synchronizer) connect(ctx context.Context, addr string) error {
 	if err != nil {
 		return err
 	}
-	s.client, s.last = c, time.Time{}
+	s.client, s.dialled, s.last, s.delays = c, time.Now(), time.Time{}, heldDelays{}
 	return nil
 }
 
@@ -287,19 +290,21 @@ func (s *synchronizer) requestModes(ctx context.Context) error {
 	return nil
 }
 
-// progress copies how far consumers and the delivery of delayed messages have come, and offers what was committed here.
+// progress copies how far consumers and the delivery of delayed messages have come.
 func (s *synchronizer) progress(ctx context.Context) error {
-	b := s.b
-	body, _, err := s.call(ctx, remoting.CodeGetAllDelayOffset, nil)
-	if err != nil {
-		return err
-	}
-	if err := b.delay.TakeOver(body); err != nil {
-		return err
-	}
-	if b.replication.refused() {
+	if s.b.replication.refused() {
+		s.delays = heldDelays{}
 		return nil // a log of its own has offsets of its own
 	}
+	if err := s.consumerProgress(ctx); err != nil {
+		return err
+	}
+	return s.delayProgress(ctx)
+}
+
+// consumerProgress copies how far consumers have come, and offers what was committed here.
+func (s *synchronizer) consumerProgress(ctx context.Context) error {
+	b := s.b
 	known := b.offsets.Known()
 	has := &known
 	if s.gone.Load() || b.offsets.HasLocal() {

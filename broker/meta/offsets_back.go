@@ -9,8 +9,8 @@ import (
 type Highest func(topic []byte, queue int32) int64
 
 // TakeBack takes from tables of slaves what they have and this master, which has just come back, does not. It returns how much that was.
-// The tables are used up.
-func (o *Offsets) TakeBack(slaves []*OffsetsDoc, highest Highest) (taken int) {
+// What of it lies beyond the end of its queue Clamp has to set back; in a queue that is not here it is 0. The tables are used up.
+func (o *Offsets) TakeBack(slaves []*OffsetsDoc, next NextOf) (taken int) {
 	// What the newest table of this master's says comes first; what others say beside it must be ahead of it.
 	slices.SortStableFunc(slaves, func(a, b *OffsetsDoc) int { return rank(b) - rank(a) })
 	before := o.Version().Counter
@@ -29,7 +29,9 @@ func (o *Offsets) TakeBack(slaves []*OffsetsDoc, highest Highest) (taken int) {
 			q := p.make([]byte(group), []byte(topic))
 			buried := o.buried.since(topic, group, t.DataVersion.Counter)
 			for queue, offset := range queues {
-				offset = min(offset, highest([]byte(topic), queue))
+				if _, here := next([]byte(topic), queue); !here {
+					offset = min(offset, 0)
+				}
 				if !buried && q.takesBack(queue, offset, t, later, empty) {
 					q.committed[queue] = offset
 					taken++

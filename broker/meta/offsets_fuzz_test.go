@@ -25,7 +25,9 @@ func FuzzOffsetsOfPeers(f *testing.F) {
 				o.Mirror(d, gone)
 			} else {
 				o.BeMaster()
-				o.TakeBack([]*OffsetsDoc{d}, endless)
+				next := func(_ []byte, queue int32) (int64, bool) { return 8, queue < 2 }
+				o.TakeBack([]*OffsetsDoc{d}, next)
+				o.Clamp(next)
 			}
 			out, err := o.Document()
 			if err != nil {

@@ -94,6 +94,8 @@ func (p *pairOf) highest([]byte, int32) int64 {
 	return 1 << 40
 }
 
+func (p *pairOf) next(topic []byte, queue int32) (int64, bool) { return p.highest(topic, queue), true }
+
 // round is a look of the slave at its master.
 func (p *pairOf) round(gone bool) (offers int) {
 	for _, o := range p.s.Mirror(p.m.doc(p.ours), gone) {
@@ -111,9 +113,13 @@ func (p *pairOf) round(gone bool) (offers int) {
 // back starts the master again. It asks its slave if that is there.
 func (p *pairOf) back(ask bool) {
 	p.m.boot()
-	if ask && p.ours {
-		p.m.TakeBack([]*OffsetsDoc{p.s.doc(true)}, p.highest)
+	if !p.ours {
+		return
 	}
+	if ask {
+		p.m.TakeBack([]*OffsetsDoc{p.s.doc(true)}, p.next)
+	}
+	p.m.Clamp(p.next)
 }
 
 // TestOffsetsSurvive: what was committed anywhere is not lost, whoever ends and comes back in whatever order, and what is set back on
@@ -364,7 +370,9 @@ func TestTakeBackFromMany(t *testing.T) {
 		t.Fatal(err)
 	}
 	m.boot()
-	m.TakeBack([]*OffsetsDoc{stock, one.s.doc(true), two.s.doc(true)}, func(topic []byte, queue int32) int64 { return 158 })
+	end := func([]byte, int32) (int64, bool) { return 158, true }
+	m.TakeBack([]*OffsetsDoc{stock, one.s.doc(true), two.s.doc(true)}, end)
+	m.Clamp(end)
 	m.is("A", 155)
 	m.is("B", 158) // the log has no more
 	m.is("C", 110)
