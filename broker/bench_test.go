@@ -112,7 +112,7 @@ func (r *rig) serve(b *testing.B, frame []byte, perTurn int) {
 		var req remoting.Command
 		began := time.Now()
 		for range perTurn {
-			if err := req.Decode(frame); err != nil {
+			if err := req.DecodeRequest(frame); err != nil {
 				b.Error(err)
 			}
 			if side.Serve(conn, &req) != netpoll.Done {

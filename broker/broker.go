@@ -98,6 +98,7 @@ type Broker struct {
 	registrar *registrar
 	advertise netip.AddrPort // as clients know this broker
 	region    string
+	added     string            // properties that messages get which have none of them
 	opening   *remoting.Opening // of the answers to sends that were stored
 	cluster   string
 	name      string
@@ -145,6 +146,7 @@ func New(o Options) (*Broker, error) {
 	b.clients, b.after = quota.NewTable(cmp.Or(b.logger, slog.Default())), afterwards
 	b.coldControl = b.newColdControl()
 	b.region, b.cluster, b.name = b.c.Text("regionId"), b.c.Text("brokerClusterName"), b.c.Text("brokerName")
+	b.added = record.PropertyRegion + "\x01" + b.region + "\x02" + record.PropertyTrace + "\x01true\x02" + record.PropertyCluster + "\x01" + b.cluster + "\x02"
 	b.opening = remoting.NewOpening(remoting.RespSuccess, "MSG_REGION", b.region, "TRACE_ON", "true")
 	addr, err := netip.ParseAddr(b.c.Text("brokerIP1"))
 	if err != nil {

@@ -268,7 +268,7 @@ type loopState struct {
 	index int
 	turn  time.Duration // Broker.uptime in this turn; 0: nobody has asked yet
 
-	send       remoting.SendHeader
+	send       *remoting.SendHeader // of the send at hand
 	message    store.Message
 	known      record.Known // of the properties of the send at hand
 	properties []byte

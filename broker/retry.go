@@ -14,7 +14,7 @@ import (
 // holds queues for itself, goes to the group's dead letters. It may change the loop's message. ok is false when the send is dealt
 // with, by the outcome.
 func (b *Broker) retried(c *netpoll.Conn, req *remoting.Command, l *loopState) (v outcome, ok bool) {
-	h, m := &l.send, &l.message
+	h, m := l.send, &l.message
 	group := h.Topic[len(meta.RetryPrefix):]
 	config := b.groups.Find(group)
 	if config == nil {

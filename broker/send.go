@@ -48,8 +48,9 @@ func (b *Broker) trySend(c *netpoll.Conn, req *remoting.Command) outcome {
 	if l.parked.full() {
 		return sendNoRoom
 	}
-	h := &l.send
-	if err := h.Decode(req); err != nil {
+	h, err := req.Send()
+	l.send = h
+	if err != nil {
 		return b.refuse(c, req, remoting.RespSystemError, err.Error())
 	}
 	if b.closing.Load() {
@@ -87,7 +88,7 @@ func (b *Broker) trySend(c *netpoll.Conn, req *remoting.Command) outcome {
 // topicOfSend finds the topic of a send that the loop does not know, and says what comes of the send where there is none to store it
 // in.
 func (b *Broker) topicOfSend(c *netpoll.Conn, req *remoting.Command, l *loopState) (*knownTopic, outcome) {
-	h := &l.send
+	h := l.send
 	if code, remark := admit(h); code != remoting.RespSuccess {
 		return nil, b.refuse(c, req, code, remark)
 	}
@@ -163,9 +164,13 @@ func (b *Broker) addProperties(dst, properties []byte, known *record.Known) (all
 	if known.PopCheck != nil {
 		dst = record.DeleteProperty(dst[:0], dst, record.PropertyPopCheck)
 	}
-	dst = setProperty(dst, known.Region, record.PropertyRegion, b.region)
-	dst = setProperty(dst, known.Trace, record.PropertyTrace, "true")
-	dst = setProperty(dst, known.Cluster, record.PropertyCluster, b.cluster)
+	if known.Region == nil && known.Trace == nil && known.Cluster == nil && record.ClosedProperties(dst) {
+		dst = append(dst, b.added...)
+	} else {
+		dst = setProperty(dst, known.Region, record.PropertyRegion, b.region)
+		dst = setProperty(dst, known.Trace, record.PropertyTrace, "true")
+		dst = setProperty(dst, known.Cluster, record.PropertyCluster, b.cluster)
+	}
 	if known.UniqKey != nil {
 		return dst, known.UniqKey
 	}
@@ -191,7 +196,7 @@ func setProperty(properties, old []byte, name, value string) []byte {
 
 // sendOne stores a single message.
 func (b *Broker) sendOne(c *netpoll.Conn, req *remoting.Command, l *loopState, t *knownTopic) outcome {
-	h, m := &l.send, &l.message
+	h, m := l.send, &l.message
 	if len(m.Body) == 0 {
 		b.reply(c, req, fail(remoting.RespSystemError, "the message body is empty"))
 		return sendDone
@@ -327,7 +332,7 @@ const maxIDsBytes = maxBodyBytes / 2
 
 // sendBatch stores the items of a batch as messages of their own.
 func (b *Broker) sendBatch(c *netpoll.Conn, req *remoting.Command, l *loopState, t *knownTopic) outcome {
-	h := &l.send
+	h := l.send
 	if isRetry(h.Topic) || len(h.Topic) > 127 {
 		return b.refuse(c, req, remoting.RespMessageIllegal, "batch request does not support retry group "+string(h.Topic))
 	}
@@ -379,7 +384,7 @@ func (b *Broker) sendBatch(c *netpoll.Conn, req *remoting.Command, l *loopState,
 
 // sendInner stores a batch as one record, in a topic that keeps batches as they are.
 func (b *Broker) sendInner(c *netpoll.Conn, req *remoting.Command, l *loopState, t *knownTopic) outcome {
-	h := &l.send
+	h := l.send
 	uniq := l.known.UniqKey
 	l.properties, _ = b.addProperties(l.properties[:0], h.Properties, &l.known)
 	l.message.Properties = l.properties

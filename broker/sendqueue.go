@@ -54,7 +54,7 @@ func (b *Broker) send(c *netpoll.Conn, req *remoting.Command) netpoll.Verdict {
 	}
 	state.use.tookSend()
 	if len(q.list) > 0 {
-		b.prepare(&l.send, req)
+		b.prepare(req)
 	}
 	q.list = append(q.list, waitingSend{req.Clone(), l.came})
 	q.bytes += bytes
@@ -63,8 +63,9 @@ func (b *Broker) send(c *netpoll.Conn, req *remoting.Command) netpoll.Verdict {
 
 // prepare makes the topic of a send that waits for others, so that topics that are made one after the other are written and
 // registered together.
-func (b *Broker) prepare(h *remoting.SendHeader, req *remoting.Command) {
-	if h.Decode(req) != nil {
+func (b *Broker) prepare(req *remoting.Command) {
+	h, err := req.Send()
+	if err != nil {
 		return
 	}
 	if code, _ := admit(h); code != remoting.RespSuccess || b.closing.Load() {

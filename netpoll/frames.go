@@ -81,7 +81,7 @@ func (c *Conn) serve() bool {
 // one decodes and serves a frame. ok is false when the connection must be closed.
 func (c *Conn) one(frame []byte) (v Verdict, ok bool) {
 	cmd := &c.loop.cmd
-	if err := cmd.Decode(frame); err != nil {
+	if err := cmd.DecodeRequest(frame); err != nil {
 		if !errors.Is(err, remoting.ErrHeader) {
 			c.s.o.Logger.Warn("connection closed", "remote", c.remote, "error", err)
 			return Done, false

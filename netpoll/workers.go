@@ -37,8 +37,8 @@ func (b *Budget) Held() int64 { return b.held.Load() }
 // CloneBytes is about what a clone of a request takes in memory.
 func CloneBytes(req *remoting.Command) int {
 	n := int(unsafe.Sizeof(*req)) + len(req.Body) + len(req.Remark)
-	for i := range req.Ext {
-		n += int(unsafe.Sizeof(req.Ext[i])) + len(req.Ext[i].Key) + len(req.Ext[i].Value)
+	for _, f := range req.Fields() {
+		n += int(unsafe.Sizeof(f)) + len(f.Key) + len(f.Value)
 	}
 	return n
 }

@@ -50,7 +50,10 @@ func (h *handler) Serve(c *netpoll.Conn, req *remoting.Command) netpoll.Verdict 
 		return netpoll.Done
 	}
 	l := &h.loops[c.Loop()]
-	properties, _ := req.Get("i")
+	var properties []byte
+	if send, err := req.Send(); err == nil {
+		properties = send.Properties
+	}
 	var lengths [8]byte
 	binary.BigEndian.PutUint32(lengths[:], uint32(len(req.Body)))
 	binary.BigEndian.PutUint32(lengths[4:], uint32(len(properties)))

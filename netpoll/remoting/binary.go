@@ -75,7 +75,7 @@ func appendBinaryHeader(dst []byte, c *Command) []byte {
 	dst = append(dst, c.Remark...)
 	at := len(dst)
 	dst = append(dst, 0, 0, 0, 0)
-	for _, f := range c.Ext {
+	for _, f := range c.Fields() {
 		dst = appendBinaryField(dst, f.Key, f.Value)
 	}
 	binary.BigEndian.PutUint32(dst[at:], uint32(len(dst)-at-4))

@@ -30,6 +30,8 @@ type Field struct{ Key, Value []byte }
 // Command is one decoded frame. Decode reuses its slices, so one Command serves any number of frames without allocating.
 // Remark, Ext and Body alias the frame (or the command's own scratch memory where JSON text had escapes): they are valid
 // until the next Decode and no longer than the frame's memory.
+//
+// After DecodeRequest Ext may be empty though the frame has fields: Get, Send and Fields know them.
 type Command struct {
 	Code     int32
 	Language Language
@@ -42,6 +44,9 @@ type Command struct {
 	Encoding Encoding
 
 	scratch []byte
+	send    *SendHeader // made when first needed
+	sent    bool        // DecodeRequest filled send, and
+	unread  []byte      // this is the header, if Ext was not filled since
 }
 
 // NewRequest returns a JSON request of the given code, language JAVA, as ringmq sends it to others.
@@ -53,11 +58,32 @@ func (c *Command) IsResponse() bool { return c.Flag&FlagResponse != 0 }
 // IsOneway reports whether the sender wants no answer, not even an error.
 func (c *Command) IsOneway() bool { return c.Flag&FlagOneway != 0 }
 
+// Fields returns Ext, which it fills first if DecodeRequest did not.
+func (c *Command) Fields() []Field {
+	if c.unread != nil {
+		c.spread()
+	}
+	return c.Ext
+}
+
+// Send returns the typed header of a request with code 10, 310 or 320. It is the command's, and valid as long. With an error it has what
+// was read before. It allocates at first, and to report an error.
+func (c *Command) Send() (*SendHeader, error) {
+	if c.sent {
+		return c.send, nil
+	}
+	if c.send == nil {
+		c.send = new(SendHeader)
+	}
+	return c.send, c.send.Decode(c)
+}
+
 // Get returns the value of an extension field without allocating. Of a field sent twice the last one counts, as in the maps
 // that Java keeps fields in.
 func (c *Command) Get(key string) ([]byte, bool) {
-	for i := len(c.Ext) - 1; i >= 0; i-- {
-		if f := &c.Ext[i]; string(f.Key) == key {
+	fields := c.Fields()
+	for i := len(fields) - 1; i >= 0; i-- {
+		if f := &fields[i]; string(f.Key) == key {
 			return f.Value, !c.null(f)
 		}
 	}
@@ -117,6 +143,8 @@ func isTrue(v []byte) bool {
 
 // Set adds an extension field or replaces its value.
 func (c *Command) Set(key, value string) {
+	c.Fields()
+	c.sent = false
 	for i := range c.Ext {
 		if string(c.Ext[i].Key) == key {
 			c.Ext[i].Value = []byte(value)
@@ -132,7 +160,7 @@ func (c *Command) SetInt(key string, value int64) { c.Set(key, strconv.FormatInt
 // Clone returns a deep copy, for work that outlives the frame.
 func (c *Command) Clone() *Command {
 	n := len(c.Remark) + len(c.Body)
-	for _, f := range c.Ext {
+	for _, f := range c.Fields() {
 		n += len(f.Key) + len(f.Value)
 	}
 	buf := make([]byte, 0, n)
@@ -145,7 +173,7 @@ func (c *Command) Clone() *Command {
 		return buf[at:len(buf):len(buf)]
 	}
 	d := *c
-	d.scratch = nil
+	d.scratch, d.send, d.sent = nil, nil, false
 	d.Remark, d.Body = keep(c.Remark), keep(c.Body)
 	d.Ext = make([]Field, len(c.Ext))
 	for i, f := range c.Ext {

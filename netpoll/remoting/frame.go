@@ -27,7 +27,13 @@ func FrameLength(b []byte) (total int, ok bool, err error) {
 
 // Decode reads one whole frame, length word included. On ErrHeader the frame's bounds are good and Opaque and Encoding are
 // set if they could be read, so that the sender can be told; on ErrFrame the connection cannot go on.
-func (c *Command) Decode(frame []byte) error {
+func (c *Command) Decode(frame []byte) error { return c.decode(frame, false) }
+
+// DecodeRequest is Decode for those who serve requests. The header of a send that is written as the Java client writes it is read in one
+// pass, for Send; its fields are not in Ext until Fields is called.
+func (c *Command) DecodeRequest(frame []byte) error { return c.decode(frame, true) }
+
+func (c *Command) decode(frame []byte, served bool) error {
 	c.reset()
 	total, ok, err := FrameLength(frame)
 	if err != nil {
@@ -47,6 +53,9 @@ func (c *Command) Decode(frame []byte) error {
 	}
 	switch kind := word >> 24; kind {
 	case uint32(JSON):
+		if served && c.decodeSend(header) {
+			return nil
+		}
 		return c.decodeJSON(header)
 	case uint32(Binary):
 		c.Encoding = Binary
@@ -58,7 +67,7 @@ func (c *Command) Decode(frame []byte) error {
 
 func (c *Command) reset() {
 	clear(c.Ext)
-	*c = Command{Ext: c.Ext[:0], scratch: c.scratch[:0]}
+	*c = Command{Ext: c.Ext[:0], scratch: c.scratch[:0], send: c.send}
 }
 
 // AppendCommand appends the whole frame in the command's encoding.

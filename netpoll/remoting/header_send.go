@@ -70,8 +70,9 @@ const mandatorySend = "befgh"
 func (h *SendHeader) Decode(c *Command) error {
 	*h = SendHeader{}
 	var seen uint32
-	for i := range c.Ext {
-		f := &c.Ext[i]
+	fields := c.Fields()
+	for i := range fields {
+		f := &fields[i]
 		letter := byte(0)
 		if c.Code == CodeSendMessage {
 			letter = sendLetter(f.Key)

@@ -302,33 +302,36 @@ func (s *jsonScanner) escaped(at int) []byte {
 		if s.i >= len(s.b) {
 			break
 		}
-		ch = s.b[s.i]
-		s.i++
-		switch ch {
-		case 'n':
-			out = append(out, '\n')
-		case 't':
-			out = append(out, '\t')
-		case 'r':
-			out = append(out, '\r')
-		case 'b':
-			out = append(out, '\b')
-		case 'f':
-			out = append(out, '\f')
-		case 'u':
-			if h := s.b[s.i:]; len(h) > 3 && h[0] == '0' && h[1] == '0' && (h[2] == '0' || h[2] == '1') && h[3] >= '0' && h[3] <= '9' {
-				// The separators of properties, which every send has.
-				out = append(out, (h[2]-'0')<<4|(h[3]-'0'))
-				s.i += 4
-				continue
-			}
-			out = utf8.AppendRune(out, s.unicode())
-		default: // the quote, the backslash, the slash, and what fastjson passes through
-			out = append(out, ch)
-		}
+		out = s.escape(out)
 	}
 	s.bad = true
 	return nil
+}
+
+// escape appends what the escape stands for whose character behind the backslash is next.
+func (s *jsonScanner) escape(out []byte) []byte {
+	ch := s.b[s.i]
+	s.i++
+	switch ch {
+	case 'n':
+		ch = '\n'
+	case 't':
+		ch = '\t'
+	case 'r':
+		ch = '\r'
+	case 'b':
+		ch = '\b'
+	case 'f':
+		ch = '\f'
+	case 'u':
+		if h := s.b[s.i:]; len(h) > 3 && h[0] == '0' && h[1] == '0' && (h[2] == '0' || h[2] == '1') && h[3] >= '0' && h[3] <= '9' {
+			// The separators of properties, which every send has.
+			s.i += 4
+			return append(out, (h[2]-'0')<<4|(h[3]-'0'))
+		}
+		return utf8.AppendRune(out, s.unicode())
+	}
+	return append(out, ch) // the quote, the backslash, the slash, and what fastjson passes through
 }
 
 // unicode reads the four digits behind \u, and the second half of a surrogate pair if one follows.

@@ -5,9 +5,9 @@ import "strconv"
 func appendJSONHeader(dst []byte, c *Command) []byte {
 	dst = append(dst, `{"code":`...)
 	dst = strconv.AppendInt(dst, int64(c.Code), 10)
-	if len(c.Ext) > 0 {
+	if fields := c.Fields(); len(fields) > 0 {
 		dst = append(dst, `,"extFields":{`...)
-		for i, f := range c.Ext {
+		for i, f := range fields {
 			if i > 0 {
 				dst = append(dst, ',')
 			}

@@ -1,6 +1,7 @@
 package record
 
 import (
+	"bytes"
 	"encoding/binary"
 	"hash/crc32"
 )
@@ -28,7 +29,8 @@ type Plan struct {
 func PlanProperties(properties []byte, appendCRC bool) Plan {
 	n := len(properties)
 	open := n > 0 && properties[n-1] != separatorPair
-	foreign := findProperty(properties, crcName) >= 0
+	// Hardly any other name has the character it ends in, and looking for one byte is cheap.
+	foreign := bytes.IndexByte(properties, crcName[len(crcName)-1]) >= 0 && findProperty(properties, crcName) >= 0
 	if foreign {
 		n, open = 0, false
 		for rest := properties; len(rest) > 0; {

@@ -1,5 +1,10 @@
 package record
 
+import (
+	"encoding/binary"
+	"math/bits"
+)
+
 // Known are the properties of one message that brokers and stores look at, found in one walk. A nil value: the property is
 // not there, or does not count (see Property). All alias the properties they were found in.
 type Known struct {
@@ -16,24 +21,38 @@ func (k *Known) Scan(properties []byte) {
 	*k = Known{}
 	for at := 0; at < len(properties); {
 		name := at
-		for at < len(properties) && properties[at] > separatorPair {
-			at++
-		}
+		at = separator(properties, at)
 		if at == len(properties) || properties[at] != separatorName {
 			// A pair without 0x01, or a byte below it in the name: the general rules.
 			at = k.odd(properties, name)
 			continue
 		}
 		value := at + 1
-		end := value
+		end := separator(properties, value)
 		for end < len(properties) && properties[end] != separatorPair {
-			end++
+			end = separator(properties, end+1)
 		}
 		if p := k.place(properties[name:at]); p != nil && end > value {
 			*p = properties[value:end:end]
 		}
 		at = end + 1
 	}
+}
+
+// separator returns the position of the first byte at or behind i that is no larger than a separator, len(p) if there is none. It looks
+// at eight bytes at once: the borrow of the subtraction marks the lowest such.
+func separator(p []byte, i int) int {
+	const ones, highs = 0x0101010101010101, 0x8080808080808080
+	for ; i+8 <= len(p); i += 8 {
+		v := binary.LittleEndian.Uint64(p[i:])
+		if found := (v - ones*uint64(separatorPair+1)) &^ v & highs; found != 0 {
+			return i + bits.TrailingZeros64(found)/8
+		}
+	}
+	for i < len(p) && p[i] > separatorPair {
+		i++
+	}
+	return i
 }
 
 // odd takes one pair by the general rules, and returns where the next begins.

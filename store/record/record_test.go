@@ -304,6 +304,22 @@ func BenchmarkAppend(b *testing.B) {
 	}
 }
 
+// BenchmarkProperties is what a message of a Java client's costs for its properties: found before it is stored, and planned.
+func BenchmarkProperties(b *testing.B) {
+	p := []byte("KEYS\x01key0\x02UNIQ_KEY\x017F000001216A4E0E2F2A6DA58AC30000\x02WAIT\x01true\x02TAGS\x01TagA\x02MSG_REGION\x01DefaultRegion\x02TRACE_ON\x01true\x02CLUSTER\x01DefaultCluster\x02")
+	b.Run("scan", func(b *testing.B) {
+		var k record.Known
+		for b.Loop() {
+			k.Scan(p)
+		}
+	})
+	b.Run("plan", func(b *testing.B) {
+		for b.Loop() {
+			record.PlanProperties(p, true)
+		}
+	})
+}
+
 func BenchmarkParse(b *testing.B) {
 	raw := record.Append(nil, sample(), false)
 	var r record.Record
