@@ -23,14 +23,7 @@ func stockMasterBack(p *pair) (string, error) {
 	p.slave.set("adminHttpAddress", loopback(p.base+slaveMetricsPort))
 	p.master.set("inSyncReplicas", "1") // it takes messages while its slave is refused
 	defer p.rest()
-	if err := p.underLoad(); err != nil {
-		return "", err
-	}
-	if err := p.grow(1); err != nil {
-		return "", err
-	}
-	p.rest()
-	if err := p.check(); err != nil {
+	if err := p.filled(1); err != nil {
 		return "", err
 	}
 	if err := p.tellsBlank(); err != nil {

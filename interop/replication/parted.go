@@ -19,14 +19,7 @@ import (
 // masters for a while: the logs differ, the slave is refused, and its end is cut with a copy saved.
 func partedWays(p *pair) (string, error) {
 	defer p.rest()
-	if err := p.underLoad(); err != nil {
-		return "", err
-	}
-	if err := p.grow(1); err != nil {
-		return "", err
-	}
-	p.rest()
-	if err := p.check(); err != nil {
+	if err := p.filled(1); err != nil {
 		return "", err
 	}
 	adopted, err := p.aheadAdopted()

@@ -68,6 +68,18 @@ func rolls(p *pair) (string, error) {
 	return fmt.Sprintf("%d bytes of log, %d segments, %s", p.master.at.view.pos, p.master.at.view.pos/p.segment+1, p.history), nil
 }
 
+// filled starts the pair and loads it until the log has so many segments, and checks it at rest.
+func (p *pair) filled(segments int64) error {
+	if err := p.underLoad(); err != nil {
+		return err
+	}
+	if err := p.grow(segments); err != nil {
+		return err
+	}
+	p.rest()
+	return p.check()
+}
+
 // grow waits until the master's log has got so many segments longer.
 func (p *pair) grow(segments int64) error {
 	v := p.master.at.view
