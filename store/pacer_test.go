@@ -87,7 +87,7 @@ func TestPacerFindsARate(t *testing.T) {
 			}
 			return quiet
 		}, 400, 50, 110},
-		{"they take longer bit by bit", func(r float64) time.Duration { return quiet + quiet*time.Duration(r)/200 }, 400, 40, 140},
+		{"they take longer bit by bit", func(r float64) time.Duration { return quiet + quiet*time.Duration(r)/200 }, 400, 120, 230},
 		{"any read is too much", func(r float64) time.Duration {
 			if r > 0 {
 				return 10 * quiet
