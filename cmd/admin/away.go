@@ -6,7 +6,7 @@ import (
 	"slices"
 )
 
-// away are brokers that did not tell what they were asked, and why. A command shows what the others told, and ends with err.
+// away are brokers, or members of a group, that did not tell what they were asked, and why. A command shows what the others told, and ends with err.
 type away map[string]error
 
 // err is nil where everybody told.

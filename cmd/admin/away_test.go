@@ -70,3 +70,30 @@ func TestProgressBesideAnAbsentMaster(t *testing.T) {
 		}
 	}
 }
+
+// TestStatusBesideDeafMembers: what the other members say is shown, and who says nothing that can be read is named once.
+func TestStatusBesideDeafMembers(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	deaf := func(int32) string { return "no JSON" }
+	r.dial(telling("TBW102", 1, nil)).beat("tells", "G", "TBW102")
+	r.dial(deaf).beat("silent", "G", "TBW102")
+	r.dial(deaf).beat("silent", "Deaf", "TBW102")
+	out, err := r.run("consumerStatus -g G -b broker-a --output json")
+	var all struct {
+		Members []struct {
+			ClientID string `json:"clientId"`
+		} `json:"members"`
+		Same *bool `json:"sameSubscription"`
+	}
+	if bad := json.Unmarshal([]byte(out), &all); bad != nil || len(all.Members) != 1 || all.Members[0].ClientID != "tells" || all.Same == nil || !*all.Same {
+		t.Errorf("%v, not the member that tells alone: %s", bad, out)
+	}
+	if err == nil || strings.Count(err.Error(), "silent") != 1 || strings.Contains(err.Error(), "tells") {
+		t.Errorf("%v does not name the deaf member once", err)
+	}
+	out, err = r.run("consumerStatus -g Deaf -b broker-a --output csv")
+	if err == nil || strings.Count(err.Error(), "silent") != 1 || strings.Contains(out, "silent") {
+		t.Errorf("%v, where nobody tells: %s", err, out)
+	}
+}

@@ -3,6 +3,7 @@ package admin
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -141,9 +142,11 @@ func runConsumerStatus(ctx context.Context, s *Session, a Args, out *Out) error 
 	now, n := s.now(), 0
 	var all []*running
 	var names []string
+	silent := away{}
 	err := s.eachRunning(ctx, group, a["brokerAddr"], jstack, "members", func(c remoting.Connection, r *running, err error) {
 		if err != nil {
 			out.Textf("%s: %v\n", c.ClientID, err)
+			silent[c.ClientID] = fmt.Errorf("%s: %w", c.ClientID, err)
 			return
 		}
 		n++
@@ -157,19 +160,19 @@ func runConsumerStatus(ctx context.Context, s *Session, a Args, out *Out) error 
 		all, names = append(all, r), append(names, c.ClientID)
 	})
 	if err != nil || n == 0 {
-		return err
+		return errors.Join(err, silent.err())
 	}
 	same := sameSubscriptions(all, now)
 	out.Set("sameSubscription", same)
 	if !same {
 		out.Textf("\n\nWARN: Different subscription in the same group of consumer!!!\n")
-		return nil
+		return silent.err()
 	}
 	out.Textf("\n\nSame subscription in the same group of consumer\n\nRebalance OK\n")
 	for i, r := range all {
 		out.Textf("%s", r.troubles(names[i], now))
 	}
-	return nil
+	return silent.err()
 }
 
 // save writes what a member says into a folder named by the time, as stock does.
