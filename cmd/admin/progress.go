@@ -129,12 +129,12 @@ func progressSilence(group string, silent away, err error) away {
 // clientsOfQueues asks every member which queues it has; those that do not tell have none here.
 func (s *Session) clientsOfQueues(ctx context.Context, group string) map[remoting.MessageQueue]string {
 	all := map[remoting.MessageQueue]string{}
-	_ = s.eachMember(ctx, group, "", false, func(c remoting.Connection, info *ask.RunningInfo, err error) {
+	_ = s.eachRunning(ctx, group, "", false, "", func(c remoting.Connection, r *running, err error) {
 		if err != nil {
 			return
 		}
 		host, _, _ := net.SplitHostPort(c.ClientAddr)
-		for _, e := range info.Queues {
+		for _, e := range r.Queues {
 			all[e.Queue] = cmp.Or(host, c.ClientAddr)
 		}
 	})

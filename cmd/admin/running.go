@@ -90,21 +90,7 @@ func (s *Session) brokersOf(ctx context.Context, group, broker string) ([]string
 	return addrsOf(r, ""), nil
 }
 
-// eachMember asks all members of a group; those that do not tell come with an error.
-func (s *Session) eachMember(ctx context.Context, group, broker string, jstack bool, fn func(c remoting.Connection, info *ask.RunningInfo, err error)) error {
-	return s.eachRunning(ctx, group, broker, jstack, "", func(c remoting.Connection, r *running, err error) {
-		if err != nil {
-			fn(c, nil, err)
-			return
-		}
-		for _, e := range r.Queues {
-			r.RunningInfo.Queues = append(r.RunningInfo.Queues, remoting.QueueEntry[ask.ProcessQueue]{Queue: e.Queue})
-		}
-		fn(c, &r.RunningInfo, nil)
-	})
-}
-
-// eachRunning is eachMember with all that they say. what is how progress names them; "": somebody else tells it.
+// eachRunning asks all members of a group; those that do not tell come with an error. what is how progress names them; "": somebody else tells it.
 func (s *Session) eachRunning(ctx context.Context, group, broker string, jstack bool, what string, fn func(c remoting.Connection, r *running, err error)) error {
 	c, err := s.connection(ctx, group, broker)
 	if err != nil {
