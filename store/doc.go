@@ -4,7 +4,7 @@
 // Reading order:
 //
 //   - options.go: what may be set, with the broker's own defaults; message.go: what goes in and comes out; errors.go: what
-//     can go wrong; memory.go: how much of it a process may have;
+//     can go wrong;
 //   - store.go: Open and what a Store is made of; lock.go: the lock and the abort file; checkpoint.go: from where a
 //     start has to look at the log again; sealed.go: the checksum of what a start goes by; release.go: what of another release
 //     is refused, and what passed over; recover.go: the look itself; ends.go: how long the queues were, and what is rebuilt; history.go: whose copy the log is;

@@ -5,7 +5,9 @@ import (
 	"net/netip"
 	"time"
 
+	"ringmq/store/commitlog"
 	"ringmq/store/disk"
+	"ringmq/store/index"
 	"ringmq/store/record"
 )
 
@@ -146,6 +148,17 @@ func (o Options) withDefaults() Options {
 	o.Limits = o.Limits.withDefaults()
 	o.Retention = o.Retention.withDefaults()
 	return o
+}
+
+// BufferBytes is the memory that a store with these options takes outside of the Go heap, at most: the append buffer, which is the tail cache,
+// windows of the log, slots of the key index. Some MiB come on top for as long as segments are zeroed.
+func (o Options) BufferBytes() int64 {
+	o = o.withDefaults()
+	n := commitlog.BufferBytes(o.TailBytes) + windowCount*windowBytes
+	if o.IndexEnabled {
+		n += index.BufferBytes(o.IndexSlots)
+	}
+	return n
 }
 
 func (l Limits) withDefaults() Limits {

@@ -5,6 +5,8 @@ import (
 	"math"
 	"os"
 	"sync/atomic"
+
+	"ringmq/store/memory"
 )
 
 // spaceState is how full the disk was when it was last looked at.
@@ -132,7 +134,7 @@ func (s *Store) memoryBytes() int64 {
 	if n := s.space.memory.Load(); n > 0 {
 		return n
 	}
-	n := MemoryOf(os.DirFS("/"))
+	n := memory.Of(os.DirFS("/"))
 	s.space.memory.Store(n)
 	return n
 }

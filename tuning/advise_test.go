@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"go.uber.org/goleak"
+
+	"ringmq/broker/config"
 )
 
 var update = flag.Bool("update", false, "write golden files and the operator's page")
@@ -188,12 +190,14 @@ func TestSmallRules(t *testing.T) {
 	}
 }
 
-// TestHeapLimit: a small control group gets a small heap, no group a larger one than is needed.
-func TestHeapLimit(t *testing.T) {
-	for memory, want := range map[int64]int64{0: 32 * mib, 128 * mib: 32 * mib, 256 * mib: 68 * mib, 512 * mib: 196 * mib, 632 * mib: 256 * mib, 24 << 30: 256 * mib, -1: 32 * mib} {
-		if got := HeapLimit(memory); got != want {
-			t.Errorf("of %d: %d, want %d", memory, got, want)
-		}
+// TestDefaultBuffers: the broker's own configuration says the same.
+func TestDefaultBuffers(t *testing.T) {
+	v, err := config.Keys("127.0.0.1").Merge()
+	check(t, err)
+	c, err := config.New(v)
+	check(t, err)
+	if got := c.StoreOptions().BufferBytes(); got != defaultBuffers {
+		t.Errorf("%d bytes at the defaults, not %d", got, defaultBuffers)
 	}
 }
 
@@ -203,8 +207,8 @@ func TestHeapBound(t *testing.T) {
 		total, group int64
 		want         string
 	}{
-		{512 * mib, -1, "196 MiB, by the broker"}, {512 * mib, 8 << 30, "196 MiB, by the broker"}, {32 << 30, 256 * mib, "68 MiB, by the broker"},
-		{-1, 256 * mib, "68 MiB, by the broker"}, {-1, -1, ""},
+		{512 * mib, -1, "210 MiB, by the broker"}, {512 * mib, 8 << 30, "210 MiB, by the broker"}, {32 << 30, 256 * mib, "82 MiB, by the broker"},
+		{-1, 256 * mib, "82 MiB, by the broker"}, {-1, -1, ""},
 	} {
 		r := judgeHeap(&Facts{Memory: MemoryFacts{TotalBytes: c.total, CgroupLimitBytes: c.group}})
 		if len(r) != 1 || r[0].now != c.want {

@@ -1,24 +1,20 @@
 package tuning
 
-import "fmt"
+import (
+	"fmt"
 
-const (
-	heapBytes    = 256 * mib // soft limit that the broker sets itself, where there is memory
-	heapLeast    = 32 * mib
-	buffersBytes = 120 * mib // outside the heap, at most
+	"ringmq/store/memory"
 )
 
-// HeapLimit is the soft limit that a broker gives its Go heap where it may have so much memory: half of what its buffers leave is the page
-// cache's, which messages are read from.
-func HeapLimit(memoryBytes int64) int64 {
-	return min(max((memoryBytes-buffersBytes)/2, heapLeast), heapBytes) / mib * mib
-}
+// defaultBuffers is what a broker keeps outside of its heap, at most, whose configuration sets none of it: one and a half times tailCacheBytes,
+// windows of the log, and twice the slots of an index file. A test compares it with what the store says.
+const defaultBuffers = 24*mib*3/2 + 16*mib + 2*4*5_000_000
 
 func runtimeArea() area {
 	return area{name: "runtime", about: "What a JVM needed to be told, and what takes its place.", knobs: []knob{
 		{
 			key: "GOMEMLIMIT", want: "nothing to set", inside: true, files: []string{"/sys/fs/cgroup"},
-			why: "The 8 GiB of -Xms and -Xmx and the 15 GiB of MaxDirectMemorySize have no counterpart: the broker gives its heap a soft limit itself, 256 MiB or, in a small control group, half of what is left beside at most 120 MiB of buffers outside of it, " +
+			why: "The 8 GiB of -Xms and -Xmx and the 15 GiB of MaxDirectMemorySize have no counterpart: the broker gives its heap a soft limit itself, 256 MiB or, in a small control group, half of what is left beside its buffers outside of it, at most " + size(defaultBuffers) + " at the defaults, " +
 				"made once and touched as they are used (AlwaysPreTouch has nothing to touch). Page cache counts in a memory limit too and gives way, but a limit that leaves none makes every read a read of the disk. " +
 				"GOMEMLIMIT in the environment wins.",
 			source: "Go documentation, A Guide to the Go Garbage Collector; runbroker.sh of RocketMQ", gain: "no end by the OOM killer inside the limit", risk: "garbage is collected more often", sure: Documented, judge: judgeHeap,
@@ -64,5 +60,5 @@ func judgeHeap(f *Facts) []finding {
 	if limit < 0 {
 		return one(finding{})
 	}
-	return one(finding{state: Good, now: size(HeapLimit(limit)) + ", by the broker", here: "it may use " + size(limit)})
+	return one(finding{state: Good, now: size(memory.HeapLimit(limit, defaultBuffers)) + ", by the broker", here: "it may use " + size(limit) + ", with the default buffers"})
 }

@@ -59,6 +59,8 @@ type brokerProcess struct {
 	b      *broker.Broker
 }
 
+func (p *brokerProcess) buffersBytes() int64 { return p.c.StoreOptions().BufferBytes() }
+
 func (p *brokerProcess) start() error {
 	if dir := p.c.Text("storePathRootDir"); backup.IsBackup(dir) {
 		return fmt.Errorf("storePathRootDir=%s is a backup, which a broker would make useless: put it back into a directory of its own, ringmq restore --from %s --to STORE", dir, dir)

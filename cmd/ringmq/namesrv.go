@@ -47,6 +47,8 @@ type namesrvProcess struct {
 	probes *web.Server // nil: adminHttpAddress is not set
 }
 
+func (p *namesrvProcess) buffersBytes() int64 { return 0 }
+
 func (p *namesrvProcess) start() error {
 	var err error
 	if p.s, err = startNamesrv(p.o, "listenPort"); err != nil {

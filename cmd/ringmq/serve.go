@@ -14,8 +14,7 @@ import (
 	"syscall"
 	"time"
 
-	"ringmq/store"
-	"ringmq/tuning"
+	"ringmq/store/memory"
 )
 
 const (
@@ -30,6 +29,8 @@ const (
 
 // process is what a server subcommand runs.
 type process interface {
+	// buffersBytes is what it keeps outside of the Go heap, at most.
+	buffersBytes() int64
 	// start returns when requests are answered. What it opened it closes again if it fails.
 	start() error
 	// report prints a few lines for whoever started the process by hand.
@@ -39,7 +40,7 @@ type process interface {
 
 // serve runs p until SIGTERM or SIGINT, then drains and closes it; a second signal ends the process at once.
 func serve(stdout io.Writer, logger *slog.Logger, p process) error {
-	limitMemory(os.Getenv, store.MemoryOf(os.DirFS("/")))
+	limitMemory(os.Getenv, memory.Of(os.DirFS("/")), p.buffersBytes())
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, syscall.SIGTERM, os.Interrupt)
 	defer signal.Stop(signals)
@@ -99,10 +100,10 @@ func tell(logger *slog.Logger, state string) {
 
 // limitMemory keeps the process small unless its environment says otherwise: garbage is collected half as often as by
 // default, which the small live heap affords, and earlier when the heap nears its limit, which follows from the memory that the
-// process may have.
-func limitMemory(getenv func(string) string, memoryBytes int64) {
+// process may have and from its buffers.
+func limitMemory(getenv func(string) string, memoryBytes, buffersBytes int64) {
 	if getenv("GOMEMLIMIT") == "" {
-		debug.SetMemoryLimit(tuning.HeapLimit(memoryBytes))
+		debug.SetMemoryLimit(memory.HeapLimit(memoryBytes, buffersBytes))
 	}
 	if getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)

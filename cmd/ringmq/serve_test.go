@@ -137,6 +137,8 @@ type fake struct {
 	release  chan error
 }
 
+func (f *fake) buffersBytes() int64 { return 0 }
+
 func (f *fake) start() error {
 	if f.ready == nil {
 		return <-f.release
@@ -355,24 +357,43 @@ func (w watched) report(out io.Writer) {
 	close(w.reported)
 }
 
-// TestLimitMemory: the heap's limit follows the memory there is, and what the environment says is left alone.
+// TestLimitMemory: the heap's limit follows the memory there is and what of it the buffers take, and what the environment says is left alone.
 func TestLimitMemory(t *testing.T) {
 	was, percent := debug.SetMemoryLimit(-1), debug.SetGCPercent(100)
 	defer func() { debug.SetMemoryLimit(was); debug.SetGCPercent(percent) }()
 	none := func(string) string { return "" }
-	for memory, want := range map[int64]int64{512 << 20: 196 << 20, 24 << 30: 256 << 20} {
+	for _, c := range []struct{ memory, buffers, want int64 }{{512 << 20, 120 << 20, 196 << 20}, {512 << 20, 400 << 20, 56 << 20}, {24 << 30, 120 << 20, 256 << 20}} {
 		debug.SetMemoryLimit(1 << 40)
-		limitMemory(none, memory)
-		if got := debug.SetMemoryLimit(-1); got != want {
-			t.Errorf("of %d: %d, want %d", memory, got, want)
+		limitMemory(none, c.memory, c.buffers)
+		if got := debug.SetMemoryLimit(-1); got != c.want {
+			t.Errorf("of %d beside %d: %d, want %d", c.memory, c.buffers, got, c.want)
 		}
 		if got := debug.SetGCPercent(100); got != gcPercent {
 			t.Errorf("%d %%", got)
 		}
 	}
 	debug.SetMemoryLimit(1 << 40)
-	limitMemory(func(string) string { return "set" }, 512<<20)
+	limitMemory(func(string) string { return "set" }, 512<<20, 0)
 	if got, percent := debug.SetMemoryLimit(-1), debug.SetGCPercent(100); got != 1<<40 || percent != 100 {
 		t.Errorf("the environment is not obeyed: %d, %d %%", got, percent)
+	}
+}
+
+// TestBuffersBytes: what a server keeps outside of the heap is what its own configuration says, and a name server keeps nothing there.
+func TestBuffersBytes(t *testing.T) {
+	for _, sets := range [][]string{{"tailCacheBytes=16777216"}, {"tailCacheBytes=1073741824", "maxHashSlotNum=100000000"}} {
+		both := parsed(t, nil, sets...)
+		want := both.broker.StoreOptions().BufferBytes()
+		if tail := int64(both.broker.Int("tailCacheBytes")); want < tail*3/2 {
+			t.Errorf("%s: %d", sets, want)
+		}
+		for _, p := range []process{&brokerProcess{c: both.broker}, &standaloneProcess{both: both}} {
+			if got := p.buffersBytes(); got != want {
+				t.Errorf("%s: %T says %d, not %d", sets, p, got, want)
+			}
+		}
+	}
+	if n := (&namesrvProcess{}).buffersBytes(); n != 0 {
+		t.Error("a name server keeps", n)
 	}
 }

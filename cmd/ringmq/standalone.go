@@ -173,6 +173,8 @@ type standaloneProcess struct {
 	b      brokerProcess
 }
 
+func (p *standaloneProcess) buffersBytes() int64 { return p.broker.StoreOptions().BufferBytes() } // p.b is configured when it starts
+
 func (p *standaloneProcess) start() error {
 	const servers = 2
 	ns, err := startNamesrv(namesrv.Options{Values: p.namesrv, Version: version, Logger: p.logger, Servers: servers}, namesrvPortKey)

@@ -30,10 +30,22 @@ type tailPage struct {
 
 const tailPages = 64
 
+// BufferBytes is the memory outside of the Go heap that a log takes whose Options have so many TailBytes.
+func BufferBytes(tailBytes int) int64 {
+	_, size, most := tailSizes(tailBytes)
+	return size + most
+}
+
+// tailSizes are those of a page, of the ring, and of the largest record, for which there is room behind the ring.
+func tailSizes(bytes int) (page, size, most int64) {
+	page = max(int64(bytes)/tailPages, 64)
+	size = page * tailPages
+	return page, size, size / 2
+}
+
 func newTail(bytes int) (*tail, error) {
-	page := max(int64(bytes)/tailPages, 64)
-	t := &tail{page: page, size: page * tailPages, pages: make([]tailPage, tailPages)}
-	t.max = t.size / 2
+	t := &tail{pages: make([]tailPage, tailPages)}
+	t.page, t.size, t.max = tailSizes(bytes)
 	mem, err := disk.Arena(int(t.size + t.max))
 	if err != nil {
 		return nil, fmt.Errorf("commit log: append buffer: %w", err)

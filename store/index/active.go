@@ -31,6 +31,10 @@ type active struct {
 	slotsFresh time.Time          // when they were written; io
 }
 
+// BufferBytes is the memory outside of the Go heap that an index with so many slots a file takes, at most: the slots of the file that takes
+// entries and, until it is sealed, of the full one before. Those of the next one cost nothing before the first entry is put into it.
+func BufferBytes(slots int) int64 { return 2 * orDefault(slots, defaultSlots) * record.IndexSlotBytes }
+
 func (x *Index) newActive(f *file, file disk.File, h record.IndexHeader) (*active, error) {
 	arena, err := disk.Arena(int(x.form.slots) * record.IndexSlotBytes)
 	if err != nil {

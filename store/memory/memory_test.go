@@ -1,11 +1,11 @@
-package store
+package memory
 
 import (
 	"testing"
 	"testing/fstest"
 )
 
-func TestMemoryOf(t *testing.T) {
+func TestOf(t *testing.T) {
 	file := func(text string) *fstest.MapFile { return &fstest.MapFile{Data: []byte(text)} }
 	const gib = 1 << 30
 	for name, c := range map[string]struct {
@@ -26,8 +26,22 @@ func TestMemoryOf(t *testing.T) {
 			"sys/fs/cgroup/memory/memory.limit_in_bytes": file("9223372036854771712\n")}, 16 * gib},
 		"paths that leave": {fstest.MapFS{"proc/meminfo": file("MemTotal: 16777216 kB\n"), "proc/self/cgroup": file("0::/../../x\nnonsense\n")}, 16 * gib},
 	} {
-		if got := MemoryOf(c.files); got != c.want {
+		if got := Of(c.files); got != c.want {
 			t.Errorf("%s: %d, want %d", name, got, c.want)
+		}
+	}
+}
+
+// TestHeapLimit: a small control group gets a small heap, and so does one that the buffers fill; none gets a larger one than is needed.
+func TestHeapLimit(t *testing.T) {
+	const mib = 1 << 20
+	for _, c := range []struct{ memory, buffers, want int64 }{
+		{0, 120 * mib, 32 * mib}, {128 * mib, 120 * mib, 32 * mib}, {256 * mib, 120 * mib, 68 * mib}, {512 * mib, 120 * mib, 196 * mib}, {632 * mib, 120 * mib, 256 * mib},
+		{24 << 30, 120 * mib, 256 * mib}, {-1, 120 * mib, 32 * mib}, {512 * mib, 0, 256 * mib}, {256 * mib, 0, 128 * mib}, {4 << 30, 3<<30 + 900*mib, 62 * mib},
+		{2 << 30, 3 << 30, 32 * mib},
+	} {
+		if got := HeapLimit(c.memory, c.buffers); got != c.want {
+			t.Errorf("of %d beside %d: %d, want %d", c.memory, c.buffers, got, c.want)
 		}
 	}
 }

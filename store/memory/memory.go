@@ -1,4 +1,6 @@
-package store
+// Package memory says how much memory a process may have, and what of it the Go heap gets. It imports nothing of ours: who serves, who
+// stores and who advises go by the same figures.
+package memory
 
 import (
 	"bytes"
@@ -9,9 +11,9 @@ import (
 	"strings"
 )
 
-// MemoryOf asks the kernel, below root, for the memory that this process may have: the machine's or, where that is less, the limit of its
+// Of asks the kernel, below root, for the memory that this process may have: the machine's or, where that is less, the limit of its
 // control group, as in a container. 4 GiB when the kernel does not say.
-func MemoryOf(root fs.FS) int64 {
+func Of(root fs.FS) int64 {
 	const unknown = 4 << 30
 	n := int64(unknown)
 	if b, err := fs.ReadFile(root, "proc/meminfo"); err == nil {
@@ -38,6 +40,18 @@ func MemoryOf(root fs.FS) int64 {
 		}
 	}
 	return n
+}
+
+const (
+	heapMost  = 256 << 20 // enough for all connections and tables; what is above serves better as page cache
+	heapLeast = 32 << 20
+)
+
+// HeapLimit is the soft limit, in bytes, of a Go heap in a process that may have memoryBytes and keeps up to buffersBytes outside of the heap:
+// half of what those leave, for the other half is the page cache's, which messages are read from.
+func HeapLimit(memoryBytes, buffersBytes int64) int64 {
+	const mib = 1 << 20
+	return min(max((memoryBytes-buffersBytes)/2, heapLeast), heapMost) / mib * mib
 }
 
 // groupLimit is the lowest limit of a control group and those it lies in, no more than n. In a container the group's own name may be the
