@@ -22,7 +22,8 @@ type CatchupReport struct {
 
 // Catchup measures what cold readers cost producers. It sends BacklogBytes at full speed, measures the latency of sends at Rate
 // for Duration, and then goes on sending at that rate while consumers read the backlog from its beginning, and what was sent
-// since, as fast as they can.
+// since, as fast as they can. When connections are lost after the first sends were counted, the run ends early, and what was counted until
+// then is reported.
 // onTick, if not nil, is called once a counted second of the sends.
 //
 // Without DropCache the backlog is cold only where it is larger than the memory.
@@ -83,27 +84,34 @@ func catchup(ctx context.Context, w Workload, onTick func(Second), pages string)
 	if failed := <-ended; failed != nil {
 		err = failed // the cause, where reading failed too
 	}
-	if err != nil && ctx.Err() == nil {
-		return nil, err
+	switch {
+	case ctx.Err() != nil:
+		return out, out.brokenOff(&w, nil)
+	case err == nil:
+		return out, nil
+	case before.lost(err):
+		return out, out.brokenOff(&w, err)
 	}
-	if ctx.Err() != nil {
-		return out, out.brokenOff(ctx, &w)
-	}
-	return out, nil
+	return nil, err
 }
 
-// brokenOff completes what was ended by ctx: of the drain what there is of it, or else of the sends before it.
-func (out *CatchupReport) brokenOff(ctx context.Context, w *Workload) error {
+// brokenOff completes what was ended before its time, by its context or, with a cause, with its connections: of the drain what there is of it,
+// or else of the sends before it.
+func (out *CatchupReport) brokenOff(w *Workload, cause error) error {
+	what, why := "stopped", ""
+	if cause != nil {
+		what, why = "ended", ": "+endedBy(cause)
+	}
 	switch {
-	case out.Kind != "" && out.DrainedInFull:
+	case out.Kind != "" && out.DrainedInFull && cause == nil:
 	case out.Kind != "":
-		out.Stopped = fmt.Sprintf("stopped after %s of %s messages of the backlog", Count(float64(out.Messages)), Count(float64(out.Backlog)))
+		out.Stopped = fmt.Sprintf("%s after %s of %s messages of the backlog%s", what, Count(float64(out.Messages)), Count(float64(out.Backlog)), why)
 	case out.Before.Kind == "":
 		return fmt.Errorf("%w before the sends beside nothing were counted", ErrStopped)
 	default:
 		b := &out.Before
 		out.Report = Report{Kind: "catchup", Started: b.Started, Workload: *w, About: w.about, Generator: b.Generator, Broker: b.Broker}
-		out.Stopped = after("stopped", time.Duration(b.Seconds*float64(time.Second)), w.Duration) + " of the sends beside nothing: none of the backlog was read"
+		out.Stopped = after(what, time.Duration(b.Seconds*float64(time.Second)), w.Duration) + " of the sends beside nothing: none of the backlog was read" + why
 		out.mergeErrors("send", b)
 		out.tellLatency("sends before the drain,", &b.Latency)
 	}
@@ -140,7 +148,7 @@ func (out *CatchupReport) prepare(ctx context.Context, w *Workload) ([]span, err
 	return from, err
 }
 
-// drain reads the backlog and what else is there now behind it, while sends go on.
+// drain reads the backlog and what else is there now behind it, while sends go on. Where its connections are lost it fills out all the same.
 func (out *CatchupReport) drain(ctx context.Context, w *Workload, backlog []span, during *meter, pages string) error {
 	from, err := spans(ctx, w)
 	if err != nil {
@@ -163,7 +171,8 @@ func (out *CatchupReport) drain(ctx context.Context, w *Workload, backlog []span
 	}
 	defer c.ls.Close()
 	during.drain(nil, nil) // what was sent since the phase before
-	if err := reading.beside(ctx, c.run, during.run); err != nil {
+	err = reading.beside(ctx, c.run, during.run)
+	if err != nil && !reading.lost(err) {
 		return err
 	}
 	out.Report, out.During = *reading.report("catchup"), *during.report("produce")
@@ -180,5 +189,5 @@ func (out *CatchupReport) drain(ctx context.Context, w *Workload, backlog []span
 	if out.Seconds < 1 {
 		out.Warnings = append(out.Warnings, fmt.Sprintf("the drain took %.2f s only: a larger backlog says more", out.Seconds))
 	}
-	return nil
+	return err
 }

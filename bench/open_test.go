@@ -247,15 +247,7 @@ func TestLostConnections(t *testing.T) {
 	w := brief(b, func(w *Workload) {
 		w.Fill, w.FillMessages, w.PullMessages, w.Again, w.Duration = true, 500, 1, true, time.Minute
 	})
-	ctx := b.when(t, func() bool { return b.pulls > 200 })
-	go func() {
-		<-ctx.Done()
-		b.mu.Lock()
-		defer b.mu.Unlock()
-		for _, c := range b.conns {
-			_ = c.Close()
-		}
-	}()
+	b.goesAwayWhen(t, func() bool { return b.pulls > 200 })
 	r, err := Consume(t.Context(), w, nil)
 	if err != nil || r.Messages == 0 || !strings.HasPrefix(r.Stopped, "ended after ") || !strings.Contains(r.Stopped, " of 1m0s: connection ") {
 		t.Errorf("%v, %+v", err, r)
@@ -264,6 +256,39 @@ func TestLostConnections(t *testing.T) {
 	e, err := EndToEnd(t.Context(), brief(hangsUp, func(w *Workload) { w.Rate, w.Window, w.Duration = 1000, 128, time.Minute }), nil)
 	if err != nil || e.Sent == 0 || !strings.Contains(e.Stopped, " of 1m0s: no connection of 2 is left") {
 		t.Errorf("%v, %+v", err, e)
+	}
+}
+
+// goesAwayWhen ends all connections when a request has been handled after which cond holds.
+func (b *fakeBroker) goesAwayWhen(t *testing.T, cond func() bool) {
+	ctx := b.when(t, cond)
+	go func() {
+		<-ctx.Done()
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		for _, c := range b.conns {
+			_ = c.Close()
+		}
+	}()
+}
+
+// TestCatchupLosesConnections: a broker that goes away leaves what was counted of the sends and, if it came so far, of the drain.
+func TestCatchupLosesConnections(t *testing.T) {
+	t.Parallel()
+	b := startFake(t, fakeWrong{})
+	b.goesAwayWhen(t, func() bool { return b.pulls > 20 })
+	r, err := Catchup(t.Context(), brief(b, func(w *Workload) { w.Rate, w.BacklogBytes, w.PullMessages = 500, 1<<20, 1 }), nil)
+	if err != nil || r.Kind != "catchup" || !strings.HasPrefix(r.Stopped, "ended after ") || !strings.Contains(r.Stopped, " messages of the backlog: ") {
+		t.Fatalf("during the drain: %v, %+v", err, r)
+	}
+	if r.DrainedInFull || r.Before.Kind == "" || r.During.Kind == "" || r.Backlog == 0 || r.Messages >= r.Backlog {
+		t.Errorf("during the drain: %+v", r)
+	}
+	hangsUp := startFake(t, fakeWrong{hangUp: from(100)})
+	r, err = Catchup(t.Context(), brief(hangsUp, func(w *Workload) { w.Rate, w.BacklogBytes, w.Duration = 500, 1000, time.Minute }), nil)
+	const want = " of 1m0s of the sends beside nothing: none of the backlog was read: no connection of 2 is left: "
+	if err != nil || r.Kind != "catchup" || !strings.HasPrefix(r.Stopped, "ended after ") || !strings.Contains(r.Stopped, want) || r.Before.Messages == 0 {
+		t.Errorf("before it: %v, %+v", err, r)
 	}
 }
 
