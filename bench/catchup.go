@@ -118,8 +118,8 @@ func (out *CatchupReport) brokenOff(w *Workload, cause error) error {
 	return nil
 }
 
-// describeSends fills the details.
-func (out *CatchupReport) describeSends() {
+// tellDetails fills the details.
+func (out *CatchupReport) tellDetails() {
 	out.mergeErrors("send", &out.Before)
 	out.mergeErrors("send", &out.During)
 	out.tell("backlog", float64(out.Backlog), "", "")
@@ -181,7 +181,7 @@ func (out *CatchupReport) drain(ctx context.Context, w *Workload, backlog []span
 	if p99 := out.Before.Latency.P99; p99 > 0 {
 		out.P99Ratio = out.During.Latency.P99 / p99
 	}
-	out.describeSends()
+	out.tellDetails()
 	c.warn(&out.Report)
 	if !out.DrainedInFull && c.stuck == 0 {
 		out.Warnings = append(out.Warnings, "the drain was broken off before the end of the backlog")
