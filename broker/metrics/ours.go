@@ -117,7 +117,7 @@ func (c *Collector) givenBack() {
 	if !c.shows(name) {
 		return
 	}
-	t := c.givers
+	t := c.sendBacks
 	t.begin()
 	c.s.Stats().GivenBack(func(group string, messages int64) {
 		t.values = append(t.values, messages)
