@@ -30,6 +30,7 @@ const (
 var rooms = []room{
 	{"netpoll/remoting/settings", nil, nil},
 	{"netpoll/remoting", []string{"netpoll/remoting/"}, nil},
+	{"netpoll/local", nil, nil},
 	{"netpoll", []string{"netpoll/remoting"}, []string{gnet, xsys}},
 	{"store/record", nil, nil},
 	{"store/tally", nil, nil},
@@ -46,15 +47,15 @@ var rooms = []room{
 	{"broker", []string{"netpoll", "netpoll/remoting", "netpoll/remoting/settings", "store", "store/record", "store/tally", "store/delay", "replica", "broker/"}, nil},
 	{"tuning", []string{"store/disk", "store/memory"}, nil},
 	{"bench/ceiling", []string{"netpoll", "netpoll/remoting", "store/disk"}, nil},
-	{"bench", []string{"netpoll", "netpoll/remoting", "store/record"}, nil},
+	{"bench", []string{"netpoll", "netpoll/local", "netpoll/remoting", "store/record"}, nil},
 	{"cmd/ask", []string{"netpoll", "netpoll/remoting", "netpoll/remoting/settings"}, nil},
 	{"cmd/admin", []string{"cmd/ask", "broker/lag", "netpoll/remoting", "netpoll/remoting/settings", "store/record"}, nil},
-	{"cmd/doctor", []string{"cmd/ask", "netpoll", "netpoll/remoting", "netpoll/remoting/settings", "store/disk", "store/record", "broker/config", "namesrv", "bench"}, nil},
+	{"cmd/doctor", []string{"cmd/ask", "netpoll", "netpoll/local", "netpoll/remoting", "netpoll/remoting/settings", "store/disk", "store/record", "broker/config", "namesrv"}, nil},
 	{"cmd/backup", []string{"cmd/ask", "netpoll", "netpoll/remoting", "netpoll/remoting/settings", "store", "store/disk", "store/record", "replica", "broker", "broker/config", "broker/meta"}, nil},
 	{"cmd", []string{"cmd/admin", "cmd/backup", "cmd/doctor", "netpoll/", "store/", "store", "netpoll", "replica", "namesrv", "broker", "broker/", "tuning", "bench"}, nil},
 	{"interop/tune", []string{"tuning"}, []string{xsys}},
 	{"interop/metrics", []string{"netpoll", "netpoll/remoting", "store/record", "broker/push/pushtest"}, nil},
-	{"interop", []string{"netpoll", "netpoll/remoting", "store/record", "interop/"}, []string{xsys}},
+	{"interop", []string{"netpoll", "netpoll/local", "netpoll/remoting", "store/record", "interop/"}, []string{xsys}},
 }
 
 func roomOf(folder string) (room, bool) {

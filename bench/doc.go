@@ -14,7 +14,7 @@
 //     readers beside producers; soak.go, judge.go, goroutines.go and trend.go, hours of all at once;
 //   - verify.go: what was acknowledged must be there. numbered.go: messages that say who they are; ledger.go: what was
 //     acknowledged, in memory and as a file; checker.go: the two compared, and the verdict;
-//   - versus.go: two brokers in turns; target.go, route.go and listener.go: which broker, and which process, is meant;
+//   - versus.go: two brokers in turns; target.go and route.go: which broker, and which process, is meant;
 //   - stopped.go, loss.go: runs that end before their time, and connections that do;
 //   - result.go: reports of one broker or two, as JSON and back; compare.go: medians, spreads, ratios; words.go and describe.go:
 //     what they mean, in sentences; summary.go and standing.go: several results in a table, and what they come to; bars.go: what they are to reach;

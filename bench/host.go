@@ -4,6 +4,8 @@ import (
 	"os"
 	"runtime"
 	"strings"
+
+	"ringmq/netpoll/local"
 )
 
 // Host is the machine that a report was made on.
@@ -22,7 +24,7 @@ func ThisHost() Host {
 	cpus, _ := os.ReadFile("/proc/cpuinfo")
 	return Host{
 		Name: name, System: strings.TrimSpace("Linux " + string(release)), Processor: processor(string(cpus)),
-		Processors: runtime.NumCPU(), MemoryBytes: labels("/proc/meminfo")["MemTotal"] << 10,
+		Processors: runtime.NumCPU(), MemoryBytes: local.Labels("/proc/meminfo")["MemTotal"] << 10,
 	}
 }
 

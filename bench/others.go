@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"ringmq/netpoll/local"
 )
 
 // Others is what everything but the broker and the generator used of the machine's processors over the counted time: other programs,
@@ -48,7 +50,7 @@ func parseBusy(stat string) (b busy) {
 		}
 		for i, field := range strings.Fields(rest) {
 			if n, err := strconv.ParseInt(field, 10, 64); err == nil && i != idle && i != wait && i <= steal {
-				b.used += time.Duration(n) * tick
+				b.used += time.Duration(n) * local.Tick
 			}
 		}
 	}

@@ -3,23 +3,10 @@ package bench
 import (
 	"context"
 	"fmt"
-	"net"
-	"net/netip"
 	"time"
 
 	"ringmq/netpoll"
 )
-
-// HostAddrs are the addresses of this host.
-func HostAddrs() (out []netip.Addr) {
-	all, _ := net.InterfaceAddrs()
-	for _, a := range all {
-		if p, err := netip.ParsePrefix(a.String()); err == nil {
-			out = append(out, p.Addr().Unmap())
-		}
-	}
-	return out
-}
 
 // reachTimeout is how long a first connection and a first answer may take.
 const reachTimeout = 10 * time.Second

@@ -6,6 +6,8 @@ import (
 	"net"
 	"strconv"
 	"strings"
+
+	"ringmq/netpoll/local"
 )
 
 // Target is a broker that is measured.
@@ -16,7 +18,7 @@ type Target struct {
 	Doubt string // why PID may be no process of this broker; "": nothing speaks against it
 }
 
-// ParseTarget reads name=host:port[,pid=N] or name=host:port,pid=auto, which FindPID resolves.
+// ParseTarget reads name=host:port[,pid=N] or name=host:port,pid=auto, which local.FindPID resolves.
 func ParseTarget(ctx context.Context, s string) (Target, error) {
 	bad := func(why string) (Target, error) {
 		return Target{}, fmt.Errorf("target %q: %s; write name=host:port, name=host:port,pid=1234 or name=host:port,pid=auto", s, why)
@@ -51,7 +53,7 @@ func ParsePID(ctx context.Context, s, addr string) (pid int, doubt string, err e
 	case "", "0":
 		return 0, "", nil
 	case "auto":
-		pid, err = FindPID(ctx, addr)
+		pid, err = local.FindPID(ctx, addr)
 		return pid, "", err
 	}
 	n, err := strconv.Atoi(s)
@@ -66,11 +68,10 @@ func ParsePID(ctx context.Context, s, addr string) (pid int, doubt string, err e
 
 // pidDoubt says why a process that was named may not be the one that listens on addr. Behind a forwarded port it need not be.
 func pidDoubt(ctx context.Context, pid int, addr string) string {
-	at, err := localListener(ctx, addr)
-	if err != nil {
+	switch listens, known, err := local.Listens(ctx, pid, addr); {
+	case err != nil:
 		return fmt.Sprintf("process %d was named for %s: %v", pid, addr, err)
-	}
-	if listens, known := listensOn("/proc", pid, at); known && !listens {
+	case known && !listens:
 		return fmt.Sprintf("process %d does not listen on %s: its figures may be those of something else", pid, addr)
 	}
 	return ""

@@ -8,8 +8,8 @@ import (
 	"slices"
 	"strings"
 
-	"ringmq/bench"
 	"ringmq/broker/config"
+	"ringmq/netpoll/local"
 	"ringmq/netpoll/remoting"
 	"ringmq/netpoll/remoting/settings"
 )
@@ -63,7 +63,7 @@ func (v *visit) lookAtFile() {
 	if v.file.Config == nil {
 		return
 	}
-	v.add(judgeAdvertised(v.file, bench.HostAddrs())...)
+	v.add(judgeAdvertised(v.file, local.HostAddrs())...)
 	if i >= 0 {
 		v.add(judgeInForce(v.file, &v.brokers[i])...)
 	}

@@ -9,7 +9,7 @@ import (
 	"strconv"
 	"strings"
 
-	"ringmq/bench"
+	"ringmq/netpoll/local"
 )
 
 // processSeen is the broker's process, where it runs on this machine and may be looked at.
@@ -26,7 +26,7 @@ type processSeen struct {
 
 // askProcess finds the process that listens on addr, and reads what the kernel allows it and what of that it uses.
 func (v *visit) askProcess(ctx context.Context, addr string) processSeen {
-	pid, err := bench.FindPID(ctx, addr)
+	pid, err := local.FindPID(ctx, addr)
 	if err != nil {
 		return processSeen{}
 	}
@@ -54,20 +54,8 @@ func readProcess(proc string, pid int) processSeen {
 			}
 		}
 	}
-	status, _ := os.ReadFile(filepath.Join(dir, "status"))
-	for s := bufio.NewScanner(bytes.NewReader(status)); s.Scan(); {
-		label, rest, _ := strings.Cut(s.Text(), ":")
-		f := strings.Fields(rest)
-		if len(f) == 0 {
-			continue
-		}
-		switch n, _ := number(f[0]); label {
-		case "Threads":
-			p.Threads = n
-		case "VmRSS":
-			p.ResidentMB = n >> 10
-		}
-	}
+	status := local.Labels(filepath.Join(dir, "status"))
+	p.Threads, p.ResidentMB = status["Threads"], status["VmRSS"]>>10
 	return p
 }
 

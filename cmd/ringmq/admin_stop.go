@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -13,7 +12,7 @@ import (
 	"syscall"
 	"time"
 
-	"ringmq/bench"
+	"ringmq/netpoll/local"
 )
 
 // stopTime is how long a process is waited for that was told to end: a broker closes within ten seconds, and the kernel has to take
@@ -23,7 +22,7 @@ const stopTime = 30 * time.Second
 // stopProcess has the process of this machine that listens on host:port end in order, and waits for its end. A process that a service
 // manager started is left to that one, which might start it again.
 func stopProcess(ctx context.Context, addr string) (string, error) {
-	pid, err := bench.FindPID(ctx, addr)
+	pid, err := local.FindPID(ctx, addr)
 	if err != nil {
 		return "", fmt.Errorf("%w; stop it where it runs, with systemctl stop or SIGTERM", err)
 	}
@@ -55,24 +54,11 @@ func stopProcess(ctx context.Context, addr string) (string, error) {
 	}
 }
 
-// stat are the fields of /proc/PID/stat behind the name, which may hold anything: the state is the first.
-func stat(proc string, pid int) ([]string, error) {
-	b, err := os.ReadFile(filepath.Join(proc, strconv.Itoa(pid), "stat"))
-	if err != nil {
-		return nil, err
-	}
-	fields := strings.Fields(string(b[bytes.LastIndexByte(b, ')')+1:]))
-	if len(fields) < 20 {
-		return nil, fmt.Errorf("stat has %d fields", len(fields))
-	}
-	return fields, nil
-}
-
 // startedAt tells a process from another one that got its number later. One that has ended, and that nobody has taken leave of yet, is
 // gone.
 func startedAt(proc string, pid int) (string, error) {
 	const state, start = 0, 19
-	f, err := stat(proc, pid)
+	f, err := local.Stat(proc, pid)
 	if err != nil {
 		return "", err
 	}
@@ -86,7 +72,7 @@ func startedAt(proc string, pid int) (string, error) {
 // its own, which may be a service's too: only what a service manager started itself counts.
 func unitOf(proc string, pid int) string {
 	const parent = 1
-	f, err := stat(proc, pid)
+	f, err := local.Stat(proc, pid)
 	if err != nil {
 		return ""
 	}

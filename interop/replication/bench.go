@@ -9,10 +9,10 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"ringmq/interop/rig"
+	"ringmq/netpoll/local"
 	"ringmq/netpoll/remoting"
 )
 
@@ -122,18 +122,11 @@ func (n *node) fill(bytes int64) error {
 
 // cpu is the processor time a process has taken.
 func (p *process) cpu() (time.Duration, error) {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.pid()))
+	stat, err := local.Stat("/proc", p.pid())
 	if err != nil {
 		return 0, err
 	}
-	const ticks = 100 // USER_HZ, the same on every Linux that Go runs on
-	fields := strings.Fields(string(text[strings.LastIndexByte(string(text), ')')+1:]))
-	user, err := strconv.ParseInt(fields[11], 10, 64)
-	if err != nil {
-		return 0, err
-	}
-	system, err := strconv.ParseInt(fields[12], 10, 64)
-	return time.Duration(user+system) * time.Second / ticks, err
+	return local.CPU(stat), nil
 }
 
 // median of some figures: of an even number, the middle of the two in the middle.

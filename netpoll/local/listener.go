@@ -1,4 +1,4 @@
-package bench
+package local
 
 import (
 	"context"
@@ -21,6 +21,28 @@ func FindPID(ctx context.Context, addr string) (int, error) {
 		return 0, err
 	}
 	return findListener("/proc", at)
+}
+
+// Listens says whether a process listens on host:port, which has to be an address of this machine; known is false where its descriptors may
+// not be seen.
+func Listens(ctx context.Context, pid int, addr string) (listens, known bool, err error) {
+	at, err := localListener(ctx, addr)
+	if err != nil {
+		return false, false, err
+	}
+	listens, known = listensOn("/proc", pid, at)
+	return listens, known, nil
+}
+
+// HostAddrs are the addresses of this host.
+func HostAddrs() (out []netip.Addr) {
+	all, _ := net.InterfaceAddrs()
+	for _, a := range all {
+		if p, err := netip.ParsePrefix(a.String()); err == nil {
+			out = append(out, p.Addr().Unmap())
+		}
+	}
+	return out
 }
 
 // localListener is host:port as an address of this machine.
@@ -61,7 +83,7 @@ func findListener(proc string, addr netip.AddrPort) (int, error) {
 	return 0, fmt.Errorf("whose process listens on %s is not to be seen by this user: give its pid", addr)
 }
 
-// listensOn says whether a process listens there; known is false where its descriptors may not be seen.
+// listensOn is Listens for an address of this machine.
 func listensOn(proc string, pid int, addr netip.AddrPort) (listens, known bool) {
 	sockets := listeners(proc, addr)
 	links, _ := filepath.Glob(filepath.Join(proc, strconv.Itoa(pid), "fd", "*"))

@@ -1,4 +1,4 @@
-package bench
+package local
 
 import (
 	"fmt"
@@ -6,7 +6,6 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 )
@@ -28,32 +27,20 @@ func TestFindPID(t *testing.T) {
 		if pid, err := FindPID(t.Context(), target); err != nil || pid != os.Getpid() {
 			t.Errorf("%s: %d, %v", addr, pid, err)
 		}
-		for _, s := range []string{"auto", strconv.Itoa(os.Getpid())} {
-			if pid, doubt, err := ParsePID(t.Context(), s, target); err != nil || pid != os.Getpid() || doubt != "" {
-				t.Errorf("%s: %d, %q, %v", addr, pid, doubt, err)
-			}
+		if listens, known, err := Listens(t.Context(), os.Getpid(), target); err != nil || !listens || !known {
+			t.Errorf("%s: %t, known %t, %v", addr, listens, known, err)
 		}
 		l.Close()
 		if _, err := FindPID(t.Context(), target); err == nil || !strings.Contains(err.Error(), "nothing on this machine listens") {
 			t.Errorf("%s closed: %v", addr, err)
 		}
+		if listens, known, err := Listens(t.Context(), os.Getpid(), target); err != nil || listens || !known {
+			t.Errorf("%s closed: %t, known %t, %v", addr, listens, known, err)
+		}
 	}
 	for addr, want := range map[string]string{"192.0.2.1:80": "no address of this machine", "nothing": "missing port", "127.0.0.1:http": "no number"} {
 		if _, err := FindPID(t.Context(), addr); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", addr, err)
-		}
-	}
-}
-
-// TestParsePID: a process that does not listen there is doubted, one that is not there is refused.
-func TestParsePID(t *testing.T) {
-	for _, c := range []struct{ s, addr, doubt, err string }{
-		{"", "x", "", ""}, {"0", "x", "", ""}, {"-3", "127.0.0.1:1", "", "a number or auto"}, {"999999999", "127.0.0.1:1", "", "pid 999999999: no such process"},
-		{strconv.Itoa(os.Getpid()), "127.0.0.1:1", "does not listen on 127.0.0.1:1", ""}, {strconv.Itoa(os.Getpid()), "192.0.2.1:1", "no address of this machine", ""},
-	} {
-		_, doubt, err := ParsePID(t.Context(), c.s, c.addr)
-		if (doubt == "") != (c.doubt == "") || !strings.Contains(doubt, c.doubt) || (err == nil) != (c.err == "") || err != nil && !strings.Contains(err.Error(), c.err) {
-			t.Errorf("%s for %s: %q, %v", c.s, c.addr, doubt, err)
 		}
 	}
 }
@@ -95,18 +82,5 @@ func TestFindListener(t *testing.T) {
 		if pid != c.pid || (err == nil) != (c.err == "") || err != nil && !strings.Contains(err.Error(), c.err) {
 			t.Errorf("%s: %d, %v", c.addr, pid, err)
 		}
-	}
-}
-
-func TestThisHost(t *testing.T) {
-	h := ThisHost()
-	if h.Processors < 1 || h.MemoryBytes < 1<<20 || !strings.HasPrefix(h.System, "Linux ") || h.Processor == "" {
-		t.Errorf("%+v", h)
-	}
-	if got := processor("processor : 0\nmodel name\t: Some  CPU @ 2\nmodel name: Other\n"); got != "Some CPU @ 2" {
-		t.Error(got)
-	}
-	if got := (Host{}).String(); got != "unknown" {
-		t.Error(got)
 	}
 }
