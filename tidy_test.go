@@ -54,7 +54,7 @@ var rooms = []room{
 	{"cmd/backup", []string{"cmd/ask", "netpoll", "netpoll/remoting", "netpoll/remoting/settings", "store", "store/disk", "store/record", "replica", "broker", "broker/config", "broker/meta"}, nil},
 	{"cmd", []string{"cmd/admin", "cmd/backup", "cmd/doctor", "netpoll/", "store/", "store", "netpoll", "replica", "namesrv", "broker", "broker/", "tuning", "bench"}, nil},
 	{"interop/tune", []string{"tuning"}, []string{xsys}},
-	{"interop/metrics", []string{"netpoll", "netpoll/remoting", "store/record", "broker/push/pushtest"}, nil},
+	{"interop/metrics", []string{"netpoll", "netpoll/remoting", "store/record", "broker/push/pushtest", "interop/rig"}, nil},
 	{"interop", []string{"netpoll", "netpoll/local", "netpoll/remoting", "store/record", "interop/"}, []string{xsys}},
 }
 

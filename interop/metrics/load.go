@@ -3,11 +3,11 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
 
+	"ringmq/interop/rig"
 	"ringmq/netpoll"
 	"ringmq/netpoll/remoting"
 	"ringmq/store/record"
@@ -40,7 +40,7 @@ func load(ctx context.Context, addr string) error {
 	if err := l.leave(); err != nil {
 		return err
 	}
-	if _, err := l.ask(request(remoting.CodeUpdateConsumerOffset, "consumerGroup", loadGroup, "topic", loadTopic, "queueId", "0", "commitOffset", "0")); err != nil {
+	if _, err := l.ask(rig.Request(remoting.CodeUpdateConsumerOffset, "consumerGroup", loadGroup, "topic", loadTopic, "queueId", "0", "commitOffset", "0")); err != nil {
 		return err
 	}
 	next := int64(0)
@@ -77,7 +77,7 @@ func (l *loader) make() error {
 		return err
 	}
 	for _, req := range []*remoting.Command{
-		request(remoting.CodeUpdateAndCreateTopic, "topic", loadTopic, "defaultTopic", "TBW102", "readQueueNums", "1", "writeQueueNums", "1", "perm", "6", "topicFilterType", "SINGLE_TAG"),
+		rig.Request(remoting.CodeUpdateAndCreateTopic, "topic", loadTopic, "defaultTopic", "TBW102", "readQueueNums", "1", "writeQueueNums", "1", "perm", "6", "topicFilterType", "SINGLE_TAG"),
 		group, beat,
 	} {
 		if _, err := l.ask(req); err != nil {
@@ -92,7 +92,7 @@ func (l *loader) leave() error {
 	if _, err := l.ask(groupOf(leftGroup)); err != nil {
 		return err
 	}
-	_, err := l.ask(request(remoting.CodeUpdateConsumerOffset, "consumerGroup", leftGroup, "topic", loadTopic, "queueId", "0", "commitOffset", "0"))
+	_, err := l.ask(rig.Request(remoting.CodeUpdateConsumerOffset, "consumerGroup", leftGroup, "topic", loadTopic, "queueId", "0", "commitOffset", "0"))
 	return err
 }
 
@@ -115,7 +115,7 @@ func (l *loader) round(n int, next int64) (int64, error) {
 	if a, err := l.call(refused); err != nil || a.Code == remoting.RespSuccess {
 		return next, fmt.Errorf("a send to a queue that is not there: %v", err)
 	}
-	pull := request(remoting.CodePullMessage, "consumerGroup", loadGroup, "topic", loadTopic, "queueId", "0", "queueOffset", fmt.Sprint(next), "maxMsgNums", "1",
+	pull := rig.Request(remoting.CodePullMessage, "consumerGroup", loadGroup, "topic", loadTopic, "queueId", "0", "queueOffset", fmt.Sprint(next), "maxMsgNums", "1",
 		"sysFlag", fmt.Sprint(remoting.PullSubscription|remoting.PullSuspend), "commitOffset", "0", "suspendTimeoutMillis", "100", "subscription", "*", "expressionType", "TAG", "subVersion", "0")
 	a, err := l.call(pull)
 	if err != nil || a.Code != remoting.RespSuccess {
@@ -127,26 +127,18 @@ func (l *loader) round(n int, next int64) (int64, error) {
 	}
 	next = r.QueueOffset + 1
 	if n%10 == 0 { // a dead letter
-		if _, err := l.ask(request(remoting.CodeConsumerSendMsgBack, "group", loadGroup, "offset", fmt.Sprint(r.PhysicalOffset), "delayLevel", "-1", "originTopic", loadTopic)); err != nil {
+		if _, err := l.ask(rig.Request(remoting.CodeConsumerSendMsgBack, "group", loadGroup, "offset", fmt.Sprint(r.PhysicalOffset), "delayLevel", "-1", "originTopic", loadTopic)); err != nil {
 			return next, err
 		}
 	}
 	if n%2 == 0 { // some stay handed out
-		_, err = l.ask(request(remoting.CodeUpdateConsumerOffset, "consumerGroup", loadGroup, "topic", loadTopic, "queueId", "0", "commitOffset", fmt.Sprint(next-1)))
+		_, err = l.ask(rig.Request(remoting.CodeUpdateConsumerOffset, "consumerGroup", loadGroup, "topic", loadTopic, "queueId", "0", "commitOffset", fmt.Sprint(next-1)))
 	}
 	return next, err
 }
 
-func request(code int32, fields ...string) *remoting.Command {
-	cmd := remoting.NewRequest(code)
-	for i := 0; i < len(fields); i += 2 {
-		cmd.Set(fields[i], fields[i+1])
-	}
-	return cmd
-}
-
 func send(properties string) *remoting.Command {
-	cmd := request(remoting.CodeSendMessageV2, "a", "metrics-producer", "b", loadTopic, "c", "TBW102", "d", "1", "e", "0", "f", "0", "g", fmt.Sprint(time.Now().UnixMilli()), "h", "0",
+	cmd := rig.Request(remoting.CodeSendMessageV2, "a", "metrics-producer", "b", loadTopic, "c", "TBW102", "d", "1", "e", "0", "f", "0", "g", fmt.Sprint(time.Now().UnixMilli()), "h", "0",
 		"i", properties, "j", "0", "k", "false", "l", "0", "m", "false")
 	cmd.Body = []byte(strings.Repeat("x", 1000))
 	return cmd
@@ -158,11 +150,14 @@ func (l *loader) call(req *remoting.Command) (*remoting.Command, error) {
 	return l.Call(ctx, req)
 }
 
-// ask is call for what must succeed.
+// ask is call for what must succeed. A message that has no copy yet is stored all the same: 11 and 12 are success here.
 func (l *loader) ask(req *remoting.Command) (*remoting.Command, error) {
 	a, err := l.call(req)
-	if err == nil && a.Code != remoting.RespSuccess && a.Code != remoting.RespFlushSlaveTimeout && a.Code != remoting.RespSlaveNotAvailable {
-		err = errors.New(remoting.CodeName(req.Code) + ": " + remoting.RespName(a.Code) + " " + string(a.Remark))
+	if err == nil && a.Code != remoting.RespFlushSlaveTimeout && a.Code != remoting.RespSlaveNotAvailable {
+		_, err = rig.Expect(a, nil)
+	}
+	if err != nil {
+		err = fmt.Errorf("%s: %w", remoting.CodeName(req.Code), err)
 	}
 	return a, err
 }

@@ -40,7 +40,7 @@ var faults = []fault{
 	// A stock slave writes through a sparse mapping: of a page that there was no space for it keeps zeros, though it acknowledged the bytes, and
 	// the thread that copies ends.
 	{name: "full-slave", on: onSlave, disks: true, ours: onSlave, longer: 2 * time.Second, left: [2]leaves{atSlave: leavesUnsaved},
-		inject: func(p *pair) error { return p.slave.at.disk.Fill() }, heal: drainSlave},
+		inject: func(p *pair) error { return p.slave.at.disk.Fill() }, heal: freeSlave},
 	// A stock slave whose log does not begin at 0 and whose queues a power cut has taken numbers them anew from 0.
 	{name: "eio-slave", on: onSlave, disks: true, ours: onSlave, left: [2]leaves{atSlave: leavesSaved}, inject: func(p *pair) error { return p.slave.at.disk.Cut() }, heal: func(p *pair) error { return p.replug(p.slave) }},
 	// A stock master sends what it has not synced yet: its slave may then have more than is left to itself, and the two part for good.
@@ -58,9 +58,9 @@ func emptySlave(p *pair) error {
 	return p.slave.at.empty()
 }
 
-// drainSlave gives the space back. The slave goes on by itself.
-func drainSlave(p *pair) error {
-	if err := p.slave.at.disk.Drain(); err != nil {
+// freeSlave gives the space back. The slave goes on by itself.
+func freeSlave(p *pair) error {
+	if err := p.slave.at.disk.Free(); err != nil {
 		return err
 	}
 	return p.slave.alive()

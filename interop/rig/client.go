@@ -52,6 +52,15 @@ func Answered(ctx context.Context, addr string) bool {
 	return err == nil
 }
 
+// Request is a request with fields, each a name and its value.
+func Request(code int32, fields ...string) *remoting.Command {
+	req := remoting.NewRequest(code)
+	for i := 0; i < len(fields); i += 2 {
+		req.Set(fields[i], fields[i+1])
+	}
+	return req
+}
+
 // Call asks and returns the answer, whatever its code.
 func Call(ctx context.Context, c Caller, code int32, fields map[string]string) (*remoting.Command, error) {
 	req := remoting.NewRequest(code)
@@ -81,13 +90,8 @@ func CreateTopic(ctx context.Context, c Caller, topic string, queues int) error 
 
 // Send stores one message and returns the queue offset and the log offset it was acknowledged with.
 func Send(ctx context.Context, c Caller, group, topic string, queue int, body []byte) (offset, log int64, err error) {
-	req := remoting.NewRequest(remoting.CodeSendMessageV2)
-	for k, v := range map[string]string{
-		"a": group, "b": topic, "c": "TBW102", "d": "4", "e": strconv.Itoa(queue), "f": "0",
-		"g": strconv.FormatInt(time.Now().UnixMilli(), 10), "h": "0", "i": "", "j": "0", "k": "false", "m": "false",
-	} {
-		req.Set(k, v)
-	}
+	req := Request(remoting.CodeSendMessageV2, "a", group, "b", topic, "c", "TBW102", "d", "4", "e", strconv.Itoa(queue), "f", "0",
+		"g", strconv.FormatInt(time.Now().UnixMilli(), 10), "h", "0", "i", "", "j", "0", "k", "false", "m", "false")
 	req.Body = body
 	resp, err := Expect(c.Call(ctx, req))
 	if err != nil {

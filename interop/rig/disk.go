@@ -30,20 +30,21 @@ func Plug(root, name, kind string, bytes int64) (*Disk, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := f.Truncate(bytes); err != nil {
-		return nil, err
-	}
-	if err := f.Close(); err != nil {
-		return nil, err
-	}
+	err = errors.Join(f.Truncate(bytes), f.Close())
 	mkfs := []string{"mkfs.ext4", "-qF", d.image}
 	if kind == "xfs" {
 		mkfs = []string{"mkfs.xfs", "-q", "-f", d.image}
 	}
-	if err := run(mkfs...); err != nil {
-		return nil, err
+	if err == nil {
+		err = run(mkfs...)
 	}
-	return d, run("mount", "-o", "loop", d.image, d.Mount)
+	if err == nil {
+		err = run("mount", "-o", "loop", d.image, d.Mount)
+	}
+	if err != nil {
+		return nil, errors.Join(err, os.Remove(d.image))
+	}
+	return d, nil
 }
 
 // Cut is EXT4_IOC_SHUTDOWN, which XFS calls XFS_IOC_GOINGDOWN, with the flag that keeps even the journal from being written.
@@ -93,8 +94,8 @@ func (d *Disk) Fill() error {
 	return nil
 }
 
-// Drain gives back what Fill took.
-func (d *Disk) Drain() error { return os.Remove(filepath.Join(d.Mount, ballast)) }
+// Free gives back what Fill took.
+func (d *Disk) Free() error { return os.Remove(filepath.Join(d.Mount, ballast)) }
 
 // umount waits for the killed process to let go of its files.
 func (d *Disk) umount() (err error) {
