@@ -5,28 +5,28 @@ import (
 	"time"
 )
 
-// pacer gives the intended times of an open loop: they do not wait for answers, so a broker that stalls is charged for all
+// openLoop gives the intended times of an open loop: they do not wait for answers, so a broker that stalls is charged for all
 // that should have been sent meanwhile.
-type pacer struct {
+type openLoop struct {
 	interval float64 // ns between requests
 	poisson  bool
 	rng      *rand.Rand
 	next     float64 // ns since the start, of the next request
 }
 
-// newPacer paces requests at a rate a second; share is which of how many generators of the same rate this is, so that their
+// newOpenLoop paces requests at a rate a second; share is which of how many generators of the same rate this is, so that their
 // requests interleave.
-func newPacer(rate float64, poisson bool, rng *rand.Rand, share, of int) *pacer {
-	p := &pacer{interval: 1e9 / rate, poisson: poisson, rng: rng}
+func newOpenLoop(rate float64, poisson bool, rng *rand.Rand, share, of int) *openLoop {
+	p := &openLoop{interval: 1e9 / rate, poisson: poisson, rng: rng}
 	p.next = p.interval * float64(share) / float64(of)
 	return p
 }
 
 // due is when the next request is intended, since the start.
-func (p *pacer) due() time.Duration { return time.Duration(p.next) }
+func (p *openLoop) due() time.Duration { return time.Duration(p.next) }
 
 // advance goes on to the one behind it.
-func (p *pacer) advance() {
+func (p *openLoop) advance() {
 	if p.poisson {
 		p.next += p.rng.ExpFloat64() * p.interval
 		return

@@ -8,14 +8,14 @@ import (
 )
 
 func TestPacerConstant(t *testing.T) {
-	p := newPacer(1000, false, nil, 1, 4)
+	p := newOpenLoop(1000, false, nil, 1, 4)
 	for i := range 5 {
 		if want := 250*time.Microsecond + time.Duration(i)*time.Millisecond; p.due() != want {
 			t.Errorf("request %d is due at %s, want %s", i, p.due(), want)
 		}
 		p.advance()
 	}
-	p = newPacer(3, false, nil, 0, 1)
+	p = newOpenLoop(3, false, nil, 0, 1)
 	for range 3 * 3600 {
 		p.advance()
 	}
@@ -25,7 +25,7 @@ func TestPacerConstant(t *testing.T) {
 }
 
 func TestPacerPoisson(t *testing.T) {
-	p := newPacer(10_000, true, rand.New(rand.NewPCG(1, 2)), 0, 1)
+	p := newOpenLoop(10_000, true, rand.New(rand.NewPCG(1, 2)), 0, 1)
 	const n = 200_000
 	var sum, squares float64
 	for range n {

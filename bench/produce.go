@@ -59,9 +59,9 @@ type producer struct {
 	batch   []byte
 	enc     remoting.Encoding
 
-	pace   *pacer // nil: closed loop
-	next   int    // line that an open loop looks at first
-	queue  int    // of all topics' queues, the next one
+	pace   *openLoop // nil: closed loop
+	next   int       // line that an open loop looks at first
+	queue  int       // of all topics' queues, the next one
 	serial uint64
 	runID  uint64
 	bornMs int64
@@ -101,7 +101,7 @@ func newProducer(ctx context.Context, w *Workload, g *gauge) (*producer, error) 
 		p.item = newItemStencil(w)
 	}
 	if w.Rate > 0 {
-		p.pace = newPacer(w.Rate/float64(w.Batch), w.Poisson, p.rng, 0, 1)
+		p.pace = newOpenLoop(w.Rate/float64(w.Batch), w.Poisson, p.rng, 0, 1)
 	}
 	for range w.Conns {
 		line, err := ls.Dial(ctx, w.Addr)

@@ -11,10 +11,8 @@ import (
 // they may be is found by trying: while they are sent the log, what a record waits for its commit is compared with what it waits
 // otherwise, and now and then they stop for a moment so that this is known. Where nothing is stored nobody is held back.
 //
-// A commit's time is taken from outside: how long it takes until what was stored last is safe. The store's pacer finds the rate of cold reads in the same
-// way, and is told every commit's time: it compares means without the longest few, where this, with a sample now and then, takes geometric ones. It
-// listens more often and for less long, since a read that is under way ends sooner than what slaves were sent and still write. The two know nothing of
-// each other.
+// A commit's time is taken from outside: how long it takes until what was stored last is safe. store/pacer.go does the same for cold reads, in another
+// way: docs/adr/0008 says what differs, and why.
 type sparing struct {
 	stored func() int64 // offset behind what was stored last
 	safe   func() int64 // and behind what may be sent
@@ -49,7 +47,8 @@ const (
 	listenEvery = 3 * time.Second
 	listenFor   = 160 * time.Millisecond
 	settleFor   = 100 * time.Millisecond
-	// desertion is how long nobody wanted anything when what was found out is forgotten.
+	// desertion is how long nobody wanted anything when what was found out is forgotten: slaves catch up once in a long time, and the next one begins
+	// with what the moment allows, which is everything where nothing is stored.
 	desertion = time.Second
 
 	// leastRate is where it begins when something is stored, and what slaves get in any case, bytes a second; gaining times as fast as the

@@ -36,7 +36,7 @@ type readCounters struct {
 type coldReads struct {
 	open   func() disk.Ring
 	free   chan *coldBatch
-	pace   *pacer
+	pace   *coldPacer
 	logger *slog.Logger
 }
 
@@ -57,7 +57,7 @@ type coldRead struct {
 	place  commitlog.Place
 }
 
-func (c *coldReads) init(open func() disk.Ring, pace *pacer, logger *slog.Logger) {
+func (c *coldReads) init(open func() disk.Ring, pace *coldPacer, logger *slog.Logger) {
 	c.open, c.pace, c.logger, c.free = open, pace, logger, make(chan *coldBatch, coldBatches)
 	for range coldBatches {
 		c.free <- &coldBatch{}
@@ -130,7 +130,7 @@ func (b *coldBatch) add(offset int64, at commitlog.Place, p []byte, once bool) {
 }
 
 // run has all of them done, a part at a time, as the pacer lets them go. Each has its own error then.
-func (b *coldBatch) run(pace *pacer) {
+func (b *coldBatch) run(pace *coldPacer) {
 	for from := 0; from < len(b.list); {
 		most := pace.piece()
 		to, bytes := from+1, len(b.list[from].Buf)
@@ -152,7 +152,7 @@ func (b *coldBatch) run(pace *pacer) {
 }
 
 // runPieces has a large one done in pieces, up to one that fails.
-func (b *coldBatch) runPieces(one []*disk.Op, pace *pacer) {
+func (b *coldBatch) runPieces(one []*disk.Op, pace *coldPacer) {
 	op := one[0]
 	buf, offset := op.Buf, op.Offset
 	for at := 0; at < len(buf) && op.Err == nil; at += len(op.Buf) {

@@ -10,9 +10,7 @@ import (
 // while commits are made these reads have a rate, and it is found by trying: in rounds, in each of which reading stops for a moment,
 // commits are compared with and without it.
 //
-// replica's sparing finds the rate of slaves that catch up in the same way. It sees a store from outside only, takes one commit's time every few
-// milliseconds and compares geometric means; here every commit tells its time, so that there are enough for a mean without the longest few. The two
-// know nothing of each other: what one listens to, the other may be disturbing, with and without alike.
+// replica/sparing.go does the same for slaves that catch up, in another way: docs/adr/0008 says what differs, and why.
 
 const (
 	// readFor and listenFor make a round. While it listens nothing is read, and from settleFor on commits count as undisturbed.
@@ -20,11 +18,12 @@ const (
 	listenFor = 60 * time.Millisecond
 	settleFor = 10 * time.Millisecond
 	round     = readFor + listenFor
-	// silence is how long nothing was committed when nobody is waited for; sparing how long it is when nobody stores at all, and what is read
-	// at once may be large.
-	silence = 100 * time.Millisecond
-	sparing = 10 * time.Second
-	// desertion is how long nobody has read when the rounds end.
+	// silence is how long nothing was committed when nobody is waited for; unsharedAfter how long it is when reads have the disk to themselves, and
+	// what is read at once may be large.
+	silence       = 100 * time.Millisecond
+	unsharedAfter = 10 * time.Second
+	// desertion is how long nobody has read when the rounds end. The rate that was found stays: a group that drains may pause for longer between two
+	// pulls, and would begin at the floor after each; where nobody stores anything no rate holds it back.
 	desertion = time.Second
 	// catchUp is how much of the time that readers came too late for is made up for.
 	catchUp = 10 * time.Millisecond
@@ -51,8 +50,8 @@ const (
 	pacedBytes = 64 << 10
 )
 
-// pacer says when a piece of cold data may be read. Any goroutine; its lock is held across nothing that waits.
-type pacer struct {
+// coldPacer says when a piece of cold data may be read. Any goroutine; its lock is held across nothing that waits.
+type coldPacer struct {
 	floor  atomic.Int64 // bytes a second that are read in any case
 	waited func() bool  // somebody waits for a commit now
 
@@ -71,16 +70,16 @@ type pacer struct {
 	beside, alone commitTimes
 }
 
-func (p *pacer) init(waited func() bool, floor int64) {
+func (p *coldPacer) init(waited func() bool, floor int64) {
 	p.waited = waited
 	p.setFloor(floor)
 }
 
 // setFloor sets the bytes a second that are read whatever commits take.
-func (p *pacer) setFloor(bytesPerSecond int64) { p.floor.Store(bytesPerSecond) }
+func (p *coldPacer) setFloor(bytesPerSecond int64) { p.floor.Store(bytesPerSecond) }
 
 // committed notes a commit of so many bytes that ends now.
-func (p *pacer) committed(now time.Time, waited time.Duration, bytes int64) {
+func (p *coldPacer) committed(now time.Time, waited time.Duration, bytes int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	began := now.Add(-waited)
@@ -103,10 +102,10 @@ func (p *pacer) committed(now time.Time, waited time.Duration, bytes int64) {
 }
 
 // into is how far into its round a time lies. Not without rounds.
-func (p *pacer) into(t time.Time) time.Duration { return t.Sub(p.start) % round }
+func (p *coldPacer) into(t time.Time) time.Duration { return t.Sub(p.start) % round }
 
 // turn ends the rounds that are over by now, and judges the last one. Not without rounds.
-func (p *pacer) turn(now time.Time) {
+func (p *coldPacer) turn(now time.Time) {
 	if n := int64(now.Sub(p.start) / round); n > p.rounds {
 		long := time.Duration(n-p.rounds) * round
 		p.growth = (p.growth + float64(p.stored)/long.Seconds()) / 2
@@ -116,7 +115,7 @@ func (p *pacer) turn(now time.Time) {
 }
 
 // judge changes the rate by what the last round showed.
-func (p *pacer) judge() {
+func (p *coldPacer) judge() {
 	if p.beside.commits < leastCommits || p.alone.commits < leastCommits {
 		return
 	}
@@ -137,10 +136,10 @@ func (p *pacer) judge() {
 }
 
 // free says that nobody needs to be spared. A commit that takes very long is no silence.
-func (p *pacer) free(now time.Time) bool { return now.Sub(p.last) > silence && !p.waited() }
+func (p *coldPacer) free(now time.Time) bool { return now.Sub(p.last) > silence && !p.waited() }
 
 // admit enters a read of so many bytes, and returns how long it has to wait.
-func (p *pacer) admit(now time.Time, bytes int) time.Duration {
+func (p *coldPacer) admit(now time.Time, bytes int) time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	deserted := now.Sub(p.wanted) > desertion
@@ -167,17 +166,17 @@ func (p *pacer) admit(now time.Time, bytes int) time.Duration {
 }
 
 // wait waits until so many bytes may be read.
-func (p *pacer) wait(bytes int) {
+func (p *coldPacer) wait(bytes int) {
 	if d := p.admit(time.Now(), bytes); d > 0 {
 		time.Sleep(d)
 	}
 }
 
 // piece is how much may be read at once.
-func (p *pacer) piece() int {
+func (p *coldPacer) piece() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if time.Since(p.last) < sparing {
+	if time.Since(p.last) < unsharedAfter {
 		return pacedBytes
 	}
 	return coldBytes

@@ -9,7 +9,7 @@ import (
 
 // tried is a disk, and what a commit takes on it beside reads at a rate.
 type tried struct {
-	p        pacer
+	p        coldPacer
 	at       time.Time
 	took     func(mibPerSecond float64) time.Duration
 	every    time.Duration // between the ends of commits
@@ -212,7 +212,7 @@ func TestPacerListens(t *testing.T) {
 
 func TestPacerWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var p pacer
+		var p coldPacer
 		p.init(func() bool { return false }, triedFloor)
 		began := time.Now()
 		if p.wait(1 << 30); time.Since(began) != 0 || p.piece() != coldBytes {
@@ -230,7 +230,7 @@ func TestPacerWaits(t *testing.T) {
 		if took, want := time.Since(began), time.Second*(all-pacedBytes)/triedFloor; took.Round(time.Millisecond) != want.Round(time.Millisecond) {
 			t.Errorf("2 MiB took %v, should %v", took, want)
 		}
-		time.Sleep(sparing)
+		time.Sleep(unsharedAfter)
 		if p.piece() != coldBytes {
 			t.Errorf("%d bytes at once when nobody stores any more", p.piece())
 		}
@@ -238,7 +238,7 @@ func TestPacerWaits(t *testing.T) {
 }
 
 func BenchmarkPacerCommitted(b *testing.B) {
-	var p pacer
+	var p coldPacer
 	p.init(func() bool { return false }, triedFloor)
 	b.ReportAllocs()
 	now := time.Unix(1000, 0)

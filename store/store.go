@@ -44,7 +44,7 @@ type Store struct {
 
 	windows    windows
 	cold       coldReads
-	pace       pacer
+	pace       coldPacer
 	reads      readCounters
 	readsAlone atomic.Bool // SetReadAhead(false)
 

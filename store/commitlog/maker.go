@@ -113,7 +113,7 @@ func sameDevice(f disk.FS, a, b string) bool {
 
 func (m *maker) run() {
 	defer m.l.done.Done()
-	pace := pacer{l: m.l, at: m.l.written.Load(), since: time.Now()}
+	pace := zeroPacer{l: m.l, at: m.l.written.Load(), since: time.Now()}
 	for {
 		again, err := m.step()
 		wait, wake := time.Duration(0), m.wake
@@ -385,15 +385,15 @@ func (m *maker) discard() {
 	m.half, m.spare = nil, nil
 }
 
-// pacer spreads the zeroing: a little faster than the log grows, and not slower than minZeroRate.
-type pacer struct {
+// zeroPacer spreads the zeroing: a little faster than the log grows, and not slower than minZeroRate.
+type zeroPacer struct {
 	l     *Log
 	at    int64
 	since time.Time
 	rate  float64
 }
 
-func (p *pacer) after(bytes int64) time.Duration {
+func (p *zeroPacer) after(bytes int64) time.Duration {
 	if bytes < zeroStep {
 		return time.Microsecond
 	}
