@@ -171,9 +171,10 @@ func TestReadingOrders(t *testing.T) {
 	}
 }
 
-// TestSizes is a ratchet a little above the house rule (files of about 400 lines, functions of about 70).
+// TestSizes is the house rule, with the functions that may be longer because they are tables.
 func TestSizes(t *testing.T) {
-	const fileLines, functionLines = 430, 76
+	const fileLines, functionLines = 400, 70
+	tables := map[string]bool{"tuning/knobs_cpu.go cpuArea": true}
 	eachGoFile(t, func(name string, set *token.FileSet, f *ast.File) {
 		if n := set.File(f.Pos()).LineCount(); n > fileLines {
 			t.Errorf("%s: %d lines; split it by noun", name, n)
@@ -183,9 +184,16 @@ func TestSizes(t *testing.T) {
 			if !ok {
 				continue
 			}
-			if n := set.Position(fn.End()).Line - set.Position(fn.Pos()).Line + 1; n > functionLines {
-				t.Errorf("%s: %s has %d lines", name, fn.Name.Name, n)
+			n, which := set.Position(fn.End()).Line-set.Position(fn.Pos()).Line+1, name+" "+fn.Name.Name
+			if n > functionLines && !tables[which] {
+				t.Errorf("%s has %d lines", which, n)
+			}
+			if n > functionLines {
+				delete(tables, which)
 			}
 		}
 	})
+	for which := range tables {
+		t.Errorf("%s needs no exception: it is not there, or not that long", which)
+	}
 }

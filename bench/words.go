@@ -137,45 +137,8 @@ func (r *Result) doubts() (out []string) {
 		}
 	}
 	for _, set := range r.sets() {
-		failed, requests := int64(0), int64(0)
-		limited, crowded, most := 0, 0, 0.0
-		why := map[string]string{}
-		for _, report := range set.Reports {
-			failed += report.ErrorCount()
-			requests += report.Requests
-			for code := range report.Errors {
-				if why[code] == "" {
-					why[code] = report.remark(code)
-				}
-			}
-			if report.limited() {
-				limited++
-			}
-			if report.crowded() {
-				crowded, most = crowded+1, max(most, report.Others.Share)
-			}
-			for _, w := range report.Warnings {
-				summed := report.limited() && strings.HasPrefix(w, limitedWarning) || report.crowded() && strings.HasPrefix(w, othersWarning)
-				if !summed { // below
-					add(fmt.Sprintf("%s: %s.", set.Name, w))
-				}
-			}
-		}
-		if limited > 0 {
-			add(fmt.Sprintf("In %d of the %s of %s the generator used over %.0f %% of a processor: it, not the broker, may have been the limit, and the broker could do more.",
-				limited, plural(len(set.Reports), "run"), set.Name, 100*saturated))
-		}
-		if crowded > 0 {
-			add(fmt.Sprintf("In %d of the %s of %s something else used over %.0f %% of the machine's processors, %.0f %% at most: these figures are worth less than those of a quiet machine.",
-				crowded, plural(len(set.Reports), "run"), set.Name, 100*othersMuch, 100*most))
-		}
-		if failed > 0 {
-			var codes []string
-			for _, code := range slices.Sorted(maps.Keys(why)) {
-				codes = append(codes, code+why[code])
-			}
-			add(fmt.Sprintf("%s failed %s (%s of all; %s): figures of a broker that refuses work are no figures.",
-				set.Name, plural(int(failed), "request"), percent(float64(failed)/math.Max(float64(failed+requests), 1)), joined(codes)))
+		for _, s := range set.doubts() {
+			add(s)
 		}
 	}
 	for _, s := range r.each((*Report).halfStored) {
@@ -199,6 +162,51 @@ func (r *Result) doubts() (out []string) {
 		add("Passed, as far as it came: nothing was found that must not be.")
 	default:
 		add("Passed: nothing was found that must not be.")
+	}
+	return out
+}
+
+// doubts are reasons to mistrust the figures of one broker.
+func (s *Set) doubts() (out []string) {
+	failed, requests := int64(0), int64(0)
+	limited, crowded, most := 0, 0, 0.0
+	why := map[string]string{}
+	for _, report := range s.Reports {
+		failed += report.ErrorCount()
+		requests += report.Requests
+		for code := range report.Errors {
+			if why[code] == "" {
+				why[code] = report.remark(code)
+			}
+		}
+		if report.limited() {
+			limited++
+		}
+		if report.crowded() {
+			crowded, most = crowded+1, max(most, report.Others.Share)
+		}
+		for _, w := range report.Warnings {
+			summed := report.limited() && strings.HasPrefix(w, limitedWarning) || report.crowded() && strings.HasPrefix(w, othersWarning)
+			if !summed { // below
+				out = append(out, fmt.Sprintf("%s: %s.", s.Name, w))
+			}
+		}
+	}
+	if limited > 0 {
+		out = append(out, fmt.Sprintf("In %d of the %s of %s the generator used over %.0f %% of a processor: it, not the broker, may have been the limit, and the broker could do more.",
+			limited, plural(len(s.Reports), "run"), s.Name, 100*saturated))
+	}
+	if crowded > 0 {
+		out = append(out, fmt.Sprintf("In %d of the %s of %s something else used over %.0f %% of the machine's processors, %.0f %% at most: these figures are worth less than those of a quiet machine.",
+			crowded, plural(len(s.Reports), "run"), s.Name, 100*othersMuch, 100*most))
+	}
+	if failed > 0 {
+		var codes []string
+		for _, code := range slices.Sorted(maps.Keys(why)) {
+			codes = append(codes, code+why[code])
+		}
+		out = append(out, fmt.Sprintf("%s failed %s (%s of all; %s): figures of a broker that refuses work are no figures.",
+			s.Name, plural(int(failed), "request"), percent(float64(failed)/math.Max(float64(failed+requests), 1)), joined(codes)))
 	}
 	return out
 }

@@ -13,7 +13,7 @@
 //   - scanner.go: the log, record by record; dispatch.go: the one goroutine that turns visible records into queue entries
 //     and index keys, in order, round by round; enqueue.go: one record's queue and entry; convert.go: batches that a topic does not keep any more; anew.go: when a queue begins anew; indexing.go: how the index catches
 //     up without being in the way; flusher.go: when queues become durable;
-//   - read.go: pulls from memory and from disk; window.go: pieces of the log that are kept for those who read near them; warm.go: what a loop takes
+//   - read.go: pulls from memory and from disk; readgap.go: entries whose record may be healed; window.go: pieces of the log that are kept for those who read near them; warm.go: what a loop takes
 //     from them and from the page cache; plan.go and gather.go: what a worker brings from the disk at once; pacer.go: when it may, beside commits, of which committimes.go knows what they take; verify.go: why no corrupt body leaves; mend.go: damaged queue entries written again; search.go: by time, by id, by key;
 //     gaps.go and lost.go: what was lost, by offset, and of which queues; unreadable.go: what the disk cannot read; heal.go: how it is put back; healer.go: until when readers wait for that;
 //   - batchset.go, batchqueue.go, batchread.go: queues of topics whose records are batches (BatchCQ);

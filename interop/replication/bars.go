@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -20,6 +21,14 @@ type bars struct {
 	gib     int    // that an empty slave catches up with
 	engine  string // that writes the log of every broker of ours; "": what the first start takes
 	found   map[string]finding
+}
+
+func (b *bars) flags() {
+	flag.StringVar(&b.copier, "copier", "", "with -bars: our binary, built to copy what it replicates through user space")
+	flag.IntVar(&b.rounds, "rounds", 3, "with -bars: how often everything is measured")
+	flag.IntVar(&b.seconds, "seconds", 10, "with -bars: how long a load lasts")
+	flag.IntVar(&b.gib, "gib", 8, "with -bars: GiB that an empty slave catches up with")
+	flag.StringVar(&b.engine, "engine", "", "with -bars: disk engine of all brokers of ours; the one that a first start takes unless it is given")
 }
 
 // throughput: four connections with 64 requests each, 1 KiB: the pair under SYNC_MASTER and SYNC_FLUSH with two copies, ours without a slave,

@@ -21,15 +21,7 @@ import (
 
 func main() {
 	s := &stage{heap: "512m"}
-	home, _ := os.UserHomeDir()
-	flag.StringVar(&s.bin, "bin", "bin/ringmq", "binary under test")
-	flag.StringVar(&s.rmq, "rmq", "interop/stock/rmq", "program that runs the reference broker")
-	flag.StringVar(&s.jars, "jars", filepath.Join(home, ".cache", "stock-rmq"), "where its jars are")
-	flag.StringVar(&s.nsMaker, "namesrv", ours, "whose name server: ours or stock")
-	flag.IntVar(&s.base, "port", 24400, "first of fifty ports")
-	flag.Int64Var(&s.segment, "segment", 512<<10, "bytes of a segment")
-	flag.IntVar(&s.rate, "rate", 2000, "messages per second")
-	flag.BoolVar(&s.disks, "disks", os.Getuid() == 0, "stores on file systems of their own, which can be filled and made to fail (needs root)")
+	s.flags()
 	pairs := flag.String("pairs", "ours+ours", "master+slave, several separated by commas: each ours or stock")
 	var d documents
 	d.flags()
@@ -45,11 +37,7 @@ func main() {
 	seed := flag.Int64("seed", time.Now().UnixNano()%1_000_000, "seed of the faults and their moments")
 	measure := flag.String("bars", "", "measure instead: throughput, cpu, catchup, deaf, or several of them (see bars.sh)")
 	b := &bars{stage: s}
-	flag.StringVar(&b.copier, "copier", "", "with -bars: our binary, built to copy what it replicates through user space")
-	flag.IntVar(&b.rounds, "rounds", 3, "with -bars: how often everything is measured")
-	flag.IntVar(&b.seconds, "seconds", 10, "with -bars: how long a load lasts")
-	flag.IntVar(&b.gib, "gib", 8, "with -bars: GiB that an empty slave catches up with")
-	flag.StringVar(&b.engine, "engine", "", "with -bars: disk engine of all brokers of ours; the one that a first start takes unless it is given")
+	b.flags()
 	notes := flag.String("notes", "docs/benchmarks-notes.md", "with -bars: Markdown whose sections say what is behind a bar that is missed")
 	keep := flag.Bool("keep", false, "keep what failed scenes, or bars that could not be measured, leave")
 	flag.Parse()

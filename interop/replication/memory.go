@@ -50,58 +50,71 @@ func whichBroker(p *pair) (string, error) {
 		return "", err
 	}
 	var text []string
-	for _, part := range []struct {
-		mode string
-		warm bool
-		// bySlave says how many of the messages a slave may have served.
-		least, most float64
-		coldMiB     int64 // the master may read from its disk
-	}{
+	for _, part := range []farPart{
 		{"off", false, 0.5, 0.9, slowLog >> 20},
 		{"auto", false, 0.6, 1, slowLog >> 24},
 		{"off", true, 0.5, 0.9, slowLog >> 24},
 		{"auto", true, 0, 0.02, slowLog >> 24},
 	} {
-		if part.warm {
-			if err := bringIn(p.master.at.logDir()); err != nil {
-				return "", err
-			}
+		line, err := p.drainPart(part)
+		if line != "" {
+			text = append(text, line)
 		}
-		for _, n := range []*node{p.master, p.slave} {
-			if err := n.change("suggestByResidency=" + part.mode); err != nil {
-				return "", err
-			}
-		}
-		before, err := p.master.figure("pullColdReadBytes")
 		if err != nil {
-			return "", err
-		}
-		d, err := p.drainFar("Far-" + part.mode + "-" + strconv.FormatBool(part.warm))
-		if err != nil {
-			return "", err
-		}
-		after, err := p.master.figure("pullColdReadBytes")
-		if err != nil {
-			return "", err
-		}
-		kept := ""
-		if part.warm {
-			// Others on the machine have a say in what is kept. From what is not kept on, the slave serves a group up to the newest records.
-			behind, err := behindAbsent(p.master.at.logDir())
-			if err != nil {
-				return "", err
-			}
-			part.most = min(1, part.most+float64(behind)/slowLog)
-			kept = fmt.Sprintf(" with all but the last %d MiB of the log in the master's page cache", behind>>20)
-		}
-		cold := (after - before) >> 20
-		line := fmt.Sprintf("%s%s: %s, the master read %d MiB from its disk, queue 0 was served by %s", part.mode, kept, d, cold, d.runs(0))
-		text = append(text, line)
-		if share := d.bySlave(); share < part.least || share > part.most || cold > part.coldMiB {
-			return strings.Join(text, "; "), fmt.Errorf("with suggestByResidency=%s the slave was to serve %g to %g of the messages, and the master to read %d MiB at most", part.mode, part.least, part.most, part.coldMiB)
+			return strings.Join(text, "; "), err
 		}
 	}
 	return fmt.Sprintf("%d MiB of log, %d MiB of memory for each broker; %s", slowLog>>20, groupMemory>>20, strings.Join(text, "; ")), nil
+}
+
+// farPart is a way in which the brokers say where to read, and what a drain comes to with it.
+type farPart struct {
+	mode        string  // of suggestByResidency
+	warm        bool    // the log has been brought into memory
+	least, most float64 // part of the messages that the slave may serve
+	coldMiB     int64   // that the master may read from its disk
+}
+
+// drainPart drains the log with a new group, says who served it, and holds that against what it is to be.
+func (p *pair) drainPart(part farPart) (line string, err error) {
+	if part.warm {
+		if err := bringIn(p.master.at.logDir()); err != nil {
+			return "", err
+		}
+	}
+	for _, n := range []*node{p.master, p.slave} {
+		if err := n.change("suggestByResidency=" + part.mode); err != nil {
+			return "", err
+		}
+	}
+	before, err := p.master.figure("pullColdReadBytes")
+	if err != nil {
+		return "", err
+	}
+	d, err := p.drainFar("Far-" + part.mode + "-" + strconv.FormatBool(part.warm))
+	if err != nil {
+		return "", err
+	}
+	after, err := p.master.figure("pullColdReadBytes")
+	if err != nil {
+		return "", err
+	}
+	kept := ""
+	if part.warm {
+		// Others on the machine have a say in what is kept. From what is not kept on, the slave serves a group up to the newest records.
+		behind, err := behindAbsent(p.master.at.logDir())
+		if err != nil {
+			return "", err
+		}
+		part.most = min(1, part.most+float64(behind)/slowLog)
+		kept = fmt.Sprintf(" with all but the last %d MiB of the log in the master's page cache", behind>>20)
+	}
+	cold := (after - before) >> 20
+	line = fmt.Sprintf("%s%s: %s, the master read %d MiB from its disk, queue 0 was served by %s", part.mode, kept, d, cold, d.runs(0))
+	if share := d.bySlave(); share < part.least || share > part.most || cold > part.coldMiB {
+		return line, fmt.Errorf("with suggestByResidency=%s the slave was to serve %g to %g of the messages, and the master to read %d MiB at most", part.mode, part.least, part.most, part.coldMiB)
+	}
+	return line, nil
 }
 
 // bound gives each broker a control group of its own with so much memory, and segments for a log that is large beside it.

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -24,6 +25,18 @@ type stage struct {
 	rate           int    // messages per second
 	disks          bool
 	scenes         int // so far
+}
+
+func (s *stage) flags() {
+	home, _ := os.UserHomeDir()
+	flag.StringVar(&s.bin, "bin", "bin/ringmq", "binary under test")
+	flag.StringVar(&s.rmq, "rmq", "interop/stock/rmq", "program that runs the reference broker")
+	flag.StringVar(&s.jars, "jars", filepath.Join(home, ".cache", "stock-rmq"), "where its jars are")
+	flag.StringVar(&s.nsMaker, "namesrv", ours, "whose name server: ours or stock")
+	flag.IntVar(&s.base, "port", 24400, "first of fifty ports")
+	flag.Int64Var(&s.segment, "segment", 512<<10, "bytes of a segment")
+	flag.IntVar(&s.rate, "rate", 2000, "messages per second")
+	flag.BoolVar(&s.disks, "disks", os.Getuid() == 0, "stores on file systems of their own, which can be filled and made to fail (needs root)")
 }
 
 func (s *stage) nsAddr() string { return loopback(s.base) }
