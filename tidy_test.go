@@ -9,6 +9,8 @@ import (
 	"io/fs"
 	"path"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -145,13 +147,15 @@ func TestArrows(t *testing.T) {
 	}
 }
 
-// TestReadingOrders: a package that says in which order to read it names every file of its own.
+// TestReadingOrders: a package that says in which order to read it names every file of its own, and none that is not there. A file x_y.go may
+// stand behind x.go, and a pattern for all that it matches.
 func TestReadingOrders(t *testing.T) {
-	orders, files := map[string]string{}, map[string][]string{}
+	named := regexp.MustCompile(`[a-z0-9_*]+\.go`)
+	orders, files := map[string][]string{}, map[string][]string{}
 	eachGoFile(t, func(name string, _ *token.FileSet, f *ast.File) {
 		folder, file := path.Split(name)
 		if f.Doc != nil && strings.Contains(f.Doc.Text(), "Reading order:") {
-			orders[folder] = f.Doc.Text()
+			orders[folder] = named.FindAllString(f.Doc.Text(), -1)
 		} else if file != "doc.go" {
 			files[folder] = append(files[folder], file)
 		}
@@ -161,14 +165,24 @@ func TestReadingOrders(t *testing.T) {
 	}
 	for folder, order := range orders {
 		for _, file := range files[folder] {
-			if strings.Contains(order, file) {
-				continue
-			}
-			if base, _, cut := strings.Cut(strings.TrimSuffix(file, ".go"), "_"); !cut || !strings.Contains(order, base+"_") && !strings.Contains(order, base+".go") {
+			if family, _, _ := strings.Cut(strings.TrimSuffix(file, ".go"), "_"); !names(order, file) && !slices.Contains(order, family+".go") {
 				t.Errorf("%s%s stands in no reading order", folder, file)
 			}
 		}
+		for _, word := range order {
+			if there, err := filepath.Glob(filepath.Join(folder, word)); err != nil || len(there) == 0 {
+				t.Errorf("%s: the reading order names %s, which is not there", folder, word)
+			}
+		}
 	}
+}
+
+// names says whether a file is one of the words, or matched by one.
+func names(order []string, file string) bool {
+	return slices.ContainsFunc(order, func(word string) bool {
+		match, err := path.Match(word, file)
+		return match && err == nil
+	})
 }
 
 // TestSizes is the house rule, with the functions that may be longer because they are tables.

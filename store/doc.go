@@ -9,7 +9,8 @@
 //     start has to look at the log again; sealed.go: the checksum of what a start goes by; release.go: what of another release
 //     is refused, and what passed over; recover.go: the look itself; ends.go: how long the queues were, and what is rebuilt; history.go: whose copy the log is;
 //     cut.go: a log whose end is to go;
-//   - offsets.go: the next queue offset of every queue; append.go and batch.go: one message, one batch; turn.go: those of an event loop;
+//   - offsets.go: the next queue offset of every queue; append.go and batch.go: one message, one batch; turn.go: those of an event loop; copy.go: what goes to other
+//     logs, and comes from them as it is;
 //   - scanner.go: the log, record by record; dispatch.go: the one goroutine that turns visible records into queue entries
 //     and index keys, in order, round by round; enqueue.go: one record's queue and entry; convert.go: batches that a topic does not keep any more; anew.go: when a queue begins anew; indexing.go: how the index catches
 //     up without being in the way; flusher.go: when queues become durable;
