@@ -19,7 +19,7 @@ const clockStepMs = 10_000
 // Reserve takes the append lock and gives a record of size bytes its place; Publish or Abandon gives the lock back. Between
 // them the caller encodes and does nothing else: no I/O, no other lock. Errors leave the lock free. ErrFull: wait for Room.
 func (l *Log) Reserve(size int) (Slot, error) {
-	if int64(size)+record.BlankBytes > l.o.SegmentBytes || int64(size) > l.tail.max {
+	if int64(size)+record.BlankBytes > l.o.SegmentBytes || int64(size) > l.tail.most {
 		return Slot{}, ErrTooLarge
 	}
 	now := l.o.Clock()

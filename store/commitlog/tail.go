@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"ringmq/store/disk"
+	"ringmq/store/record"
 )
 
 // tail is the newest part of the log in memory outside the Go heap: a ring in which offset o lies at o modulo its size. Records
@@ -19,7 +20,8 @@ type tail struct {
 	size  int64
 	page  int64
 	pages []tailPage
-	max   int64 // largest record
+	max   int64 // most bytes in a row
+	most  int64 // of them a record may have
 	head  int64 // appender's own: everything before it has a page
 }
 
@@ -31,9 +33,12 @@ type tailPage struct {
 const tailPages = 64
 
 func newTail(bytes int) (*tail, error) {
-	page := max(int64(bytes)/tailPages, 64)
+	page := max((int64(bytes)+tailPages-1)/tailPages, 64)
 	t := &tail{page: page, size: page * tailPages, pages: make([]tailPage, tailPages)}
 	t.max = t.size / 2
+	// A record that just finds no place in its segment leaves up to its own size of it, and 7 bytes, behind it. Both must fit at once: when all
+	// is written nothing is left to wait for.
+	t.most = (t.size - record.BlankBytes) / 2
 	mem, err := disk.Arena(int(t.size + t.max))
 	if err != nil {
 		return nil, fmt.Errorf("commit log: append buffer: %w", err)
