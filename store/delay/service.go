@@ -172,7 +172,7 @@ func (s *Service) run() {
 	defer close(s.done)
 	timer := time.NewTimer(0)
 	defer timer.Stop()
-	w := worker{s: s}
+	w := newWorker(s)
 	for {
 		select {
 		case <-timer.C:
