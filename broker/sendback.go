@@ -190,7 +190,7 @@ func (b *Broker) givenBack(req *remoting.Command, config *remoting.SubscriptionG
 	properties = record.AppendProperty(properties, "WAIT", "false")
 	m = &store.Message{
 		Flag: r.Flag, SysFlag: r.SysFlag, BornTimestamp: r.BornTimestamp, BornHost: r.BornHost, StoreHost: b.advertise,
-		ReconsumeTimes: r.ReconsumeTimes + 1, Body: r.Body,
+		ReconsumeTimes: r.ReconsumeTimes + 1, Body: r.Body, Again: true,
 	}
 	if r.ReconsumeTimes >= limit || level < 0 {
 		t = remoting.NewTopicConfig(meta.DLQPrefix+config.GroupName, 1, rw)

@@ -30,13 +30,20 @@ func (s *Store) append(m *Message) (Placed, error) {
 	s.fill(&r, m)
 	r.Body, r.Properties = m.Body, m.Properties
 	r.BodyCRC = record.BodyChecksum(m.Body)
-	return s.place(&r, 1, false)
+	most := s.mostBytes()
+	if m.Again {
+		most = s.maxRecordBytes()
+	}
+	return s.place(&r, 1, most, false)
 }
 
-// place gives a record its queue offset and its place in the log, and advances the queue by count; inner: it is an inner
-// batch, whose base offset goes into its properties.
-func (s *Store) place(r *record.Record, count int64, inner bool) (Placed, error) {
-	plan, size, err := s.sizeOf(r)
+// mostBytes is how large the record of a new message may be.
+func (s *Store) mostBytes() int { return s.o.MaxMessageBytes + recordOverheadBytes }
+
+// place gives a record of most bytes at most its queue offset and its place in the log, and advances the queue by count; inner: it is an
+// inner batch, whose base offset goes into its properties.
+func (s *Store) place(r *record.Record, count int64, most int, inner bool) (Placed, error) {
+	plan, size, err := s.sizeOf(r, most)
 	if err != nil {
 		return Placed{}, err
 	}
@@ -119,7 +126,7 @@ func (s *Store) admit(m *Message, bodyBytes, propertiesBytes int) error {
 	switch {
 	case !validTopic(m.Topic) || m.QueueID < 0:
 		return ErrMalformed
-	case bodyBytes > s.o.MaxMessageBytes || propertiesBytes > record.MaxPropertiesBytes:
+	case bodyBytes > s.o.MaxMessageBytes && !m.Again || propertiesBytes > record.MaxPropertiesBytes:
 		return ErrTooLarge
 	}
 	return nil
@@ -155,14 +162,14 @@ func unmapped(a netip.AddrPort) netip.AddrPort {
 	return a
 }
 
-// sizeOf says how large a record will be, and how its properties will be stored.
-func (s *Store) sizeOf(r *record.Record) (plan record.Plan, size int, err error) {
+// sizeOf says how large a record will be, which is most bytes at most, and how its properties will be stored.
+func (s *Store) sizeOf(r *record.Record, most int) (plan record.Plan, size int, err error) {
 	plan = record.PlanProperties(r.Properties, s.o.AppendPropCRC)
 	if plan.Bytes > record.MaxPropertiesBytes {
 		return plan, 0, ErrTooLarge
 	}
 	size = r.SizeAs(plan)
-	if size > s.o.MaxMessageBytes+recordOverheadBytes {
+	if size > most {
 		return plan, 0, ErrTooLarge
 	}
 	return plan, size, nil

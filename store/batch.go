@@ -95,13 +95,13 @@ func (s *Store) measure(r *record.Record, items []byte, planned []plannedItem) (
 	var item record.BatchItem
 	for it.Next(&item) {
 		r.Body, r.Properties = item.Body, item.Properties
-		plan, size, err := s.sizeOf(r)
+		plan, size, err := s.sizeOf(r, s.mostBytes())
 		if err != nil {
 			return planned, 0, err
 		}
 		total += size
 		planned = append(planned, plannedItem{plan: plan, size: size, bodyCRC: record.BodyChecksum(item.Body)})
-		if total > s.o.MaxMessageBytes+recordOverheadBytes || len(planned) > maxBatchItems {
+		if total > s.mostBytes() || len(planned) > maxBatchItems {
 			return planned, 0, ErrTooLarge
 		}
 	}
@@ -144,7 +144,7 @@ func (s *Store) appendInner(envelope *Message, items []byte) (p Placed, count in
 	// The base is known only under the append lock: its place is filled with digits of full width.
 	properties = record.AppendProperty(properties, record.PropertyInnerBase, innerBaseBlank)
 	r.Properties = properties
-	p, err = s.place(&r, int64(count), true)
+	p, err = s.place(&r, int64(count), s.mostBytes(), true)
 	return p, count, err
 }
 

@@ -21,13 +21,17 @@ type mark struct {
 	Index      int64 `json:"indexMsgTimestamp"`  // store time of the last record in the index, ms
 	ReplayFrom int64 `json:"replayFrom"`         // -1: nothing known
 	End        int64 `json:"end"`                // end of the record at ReplayFrom
-	// Sealed holds the store time of the last record of full segments, by segment.
+	// Sealed holds the store time of the last record of full segments, by segment: of the newest maxSealed, for older ones see lastStored.
 	Sealed map[int64]int64 `json:"sealed,omitempty"`
 }
 
 const (
 	marksName   = "replay.json"
 	marksFormat = 2 // 1 had no checksum
+	// maxSealed bounds what every move of the checkpoint writes, whatever the log's length.
+	maxSealed = 2048
+	// maxMarksBytes bounds what a start reads. Older versions wrote the times of all segments.
+	maxMarksBytes = 16 << 20
 )
 
 // marksFile is the content of <root>/ringmq/replay.json.
@@ -58,11 +62,14 @@ func openCheckpoint(f disk.FS, root string, logger *slog.Logger) (*checkpoint, e
 		c.stock.Parse(b)
 		c.present = true
 	}
-	b, err = readWhole(f, c.marksName(), 1<<20)
-	if errors.Is(err, fs.ErrNotExist) {
+	b, err = readWhole(f, c.marksName(), maxMarksBytes)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		return c, nil
-	}
-	if err != nil {
+	case errors.Is(err, errTooLong):
+		logger.Warn("a file is passed over", "file", marksName, "why", err)
+		return c, nil
+	case err != nil:
 		return nil, fmt.Errorf("read marks: %w", err)
 	}
 	var m marksFile

@@ -117,7 +117,7 @@ func (s *Store) appendCopy(offset int64, b []byte, storedMs int64) error {
 	return s.refusal(err)
 }
 
-// measureCopy walks over the sizes of copied records: the latest store timestamp among them, and where a blank, if they end in one, ends.
+// measureCopy walks over the sizes of copied records: the store timestamp of the last one, 0 where there is none, and where a blank, if they end in one, ends.
 func (s *Store) measureCopy(offset int64, b []byte) (storedMs, blankTo int64, err error) {
 	blankTo = s.blankTo
 	end := offset - offset%s.o.SegmentBytes + s.o.SegmentBytes
@@ -134,7 +134,7 @@ func (s *Store) measureCopy(offset int64, b []byte) (storedMs, blankTo int64, er
 		case record.Neither:
 			return 0, 0, fmt.Errorf("copy at %d: %w", at, ErrMalformed)
 		default:
-			storedMs = max(storedMs, record.StoreTimestamp(b))
+			storedMs = record.StoreTimestamp(b)
 			at, b = at+size, b[size:]
 		}
 	}

@@ -2,6 +2,7 @@ package store
 
 import (
 	"errors"
+	"math"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -335,6 +336,23 @@ func (d *dispatcher) note(p place) {
 		d.segmentEnd = p.from - p.from%segment + segment
 	}
 	d.latest = p
+}
+
+// earliestBehind is the earliest store time known of what lies behind a segment that is full and dispatched: of full segments, and of the last
+// record.
+func (d *dispatcher) earliestBehind(segment int64) int64 {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	t := int64(math.MaxInt64)
+	if d.last.to > 0 {
+		t = d.last.storeTime
+	}
+	for other, stored := range d.sealed {
+		if other > segment {
+			t = min(t, stored)
+		}
+	}
+	return t
 }
 
 func (d *dispatcher) lastPlace() place {

@@ -215,6 +215,9 @@ func stringEnd(b []byte, from int) int {
 	return -1
 }
 
+// errTooLong is what readWhole says of a file that is longer than its reader expects.
+var errTooLong = errors.New("file is too long")
+
 // readWhole reads a file of at most limit bytes.
 func readWhole(f disk.FS, name string, limit int64) ([]byte, error) {
 	file, err := f.Open(name, os.O_RDONLY, 0)
@@ -227,7 +230,7 @@ func readWhole(f disk.FS, name string, limit int64) ([]byte, error) {
 		return nil, err
 	}
 	if size > limit {
-		return nil, fmt.Errorf("%s: %d bytes are more than %d", name, size, limit)
+		return nil, fmt.Errorf("%w: %s: %d bytes are more than %d", errTooLong, name, size, limit)
 	}
 	b := make([]byte, size)
 	if _, err := file.ReadAt(b, 0); err != nil && size > 0 && !errors.Is(err, io.EOF) {

@@ -115,11 +115,12 @@ func fitsQueue(q *queue.Queue, r *record.Record) bool {
 }
 
 // tagsCode is what the queue entry says about a record: the hash of its tags, or, for a message waiting for its delay
-// level, the time at which it is due.
+// level, the time at which it is due. While the clock is behind store timestamps they stand still: then the delay counts from what the clock
+// says, since that is what will be asked whether the time has come.
 func (s *Store) tagsCode(r *record.Record, k *record.Known) int64 {
 	if string(r.Topic) == DelayTopic {
 		if level := parseDecimal(k.Delay); level > 0 {
-			return r.StoreTimestamp + s.delayMs(level)
+			return min(r.StoreTimestamp, s.o.Clock().UnixMilli()) + s.delayMs(level)
 		}
 	}
 	return record.TagsCode(k.Tags)

@@ -221,14 +221,15 @@ func (s *Store) moveCheckpoint(p place) error {
 	}
 	d := s.dispatch
 	d.mu.Lock()
-	m.Sealed = make(map[int64]int64, len(d.sealed))
+	m.Sealed = make(map[int64]int64, min(len(d.sealed), maxSealed))
 	low := s.log.Min()
+	kept := p.from - maxSealed*s.o.SegmentBytes
 	for segment, t := range d.sealed {
 		if segment < low {
 			delete(d.sealed, segment)
-			continue
+		} else if segment >= kept {
+			m.Sealed[segment] = t
 		}
-		m.Sealed[segment] = t
 	}
 	d.mu.Unlock()
 	return s.checkpoint.move(m)

@@ -38,9 +38,8 @@ type gravesFile struct {
 }
 
 const (
-	gravesName     = "deleted.json"
-	gravesVersion  = 2
-	maxGravesBytes = 64 << 20
+	gravesName    = "deleted.json"
+	gravesVersion = 2
 )
 
 var errGravesDamaged = errors.New(gravesName + " is damaged")
@@ -70,16 +69,16 @@ func ParseGraves(b []byte) (topics map[string]int64, err error) {
 func (g *graves) load(f disk.FS, dir string, logger *slog.Logger) error {
 	g.fs, g.dir, g.run = f, dir, rand.Uint64()
 	name := dir + "/" + gravesName
-	b, err := readWhole(f, name, 64<<20)
+	b, err := readWhole(f, name, maxDocumentBytes)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	if err != nil {
-		return fmt.Errorf("read deleted topics: %w", err)
+	var topics map[string]int64
+	if err == nil {
+		topics, err = ParseGraves(b)
 	}
-	topics, err := ParseGraves(b)
-	if errors.Is(err, errGravesDamaged) {
-		logger.Error("which topics were deleted cannot be read: their messages may come back; the file is kept as .unreadable", "file", name)
+	if errors.Is(err, errGravesDamaged) || errors.Is(err, errTooLong) {
+		logger.Error("which topics were deleted cannot be read: their messages may come back; the file is kept as .unreadable", "file", name, "error", err)
 		return f.Rename(name, name+".unreadable")
 	}
 	if err != nil {

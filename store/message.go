@@ -19,6 +19,10 @@ type Message struct {
 	PreparedTransactionOffset int64
 	Body                      []byte
 	Properties                []byte // RocketMQ properties string: name 0x01 value 0x02 ...
+
+	// Again says that the message lies in the log already and is stored anew, delivered or given back. It was taken once: MaxMessageBytes, which
+	// may have become smaller since, does not count, only what the log can hold.
+	Again bool
 }
 
 // Placed says where a message was stored. It is safe, and may be answered, once Visible has reached End.

@@ -113,7 +113,7 @@ func (o Options) withDefaults() Options {
 	or(&o.IndexEntries, defaultIndexEntries)
 	or(&o.MaxMessageBytes, defaultMessageBytes)
 	or(&o.TailBytes, 32<<20)
-	// Half of the tail bounds a record.
+	// Half of the tail, less 4, bounds a record.
 	o.TailBytes = max(o.TailBytes, int(min(2*int64(o.MaxMessageBytes+recordOverheadBytes+record.BlankBytes), 2*o.SegmentBytes)))
 	or(&o.QueueBufferBytes, 64<<20)
 	or(&o.MaxOpenFiles, 4096)

@@ -177,11 +177,12 @@ func (s *Store) markHolds(m mark) bool {
 	return s.log.ReadAt(m.ReplayFrom, raw) == nil && checkRecord(raw, m.ReplayFrom) == nil
 }
 
-// segmentByTime is the newest segment whose first record was stored at or before t (ms), the first segment if none was.
+// segmentByTime is the newest segment whose first record was stored at or before t (ms), the first segment if none was. So it is where t lies
+// ahead of the clock: what was stored behind it may have followed the clock back, and be earlier.
 func (s *Store) segmentByTime(t int64) int64 {
 	list := s.log.Segments()
-	for i := len(list) - 1; i > 0; i-- {
-		if stored, ok := s.log.FirstRecord(list[i].Start); ok && stored != 0 && stored <= t {
+	for i := len(list) - 1; i > 0 && t <= s.boot.UnixMilli(); i-- {
+		if stored, ok := s.log.StoreTime(list[i].Start); ok && stored != 0 && stored <= t {
 			return list[i].Start
 		}
 	}

@@ -12,7 +12,7 @@ import (
 func (s *Store) refuseOthers() error {
 	dir := s.o.Root + "/ringmq/"
 	// What cannot be read at all is for those to say who use it.
-	if b, err := readWhole(s.fs, dir+gravesName, maxGravesBytes); err == nil {
+	if b, err := readWhole(s.fs, dir+gravesName, maxDocumentBytes); err == nil {
 		if _, err := ParseGraves(b); err != nil && !errors.Is(err, errGravesDamaged) {
 			return fmt.Errorf("read deleted topics: %w", err)
 		}

@@ -132,21 +132,20 @@ func (s *Store) reason(r *Retention, manual bool) string {
 }
 
 // lastStored is the store time (ms) of the last record of a full segment. Where it was not noted when the segment became
-// full, the first record of the next one that begins with one stands for it: it is not older.
+// full, the first record of the next one that begins with one stands for it: it is not older. A time that lies ahead of the clock tells no age: the
+// clock was ahead then, or is behind now. What was stored later is not older either, and may tell.
 func (s *Store) lastStored(segment int64) (int64, bool) {
 	d := s.dispatch
 	d.mu.Lock()
 	t, ok := d.sealed[segment]
 	d.mu.Unlock()
-	if ok {
-		return t, true
+	for at := segment + s.o.SegmentBytes; !ok && at < s.log.Max(); at += s.o.SegmentBytes {
+		t, ok = s.log.StoreTime(at)
 	}
-	for at := segment + s.o.SegmentBytes; at < s.log.Max(); at += s.o.SegmentBytes {
-		if t, ok := s.log.FirstRecord(at); ok {
-			return t, true
-		}
+	if ok && t > s.o.Clock().UnixMilli() {
+		t = min(t, d.earliestBehind(segment))
 	}
-	return 0, false
+	return t, ok
 }
 
 // hourOf says whether now lies in one of the hours of deleteWhen.

@@ -49,7 +49,8 @@ func (s *Store) NextOffset(topic []byte, queueID int32) int64 {
 }
 
 // OffsetByTime finds an offset by store time (ms). Lower boundary: the first entry stored at or after ts, the maximum
-// when there is none. Upper: the last entry stored at or before ts, 0 when there is none. May do I/O.
+// when there is none. Upper: the last entry stored at or before ts, 0 when there is none. May do I/O. It takes store times for ordered: where
+// the clock was ahead, and was set back, the answer may lie before what was stored then, not behind.
 func (s *Store) OffsetByTime(topic []byte, queueID int32, ts int64, upper bool) (int64, error) {
 	if q := s.batchFor(topic, queueID, false); q != nil {
 		return q.byTime(ts, upper)
@@ -179,7 +180,7 @@ func (s *Store) EarliestMessageTime() int64 {
 	if low >= s.log.Visible().Load() {
 		return -1
 	}
-	t, ok := s.log.FirstRecord(low)
+	t, ok := s.log.StoreTime(low)
 	if !ok {
 		return -1
 	}

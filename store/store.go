@@ -202,7 +202,7 @@ func (s *Store) openParts(crashed bool) (err error) {
 		return nil
 	}
 	s.index, err = index.Open(index.Options{Dir: o.Root + "/index", State: o.Root + "/ringmq", FS: s.fs, Slots: o.IndexSlots, Entries: o.IndexEntries,
-		Logger: s.logger, Location: o.Location, Clock: o.Clock})
+		Logger: s.logger, Location: o.Location, Clock: o.Clock, StoreTime: s.log.StoreTime})
 	return err
 }
 

@@ -40,7 +40,7 @@ func TestTopicsThatAreNoNames(t *testing.T) {
 	var r record.Record
 	s.fill(&r, message("../../escaped", 0, ""))
 	r.Body, r.BodyCRC = []byte("x"), record.BodyChecksum([]byte("x"))
-	if _, err := s.place(&r, 1, false); err != nil {
+	if _, err := s.place(&r, 1, s.mostBytes(), false); err != nil {
 		t.Fatal(err)
 	}
 	mustAppend(t, s, message("T", 0, "behind"))

@@ -9,17 +9,14 @@ import (
 // Slot is a place in the log. Buf, of the size that was asked for, lies in the tail; it is filled between Reserve and Publish.
 type Slot struct {
 	Offset         int64
-	StoreTimestamp int64 // ms, never less than that of the record before
+	StoreTimestamp int64 // ms; less than that of the record before only where it followed the clock back
 	Buf            []byte
 }
-
-// clockStepMs is how far the clock may go back before it is worth a line in the log.
-const clockStepMs = 10_000
 
 // Reserve takes the append lock and gives a record of size bytes its place; Publish or Abandon gives the lock back. Between
 // them the caller encodes and does nothing else: no I/O, no other lock. Errors leave the lock free. ErrFull: wait for Room.
 func (l *Log) Reserve(size int) (Slot, error) {
-	if int64(size)+record.BlankBytes > l.o.SegmentBytes || int64(size) > l.tail.max {
+	if int64(size)+record.BlankBytes > l.o.SegmentBytes || int64(size) > l.tail.most {
 		return Slot{}, ErrTooLarge
 	}
 	now := l.o.Clock()
@@ -29,11 +26,9 @@ func (l *Log) Reserve(size int) (Slot, error) {
 		return Slot{}, err
 	}
 	if now >= l.stamp {
-		l.stamp, l.steppedBack = now, false
-	} else if back := l.stamp - now; back > clockStepMs && !l.steppedBack {
-		// Said once for a step, and not under the lock.
-		l.steppedBack = true
-		go l.logger.Warn("commit log: the clock went back, store timestamps stand still", "backMs", back)
+		l.stamp, l.behind = now, behind{}
+	} else {
+		l.clockBehind(now)
 	}
 	return Slot{Offset: l.reserved, StoreTimestamp: l.stamp, Buf: l.tail.slot(l.reserved, size)}, nil
 }

@@ -4,8 +4,8 @@ import "fmt"
 
 // AppendCopy appends bytes of another log at exactly this one's end: whole records or a part of what stands behind a segment's last one,
 // all of one segment, as they are. Commit has them written. A segment that they fill is followed by the next one without a blank of this log's own. storedMs is
-// the latest store timestamp among them: later ones are not earlier. One goroutine at a time, and no Reserve beside it. ErrFull: wait for
-// Room; ErrNotEnd, ErrTooLarge: see CopyBytes; ErrNoSpace, ErrClosed, ErrFailed.
+// the store timestamp of the last record among them, from which this log's own go on; 0: there is none. One goroutine at a time, and no Reserve
+// beside it. ErrFull: wait for Room; ErrNotEnd, ErrTooLarge: see CopyBytes; ErrNoSpace, ErrClosed, ErrFailed.
 func (l *Log) AppendCopy(offset int64, b []byte, storedMs int64) error {
 	size := int64(len(b))
 	if size > l.tail.max {
@@ -21,7 +21,9 @@ func (l *Log) AppendCopy(offset int64, b []byte, storedMs int64) error {
 	l.tail.settle(offset, len(b))
 	l.reserved = offset + size
 	l.published = l.reserved
-	l.stamp = max(l.stamp, storedMs)
+	if storedMs != 0 {
+		l.stamp = storedMs
+	}
 	if l.reserved == l.end {
 		l.rolls = append(l.rolls, roll{from: l.end, to: l.end}) // a batch ends with its segment
 	}

@@ -2,7 +2,7 @@
 // broker keeps it. One lock orders appends, one batch at a time is written.
 //
 // Reading order: log.go and options.go (what there is), watermark.go (the one way to wait), tail.go (the ring of newest bytes: append buffer and recent reads in
-// one), append.go (reserve, encode in place, publish), commit.go (the committer: write and sync what has gathered),
+// one), append.go (reserve, encode in place, publish), stamp.go (a clock that is set back), commit.go (the committer: write and sync what has gathered),
 // ringing.go (the same by event loops, that wait for nothing), asked.go (how long a batch was waited for), history.go (how long the disk took), syncer.go (ASYNC_FLUSH), batchsize.go and
 // zero.go (whether zeroing ahead pays, and how it meets no commit), segment.go, maker.go, zeropace.go and need.go (files, and the next one ahead of need), read.go, region.go and unreadable.go
 // (bytes back), copy.go, catchup.go and rebase.go (a slave's log), walk.go, window.go and search.go (recovery: every valid record, damage

@@ -22,21 +22,21 @@ type Log struct {
 	segments atomic.Pointer[[]*segment] // sorted, contiguous; replaced whole
 
 	// append lock: everything that orders records
-	mu          sync.Mutex
-	reserved    int64
-	stamp       int64 // last storeTimestamp given, ms
-	end         int64 // of the segment that reserved lies in
-	rolls       []roll
-	room        []func()
-	closed      bool
-	started     bool
-	failed      error // once set it stays; failure has it for those without the lock
-	noSpace     bool
-	published   int64
-	steppedBack bool // the clock is behind by more than clockStepMs, and that was said
-	failure     atomic.Pointer[error]
-	work        chan struct{} // one token: there is something to write
-	asked       asked
+	mu        sync.Mutex
+	reserved  int64
+	stamp     int64 // last storeTimestamp given, ms
+	behind    behind
+	end       int64 // of the segment that reserved lies in
+	rolls     []roll
+	room      []func()
+	closed    bool
+	started   bool
+	failed    error // once set it stays; failure has it for those without the lock
+	noSpace   bool
+	published int64
+	failure   atomic.Pointer[error]
+	work      chan struct{} // one token: there is something to write
+	asked     asked
 
 	written   Watermark
 	durable   Watermark

@@ -15,7 +15,7 @@ type Options struct {
 	FS            disk.FS
 	Ring          disk.Ring // used by the committer only; closed by the caller after the Log
 	SegmentBytes  int64
-	TailBytes     int          // append buffer and cache of the newest bytes; half of it bounds a record
+	TailBytes     int          // append buffer and cache of the newest bytes; half of it, less 4, bounds a record
 	SyncFlush     bool         // Visible waits for the sync
 	Foreign       bool         // a stock broker may have written to the log since it was last open: see mark
 	Clock         func() int64 // ms since 1970

@@ -119,12 +119,12 @@ func (l *Log) Verified(offset int64, n int) bool {
 	return offset >= l.boot.Load() && !l.Doubtful(offset, int64(n))
 }
 
-// FirstRecord returns the store timestamp (ms) of the first record of a segment, false if there is no record.
-func (l *Log) FirstRecord(start int64) (storedMs int64, ok bool) {
+// StoreTime returns the store timestamp (ms) of the record that begins at an offset, or of a segment's first one, false if there is no record.
+func (l *Log) StoreTime(at int64) (storedMs int64, ok bool) {
 	var head [record.StoreTimestampBytes]byte
-	if hot, ok := l.ReadHot(start, len(head), head[:0]); ok {
+	if hot, ok := l.ReadHot(at, len(head), head[:0]); ok {
 		copy(head[:], hot)
-	} else if err := l.ReadExact(start, head[:]); err != nil {
+	} else if err := l.ReadExact(at, head[:]); err != nil {
 		return 0, false
 	}
 	if _, magic := record.Header(head[:]); magic != record.MagicV1 && magic != record.MagicV2 {

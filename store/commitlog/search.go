@@ -54,7 +54,7 @@ func (w *walk) belongs(p, end int64) bool {
 	if kind == record.Blank {
 		return w.nextBegins(end)
 	}
-	if kind != record.Message || !w.durable(p) && w.rec.StoreTimestamp < w.stamp {
+	if kind != record.Message || w.older(p) {
 		return false
 	}
 	last, seen := w.seen[string(w.queueKey())]
@@ -67,7 +67,14 @@ func (w *walk) nextBegins(start int64) bool {
 		return false
 	}
 	kind, _ := w.look(start, start+w.l.o.SegmentBytes)
-	return kind == record.Message && (w.durable(start) || w.rec.StoreTimestamp >= w.stamp)
+	return kind == record.Message && !w.older(start)
+}
+
+// older says that the record at an offset, which look has just found, was stored before the last good one, so that it may be left of another log.
+// That is no sign below the mark, nor where the last good one was stored ahead of the clock: then timestamps may have followed the clock back
+// behind it, in a log that is zeros behind what this program has written.
+func (w *walk) older(at int64) bool {
+	return !w.durable(at) && w.rec.StoreTimestamp < w.stamp && !(w.l.mark.known && w.stamp > w.now)
 }
 
 // durable says that what lies at an offset was written by this log and by nobody before it.

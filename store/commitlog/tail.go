@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"ringmq/store/disk"
+	"ringmq/store/record"
 )
 
 // tail is the newest part of the log in memory outside the Go heap: a ring in which offset o lies at o modulo its size. Records
@@ -19,7 +20,8 @@ type tail struct {
 	size  int64
 	page  int64
 	pages []tailPage
-	max   int64 // largest record
+	max   int64 // most bytes in a row
+	most  int64 // of them a record may have
 	head  int64 // appender's own: everything before it has a page
 }
 
@@ -32,13 +34,13 @@ const tailPages = 64
 
 // BufferBytes is the memory outside of the Go heap that a log takes whose Options have so many TailBytes.
 func BufferBytes(tailBytes int) int64 {
-	_, size, most := tailSizes(tailBytes)
-	return size + most
+	_, size, row := tailSizes(tailBytes)
+	return size + row
 }
 
-// tailSizes are those of a page, of the ring, and of the largest record, for which there is room behind the ring.
-func tailSizes(bytes int) (page, size, most int64) {
-	page = max(int64(bytes)/tailPages, 64)
+// tailSizes are those of a page, of the ring, and of the most bytes in a row, for which there is room behind the ring.
+func tailSizes(bytes int) (page, size, row int64) {
+	page = max((int64(bytes)+tailPages-1)/tailPages, 64)
 	size = page * tailPages
 	return page, size, size / 2
 }
@@ -46,6 +48,9 @@ func tailSizes(bytes int) (page, size, most int64) {
 func newTail(bytes int) (*tail, error) {
 	t := &tail{pages: make([]tailPage, tailPages)}
 	t.page, t.size, t.max = tailSizes(bytes)
+	// A record that just finds no place in its segment leaves up to its own size of it, and 7 bytes, behind it. Both must fit at once: when all
+	// is written nothing is left to wait for.
+	t.most = (t.size - record.BlankBytes) / 2
 	mem, err := disk.Arena(int(t.size + t.max))
 	if err != nil {
 		return nil, fmt.Errorf("commit log: append buffer: %w", err)

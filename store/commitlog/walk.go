@@ -49,7 +49,8 @@ type walk struct {
 	rd     window
 	rec    record.Record
 	result Result
-	stamp  int64            // storeTimestamp of the last valid record
+	stamp  int64            // storeTimestamp of the last valid record; earlier ones may be later, since timestamps may follow the clock back
+	now    int64            // of the clock, ms
 	seen   map[string]int64 // last queue offset per topic and queue, for judging what stands behind damage
 	key    []byte
 }
@@ -58,7 +59,7 @@ type walk struct {
 // behind a bad record it goes on at the next place where a whole, checked record lies that can belong there, in that segment or a later
 // one; only if there is none does the log end, and not before what is known to have been durable. It changes nothing on disk. Before Start.
 func (l *Log) Walk(from int64, v Visitor) (Result, error) {
-	w := &walk{l: l, v: v, rd: window{l: l}, result: Result{End: from}, seen: map[string]int64{}}
+	w := &walk{l: l, v: v, rd: window{l: l}, result: Result{End: from}, seen: map[string]int64{}, now: l.o.Clock()}
 	defer w.rd.drop()
 	at := from
 	for _, s := range *l.segments.Load() {
@@ -76,7 +77,9 @@ func (l *Log) Walk(from int64, v Visitor) (Result, error) {
 		at = next
 	}
 	w.toDurable()
-	l.lastEnd, l.stamp = w.result.End, max(l.stamp, w.stamp)
+	if l.lastEnd = w.result.End; w.result.Records > 0 {
+		l.stamp = w.stamp
+	}
 	return w.result, nil
 }
 
@@ -147,7 +150,7 @@ func (w *walk) visit(at, size int64) error {
 	if raw == nil {
 		return w.rd.err
 	}
-	w.stamp = max(w.stamp, w.rec.StoreTimestamp)
+	w.stamp = w.rec.StoreTimestamp
 	w.remember()
 	w.result.Records++
 	w.result.End = at + size

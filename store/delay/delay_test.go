@@ -191,24 +191,6 @@ func TestCrash(t *testing.T) {
 	})
 }
 
-// TestClockBack: a message due later than now and its whole level is due now.
-func TestClockBack(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		back := atomic.Int64{}
-		b := begin(t, testOptions(disk.NewMemory()), func(o *Options) {
-			o.Clock = func() time.Time { return time.Now().Add(-time.Duration(back.Load())) }
-		})
-		b.send(3, "T", 0)
-		back.Store(int64(time.Hour))
-		b.send(1, "T", 1) // makes the service look; its own due time is an hour ahead too
-		time.Sleep(longestSleep)
-		if got := b.all(); len(got) != 2 {
-			t.Errorf("delivered: %v", got)
-		}
-		b.end()
-	})
-}
-
 // TestHeldBack: an error holds a level back and nothing is left out; a message that can never be stored is left.
 func TestHeldBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

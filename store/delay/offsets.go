@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"strconv"
 
 	"ringmq/store"
@@ -30,6 +31,16 @@ func parseDocument(b []byte) (d document, err error) {
 		return d, fmt.Errorf("delayOffset.json: %w", err)
 	}
 	return d, nil
+}
+
+// beyond is what the document says of other levels than the first n.
+func (d document) beyond(n int) map[string]int64 {
+	rest := maps.Clone(d.OffsetTable)
+	maps.DeleteFunc(rest, func(key string, _ int64) bool {
+		level, err := strconv.Atoi(key)
+		return err != nil || level <= n
+	})
+	return rest
 }
 
 func (d document) encode() []byte {
@@ -87,7 +98,7 @@ func (s *Service) TakeOver(doc []byte) error {
 	for i := range s.levels {
 		s.levels[i].next = d.OffsetTable[strconv.Itoa(i+1)]
 	}
-	s.version = d.DataVersion
+	s.version, s.beyond = d.DataVersion, d.beyond(len(s.levels))
 	b := s.document().encode()
 	same := bytes.Equal(b, s.taken)
 	s.mu.Unlock()

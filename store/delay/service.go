@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"strconv"
 	"sync"
 	"time"
@@ -55,6 +56,7 @@ type Service struct {
 	mu      sync.Mutex
 	started bool
 	levels  []level
+	beyond  map[string]int64 // of the document, what it says of levels that are not configured: they may be again
 	version dataVersion
 	updates int64
 	changed bool // since the last note
@@ -103,7 +105,7 @@ func (s *Service) load() error {
 	if err != nil {
 		return fmt.Errorf("load delay offsets: %w", err)
 	}
-	s.version = d.DataVersion
+	s.version, s.beyond = d.DataVersion, d.beyond(len(s.o.Levels))
 	s.levels = make([]level, len(s.o.Levels))
 	for i := range s.levels {
 		next := d.OffsetTable[strconv.Itoa(i+1)]
@@ -170,7 +172,7 @@ func (s *Service) run() {
 	defer close(s.done)
 	timer := time.NewTimer(0)
 	defer timer.Stop()
-	w := worker{s: s}
+	w := newWorker(s)
 	for {
 		select {
 		case <-timer.C:
@@ -282,6 +284,7 @@ func (s *Service) advanced(i int, next int64) {
 
 func (s *Service) document() document {
 	d := document{DataVersion: s.version, OffsetTable: make(map[string]int64)}
+	maps.Copy(d.OffsetTable, s.beyond)
 	for i := range s.levels {
 		if s.levels[i].next > 0 {
 			d.OffsetTable[strconv.Itoa(i+1)] = s.levels[i].next

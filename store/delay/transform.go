@@ -71,7 +71,7 @@ func restore(r *record.Record, m *store.Message, scratch []byte) (_ []byte, ok b
 	*m = store.Message{
 		Topic: topic, QueueID: int32(queueID), Flag: r.Flag, SysFlag: r.SysFlag &^ (record.SysFlagInnerBatch | record.SysFlagNeedUnwrap),
 		BornTimestamp: r.BornTimestamp, BornHost: r.BornHost, StoreHost: r.StoreHost, ReconsumeTimes: r.ReconsumeTimes,
-		Body: r.Body, Properties: properties,
+		Body: r.Body, Properties: properties, Again: true,
 	}
 	return scratch, true
 }

@@ -18,12 +18,24 @@ const (
 	recordBytes    = 1 << 20
 )
 
+// clockStep is how far the clock may go back before it is worth a line in the log.
+const clockStep = 10 * time.Second
+
 // worker is the service's goroutine with its buffers.
 type worker struct {
 	s       *Service
 	records []byte
 	scratch []byte
+	setBack []setBack // by level
 }
+
+// setBack says of the entries of a level before a queue offset that the clock was set back after one of them was stored, and when that was seen.
+type setBack struct {
+	to   int64
+	seen time.Time
+}
+
+func newWorker(s *Service) worker { return worker{s: s, setBack: make([]setBack, len(s.levels))} }
 
 // round delivers what is due in every level and returns when the next message is; zero when none waits.
 func (w *worker) round() (next time.Time) {
@@ -59,9 +71,14 @@ func (w *worker) level(i int) (due time.Time, more bool) {
 	if len(units) == 0 {
 		return time.Time{}, w.settle(i, next)
 	}
+	if next >= w.setBack[i].to {
+		w.setBack[i] = setBack{}
+	}
 	ready := 0
 	for ready < len(units) {
-		if due = dueAt(units[ready], now, l.delay); due.After(now) {
+		wait := w.wait(i, next+int64(ready), units[ready], now, l.delay)
+		if wait > 0 {
+			due = now.Add(wait)
 			break
 		}
 		ready++
@@ -72,13 +89,24 @@ func (w *worker) level(i int) (due time.Time, more bool) {
 	return w.deliver(i, next, ready)
 }
 
-// dueAt is when an entry is due. Later than now and its level's whole delay means that the clock was set back: now.
-func dueAt(u record.QueueUnit, now time.Time, delay time.Duration) time.Time {
-	due := time.UnixMilli(u.TagsCode)
-	if u.IsBlank() || due.After(now.Add(delay)) {
-		return now
+// wait is how long the entry at a queue offset of a level has still to wait. More than the level's whole delay means that the clock was set
+// back since it was stored: then nobody knows how long it has waited. It waits the delay from when that is seen, by a clock that nobody sets, and less
+// only where the entry says so itself: late at most by that, and never early.
+func (w *worker) wait(i int, at int64, u record.QueueUnit, now time.Time, delay time.Duration) time.Duration {
+	if u.IsBlank() {
+		return 0
 	}
-	return due
+	wait, b := time.UnixMilli(u.TagsCode).Sub(now), &w.setBack[i]
+	if wait > delay && at >= b.to {
+		*b = setBack{to: w.s.o.Store.MaxOffset(w.s.topic, int32(i)), seen: now}
+		if wait-delay > clockStep {
+			w.s.o.Logger.Warn("delay: the clock was set back, or a level is shorter than it was: what is in it waits its delay from now on", "level", i+1, "wouldWait", wait)
+		}
+	}
+	if at < b.to {
+		wait = min(wait, b.seen.Add(delay).Sub(now))
+	}
+	return wait
 }
 
 // settle marks a level as having nothing to wait for; true when a message came meanwhile.

@@ -30,7 +30,10 @@ type Options struct {
 	SlotIntervalMs int
 	Location       *time.Location   // of file names; time.Local
 	Clock          func() time.Time // of file names and intervals; time.Now
-	Logger         *slog.Logger
+	// StoreTime is the store time (ms) of the record at a physical offset, false when there is none. It may read the disk, and is asked where the
+	// times in a file cannot be true. nil: they are believed.
+	StoreTime func(physical int64) (ms int64, ok bool)
+	Logger    *slog.Logger
 }
 
 const (
@@ -56,6 +59,7 @@ type Index struct {
 	slotGap   time.Duration
 	zone      *time.Location
 	clock     func() time.Time
+	storeTime func(physical int64) (ms int64, ok bool)
 	logger    *slog.Logger
 	wake      chan struct{} // one token: Tend has something to do
 	waits     atomic.Int64
@@ -82,7 +86,7 @@ type Index struct {
 // entries only after Recover.
 func Open(o Options) (*Index, error) {
 	x := &Index{dir: o.Dir, fs: o.FS, form: form{slots: orDefault(o.Slots, defaultSlots), entries: orDefault(o.Entries, defaultEntries)},
-		zone: o.Location, clock: o.Clock, logger: o.Logger, state: o.State, wake: make(chan struct{}, 1),
+		zone: o.Location, clock: o.Clock, storeTime: o.StoreTime, logger: o.Logger, state: o.State, wake: make(chan struct{}, 1),
 		buffer:  int64(1) << bits.Len64(uint64(orDefault(o.BufferEntries, defaultBufferEntries)-1)),
 		slotGap: time.Duration(orDefault(o.SlotIntervalMs, defaultSlotIntervalMs)) * time.Millisecond}
 	if x.form.slots > maxSlots {

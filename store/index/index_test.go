@@ -89,6 +89,40 @@ func TestQueryOrderTimeAndLimit(t *testing.T) {
 	}
 }
 
+// TestQueryWhereTheClockWasSetBack: records are found by their own times where a file was begun by a clock that was ahead, and in files before
+// one that began earlier than they did.
+func TestQueryWhereTheClockWasSetBack(t *testing.T) {
+	times := map[int64]int64{}
+	o := small(disk.NewMemory())
+	o.StoreTime = func(physical int64) (int64, bool) { ms, ok := times[physical]; return ms, ok }
+	x := start(t, o, true)
+	for i := range int64(60) { // 20 in a file
+		ms := 9_000_000 + i*1000
+		if i >= 30 {
+			ms = 1_000_000 + i*1000
+		}
+		times[i*10] = ms
+		if err := x.Put(topic, []byte("k"), i*10, ms); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 2 {
+		if got := query(t, x, "k", 10, 1_030_000, 1_034_000); !slices.Equal(got, []int64{340, 330, 320, 310, 300}) {
+			t.Errorf("set back: %v", got)
+		}
+		if got := query(t, x, "k", 100, 9_005_000, 9_022_000); len(got) != 18 || got[0] != 220 || got[17] != 50 {
+			t.Errorf("ahead: %v", got)
+		}
+		if got := query(t, x, "k", 100, 0, math.MaxInt64); len(got) != 60 {
+			t.Errorf("all: %v", got)
+		}
+		if err := x.Close(); err != nil {
+			t.Fatal(err)
+		}
+		x = start(t, o, true)
+	}
+}
+
 func TestPutNeedsRecover(t *testing.T) {
 	x, err := index.Open(small(disk.NewMemory()))
 	if err != nil {

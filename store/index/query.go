@@ -23,7 +23,7 @@ func (x *Index) Query(topic, key []byte, limit int, begin, end int64, dst []int6
 		s := x.search(files[i])
 		h, before := s.header, len(dst)
 		var err error
-		if overlaps(h, begin, end) {
+		if s.timeless || overlaps(h, begin, end) {
 			dst, err = s.walk(hash, limit-(len(dst)-start), begin, end, dst)
 		}
 		s.close()
@@ -33,9 +33,6 @@ func (x *Index) Query(topic, key []byte, limit int, begin, end int64, dst []int6
 		}
 		if err != nil {
 			return dst[:start], fmt.Errorf("query key index: %w", err)
-		}
-		if h.BeginTimestamp < begin {
-			break
 		}
 	}
 	return dst, nil
@@ -52,6 +49,9 @@ type search struct {
 	live   *active   // nil: all is on the disk
 	file   disk.File // opened when it is first needed: a new file may not be there yet, with all entries in memory
 	header record.IndexHeader
+	// timeless: the file's last record was stored before its first one, from which the times in entries are counted: the clock was set back in
+	// between. Times are asked of the records then.
+	timeless bool
 }
 
 func (x *Index) search(f *file) search {
@@ -63,6 +63,7 @@ func (x *Index) search(f *file) search {
 		}
 	}
 	x.mu.Unlock()
+	s.timeless = x.storeTime != nil && s.header.EndTimestamp < s.header.BeginTimestamp
 	return s
 }
 
@@ -99,11 +100,14 @@ func (s *search) walk(hash int32, limit int, begin, end int64, dst []int64) ([]i
 			break
 		}
 		t := s.header.BeginTimestamp + int64(e.TimeDiffSec)*1000
+		if s.timeless && e.KeyHash == hash {
+			t, _ = s.x.storeTime(e.Offset)
+		}
 		if e.KeyHash == hash && t >= begin && t <= end {
 			dst = append(dst, e.Offset)
 			limit--
 		}
-		if t < begin {
+		if t < begin && !s.timeless {
 			break
 		}
 		above, n = n, e.Previous

@@ -44,7 +44,8 @@ func (r *Record) SizeAs(p Plan) int {
 // TotalSize is always computed; BodyCRC and Magic are computed where they are 0. The host bits of SysFlag are added
 // where a host is IPv6. A checksum property that came with r.Properties is never copied: it belonged to another record.
 // With appendCRC, and if the properties stay within MaxPropertiesBytes, room for the checksum property is reserved at
-// the end; SealCRC fills it once the record has its place. Without it the properties are copied as they are.
+// the end; SealCRC fills it once the record has its place. Without it the properties are copied as they are, but for a separator behind those
+// that end in a zero.
 //
 // Properties or a topic too long for their length fields are the caller's fault and panic: check PlanProperties first.
 func Append(dst []byte, r *Record, appendCRC bool) []byte {

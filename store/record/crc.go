@@ -22,34 +22,41 @@ type Plan struct {
 	Bytes   int  // on disk; more than MaxPropertiesBytes cannot be stored
 	CRC     bool // the checksum property is among them
 	foreign bool // one came with them, of another record: it is left out
+	closed  bool // without the checksum property: they end in a zero, and a separator is put behind it
 }
 
 // PlanProperties plans how properties are stored: with the checksum property if it is asked for, but not if they fit into
-// MaxPropertiesBytes only without it. A checksum property that came with them is not counted.
+// MaxPropertiesBytes only without it. A checksum property that came with them is not counted. Without one of their own they must not end in
+// a zero, which Verify takes for a tear.
 func PlanProperties(properties []byte, appendCRC bool) Plan {
-	n := len(properties)
-	open := n > 0 && properties[n-1] != separatorPair
+	n, last := len(properties), separatorPair
+	if n > 0 {
+		last = properties[n-1]
+	}
 	// Hardly any other name has the character it ends in, and looking for one byte is cheap.
 	foreign := bytes.IndexByte(properties, crcName[len(crcName)-1]) >= 0 && findProperty(properties, crcName) >= 0
 	if foreign {
-		n, open = 0, false
+		n, last = 0, separatorPair
 		for rest := properties; len(rest) > 0; {
 			var pair []byte
 			pair, rest = cutPair(rest)
 			if !named(pair, crcName) {
 				n += len(pair)
-				open = pair[len(pair)-1] != separatorPair
+				last = pair[len(pair)-1]
 			}
 		}
 	}
 	with := n + CRCBytes
-	if open {
+	if last != separatorPair {
 		with++
 	}
-	if !appendCRC || with > MaxPropertiesBytes {
-		return Plan{Bytes: n, foreign: foreign}
+	switch {
+	case appendCRC && with <= MaxPropertiesBytes:
+		return Plan{Bytes: with, CRC: true, foreign: foreign}
+	case last == 0:
+		return Plan{Bytes: n + 1, foreign: foreign, closed: true}
 	}
-	return Plan{Bytes: with, CRC: true, foreign: foreign}
+	return Plan{Bytes: n, foreign: foreign}
 }
 
 // appendStoredProperties writes what was planned.
@@ -59,6 +66,9 @@ func appendStoredProperties(dst, properties []byte, p Plan) []byte {
 		dst = append(dst, properties...)
 	} else {
 		dst = DeleteProperty(dst, properties, crcName)
+	}
+	if p.closed {
+		return append(dst, separatorPair)
 	}
 	if !p.CRC {
 		return dst

@@ -113,6 +113,11 @@ func TestCRCProperty(t *testing.T) {
 		{"stale one in front", []byte("__CRC32#\x010000000000\x02a\x01b\x02"), false, 4, false},
 		{"stale one at the end", []byte("a\x01b\x02__CRC32#\x010000000000\x02"), true, 24, true},
 		{"stale one without end", []byte("a\x01b\x02__CRC32#\x01000"), true, 24, true},
+		{"a zero at the end", []byte("a\x01b\x00"), false, 5, false},
+		{"a zero before what is dropped", []byte("a\x01b\x02k\x01v\x00\x02__CRC32#\x010"), false, 9, false},
+		{"a zero behind what is dropped", []byte("__CRC32#\x010\x02a\x01b\x00"), false, 5, false},
+		{"a zero, and the checksum does not fit", append(pair(room + 1)[:room-1], 0), true, room + 1, false},
+		{"a zero at the end of all there is room for", append(pair(record.MaxPropertiesBytes)[:record.MaxPropertiesBytes-1], 0), false, record.MaxPropertiesBytes + 1, false},
 		{"a longer name", []byte("x__CRC32#\x010\x02"), false, 12, false},
 		{"name in a value", []byte("a\x01__CRC32#\x02"), false, 11, false},
 	} {
@@ -135,6 +140,8 @@ func TestCRCProperty(t *testing.T) {
 		var got record.Record
 		if err := got.Parse(b); err != nil || len(got.Properties) != c.stored {
 			t.Errorf("%s: %v, %d bytes of properties", c.name, err, len(got.Properties))
+		} else if err := got.Verify(b); err != nil {
+			t.Errorf("%s: what was written is taken for damaged: %v", c.name, err)
 		}
 	}
 }

@@ -4,7 +4,7 @@ import "fmt"
 
 // Verify says what is wrong with the bytes of a parsed record; raw is the whole record. The checksum of all of it decides
 // where there is one. Without it the body's checksum does; that does not cover the properties, which writers end in a
-// separator or in text and a tear in zeros.
+// separator or in text (see PlanProperties) and a tear in zeros.
 func (r *Record) Verify(raw []byte) error {
 	if present, ok := VerifyPropCRC(raw); present {
 		if !ok {
