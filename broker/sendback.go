@@ -158,9 +158,10 @@ func (s *returned) storeOnLoop() {
 	if s.oneway {
 		return
 	}
-	from := len(l.parked.frames)
-	l.parked.frames = remoting.AppendReply(l.parked.frames, s.enc, s.opaque, remoting.RespSuccess, "")
-	l.park(s.c, p.End, from, parkedBack, s.came)
+	line := &l.parked.visible
+	from := len(line.frames)
+	line.frames = remoting.AppendReply(line.frames, s.enc, s.opaque, remoting.RespSuccess, "")
+	l.park(line, s.c, p.End, from, parkedBack, s.came)
 }
 
 // givenBack is the message that is stored for one given back, and the topic it belongs in. The topic may not be there yet.

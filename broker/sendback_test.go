@@ -87,10 +87,7 @@ func TestSendBacksHeedTheBound(t *testing.T) {
 	waiting := func() (parked, bytes, later int) {
 		r.onLoop(func() {
 			p := &r.broker.loops[0].parked
-			if parked = len(p.queue) - p.head; parked > 0 {
-				bytes = len(p.frames) - p.queue[p.head].from
-			}
-			later = len(p.waiting)
+			parked, bytes, later = len(p.visible.queue)-p.visible.head, p.bytes(), len(p.waiting)
 		})
 		return parked, bytes, later
 	}
