@@ -198,11 +198,11 @@ func (b *Broker) givenBack(req *remoting.Command, config *remoting.SubscriptionG
 		m.Topic, m.Properties = []byte(t.TopicName), record.AppendProperty(properties, record.PropertyDelay, "0")
 		return m, t, nil
 	}
-	t = remoting.NewTopicConfig(meta.RetryPrefix+config.GroupName, config.RetryQueueNums, rw)
+	t = retryTopic(config)
 	if level == 0 {
 		level = 3 + r.ReconsumeTimes
 	}
-	m.Topic, m.QueueID = []byte(t.TopicName), rand.Int32N(max(config.RetryQueueNums, 1))
+	m.Topic, m.QueueID = []byte(t.TopicName), rand.Int32N(max(b.retryQueues(&t), 1))
 	m.Properties = record.AppendProperty(properties, record.PropertyDelay, strconv.Itoa(int(level)))
 	delay.Transform(m, min(int(level), b.maxLevel), nil)
 	return m, t, nil

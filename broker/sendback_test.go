@@ -1,12 +1,15 @@
 package broker
 
 import (
+	"fmt"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"ringmq/netpoll/remoting"
 	"ringmq/store"
+	"ringmq/store/record"
 )
 
 // TestSendBacksThatWaitKeepNobodyWaiting: while the log hangs, more messages are given back than there are workers; pulls from disk
@@ -136,4 +139,73 @@ func (r *rig) onLoop(fn func()) {
 		return false
 	})
 	<-ran
+}
+
+// TestRetryTopicFollowsItsGroup: a group that asks for more queues for its retries gets them in the topic that is there; for fewer it loses none, and for
+// more than a topic may have it is refused.
+func TestRetryTopicFollowsItsGroup(t *testing.T) {
+	r := newRig(t)
+	c := r.dial()
+	queues := func() [2]int32 {
+		topic, ok := r.broker.topics.Lookup("%RETRY%G")
+		if !ok {
+			t.Fatal("there is no topic")
+		}
+		return [2]int32{topic.ReadQueueNums, topic.WriteQueueNums}
+	}
+	group := func(queues int) *remoting.Command {
+		return c.call(withText(remoting.CodeUpdateAndCreateSubscriptiongroup, fmt.Sprintf(`{"groupName":"G","retryQueueNums":%d}`, queues)))
+	}
+	want(t, group(1), 0, "")
+	if _, ok := r.broker.topics.Lookup("%RETRY%G"); ok {
+		t.Error("a topic was made for a group that nobody is in")
+	}
+	want(t, c.call(beat("client", "G", "T", "*", 1)), 0, "")
+	for _, n := range []struct{ asked, got int }{{1, 1}, {4, 4}, {2, 4}, {maxQueueNums, maxQueueNums}} {
+		want(t, group(n.asked), 0, "")
+		if got := queues(); got != [2]int32{int32(n.got), int32(n.got)} {
+			t.Errorf("%d queues were asked for, there are %v", n.asked, got)
+		}
+	}
+	want(t, group(maxQueueNums+1), remoting.RespInvalidParameter, "The group[G] has more than 65535 retry queues.")
+	if g, _ := r.broker.groups.Lookup("G"); g.RetryQueueNums != maxQueueNums {
+		t.Error(g.RetryQueueNums)
+	}
+}
+
+// givenBackTo gives a message back for a group, and returns what is stored for it and the queue of the group's retries that it will come to.
+func (r *rig) givenBackTo(g *remoting.SubscriptionGroupConfig, m *record.Record, fields ...any) (*store.Message, string) {
+	r.t.Helper()
+	req := request(remoting.CodeConsumerSendMsgBack, append([]any{"delayLevel", 0}, fields...)...)
+	req.Version = ownLimitSince
+	stored, topic, err := r.broker.givenBack(req, g, m)
+	if err != nil || topic.TopicName != "%RETRY%"+g.GroupName {
+		r.t.Fatal(topic.TopicName, err)
+	}
+	queue, _ := record.Property(stored.Properties, "REAL_QID")
+	return stored, string(queue)
+}
+
+// TestMessagesComeBackWhereTheyAreRead: not in queues that the topic for the retries does not have, which no consumer knows.
+func TestMessagesComeBackWhereTheyAreRead(t *testing.T) {
+	r := newRig(t)
+	g := remoting.NewSubscriptionGroupConfig("G")
+	g.RetryQueueNums = 4
+	for _, c := range []struct{ there, used int32 }{{0, 4}, {1, 1}, {3, 3}, {8, 4}} { // 0: it will be made
+		if c.there > 0 {
+			r.broker.topics.Put(remoting.NewTopicConfig("%RETRY%G", c.there, remoting.PermRead|remoting.PermWrite))
+		}
+		seen := map[string]bool{}
+		for range 200 {
+			_, queue := r.givenBackTo(&g, &record.Record{Topic: []byte("T"), StoreHost: r.broker.advertise, BornHost: r.broker.advertise})
+			seen[queue] = true
+		}
+		var all []string
+		for i := range c.used {
+			all = append(all, fmt.Sprint(i))
+		}
+		if got := sortedNames(seen); !slices.Equal(got, all) {
+			t.Errorf("of %d queues %v are used", c.there, got)
+		}
+	}
 }
