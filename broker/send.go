@@ -77,7 +77,7 @@ func (b *Broker) trySend(c *netpoll.Conn, req *remoting.Command) outcome {
 	m := &l.message
 	*m = store.Message{
 		Topic: h.Topic, QueueID: queue, Flag: h.Flag, SysFlag: clientSysFlag(h.SysFlag) | t.sysFlag, BornTimestamp: h.BornTimestamp, BornHost: c.RemoteAddr(),
-		StoreHost: b.advertise, ReconsumeTimes: h.ReconsumeTimes, Body: req.Body,
+		StoreHost: b.advertise, ReconsumeTimes: max(h.ReconsumeTimes, 0), Body: req.Body,
 	}
 	if h.Batch {
 		return b.sendBatch(c, req, l, t)

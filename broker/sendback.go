@@ -3,6 +3,7 @@ package broker
 import (
 	"bytes"
 	"errors"
+	"math"
 	"math/rand/v2"
 	"strconv"
 	"time"
@@ -189,18 +190,19 @@ func (b *Broker) givenBack(req *remoting.Command, config *remoting.SubscriptionG
 		properties = record.AppendPropertyBytes(properties, "ORIGIN_MESSAGE_ID", id)
 	}
 	properties = record.AppendProperty(properties, "WAIT", "false")
+	times := max(r.ReconsumeTimes, 0) // a client may have written any number
 	m = &store.Message{
 		Flag: r.Flag, SysFlag: r.SysFlag, BornTimestamp: r.BornTimestamp, BornHost: r.BornHost, StoreHost: b.advertise,
-		ReconsumeTimes: r.ReconsumeTimes + 1, Body: r.Body,
+		ReconsumeTimes: min(times, math.MaxInt32-1) + 1, Body: r.Body,
 	}
-	if r.ReconsumeTimes >= limit || level < 0 {
+	if times >= limit || level < 0 {
 		t = remoting.NewTopicConfig(meta.DLQPrefix+config.GroupName, 1, rw)
 		m.Topic, m.Properties = []byte(t.TopicName), record.AppendProperty(properties, record.PropertyDelay, "0")
 		return m, t, nil
 	}
 	t = retryTopic(config)
 	if level == 0 {
-		level = 3 + r.ReconsumeTimes
+		level = 3 + min(times, math.MaxInt32-3)
 	}
 	m.Topic, m.QueueID = []byte(t.TopicName), rand.Int32N(max(b.retryQueues(&t), 1))
 	m.Properties = record.AppendProperty(properties, record.PropertyDelay, strconv.Itoa(int(level)))

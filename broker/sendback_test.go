@@ -2,7 +2,9 @@ package broker
 
 import (
 	"fmt"
+	"math"
 	"slices"
+	"strconv"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -208,4 +210,29 @@ func TestMessagesComeBackWhereTheyAreRead(t *testing.T) {
 			t.Errorf("of %d queues %v are used", c.there, got)
 		}
 	}
+}
+
+// TestMessagesWithAnyCountAreGivenBack: how often a message came back is a client's word, and may be any number.
+func TestMessagesWithAnyCountAreGivenBack(t *testing.T) {
+	r := newRig(t)
+	g := remoting.NewSubscriptionGroupConfig("G")
+	for _, c := range []struct{ says, becomes, level int32 }{{-1, 1, 3}, {math.MinInt32, 1, 3}, {0, 1, 3}, {2, 3, 5}, {math.MaxInt32 - 2, math.MaxInt32 - 1, 18}, {math.MaxInt32 - 1, math.MaxInt32, 18}} {
+		m, _ := r.givenBackTo(&g, &record.Record{Topic: []byte("T"), StoreHost: r.broker.advertise, BornHost: r.broker.advertise, ReconsumeTimes: c.says}, "maxReconsumeTimes", math.MaxInt32)
+		level, _ := record.Property(m.Properties, record.PropertyDelay)
+		if m.ReconsumeTimes != c.becomes || m.QueueID != c.level-1 || string(level) != strconv.Itoa(int(c.level)) {
+			t.Errorf("%d becomes %d, level %s in queue %d", c.says, m.ReconsumeTimes, level, m.QueueID)
+		}
+	}
+
+	c := r.dial()
+	cmd := sendTo("T", 0, "", "x")
+	cmd.Set("j", "-7")
+	want(t, c.call(cmd), 0, "")
+	r.visibleMax("T", 0, 1)
+	raw := c.call(pullOf("G", "T", 0, 0, "*", 0)).Body
+	var m record.Record
+	if err := m.Parse(raw); err != nil || m.ReconsumeTimes != 0 {
+		t.Fatal(err, m.ReconsumeTimes)
+	}
+	want(t, c.giveBack(t, raw, 0), 0, "")
 }
