@@ -117,16 +117,20 @@ func (s *returned) answer(a answer) {
 }
 
 // store has the message stored on its connection's loop, where answers wait for the log; without an answer if the connection has
-// ended. Any goroutine.
+// ended, or the loop does before it gets to it. Any goroutine.
 func (s *returned) store() {
-	if s.c.Do(s.storeOnLoop) != nil {
-		s.oneway = true
-		if _, err := s.b.store.Append(s.m); errors.Is(err, store.ErrFull) {
-			s.b.store.Room(s.store)
-			return
-		}
-		s.b.pending.Give(s.bytes)
+	if s.c.DoOr(s.storeOnLoop, s.storeUnanswered) != nil {
+		s.storeUnanswered()
 	}
+}
+
+func (s *returned) storeUnanswered() {
+	s.oneway = true
+	if _, err := s.b.store.Append(s.m); errors.Is(err, store.ErrFull) {
+		s.b.store.Room(s.store)
+		return
+	}
+	s.b.pending.Give(s.bytes)
 }
 
 func (s *returned) storeOnLoop() {

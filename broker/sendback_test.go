@@ -1,7 +1,9 @@
 package broker
 
 import (
+	"context"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strconv"
@@ -117,6 +119,65 @@ func TestSendBacksHeedTheBound(t *testing.T) {
 	}
 	until(t, "all are stored", func() bool { return delayed() == backs+2 })
 	r.nothingPending()
+}
+
+// TestMessagesGivenBackOutliveTheLoop: one whose loop ends before it gets to it is stored all the same, without an answer, and holds nothing any
+// more.
+func TestMessagesGivenBackOutliveTheLoop(t *testing.T) {
+	t.Parallel()
+	r := &rig{t: t, root: t.TempDir()}
+	r.startRoutes("127.0.0.1", 0)
+	r.startWith(Options{Loops: 1}, func(*Broker) {}, "messageDelayLevel=1h")
+	c := r.dial()
+	want(t, c.call(sendTo("T", 0, "", "x")), 0, "")
+	r.visibleMax("T", 0, 1)
+	want(t, c.call(beat("client", "G", "T", "*", 1)), 0, "")
+	back := request(remoting.CodeConsumerSendMsgBack, "group", "G", "offset", 0, "delayLevel", 1, "originTopic", "T")
+	want(t, c.call(back), 0, "") // the topic for the retries is settled
+	r.nothingPending()
+
+	b := r.broker
+	b.mu.Lock()
+	conn := slices.Collect(maps.Values(b.conns))[0]
+	b.mu.Unlock()
+	entered, gate := make(chan struct{}), make(chan struct{})
+	do := func(fn func()) {
+		if err := conn.Do(fn); err != nil {
+			t.Fatal(err)
+		}
+	}
+	do(func() { close(entered); <-gate })
+	<-entered
+	for range 1024 { // as many as gnet runs before it looks whether it has ended
+		do(func() {})
+	}
+	raw, err := b.store.MessageByOffset(0, nil)
+	if err != nil || !b.pending.Take(len(raw)) {
+		t.Fatal(err)
+	}
+	var m record.Record
+	if err := m.Parse(raw); err != nil {
+		t.Fatal(err)
+	}
+	g, _ := b.groups.Lookup("G")
+	s := &returned{b: b, c: conn, group: "G", bytes: len(raw)}
+	if s.m, s.topic, err = b.givenBack(back, g, &m); err != nil {
+		t.Fatal(err)
+	}
+	s.store()
+
+	over, cancel := context.WithCancel(t.Context())
+	cancel()
+	ended := make(chan error, 1)
+	go func() { ended <- b.net.Shutdown(over) }()
+	until(t, "the loop takes no more", func() bool { return conn.Do(func() {}) != nil })
+	time.Sleep(10 * time.Millisecond) // until gnet has told the loop
+	close(gate)
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	r.nothingPending()
+	until(t, "it is stored", func() bool { return b.store.MaxOffset([]byte(store.DelayTopic), 0) == 2 })
 }
 
 // nothingPending waits until nothing is held for requests that wait. A worker gives back what its job held when that is done, which may be after the
