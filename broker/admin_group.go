@@ -32,7 +32,8 @@ func (b *Broker) updateGroups(_ *netpoll.Conn, req *remoting.Command) answer {
 // maxGroupBytes bounds the text of one group: all of them are in one document.
 const maxGroupBytes = 64 << 10
 
-// putGroups reads all groups before it changes one. What a group leaves out is stock's default, not what it was before.
+// putGroups reads all groups before it changes one. What a group leaves out is stock's default, not what it was before. The topic of its retries
+// gets the queues that it asks for now, and loses none: there may be messages in them.
 func (b *Broker) putGroups(texts ...json.RawMessage) answer {
 	all := make([]remoting.SubscriptionGroupConfig, len(texts))
 	for i, raw := range texts {
@@ -46,6 +47,9 @@ func (b *Broker) putGroups(texts ...json.RawMessage) answer {
 		if remark := meta.CheckGroupName(all[i].GroupName); remark != "" {
 			return fail(remoting.RespInvalidParameter, remark)
 		}
+		if all[i].RetryQueueNums > maxQueueNums {
+			return fail(remoting.RespInvalidParameter, fmt.Sprintf("The group[%s] has more than %d retry queues.", all[i].GroupName, maxQueueNums))
+		}
 		if err := meta.CheckGroup(&all[i]); err != nil {
 			return fail(remoting.RespInvalidParameter, err.Error())
 		}
@@ -53,6 +57,11 @@ func (b *Broker) putGroups(texts ...json.RawMessage) answer {
 	if err := b.groups.Alter(all...); err != nil {
 		return fail(remoting.RespSystemError, err.Error())
 	}
+	retries := make([]remoting.TopicConfig, len(all))
+	for i := range all {
+		retries[i] = retryTopic(&all[i])
+	}
+	b.topics.Widen(retries)
 	return answer{}
 }
 

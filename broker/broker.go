@@ -106,6 +106,7 @@ type Broker struct {
 	slave     bool                   // it copies a master, and stores nothing of its own
 	copies    atomic.Pointer[copies] // nil: nobody waits for slaves
 	visible   func() int64           // how far the log is safe
+	written   func() int64           // and how far a kill takes nothing back
 	failed    func() error           // what ended the log
 	uptime    func() time.Duration   // since New, on the clock that nobody sets
 	syncLimit time.Duration
@@ -172,9 +173,10 @@ func New(o Options) (*Broker, error) {
 		l.figures.init(b.stats)
 		l.appends = b.store.NewTurn(func() int { return b.net.Bell(l.index) })
 	}
-	visible := b.store.Visible()
-	b.visible, b.failed = visible.Load, visible.Err
+	visible, written := b.store.Visible(), b.store.Written()
+	b.visible, b.written, b.failed = visible.Load, written.Load, visible.Err
 	visible.Subscribe(b.wakePassed)
+	written.Subscribe(b.wakeWritten)
 	b.holds = newHolds(b)
 	b.store.OnArrive(b.holds.arrived)
 	b.store.OnRound(b.holds.roundEnded)
@@ -371,7 +373,7 @@ func (b *Broker) Shutdown(ctx context.Context) error {
 // awaitReleased returns when no answer is parked any more.
 func (b *Broker) awaitReleased(ctx context.Context) {
 	for _, l := range b.loops {
-		for l.waitsFor.Load() != 0 && ctx.Err() == nil {
+		for l.parked.waits() && ctx.Err() == nil {
 			b.net.Wake(l.index)
 			time.Sleep(time.Millisecond)
 		}

@@ -60,7 +60,7 @@ func (b *Broker) knownGroups(all []remoting.ConsumerData) []remoting.ConsumerDat
 			continue
 		}
 		known = append(known, g)
-		retry := remoting.NewTopicConfig(meta.RetryPrefix+g.GroupName, config.RetryQueueNums, remoting.PermRead|remoting.PermWrite)
+		retry := retryTopic(config)
 		if g.UnitMode {
 			retry.TopicSysFlag |= 2
 		}

@@ -284,7 +284,6 @@ type loopState struct {
 	dead       bool          // the send at hand becomes a dead letter
 	woken      bool          // answers are to be looked at in this turn, whether the log is safe up to them or not
 	releases   atomic.Bool   // it is about to look at its parked answers; any goroutine reads it
-	waitsFor   atomic.Int64  // offset that the log must be safe up to for the first parked answer, 0: none is; any goroutine reads it
 
 	pull      remoting.PullHeader
 	want      store.Want
@@ -323,8 +322,7 @@ func (l *loopState) turnEnded() {
 	l.appends.End()
 	l.releases.Store(false)
 	l.release()
-	l.parked.fresh = len(l.parked.queue)
-	if n := int64(len(l.parked.queue) - l.parked.head); n != l.figures.parkedNow {
+	if n := l.parked.count(); n != l.figures.parkedNow {
 		l.figures.parkedNow = n
 		l.figures.parked.Store(n)
 	}

@@ -24,10 +24,32 @@ type heldPull struct {
 	queue *queueHolds // nil: not in the table
 	slot  int         // in queue.list
 	place int         // in holds.deadline
+	seats []int32     // with those who want the same: of every code, or one with those who want anything
 
 	// the loop's own
 	next, prev *heldPull // of the connection
 	linked     bool
+}
+
+// holdFor says whether a pull may be held, and how long.
+type holdFor struct {
+	allowed bool
+	timeout time.Duration
+	atGap   bool  // not for messages to come, but for a damaged one to be healed
+	gap     int64 // where in the log
+}
+
+// mayHold says whether and how long a pull may be held.
+func (b *Broker) mayHold(h *remoting.PullHeader) holdFor {
+	if h.SysFlag&remoting.PullSuspend == 0 || b.closing.Load() {
+		return holdFor{}
+	}
+	const longest = 10 * time.Minute
+	timeout := time.Duration(min(max(h.SuspendTimeoutMillis, 0), longest.Milliseconds())) * time.Millisecond
+	if f := b.inForce.get(); !f.longPolling {
+		timeout = f.shortPolling
+	}
+	return holdFor{allowed: true, timeout: timeout}
 }
 
 // Bounds of what is held; a pull beyond them is answered at once, as one that found nothing and may not wait.
@@ -44,7 +66,11 @@ const (
 
 // heldBytes is about what a pull takes in memory while it waits.
 func heldBytes(h *remoting.PullHeader, codes []int32) int {
-	return int(unsafe.Sizeof(heldPull{})) + len(h.ConsumerGroup) + 2*len(h.Topic) + 4*len(codes)
+	n := int(unsafe.Sizeof(heldPull{})) + len(h.ConsumerGroup) + 2*len(h.Topic) + 4*len(codes)
+	if len(codes) <= maxTagsFound {
+		n += tagSeatBytes * len(codes)
+	}
+	return n
 }
 
 // copyHeader makes a header that outlives its frame, without the subscription: of that the codes are kept. Its bytes are put into memory, which is returned as it is then.
@@ -58,17 +84,6 @@ func copyHeader(h *remoting.PullHeader, memory []byte) (remoting.PullHeader, []b
 		*b, rest = rest[:n:n], rest[n:]
 	}
 	return own, memory
-}
-
-func (p *heldPull) wants(tagsCode int64) bool {
-	if p.hold.atGap {
-		return false
-	}
-	if !p.answer.filters {
-		return true
-	}
-	f := tagFilter{codes: p.codes}
-	return f.wanted(tagsCode)
 }
 
 // newHeld makes a pull that can wait. On the loop; no allocation when one is free.
@@ -92,10 +107,10 @@ func (l *loopState) newHeld(c *netpoll.Conn, h *remoting.PullHeader, a *pullAnsw
 
 // freeHeld keeps a pull that is in no table and no list for the next one. On the loop.
 func (l *loopState) freeHeld(p *heldPull) {
-	if len(l.freeHelds) >= maxFreeHeld || cap(p.memory)+4*cap(p.codes) > maxFreeHeldBytes {
+	if len(l.freeHelds) >= maxFreeHeld || cap(p.memory)+4*(cap(p.codes)+cap(p.seats)) > maxFreeHeldBytes {
 		return
 	}
-	*p = heldPull{memory: p.memory[:0], codes: p.codes[:0]}
+	*p = heldPull{memory: p.memory[:0], codes: p.codes[:0], seats: p.seats[:0]}
 	l.freeHelds = append(l.freeHelds, p)
 }
 
@@ -130,34 +145,49 @@ func (s *connState) unlink(p *heldPull) {
 type readyPulls struct {
 	mu   sync.Mutex
 	list []*heldPull
-	work []*heldPull
+
+	// the loop's own
+	work []*heldPull // taken from list
+	at   int         // in work: the one to be run next
 }
 
-// turnAnswerBytes of answers are made in a turn of the loop for pulls that waited: what they hold is only counted at its end.
-const turnAnswerBytes = 1 << 20
+// What a turn of the loop does for pulls that waited: others wait for its end, and what answers hold is only counted then.
+const (
+	turnAnswerBytes = 1 << 20
+	turnPulls       = 256
+)
 
-// again has the loop run pulls that are not in the table any more. Any goroutine.
-func (l *loopState) again(p ...*heldPull) {
+// again has the loop run a pull that is not in the table any more. Any goroutine.
+func (l *loopState) again(p *heldPull) {
 	l.ready.mu.Lock()
-	l.ready.list = append(l.ready.list, p...)
+	l.ready.list = append(l.ready.list, p)
 	l.ready.mu.Unlock()
 	l.b.net.Wake(l.index)
+}
+
+// take takes what was added to list, once work is done; false: there is nothing to do.
+func (r *readyPulls) take() bool {
+	if r.at == len(r.work) {
+		r.mu.Lock()
+		r.list, r.work, r.at = r.work[:0], r.list, 0
+		r.mu.Unlock()
+	}
+	return r.at < len(r.work)
 }
 
 // runReady runs the pulls that were woken. They answer whatever they find: a pull is held once. On the loop.
 func (l *loopState) runReady() {
 	r := &l.ready
-	r.mu.Lock()
-	r.list, r.work = r.work[:0], r.list
-	r.mu.Unlock()
-	for i, p := range r.work {
-		if l.built >= turnAnswerBytes {
-			l.again(r.work[i:]...)
-			break
+	for n := 0; r.take(); n++ {
+		if n == turnPulls || l.built >= turnAnswerBytes {
+			l.b.net.Wake(l.index)
+			return
 		}
+		p := r.work[r.at]
+		r.work[r.at] = nil
+		r.at++
 		l.run(p, holdFor{})
 	}
-	clear(r.work)
 }
 
 // run runs a pull that has waited. On the loop.

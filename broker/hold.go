@@ -2,6 +2,7 @@ package broker
 
 import (
 	"container/heap"
+	"math"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -20,9 +21,11 @@ type holds struct {
 	count atomic.Int64    // of the pulls held
 	bytes *netpoll.Budget // what they take
 
-	mu       sync.Mutex
+	mu       sync.Mutex // for a moment only, see lockedPulls
 	byKey    map[holdKey]*queueHolds
 	idle     int // of them without a pull
+	byTag    map[tagKey]*wanters
+	spare    []*wanters // that were in byTag, for the next
 	deadline deadlines
 	alarm    *time.Timer // rings at the first deadline, or before
 
@@ -40,6 +43,7 @@ type holdKey struct {
 type queueHolds struct {
 	key  holdKey
 	list []*heldPull
+	any  wanters // of them that are run whatever arrives
 }
 
 // arrival is a queue entry that has become visible in this round.
@@ -52,35 +56,17 @@ type arrival struct {
 // maxArrivals is how many entries wait for the end of their round at most.
 const maxArrivals = 4096
 
+// lockedPulls are looked at or taken while the lock is held at most: loops wait for it, and there may be very many pulls.
+const lockedPulls = 512
+
 // maxIdleQueues bounds the queues remembered on which no pull is held at the moment.
 const maxIdleQueues = 1 << 14
 
-// holdFor says whether a pull may be held, and how long.
-type holdFor struct {
-	allowed bool
-	timeout time.Duration
-	atGap   bool  // not for messages to come, but for a damaged one to be healed
-	gap     int64 // where in the log
-}
-
 func newHolds(b *Broker) *holds {
-	hs := &holds{b: b, bytes: netpoll.NewBudget(maxHeldBytes), byKey: map[holdKey]*queueHolds{}}
+	hs := &holds{b: b, bytes: netpoll.NewBudget(maxHeldBytes), byKey: map[holdKey]*queueHolds{}, byTag: map[tagKey]*wanters{}}
 	hs.alarm = time.AfterFunc(time.Hour, hs.expire)
 	hs.alarm.Stop()
 	return hs
-}
-
-// mayHold says whether and how long a pull may be held.
-func (b *Broker) mayHold(h *remoting.PullHeader) holdFor {
-	if h.SysFlag&remoting.PullSuspend == 0 || b.closing.Load() {
-		return holdFor{}
-	}
-	const longest = 10 * time.Minute
-	timeout := time.Duration(min(max(h.SuspendTimeoutMillis, 0), longest.Milliseconds())) * time.Millisecond
-	if f := b.inForce.get(); !f.longPolling {
-		timeout = f.shortPolling
-	}
-	return holdFor{allowed: true, timeout: timeout}
 }
 
 // add holds a pull. On the connection's loop.
@@ -98,7 +84,19 @@ func (hs *holds) add(c *netpoll.Conn, h *remoting.PullHeader, a *pullAnswer, hol
 	}
 	state.link(p)
 	p.until = l.now() + hold.timeout
+	if hs.put(p) {
+		hs.b.store.Hurry()
+	}
+	// What arrived, or was healed, between the read and now has woken nobody.
+	if hs.hasNews(p) {
+		hs.wake(p)
+	}
+}
+
+// put enters a pull into the table, and says whether it is the only one.
+func (hs *holds) put(p *heldPull) (alone bool) {
 	hs.mu.Lock()
+	defer hs.mu.Unlock()
 	q := hs.byKey[holdKey{string(p.header.Topic), p.header.QueueID}]
 	if q == nil {
 		q = hs.addQueue(holdKey{string(p.header.Topic), p.header.QueueID})
@@ -108,19 +106,13 @@ func (hs *holds) add(c *netpoll.Conn, h *remoting.PullHeader, a *pullAnswer, hol
 	}
 	p.queue, p.slot = q, len(q.list)
 	q.list = append(q.list, p)
-	first := hs.count.Add(1) == 1
+	hs.want(p)
+	alone = hs.count.Add(1) == 1
 	heap.Push(&hs.deadline, p)
 	if p.place == 0 {
-		hs.alarm.Reset(hold.timeout)
+		hs.alarm.Reset(p.hold.timeout)
 	}
-	hs.mu.Unlock()
-	if first {
-		hs.b.store.Hurry()
-	}
-	// What arrived, or was healed, between the read and now has woken nobody.
-	if hs.hasNews(p) {
-		hs.wake(p)
-	}
+	return alone
 }
 
 // hasNews says that there is what a pull waits for, or that it waits in vain.
@@ -174,8 +166,12 @@ func (hs *holds) take(p *heldPull) bool {
 	q.list[p.slot].slot = p.slot
 	q.list[last] = nil
 	q.list = q.list[:last]
+	hs.unwant(p)
 	if last == 0 {
 		hs.idle++
+		if cap(q.list) > lockedPulls {
+			q.list = nil
+		}
 	}
 	p.queue = nil
 	heap.Remove(&hs.deadline, p.place)
@@ -233,20 +229,40 @@ func (hs *holds) roundEnded() {
 		if i == 0 || a.key != hs.arrivals[i-1].key {
 			q = hs.byKey[a.key]
 		}
-		if q == nil {
-			continue
-		}
-		for at := 0; at < len(q.list); {
-			if p := q.list[at]; a.end > p.header.QueueOffset && p.wants(a.tags) {
-				hs.take(p) // another one takes its slot
-				hs.woken = append(hs.woken, p)
-				continue
-			}
-			at++
+		for !hs.takeWanting(q, a) {
+			hs.mu.Unlock()
+			hs.runWoken()
+			hs.mu.Lock()
+			q = hs.byKey[a.key] // it may have been forgotten meanwhile
 		}
 	}
 	hs.mu.Unlock()
 	hs.arrivals = hs.arrivals[:0]
+	hs.runWoken()
+}
+
+// takeWanting takes the pulls of a queue that want an arrival; false when there may be more than were taken. What it costs does not depend
+// on how many others are held. By the dispatcher, under mu.
+func (hs *holds) takeWanting(q *queueHolds, a *arrival) (all bool) {
+	for q != nil && len(q.list) > 0 {
+		p := q.any.first(a.end)
+		if p == nil {
+			p = hs.byTag[tagKey{q, int32(a.tags)}].first(a.end)
+		}
+		if p == nil {
+			return true
+		}
+		if len(hs.woken) >= lockedPulls {
+			return false
+		}
+		hs.take(p)
+		hs.woken = append(hs.woken, p)
+	}
+	return true
+}
+
+// runWoken has the pulls run that were taken. By the dispatcher.
+func (hs *holds) runWoken() {
 	for i, p := range hs.woken {
 		hs.woken[i] = nil
 		hs.b.loop(p.c.Loop()).again(p)
@@ -277,32 +293,64 @@ func (hs *holds) wakeTopic(topic string) {
 
 // wakeIf runs the pulls that fn picks.
 func (hs *holds) wakeIf(fn func(p *heldPull) bool) {
-	var all []*heldPull
-	hs.mu.Lock()
-	for i := 0; i < len(hs.deadline); i++ {
-		if p := hs.deadline[i]; fn(p) {
-			all = append(all, p)
+	var taken [lockedPulls]*heldPull
+	for _, q := range hs.busy() {
+		for at := math.MaxInt; at > 0; {
+			n := 0
+			at, n = hs.takeIf(q, at, fn, &taken)
+			for _, p := range taken[:n] {
+				hs.b.loop(p.c.Loop()).again(p)
+			}
 		}
 	}
-	for _, p := range all {
-		hs.take(p)
+}
+
+// busy lists the queues on which pulls are held.
+func (hs *holds) busy() []*queueHolds {
+	if hs.count.Load() == 0 {
+		return nil
 	}
-	hs.mu.Unlock()
-	for _, p := range all {
-		hs.b.loop(p.c.Loop()).again(p)
+	hs.mu.Lock()
+	defer hs.mu.Unlock()
+	all := make([]*queueHolds, 0, len(hs.byKey)-hs.idle)
+	for _, q := range hs.byKey {
+		if len(q.list) > 0 {
+			all = append(all, q)
+		}
 	}
+	return all
+}
+
+// takeIf takes the pulls of a queue that fn picks among lockedPulls of them, from a slot downwards, and says at which it ended. What is taken
+// by others meanwhile moves nothing up: the last pull takes the slot of one that goes, and has been looked at, or is looked at again.
+func (hs *holds) takeIf(q *queueHolds, at int, fn func(p *heldPull) bool, into *[lockedPulls]*heldPull) (end, n int) {
+	hs.mu.Lock()
+	defer hs.mu.Unlock()
+	at = min(at, len(q.list))
+	for looked := 0; looked < lockedPulls && at > 0; looked++ {
+		at--
+		if p := q.list[at]; fn(p) {
+			hs.take(p)
+			into[n] = p
+			n++
+		}
+	}
+	return at, n
 }
 
 // closed forgets the pulls of a connection. On its loop.
 func (hs *holds) closed(c *netpoll.Conn) {
 	l, state := hs.b.loop(c.Loop()), c.State().(*connState)
-	hs.mu.Lock()
-	defer hs.mu.Unlock()
-	for p := state.held; p != nil; p = state.held {
-		state.unlink(p)
-		if hs.take(p) {
-			l.freeHeld(p) // one that was taken before is on its way to the loop
+	for state.held != nil {
+		hs.mu.Lock()
+		for n := 0; n < lockedPulls && state.held != nil; n++ {
+			p := state.held
+			state.unlink(p)
+			if hs.take(p) {
+				l.freeHeld(p) // one that was taken before is on its way to the loop
+			}
 		}
+		hs.mu.Unlock()
 	}
 }
 

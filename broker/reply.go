@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"sync/atomic"
 	"time"
 
 	"ringmq/broker/stats"
@@ -9,17 +10,56 @@ import (
 	"ringmq/replica"
 )
 
-// parking holds the answers of one loop's sends until the log is safe up to them. Appends of one loop have growing ends, so
-// the answers leave in the order in which they came. The frames are made when the message is stored and wait as bytes.
+// parking holds the answers of one loop's sends until the log is as safe up to them as they ask for. The frames are made when the message
+// is stored and wait as bytes.
 type parking struct {
-	frames []byte
-	queue  []parkedAnswer
-	head   int // in queue
-	fresh  int // in queue: the first of this turn
-	limit  int // of the bytes that wait: maxParkedBytes
+	visible parkedLine // for the log's visible watermark
+	written parkedLine // for the written one: sends that wait for neither the disk nor copies. A kill must not take back what they were told
+	limit   int        // of the bytes that wait: maxParkedBytes
 
 	waiting []func() // sends that wait for answers to leave; called once
 }
+
+// parkedLine are answers that wait for one watermark. Appends of one loop have growing ends, so the answers leave in the order in which
+// they came.
+type parkedLine struct {
+	frames []byte
+	queue  []parkedAnswer
+	head   int          // in queue
+	fresh  int          // in queue: the first of this turn
+	first  atomic.Int64 // offset that the watermark must have passed for the first of them, 0: there is none; any goroutine reads it
+}
+
+// lineOf is the line for the answer to a send with such a WAIT property.
+func (p *parking) lineOf(wait []byte) *parkedLine {
+	if string(wait) == "false" {
+		return &p.written
+	}
+	return &p.visible
+}
+
+func (p *parking) lines() [2]*parkedLine { return [2]*parkedLine{&p.visible, &p.written} }
+
+// bytes is what the answers take that wait.
+func (p *parking) bytes() (n int) {
+	for _, line := range p.lines() {
+		if line.head < len(line.queue) {
+			n += len(line.frames) - line.queue[line.head].from
+		}
+	}
+	return n
+}
+
+// count is how many answers wait.
+func (p *parking) count() (n int64) {
+	for _, line := range p.lines() {
+		n += int64(len(line.queue) - line.head)
+	}
+	return n
+}
+
+// waits says that there are answers. Any goroutine.
+func (p *parking) waits() bool { return p.visible.first.Load() != 0 || p.written.first.Load() != 0 }
 
 type parkedAnswer struct {
 	c    *netpoll.Conn
@@ -39,13 +79,11 @@ type parkedAnswer struct {
 const maxParkedBytes = 16 << 20
 
 // full says that no more sends should be stored before answers have left.
-func (p *parking) full() bool {
-	return p.head < len(p.queue) && len(p.frames)-p.queue[p.head].from >= p.limit
-}
+func (p *parking) full() bool { return p.bytes() >= p.limit }
 
 // resume goes on with the sends that waited for this, once half of the answers have left.
 func (p *parking) resume() {
-	if len(p.waiting) == 0 || p.head < len(p.queue) && len(p.frames)-p.queue[p.head].from > p.limit/2 {
+	if len(p.waiting) == 0 || p.bytes() > p.limit/2 {
 		return
 	}
 	all := p.waiting
@@ -59,27 +97,27 @@ func (p *parking) resume() {
 const keptFrameBytes = 4 << 20
 
 // park keeps the frame that was appended to p.frames from an offset on, for a request that came at a time of Broker.uptime.
-func (l *loopState) park(c *netpoll.Conn, end int64, from int, kind parkedKind, came time.Duration) {
-	p := &l.parked
+func (l *loopState) park(p *parkedLine, c *netpoll.Conn, end int64, from int, kind parkedKind, came time.Duration) {
 	p.queue = append(p.queue, parkedAnswer{c: c, end: end, from: from, to: len(p.frames), kind: kind, came: came, at: l.now()})
 }
 
 // handOver notes when the turn has appended all that it will. At its end.
 func (l *loopState) handOver() {
-	p := &l.parked
-	if p.fresh == len(p.queue) {
-		return
-	}
-	now := l.b.uptime()
-	for i := p.fresh; i < len(p.queue); i++ {
-		p.queue[i].handed = now
+	now := time.Duration(0)
+	for _, p := range l.parked.lines() {
+		if p.fresh < len(p.queue) && now == 0 {
+			now = l.b.uptime()
+		}
+		for i := p.fresh; i < len(p.queue); i++ {
+			p.queue[i].handed = now
+		}
 	}
 }
 
 // wakeParked has every loop with waiting answers look whether they may go. Any goroutine.
 func (b *Broker) wakeParked() {
 	for _, l := range b.loops {
-		if l.waitsFor.Load() != 0 {
+		if l.parked.waits() {
 			b.net.Wake(l.index)
 		}
 	}
@@ -87,56 +125,81 @@ func (b *Broker) wakeParked() {
 
 // wakePassed has the loops look whose first answer the log has become safe up to; all of them when it has failed. Any goroutine.
 func (b *Broker) wakePassed(visible int64, failed error) {
+	if failed != nil {
+		b.wakeParked()
+		return
+	}
 	for _, l := range b.loops {
-		if end := l.waitsFor.Load(); end != 0 && (end <= visible || failed != nil) && !l.releases.Load() {
-			b.net.Wake(l.index)
-		}
+		l.wakePassed(&l.parked.visible, visible)
+	}
+}
+
+// wakeWritten is wakePassed for what waits for no more than that the log is written. That it has failed is told by wakePassed.
+func (b *Broker) wakeWritten(written int64, _ error) {
+	for _, l := range b.loops {
+		l.wakePassed(&l.parked.written, written)
+	}
+}
+
+func (l *loopState) wakePassed(p *parkedLine, passed int64) {
+	if end := p.first.Load(); end != 0 && end <= passed && !l.releases.Load() {
+		l.b.net.Wake(l.index)
 	}
 }
 
 // release sends the answers that may go, at the end of a turn.
 func (l *loopState) release() {
-	p := &l.parked
-	defer p.resume()
+	l.releaseLine(&l.parked.visible, l.b.visible)
+	l.releaseLine(&l.parked.written, l.b.written)
+	for _, p := range l.parked.lines() {
+		p.fresh = len(p.queue)
+	}
+	l.parked.resume()
+}
+
+// releaseLine sends those of a line, whose watermark has passed so much of the log.
+func (l *loopState) releaseLine(p *parkedLine, passed func() int64) {
 	if p.head == len(p.queue) {
 		return
 	}
 	// Told before it looks: a log that passes a record after this look finds that somebody waits.
-	l.tellParked()
-	if !l.woken && l.b.visible() < p.queue[p.head].end && l.b.failed() == nil {
+	p.tell()
+	if !l.woken && passed() < p.queue[p.head].end && l.b.failed() == nil {
 		return
 	}
-	for l.sendParked(); p.head < len(p.queue); {
+	for l.sendParked(p, passed); p.head < len(p.queue); {
 		first := p.queue[p.head].end
-		l.tellParked()
-		if first > l.b.visible() && l.b.failed() == nil {
+		p.tell()
+		if first > passed() && l.b.failed() == nil {
 			return
 		}
-		l.sendParked()
+		l.sendParked(p, passed)
 	}
-	l.tellParked()
+	p.tell()
 }
 
-// tellParked says what the first parked answer waits for.
-func (l *loopState) tellParked() {
+// tell says what the first answer waits for.
+func (p *parkedLine) tell() {
 	first := int64(0)
-	if p := &l.parked; p.head < len(p.queue) {
+	if p.head < len(p.queue) {
 		first = p.queue[p.head].end
 	}
-	if l.waitsFor.Load() != first {
-		l.waitsFor.Store(first)
+	if p.first.Load() != first {
+		p.first.Store(first)
 	}
 }
 
-func (l *loopState) sendParked() {
-	p := &l.parked
+func (l *loopState) sendParked(p *parkedLine, passed func() int64) {
 	// In this order: what the log has passed before it failed is safe.
 	failed := l.b.failed()
-	visible := l.b.visible()
+	safe := passed()
 	now := l.now()
 	limit := now - l.b.syncLimit
-	copies := l.b.copies.Load()
+	var copies *copies
 	var agreed replica.Agreement
+	if p == &l.parked.visible {
+		copies = l.b.copies.Load()
+	}
 	if copies != nil {
 		agreed = copies.leader.Agreed()
 	}
@@ -145,9 +208,9 @@ func (l *loopState) sendParked() {
 		code := remoting.RespSuccess
 		frame := p.frames[a.from:a.to]
 		switch {
-		case a.end <= visible && copies == nil:
+		case a.end <= safe && copies == nil:
 			a.send(frame)
-		case a.end <= visible:
+		case a.end <= safe:
 			code = a.copied(copies.short(&agreed, a))
 			a.send(coded(frame, code))
 		case failed != nil:
@@ -160,7 +223,7 @@ func (l *loopState) sendParked() {
 			code = remoting.RespFlushDiskTimeout
 			a.send(a.late(frame))
 		default:
-			l.compact()
+			p.compact()
 			return
 		}
 		l.b.store.NotePutTime(now - a.at)
@@ -225,8 +288,7 @@ func coded(frame []byte, code int32) []byte {
 }
 
 // compact moves what still waits to the front, once most has gone.
-func (l *loopState) compact() {
-	p := &l.parked
+func (p *parkedLine) compact() {
 	if p.head < 1024 || p.head < len(p.queue)/2 {
 		return
 	}

@@ -46,6 +46,20 @@ func (b *Broker) retried(c *netpoll.Conn, req *remoting.Command, l *loopState) (
 	return sendDone, true
 }
 
+// retryTopic is the topic for a group's retries as it is made. The file of another broker may ask for any number of queues.
+func retryTopic(g *remoting.SubscriptionGroupConfig) remoting.TopicConfig {
+	return remoting.NewTopicConfig(meta.RetryPrefix+g.GroupName, min(g.RetryQueueNums, maxQueueNums), remoting.PermRead|remoting.PermWrite)
+}
+
+// retryQueues is how many queues messages for such a topic may go to. If it is there, its consumers read no more than it has, whatever its group
+// asks for by now.
+func (b *Broker) retryQueues(t *remoting.TopicConfig) int32 {
+	if there, ok := b.topics.Lookup(t.TopicName); ok {
+		return min(t.ReadQueueNums, there.ReadQueueNums)
+	}
+	return t.ReadQueueNums
+}
+
 // deadLetter counts a message that was sent to be tried again and became a dead letter: of the topic that it was sent to first, if that is
 // one, since the client says it.
 func (b *Broker) deadLetter(h *remoting.SendHeader) {

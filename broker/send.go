@@ -72,7 +72,7 @@ func (b *Broker) trySend(c *netpoll.Conn, req *remoting.Command) outcome {
 	m := &l.message
 	*m = store.Message{
 		Topic: h.Topic, QueueID: queue, Flag: h.Flag, SysFlag: clientSysFlag(h.SysFlag) | t.sysFlag, BornTimestamp: h.BornTimestamp, BornHost: c.RemoteAddr(),
-		StoreHost: b.advertise, ReconsumeTimes: h.ReconsumeTimes, Body: req.Body,
+		StoreHost: b.advertise, ReconsumeTimes: max(h.ReconsumeTimes, 0), Body: req.Body,
 	}
 	if h.Batch {
 		return b.sendBatch(c, req, l, t)
@@ -221,11 +221,11 @@ type stored struct {
 	inner       bool   // they are one record
 }
 
-// answerSend parks the answer of a send that was stored until the log is safe, or sends it at once where the message says that it
-// need not wait. What the loop knows is of this send.
+// answerSend parks the answer of a send that was stored until the log is as safe as its message asks for. What the loop knows is of this send.
 func (b *Broker) answerSend(c *netpoll.Conn, req *remoting.Command, l *loopState, s *stored) {
-	from := len(l.parked.frames)
-	r := b.opening.Begin(l.parked.frames, req.Encoding, req.Opaque)
+	line := l.parked.lineOf(l.known.Wait)
+	from := len(line.frames)
+	r := b.opening.Begin(line.frames, req.Encoding, req.Opaque)
 	r.Plain("msgId", s.ids)
 	r.Int("queueId", int64(l.send.QueueID))
 	r.Int("queueOffset", s.queueOffset)
@@ -235,15 +235,8 @@ func (b *Broker) answerSend(c *netpoll.Conn, req *remoting.Command, l *loopState
 	if s.inner {
 		r.Bytes("batchUniqId", s.uniq)
 	}
-	l.parked.frames = r.End()
-	if string(l.known.Wait) == "false" {
-		c.PutOut(append(c.Out(), l.parked.frames[from:]...))
-		l.parked.frames = l.parked.frames[:from]
-		l.figures.answered(stats.RpcKey{Request: req.Code})
-		b.slow.unparked(c, l, req.Code, remoting.RespSuccess, "")
-		return
-	}
-	l.park(c, s.end, from, kindOfSend(req.Code), l.came)
+	line.frames = r.End()
+	l.park(line, c, s.end, from, kindOfSend(req.Code), l.came)
 }
 
 // waits says that somebody waits for the answer to a send that was stored, and counts one that nobody waits for.

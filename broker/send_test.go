@@ -402,7 +402,7 @@ func (r *rig) parkedNow(n int) {
 		all, counts := 0, make(chan int, len(perLoop))
 		asked := 0
 		for i, c := range perLoop {
-			if c.Do(func() { p := &r.broker.loop(i).parked; counts <- len(p.queue) - p.head }) == nil {
+			if c.Do(func() { counts <- int(r.broker.loop(i).parked.count()) }) == nil {
 				asked++
 			}
 		}

@@ -3,6 +3,7 @@ package broker
 import (
 	"bytes"
 	"errors"
+	"math"
 	"math/rand/v2"
 	"strconv"
 	"time"
@@ -116,16 +117,20 @@ func (s *returned) answer(a answer) {
 }
 
 // store has the message stored on its connection's loop, where answers wait for the log; without an answer if the connection has
-// ended. Any goroutine.
+// ended, or the loop does before it gets to it. Any goroutine.
 func (s *returned) store() {
-	if s.c.Do(s.storeOnLoop) != nil {
-		s.oneway = true
-		if _, err := s.b.store.Append(s.m); errors.Is(err, store.ErrFull) {
-			s.b.store.Room(s.store)
-			return
-		}
-		s.b.pending.Give(s.bytes)
+	if s.c.DoOr(s.storeOnLoop, s.storeUnanswered) != nil {
+		s.storeUnanswered()
 	}
+}
+
+func (s *returned) storeUnanswered() {
+	s.oneway = true
+	if _, err := s.b.store.Append(s.m); errors.Is(err, store.ErrFull) {
+		s.b.store.Room(s.store)
+		return
+	}
+	s.b.pending.Give(s.bytes)
 }
 
 func (s *returned) storeOnLoop() {
@@ -158,9 +163,10 @@ func (s *returned) storeOnLoop() {
 	if s.oneway {
 		return
 	}
-	from := len(l.parked.frames)
-	l.parked.frames = remoting.AppendReply(l.parked.frames, s.enc, s.opaque, remoting.RespSuccess, "")
-	l.park(s.c, p.End, from, parkedBack, s.came)
+	line := &l.parked.visible
+	from := len(line.frames)
+	line.frames = remoting.AppendReply(line.frames, s.enc, s.opaque, remoting.RespSuccess, "")
+	l.park(line, s.c, p.End, from, parkedBack, s.came)
 }
 
 // givenBack is the message that is stored for one given back, and the topic it belongs in. The topic may not be there yet.
@@ -188,20 +194,21 @@ func (b *Broker) givenBack(req *remoting.Command, config *remoting.SubscriptionG
 		properties = record.AppendPropertyBytes(properties, "ORIGIN_MESSAGE_ID", id)
 	}
 	properties = record.AppendProperty(properties, "WAIT", "false")
+	times := max(r.ReconsumeTimes, 0) // a client may have written any number
 	m = &store.Message{
 		Flag: r.Flag, SysFlag: r.SysFlag, BornTimestamp: r.BornTimestamp, BornHost: r.BornHost, StoreHost: b.advertise,
-		ReconsumeTimes: r.ReconsumeTimes + 1, Body: r.Body, Again: true,
+		ReconsumeTimes: min(times, math.MaxInt32-1) + 1, Body: r.Body, Again: true,
 	}
-	if r.ReconsumeTimes >= limit || level < 0 {
+	if times >= limit || level < 0 {
 		t = remoting.NewTopicConfig(meta.DLQPrefix+config.GroupName, 1, rw)
 		m.Topic, m.Properties = []byte(t.TopicName), record.AppendProperty(properties, record.PropertyDelay, "0")
 		return m, t, nil
 	}
-	t = remoting.NewTopicConfig(meta.RetryPrefix+config.GroupName, config.RetryQueueNums, rw)
+	t = retryTopic(config)
 	if level == 0 {
-		level = 3 + r.ReconsumeTimes
+		level = 3 + min(times, math.MaxInt32-3)
 	}
-	m.Topic, m.QueueID = []byte(t.TopicName), rand.Int32N(max(config.RetryQueueNums, 1))
+	m.Topic, m.QueueID = []byte(t.TopicName), rand.Int32N(max(b.retryQueues(&t), 1))
 	m.Properties = record.AppendProperty(properties, record.PropertyDelay, strconv.Itoa(int(level)))
 	delay.Transform(m, min(int(level), b.maxLevel), nil)
 	return m, t, nil

@@ -81,8 +81,7 @@ func (s *slowLog) send(a *parkedAnswer, code int32, frame []byte, now time.Durat
 	})
 }
 
-// unparked tells of a send that waited and was refused then, or has an answer that waits for nothing. What the loop knows is of this send. On
-// its loop.
+// unparked tells of a send that waited and was refused then. What the loop knows is of this send. On its loop.
 func (s *slowLog) unparked(c *netpoll.Conn, l *loopState, request, code int32, why string) {
 	now := l.now()
 	if limit := s.b.inForce.get().slow; limit == 0 || now-l.came <= limit {

@@ -14,13 +14,14 @@ import (
 	"ringmq/netpoll/remoting"
 )
 
-// kv is the key-value configuration by namespace, kept in a file. Reads take no I/O; changes write the file, on a worker.
+// kv is the key-value configuration by namespace, kept in a file. Reads take no I/O; changes write the file, on a worker, and are only seen once
+// they are in it.
 type kv struct {
 	path string
+	file sync.Mutex // one change at a time
 	mu   sync.RWMutex
-	all  map[string]map[string]string
-	size int        // bytes of all namespaces, keys and values
-	file sync.Mutex // one writer of the file at a time
+	all  map[string]map[string]string // no map is changed; a change is a new one
+	size int                          // bytes of all namespaces, keys and values; under file
 }
 
 // maxKVBytes bounds what clients can have kept, so that a namespace still fits an answer.
@@ -74,9 +75,10 @@ func (k *kv) list(namespace string) (map[string]string, bool) {
 	return maps.Clone(m), ok
 }
 
-// put sets a value and returns once it is on disk.
+// put sets a value and returns once it is on disk. With an error what is served is as before.
 func (k *kv) put(namespace, key, value string) error {
-	k.mu.Lock()
+	k.file.Lock()
+	defer k.file.Unlock()
 	grown := len(value)
 	if old, ok := k.all[namespace][key]; ok {
 		grown -= len(old)
@@ -84,35 +86,44 @@ func (k *kv) put(namespace, key, value string) error {
 		grown += len(namespace) + len(key)
 	}
 	if grown > 0 && k.size+grown > maxKVBytes {
-		k.mu.Unlock()
 		return errKVFull
 	}
-	k.size += grown
-	if k.all[namespace] == nil {
-		k.all[namespace] = map[string]string{}
-	}
-	k.all[namespace][key] = value
-	k.mu.Unlock()
-	return k.save()
+	return k.change(namespace, grown, func(table map[string]string) { table[key] = value })
 }
 
-// remove deletes a key and returns once that is on disk.
+// remove deletes a key and returns once that is on disk. With an error what is served is as before.
 func (k *kv) remove(namespace, key string) error {
-	k.mu.Lock()
-	if old, ok := k.all[namespace][key]; ok {
-		k.size -= len(namespace) + len(key) + len(old)
-	}
-	delete(k.all[namespace], key)
-	k.mu.Unlock()
-	return k.save()
-}
-
-func (k *kv) save() error {
 	k.file.Lock()
 	defer k.file.Unlock()
-	k.mu.RLock()
-	b, err := json.MarshalIndent(kvFile{k.all}, "", "\t")
-	k.mu.RUnlock()
+	old, ok := k.all[namespace][key]
+	if !ok {
+		return nil
+	}
+	return k.change(namespace, -len(namespace)-len(key)-len(old), func(table map[string]string) { delete(table, key) })
+}
+
+// change has a namespace changed, by which all grow so much. Under file.
+func (k *kv) change(namespace string, grown int, alter func(table map[string]string)) error {
+	table := maps.Clone(k.all[namespace])
+	if table == nil {
+		table = map[string]string{}
+	}
+	alter(table)
+	all := maps.Clone(k.all)
+	all[namespace] = table
+	if err := k.save(all); err != nil {
+		return err
+	}
+	k.size += grown
+	k.mu.Lock()
+	k.all = all
+	k.mu.Unlock()
+	return nil
+}
+
+// save writes the file anew. Under file.
+func (k *kv) save(all map[string]map[string]string) error {
+	b, err := json.MarshalIndent(kvFile{all}, "", "\t")
 	if err != nil {
 		return err
 	}

@@ -174,7 +174,7 @@ func (c *Conn) Give(frames []byte) error {
 }
 
 // Do has fn called on the connection's loop soon, even if the connection is closed until then; not if the server is shut down
-// first. Any goroutine. For slow paths: it allocates.
+// first, or the engine ends by itself. Any goroutine. For slow paths: it allocates.
 func (c *Conn) Do(fn func()) error {
 	if c.closed.Load() || !c.loop.run(fn) {
 		return ErrClosed
@@ -182,20 +182,15 @@ func (c *Conn) Do(fn func()) error {
 	return nil
 }
 
-// DoHolding is Do for an fn that holds so many bytes until it is called: they count as the connection's.
+// DoHolding is Do for an fn that holds so many bytes until it is called, or never will be: they count as the connection's.
 func (c *Conn) DoHolding(bytes int, fn func()) error {
 	c.s.mailed.Add(int64(bytes))
-	err := c.Do(func() {
-		c.loop.held.Add(-int64(bytes))
-		c.s.mailed.Add(-int64(bytes))
-		fn()
-	})
+	give := func() { c.s.mailed.Add(-int64(bytes)) }
+	err := c.DoOr(func() { give(); fn() }, give)
 	if err != nil {
-		c.s.mailed.Add(-int64(bytes))
-		return err
+		give()
 	}
-	c.loop.held.Add(int64(bytes)) // it may have run already
-	return nil
+	return err
 }
 
 // Close closes the connection soon. Any goroutine.

@@ -7,7 +7,7 @@
 // pause is made on the loop's own epoll descriptor (pause.go).
 //
 // Reading order: options.go (the contract), server.go (start, sweep, shutdown), quiet.go (loops that need no sweep), listen.go, gate.go (who may ask), engine.go (gnet, and what happens
-// when it ends by itself), door.go (how many connections there may be), loop.go (one event loop), bell.go (how the kernel wakes it), tick.go (whether it turns), linger.go (how it waits), conn.go (one connection), frames.go (bytes to requests), pause.go,
+// when it ends by itself), door.go (how many connections there may be), loop.go (one event loop), bell.go (how the kernel wakes it), tick.go (whether it turns), linger.go (how it waits), conn.go (one connection), promise.go (tasks that must not be forgotten), frames.go (bytes to requests), pause.go,
 // budget.go (who is paused, and when it goes on), taken.go (when an answer has left), request.go (server to client), workers.go (slow work), client.go and
 // lines.go (outbound connections), words.go and seldom.go (what is said of them, and how often).
 package netpoll

@@ -64,10 +64,13 @@ func (e *events) OnBoot(engine gnet.Engine) gnet.Action {
 func (e *events) OnShutdown(gnet.Engine) {
 	s := e.s
 	s.gate.Lock()
-	defer s.gate.Unlock()
 	s.up = false
 	for _, l := range s.loops {
 		l.el = nil
+	}
+	s.gate.Unlock()
+	for _, l := range s.loops {
+		l.breakPromises()
 	}
 }
 
@@ -162,7 +165,6 @@ func (s *Server) loopOf(gc gnet.Conn) *loop {
 			l.el, l.epoll = el, epoll
 			l.woken.Store(false)
 			l.tasks.Store(0)
-			s.mailed.Add(-l.held.Swap(0)) // of tasks that the engine before has not run
 			if l.bell != nil {
 				l.bell.hang(el)
 			}

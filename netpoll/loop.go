@@ -35,14 +35,14 @@ type loop struct {
 	wanting   bool      // it waits for memory, see AwaitMemory
 	recounted time.Time // when it last looked what its connections hold
 
-	tasks   atomic.Int32 // of ours that gnet has still to run
-	held    atomic.Int64 // bytes of theirs, see Conn.DoHolding; the server's mailed has them too
-	asked   tick
-	woken   atomic.Bool
-	wakeNow gnet.Runnable
-	mu      sync.Mutex
-	mail    []letter // from other goroutines
-	post    []letter // the mailbox's other half
+	tasks    atomic.Int32 // of ours that gnet has still to run
+	asked    tick
+	woken    atomic.Bool
+	wakeNow  gnet.Runnable
+	mu       sync.Mutex
+	mail     []letter              // from other goroutines
+	promises map[*promise]struct{} // that are neither kept nor broken
+	post     []letter              // the mailbox's other half; the loop's own
 }
 
 // letter is a frame from another goroutine.

@@ -20,7 +20,6 @@ type consumers struct {
 
 	mu     sync.Mutex       // of everything that changes a group; taken before a shard's
 	byConn map[uint64]*said // connection -> groups
-	prints map[string]int32 // group -> fingerprint of its last heartbeat
 	bytes  atomic.Int64     // of all groups and memberships
 }
 
@@ -32,6 +31,7 @@ type consumerShard struct {
 type consumerGroup struct {
 	view    atomic.Pointer[Group]
 	members map[uint64]*consumer // by connection
+	print   int32                // fingerprint of the last heartbeat
 }
 
 type consumer struct {
@@ -41,7 +41,7 @@ type consumer struct {
 }
 
 func (c *consumers) init(clock func() time.Time) {
-	c.clock, c.byConn, c.prints = clock, map[uint64]*said{}, map[string]int32{}
+	c.clock, c.byConn = clock, map[uint64]*said{}
 	for i := range c.parts {
 		c.parts[i].groups = map[string]*consumerGroup{}
 	}
@@ -69,7 +69,7 @@ func (c *consumers) Group(name []byte) *Group {
 }
 
 // registerConsumer takes one group of a heartbeat. tell: its members have to be told. differs: the group's last heartbeat had another
-// fingerprint.
+// fingerprint, or the group had no members and this one leaves out what it subscribes to.
 func (c *consumers) registerConsumer(client Client, d *remoting.ConsumerData, fingerprint int32, withoutSub bool, wants Wants) (tell, differs bool) {
 	var fresh []*Subscription
 	if !withoutSub {
@@ -77,9 +77,6 @@ func (c *consumers) registerConsumer(client Client, d *remoting.ConsumerData, fi
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	last, ok := c.prints[d.GroupName]
-	differs = ok && last != fingerprint
-	c.prints[d.GroupName] = fingerprint
 	if c.byConn[client.Conn] == nil {
 		c.byConn[client.Conn] = newSaid()
 	}
@@ -88,11 +85,15 @@ func (c *consumers) registerConsumer(client Client, d *remoting.ConsumerData, fi
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	g := s.groups[d.GroupName]
-	if g == nil {
+	if g != nil {
+		differs = g.print != fingerprint
+	} else {
+		differs = withoutSub
 		g = &consumerGroup{members: map[uint64]*consumer{}}
 		g.view.Store(&Group{Name: d.GroupName, subscriptions: map[string]*Subscription{}})
 		s.groups[d.GroupName] = g
 	}
+	g.print = fingerprint
 	old := g.view.Load()
 	next := *old
 	next.ConsumeType, next.MessageModel, next.ConsumeFromWhere = d.ConsumeType, d.MessageModel, d.ConsumeFromWhere

@@ -37,8 +37,8 @@ func New(clock func() time.Time) *Manager {
 }
 
 // Heartbeat takes what a client says of itself. Groups that do not exist must have been taken out of d before. subChanged is
-// what the answer says as IS_SUB_CHANGE: always for a heartbeat of the first version, and for one of the second (with a
-// fingerprint) when a group's last heartbeat had another.
+// what the answer says as IS_SUB_CHANGE, whereupon the client says all again: always for a heartbeat of the first version, and for one of the
+// second (with a fingerprint) when a group's last heartbeat had another, or when it leaves out what a group without members subscribes to.
 func (m *Manager) Heartbeat(c Client, d *remoting.HeartbeatData, wants Wants) (subChanged bool, changed []string) {
 	subChanged = d.HeartbeatFingerprint == 0
 	withoutSub := withoutSub(d)

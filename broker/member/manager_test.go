@@ -2,6 +2,7 @@ package member
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/netip"
 	"reflect"
 	"slices"
@@ -151,6 +152,45 @@ func TestHeartbeatsOfTheSecondVersion(t *testing.T) {
 	}
 	if s, _ := m.Subscription([]byte("g"), []byte("T")); s != nil {
 		t.Fatal("in the first version an empty list is a list")
+	}
+}
+
+// TestGroupsLeaveNothing: of a group whose members are gone its fingerprint is forgotten too, and a client that returns and leaves out what it
+// subscribes to is asked for it.
+func TestGroupsLeaveNothing(t *testing.T) {
+	m := New(newTicker().read)
+	send := func(group string, print int32, withoutSub bool) bool {
+		d := beat(group, sub("T", 1))
+		d.HeartbeatFingerprint, d.WithoutSub = print, withoutSub
+		changed, _ := m.Heartbeat(client(1, "a"), d, always)
+		return changed
+	}
+	for i := range 100 {
+		group := fmt.Sprint("g", i)
+		if send(group, 1, false) || send(group, 1, true) || !send(group, 2, true) {
+			t.Fatal("its fingerprint is not known while it has members")
+		}
+		if i%2 == 0 {
+			m.Unregister(1, "", group, always)
+		} else {
+			m.ConnClosed(1, always)
+		}
+		if send(group, 3, false) {
+			t.Fatal("its fingerprint is known when it has no members")
+		}
+		m.ConnClosed(1, always)
+		if !send(group, 3, true) {
+			t.Fatal("nobody knows what it subscribes to, and it is not asked")
+		}
+		m.ConnClosed(1, always)
+	}
+	for i := range m.parts {
+		if n := len(m.parts[i].groups); n != 0 {
+			t.Error(n, "groups are left")
+		}
+	}
+	if n := m.held(); n != 0 {
+		t.Error(n, "bytes are held for nobody")
 	}
 }
 

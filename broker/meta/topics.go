@@ -224,6 +224,30 @@ func (t *Topics) Ensure(c remoting.TopicConfig) (_ *remoting.TopicConfig, create
 	return &c, true
 }
 
+// Widen gives topics that are there as many queues as these have, in one change. None is made, and none has fewer then.
+func (t *Topics) Widen(all []remoting.TopicConfig) {
+	t.mu.Lock()
+	next := map[string]*remoting.TopicConfig{}
+	for i := range all {
+		old := t.table.lookup(all[i].TopicName)
+		if old == nil {
+			continue
+		}
+		c := *old
+		c.ReadQueueNums, c.WriteQueueNums = max(c.ReadQueueNums, all[i].ReadQueueNums), max(c.WriteQueueNums, all[i].WriteQueueNums)
+		if !SameTopic(old, &c) {
+			next[c.TopicName] = &c
+		}
+	}
+	if len(next) == 0 {
+		t.mu.Unlock()
+		return
+	}
+	t.put(next)
+	t.mu.Unlock()
+	t.changed()
+}
+
 // Delete removes a topic and reports whether it was there.
 func (t *Topics) Delete(name string) bool {
 	t.mu.Lock()

@@ -47,13 +47,18 @@ func TestTopicsChange(t *testing.T) {
 	if ok, err := topics.Alter([]remoting.TopicConfig{changed}, []string{""}); ok || err != nil {
 		t.Fatal("no change is no change", ok, err)
 	}
+	topics.Widen([]remoting.TopicConfig{remoting.NewTopicConfig("A", 6, rw), remoting.NewTopicConfig("none", 6, rw)})
+	if a, _ := topics.Lookup("A"); a.ReadQueueNums != 9 || a.WriteQueueNums != 6 || before.WriteQueueNums != 4 || topics.Len() != 3 || topics.Version().Counter != 4 {
+		t.Fatal(a, before, topics.Len(), topics.Version())
+	}
+	topics.Widen([]remoting.TopicConfig{remoting.NewTopicConfig("A", 6, rw)}) // changes nothing
 	if !topics.Delete("B") || topics.Delete("B") {
 		t.Fatal("delete")
 	}
 	if _, ok := topics.Get([]byte("B")); ok || topics.Len() != 2 || len(topics.All()) != 2 {
 		t.Fatal("still there")
 	}
-	if told != 4 {
+	if told != 5 {
 		t.Fatal(told)
 	}
 }
