@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// Page is the operator's page, made of the same tables that advice is made of.
+// Page is the operator's page, docs/TUNING.md, made of the same tables that advice is made of: go test ./tuning -run TestPage -update.
 func Page() string {
 	var b strings.Builder
 	b.WriteString(pageHead)
@@ -24,7 +24,7 @@ func Page() string {
 
 const pageHead = `# Tuning a host
 
-` + "`go test ./tuning -run TestPage -update`" + ` makes this page of the texts that ` + "`ringmq tune`" + ` prints.
+What ` + "`ringmq tune`" + ` looks at, with the reasons that it prints.
 
     ringmq tune --store /data/store                  # look, say what should be otherwise and why; changes nothing
     ringmq tune --store /data/store --dry-run        # what --apply would do, as a shell script
@@ -32,7 +32,7 @@ const pageHead = `# Tuning a host
     ringmq tune --store /data/store --apply --persist  # and keep it for the next start
     ringmq tune --undo                               # put back what was there before
     ringmq tune probe-disk --store /data/store       # measure the device for some seconds, for the broker's choice of engine; over within 20
-    ringmq tune -c broker.conf                       # the same of its storePathRootDir, its storePathCommitLog on a disk of its own, its ports and its disk ratios; probe-disk takes it too
+    ringmq tune -c /etc/ringmq/broker.conf           # the same for the package's broker, or another file's: of its storePathRootDir, its storePathCommitLog on a disk of its own, its ports and its disk ratios; probe-disk takes it too
 
 It works without root and inside of containers and says what it could not see. The exit code is 0 when nothing is left to do, 2 when something is, 1 when it failed. ` + "`make tune-check`" + ` does
 all of it to the host that it runs on, and compares every value afterwards.

@@ -53,7 +53,7 @@ func eachReplica(all []replica, fn func(addr string) error) error {
 func updateBrokerConfig() *Command {
 	return &Command{
 		Name: "updateBrokerConfig", Short: "Change one key of brokers' configuration", Run: runUpdateBrokerConfig,
-		Flags: append([]Flag{brokerFlag(), clusterFlag(), {Short: "a", Long: "updateAllBroker", Usage: "with -c: slaves too, if it is given"}}, append(keyFlags(false), valueFlag())...),
+		Flags: append([]Flag{brokerFlag(), clusterFlag(), {Short: "a", Long: "updateAllBroker", Usage: "with -c: slaves too, whatever its value is"}}, append(keyFlags(false), valueFlag())...),
 	}
 }
 

@@ -38,7 +38,7 @@ type parted struct {
 	errs io.Writer
 }
 
-const partedHelp = "docs/REPLICATION.md has the whole story, \"When a pair has parted\"."
+const partedHelp = "Run by root it goes on as the user whose the store is. docs/REPLICATION.md has the whole story, \"When a pair has parted\"."
 
 // command makes one of them; run is called with the configuration read.
 func (p *parted) command(use, short, long, example string, run func(ctx context.Context) error) *cobra.Command {
@@ -53,6 +53,9 @@ func (p *parted) command(use, short, long, example string, run func(ctx context.
 			if p.c, err = config.New(v); err != nil {
 				return err
 			}
+			if err := becomeOwner(p.c.Text("storePathRootDir")); err != nil {
+				return err
+			}
 			p.out, p.errs = cmd.OutOrStdout(), cmd.ErrOrStderr()
 			ctx, cancel := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
 			defer cancel()
@@ -62,6 +65,29 @@ func (p *parted) command(use, short, long, example string, run func(ctx context.
 	p.fileFlag(cmd)
 	cmd.Flags().StringArrayVar(&p.sets, "set", nil, "set a configuration key, `key=value`; may be repeated, wins over file and environment")
 	return cmd
+}
+
+// becomeOwner makes root the user whose a store is, for good, so that the broker can write all that is made in it from here on. The lock says
+// who that is: its broker has made it, or restore for its broker.
+func becomeOwner(dir string) error {
+	info, err := os.Stat(filepath.Join(dir, "lock"))
+	if errors.Is(err, fs.ErrNotExist) {
+		info, err = os.Stat(dir)
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // which the store itself will say
+	}
+	if err != nil {
+		return err
+	}
+	owner, ok := info.Sys().(*syscall.Stat_t)
+	if !ok || os.Geteuid() != 0 || owner.Uid == 0 {
+		return nil
+	}
+	if err := errors.Join(syscall.Setgroups(nil), syscall.Setgid(int(owner.Gid)), syscall.Setuid(int(owner.Uid))); err != nil {
+		return fmt.Errorf("%s belongs to user %d, and this process cannot become that one, who alone must write there: %w", absolute(dir), owner.Uid, err)
+	}
+	return nil
 }
 
 // yesFlag adds the word without which nothing is changed.
