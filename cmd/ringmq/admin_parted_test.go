@@ -94,7 +94,7 @@ func (s *side) put(topic string, n int) {
 
 func (s *side) settle(end int64) {
 	s.t.Helper()
-	soon(s.t, "stored and in its queue", func() bool { return s.st.Sendable().Load() >= end && s.st.DispatchBehindBytes() == 0 })
+	soon(s.t, "stored and in its queue", func() bool { return s.st.Visible().Load() >= end && s.st.DispatchBehindBytes() == 0 })
 }
 
 func soon(t *testing.T, what string, done func() bool) {
