@@ -1,6 +1,6 @@
 // Command crash kills a real broker process at random moments while producers send numbered messages, starts it again and
 // checks that nothing acknowledged is missing: every acknowledged message lies at the offset it was acknowledged with, queue
-// offsets have no gaps, and each producer's messages are in the order in which it sent them.
+// offsets have no gaps, and each producer's messages are in the order in which it sent them. Every other producer's messages have WAIT=false, but where the power is cut.
 //
 // Rounds walk through both flush modes and every engine the binary has, half of them with a log that keeps everything, half with one
 // that is given up at its beginning all the time and whose segments are used again. With -power ext4 or xfs the store lies on a file

@@ -90,8 +90,13 @@ func CreateTopic(ctx context.Context, c Caller, topic string, queues int) error 
 
 // Send stores one message and returns the queue offset and the log offset it was acknowledged with.
 func Send(ctx context.Context, c Caller, group, topic string, queue int, body []byte) (offset, log int64, err error) {
+	return SendWith(ctx, c, group, topic, queue, "", body)
+}
+
+// SendWith is Send of a message with properties.
+func SendWith(ctx context.Context, c Caller, group, topic string, queue int, properties string, body []byte) (offset, log int64, err error) {
 	req := Request(remoting.CodeSendMessageV2, "a", group, "b", topic, "c", "TBW102", "d", "4", "e", strconv.Itoa(queue), "f", "0",
-		"g", strconv.FormatInt(time.Now().UnixMilli(), 10), "h", "0", "i", "", "j", "0", "k", "false", "m", "false")
+		"g", strconv.FormatInt(time.Now().UnixMilli(), 10), "h", "0", "i", properties, "j", "0", "k", "false", "m", "false")
 	req.Body = body
 	resp, err := Expect(c.Call(ctx, req))
 	if err != nil {
