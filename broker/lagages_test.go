@@ -14,7 +14,7 @@ func TestLagOfAQueueBesideManyThatMove(t *testing.T) {
 	t.Parallel()
 	const queues, moving, still, looks = 100, 70, 90, 4
 	r := newLagRig(t)
-	want(t, r.c.call(request(remoting.CodeUpdateAndCreateTopic, "topic", "T", "readQueueNums", queues, "writeQueueNums", queues, "perm", 6, "topicFilterType", "SINGLE_TAG")), 0, "")
+	want(t, r.c.call(request(remoting.CodeUpdateAndCreateTopic, "topic", "T", "readQueueNums", queues, "writeQueueNums", queues, "perm", 6, "topicFilterType", "SINGLE_TAG")), 0, made.Remark)
 	r.join()
 	want(t, r.c.call(sendTo("T", still, "", "x")), 0, "")
 	r.visibleMax("T", still, 1)

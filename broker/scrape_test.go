@@ -120,7 +120,7 @@ func TestScrape(t *testing.T) {
 func TestBuckets(t *testing.T) {
 	r := newRig(t, "adminHttpAddress=127.0.0.1:0")
 	c := r.dial()
-	want(t, c.call(request(remoting.CodeUpdateAndCreateTopic, "topic", "T", "readQueueNums", 1, "writeQueueNums", 1, "perm", 6, "topicFilterType", "SINGLE_TAG")), 0, "")
+	want(t, c.call(request(remoting.CodeUpdateAndCreateTopic, "topic", "T", "readQueueNums", 1, "writeQueueNums", 1, "perm", 6, "topicFilterType", "SINGLE_TAG")), 0, made.Remark)
 	want(t, c.call(withText(remoting.CodeUpdateAndCreateSubscriptiongroup, `{"groupName":"g"}`)), 0, "")
 	want(t, c.call(sendTo("T", 0, "", "x")), 0, "")
 	bounds := map[string]map[float64]bool{} // by metric
