@@ -123,6 +123,7 @@ type Broker struct {
 
 	replication replication
 	lags        *lagWatch
+	scrapedAges *ageBook // of who looks at metrics, one at a time
 	web         webServers
 	pusher      *push.Pusher // nil: nobody asked for it. Set before anybody looks at metrics
 	pulse       pulse
@@ -190,7 +191,7 @@ func New(o Options) (*Broker, error) {
 	b.handlers = b.table()
 	b.gate = netpoll.NewGate(b.c.Administrators(), b.logger)
 	b.admits = b.gate.Admits
-	b.lags = newLagWatch(b)
+	b.lags, b.scrapedAges = newLagWatch(b), newAgeBook(b)
 	return b, nil
 }
 

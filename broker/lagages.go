@@ -1,7 +1,6 @@
 package broker
 
 import (
-	"maps"
 	"time"
 
 	"ringmq/broker/lag"
@@ -12,92 +11,34 @@ const (
 	agePatience     = time.Second // for all of them: a disk that stands still must not keep the look from saying so
 )
 
-// lagQueue names a queue of a group's.
-type lagQueue struct {
-	lag.Key
-	id int32
-}
-
-// lagAge is the store time of the message at an offset, which does not change: a queue that stands still is read once.
-type lagAge struct {
-	offset, storeMs int64
-}
-
-// ages keeps them between looks.
-type ages struct {
-	known map[lagQueue]lagAge
-	seen  map[lagQueue]bool          // in this look
-	late  <-chan map[lagQueue]lagAge // of a look that did not wait for the disk
-}
-
-// oldest is the store time of the oldest message that is not consumed, in ms; 0 when it is not known.
+// oldest is the store time of the oldest message that is not consumed and is still there, in ms; 0 when it is not known. Queues that move are to be
+// asked for again at each look and may be more than can be: each look begins where the one before did not come to, so that every queue has its turn.
 func (w *lagWatch) oldest(l *lag.Look) (oldest int64) {
-	ask := map[lagQueue]lagAge{}
-	for _, q := range l.Queues {
-		if q.Committed >= q.Max {
+	want, begin := map[lagQueue]lagAge{}, w.looks*maxAgesPerTopic%len(l.Queues)
+	for i := range l.Queues {
+		k, from, behind := w.front(l, l.Queues[(begin+i)%len(l.Queues)])
+		if !behind {
 			continue
 		}
-		k := lagQueue{l.Key, q.ID}
-		w.ages.seen[k] = true
-		if age, known := w.ages.known[k]; (!known || age.offset != q.Committed) && len(ask) < maxAgesPerTopic {
-			ask[k] = lagAge{offset: q.Committed}
+		if _, known := w.ages.at(k, from); !known && len(want) < maxAgesPerTopic {
+			want[k] = lagAge{offset: from}
 		}
 	}
-	w.readAges(ask)
+	w.ages.ask(want, agePatience)
 	for _, q := range l.Queues {
-		if age, known := w.ages.known[lagQueue{l.Key, q.ID}]; known && q.Committed < q.Max && age.offset == q.Committed && age.storeMs > 0 && (oldest == 0 || age.storeMs < oldest) {
-			oldest = age.storeMs
+		k, from, behind := w.front(l, q)
+		if !behind {
+			continue
+		}
+		if at, known := w.ages.at(k, from); known && at > 0 && (oldest == 0 || at < oldest) {
+			oldest = at
 		}
 	}
 	return oldest
 }
 
-// readAges has ages read, and knows them then; or later, or not at all while the disk does not answer.
-func (w *lagWatch) readAges(ask map[lagQueue]lagAge) {
-	if len(ask) == 0 || !w.lateAges() {
-		return
-	}
-	done := make(chan map[lagQueue]lagAge, 1)
-	s := w.b.store
-	w.b.done.Go(func() {
-		for k, age := range ask {
-			at := max(age.offset, s.MinOffset([]byte(k.Topic), k.id))
-			age.storeMs = max(s.StoreTimeAt([]byte(k.Topic), k.id, at), 0)
-			ask[k] = age
-		}
-		done <- ask
-	})
-	patience := time.NewTimer(agePatience)
-	defer patience.Stop()
-	select {
-	case got := <-done:
-		maps.Copy(w.ages.known, got)
-	case <-patience.C:
-		w.ages.late = done
-	}
-}
-
-// lateAges knows what a read has brought that no look waited for; false: it has not yet.
-func (w *lagWatch) lateAges() bool {
-	if w.ages.late == nil {
-		return true
-	}
-	select {
-	case got := <-w.ages.late:
-		w.ages.late = nil
-		maps.Copy(w.ages.known, got)
-		return true
-	default:
-		return false
-	}
-}
-
-// forget drops the ages of queues that are not behind any more, or gone.
-func (a *ages) forget() {
-	for k := range a.known {
-		if !a.seen[k] {
-			delete(a.known, k)
-		}
-	}
-	clear(a.seen)
+// front is where what a group has not consumed of a queue begins; false: nothing of it is there.
+func (w *lagWatch) front(l *lag.Look, q lag.Queue) (k lagQueue, from int64, behind bool) {
+	from = max(q.Committed, w.b.store.MinOffset([]byte(l.Topic), q.ID))
+	return lagQueue{Key: l.Key, id: q.ID}, from, from < q.Max
 }

@@ -16,7 +16,8 @@ import (
 type lagWatch struct {
 	b         *Broker
 	histories map[lag.Key]*lag.History
-	ages      ages
+	ages      *ageBook
+	looks     int       // that there have been
 	marks     []logMark // where the log ended at earlier looks, as far as some of it waits still
 	reads     map[lag.Key]readWait
 	readsFor  time.Duration       // they are of so long
@@ -35,7 +36,7 @@ const (
 )
 
 func newLagWatch(b *Broker) *lagWatch {
-	w := &lagWatch{b: b, every: lagLookEvery, histories: map[lag.Key]*lag.History{}, ages: ages{known: map[lagQueue]lagAge{}, seen: map[lagQueue]bool{}}}
+	w := &lagWatch{b: b, every: lagLookEvery, histories: map[lag.Key]*lag.History{}, ages: newAgeBook(b)}
 	if url := b.c.Text("lagAlarmWebhook"); url != "" {
 		w.hook = newLagHook(url, b.logger)
 	}
@@ -79,7 +80,7 @@ func (w *lagWatch) turn(now time.Time) []lag.Alarm {
 	} else {
 		w.last.Store(nil)
 		clear(w.histories)
-		clear(w.ages.known)
+		w.ages.forget()
 		w.marks = nil
 	}
 	return w.alarms.Observe(now, limits, states)
@@ -128,6 +129,7 @@ func (w *lagWatch) look(now time.Time) (states []lag.State) {
 		}
 	}
 	w.ages.forget()
+	w.looks++
 	slices.SortFunc(states, lag.ByName)
 	return states
 }

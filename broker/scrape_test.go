@@ -4,12 +4,16 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
+	"math"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"ringmq/broker/metrics"
 	"ringmq/broker/web"
 	"ringmq/netpoll/remoting"
 )
@@ -17,7 +21,7 @@ import (
 // scrapes looks at the metrics of an address; a key is a name with its labels, those apart that all have.
 func scrapes(t testing.TB, s *web.Server) map[string]float64 {
 	t.Helper()
-	r, err := http.Get("http://" + s.Addr().String() + "/metrics")
+	r, err := (&http.Client{Timeout: patience}).Get("http://" + s.Addr().String() + "/metrics")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -109,6 +113,50 @@ func TestScrape(t *testing.T) {
 	stock := scrapes(t, b.web.metrics)
 	if len(stock) < len(at) {
 		t.Errorf("%d series where stock has them, %d on the operator's address", len(stock), len(at))
+	}
+}
+
+// TestBuckets: what is counted falls into the buckets that the table of metrics has, and the document with it.
+func TestBuckets(t *testing.T) {
+	r := newRig(t, "adminHttpAddress=127.0.0.1:0")
+	c := r.dial()
+	want(t, c.call(request(remoting.CodeUpdateAndCreateTopic, "topic", "T", "readQueueNums", 1, "writeQueueNums", 1, "perm", 6, "topicFilterType", "SINGLE_TAG")), 0, made.Remark)
+	want(t, c.call(withText(remoting.CodeUpdateAndCreateSubscriptiongroup, `{"groupName":"g"}`)), 0, "")
+	want(t, c.call(sendTo("T", 0, "", "x")), 0, "")
+	bounds := map[string]map[float64]bool{} // by metric
+	look := func() {
+		for series := range scrapes(t, r.broker.web.admin) {
+			name, labels, ok := strings.Cut(series, "_bucket{")
+			if !ok {
+				continue
+			}
+			_, le, _ := strings.Cut(labels, `le="`)
+			bound, err := strconv.ParseFloat(strings.TrimSuffix(le, `"}`), 64)
+			if err != nil {
+				t.Fatal(series, err)
+			}
+			if bounds[name] == nil {
+				bounds[name] = map[float64]bool{}
+			}
+			bounds[name][bound] = true
+		}
+	}
+	for _, m := range metrics.Table {
+		if m.Kind != metrics.Histogram {
+			continue
+		}
+		until(t, m.Name+" is shown", func() bool { look(); return bounds[m.Name] != nil })
+		var wanted []float64
+		for _, text := range strings.Fields(m.Buckets) {
+			bound, err := strconv.ParseFloat(text, 64)
+			if err != nil {
+				t.Fatal(m.Name, err)
+			}
+			wanted = append(wanted, bound)
+		}
+		if got := slices.Sorted(maps.Keys(bounds[m.Name])); !slices.Equal(got, append(wanted, math.Inf(1))) {
+			t.Errorf("%s has the buckets %v, the table says %v", m.Name, got, wanted)
+		}
 	}
 }
 

@@ -6,13 +6,13 @@ import (
 	"strings"
 	"time"
 
+	"ringmq/broker/lag"
 	"ringmq/broker/meta"
 	"ringmq/broker/metrics"
 	"ringmq/netpoll/remoting"
 )
 
-// Bounds of one look at how far groups are behind: the queues that are asked how far they are, and how long the log may be asked how old
-// messages are.
+// Bounds of one look at how far groups are behind: the queues that are asked how far they are, and how long is waited for how old messages are.
 const (
 	maxLagQueues = 1 << 17
 	lagReadTime  = 300 * time.Millisecond
@@ -26,7 +26,8 @@ type lagging struct {
 }
 
 // Lags implements metrics.Source: of groups that are online, in the topics that they subscribe to, as stock does. The counts cost no I/O. The
-// ages are read from the log, those of the groups with the most messages waiting first; where that takes too long the rest have none this time.
+// ages are read from the log, those of the groups with the most messages waiting first; where that takes too long the rest have none this time,
+// but those whose messages are known from before.
 func (s scraped) Lags(most int) (top []metrics.Lag, others metrics.Lag) {
 	all := s.lagging()
 	slices.SortFunc(all, func(a, b *lagging) int {
@@ -47,6 +48,7 @@ func (s scraped) Lags(most int) (top []metrics.Lag, others metrics.Lag) {
 		}
 		top = append(top, l.Lag)
 	}
+	s.b.scrapedAges.forget()
 	return top, others
 }
 
@@ -63,8 +65,7 @@ func (s scraped) lagging() []*lagging {
 			if queues += int(t.WriteQueueNums); queues > maxLagQueues {
 				return all
 			}
-			l := &lagging{Lag: metrics.Lag{Group: g.Name, Topic: topic, System: meta.IsSystemTopic(topic) || strings.HasPrefix(strings.ToLower(g.Name), "cid_rmq_sys_")},
-				group: []byte(g.Name), topic: []byte(topic), queues: t.WriteQueueNums}
+			l := &lagging{Lag: metrics.Lag{Group: g.Name, Topic: topic}, group: []byte(g.Name), topic: []byte(topic), queues: t.WriteQueueNums}
 			for id := range t.WriteQueueNums {
 				acked, pulled, end := s.progress(l, id)
 				l.Messages += max(0, end-acked)
@@ -90,31 +91,51 @@ func (s scraped) progress(l *lagging, id int32) (acked, pulled, end int64) {
 	return acked, max(pulled, acked), end
 }
 
-// age finds how old the oldest messages are that were not acknowledged, and not handed out. It may read the disk, a message or two a queue; when
-// until has come before all were looked at, there is no age.
+// age finds how old the oldest messages are that were not acknowledged, and not handed out, of those that are still there. Where one is not known
+// when until has come, there is no age.
 func (s scraped) age(l *lagging, until time.Time) {
-	for id := range l.queues {
-		now := time.Now()
-		if now.After(until) {
-			return
-		}
-		nowMs := now.UnixMilli()
-		acked, pulled, end := s.progress(l, id)
-		if acked < end {
-			l.LagMs = max(l.LagMs, s.since(l.topic, id, acked, nowMs))
-		}
-		if pulled < end {
-			l.QueueingMs = max(l.QueueingMs, s.since(l.topic, id, pulled, nowMs))
+	book, fronts, want := s.b.scrapedAges, s.fronts(l), map[lagQueue]lagAge{}
+	for k, from := range fronts {
+		if _, known := book.at(k, from); !known {
+			want[k] = lagAge{offset: from}
 		}
 	}
-	l.Timed = true
+	if len(want) > 0 {
+		book.ask(want, time.Until(until))
+	}
+	nowMs, all := time.Now().UnixMilli(), true
+	for k, from := range fronts {
+		at, known := book.at(k, from)
+		if !known {
+			all = false
+			continue
+		}
+		oldest := &l.LagMs
+		if k.pulled {
+			oldest = &l.QueueingMs
+		}
+		if at > 0 {
+			*oldest = max(*oldest, nowMs-at)
+		}
+	}
+	l.Timed = all
 }
 
-// since is the age of a message, 0 where there is none any more.
-func (s scraped) since(topic []byte, id int32, offset, nowMs int64) int64 {
-	at := s.b.store.StoreTimeAt(topic, id, max(offset, s.b.store.MinOffset(topic, id)))
-	if at <= 0 {
-		return 0
+// fronts are the offsets of the first message of every queue that was not acknowledged, and of the first that was not handed out.
+func (s scraped) fronts(l *lagging) map[lagQueue]int64 {
+	fronts := map[lagQueue]int64{}
+	k := lagQueue{Key: lag.Key{Group: l.Group, Topic: l.Topic}}
+	for k.id = range l.queues {
+		acked, pulled, end := s.progress(l, k.id)
+		low := s.b.store.MinOffset(l.topic, k.id)
+		k.pulled = false
+		if from := max(acked, low); from < end {
+			fronts[k] = from
+		}
+		k.pulled = true
+		if from := max(pulled, low); from < end {
+			fronts[k] = from
+		}
 	}
-	return max(0, nowMs-at)
+	return fronts
 }

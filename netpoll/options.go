@@ -20,8 +20,10 @@ const (
 	Hold
 )
 
-// Handler is the product behind the sockets. All methods run on the connection's loop and must not block.
+// Handler is the product behind the sockets. All methods run on the connection's loop and must not block, but for what Opened may wait for.
 type Handler interface {
+	// Opened is called first of all for a connection. Connections come before Serve returns: until whoever called it has noted what it returned,
+	// Opened may wait, and keeps its loop from serving anybody.
 	Opened(c *Conn)
 	// Closed is called exactly once for every connection that was opened. err may be nil.
 	Closed(c *Conn, err error)

@@ -13,7 +13,8 @@ type call struct {
 }
 
 // Request sends a request to the client and has done called exactly once: on the loop with the answer, which is valid only
-// inside, or elsewhere with ErrTimeout, ErrClosed or ErrSlowReader. Any goroutine. cmd's opaque number is assigned here.
+// inside, or elsewhere with ErrTimeout, ErrClosed or ErrSlowReader, perhaps before Request returns. cmd is borrowed until Request returns; its
+// opaque number is assigned here. Any goroutine.
 func (c *Conn) Request(cmd *remoting.Command, timeout time.Duration, done func(resp *remoting.Command, err error)) {
 	c.mu.Lock()
 	if c.closed.Load() {

@@ -146,6 +146,15 @@ func (q *batchQueue) seek(offset int64) (int64, batchUnit, error) {
 	return q.find(func(u batchUnit) bool { return u.end() > offset })
 }
 
+// timeFrom is the store time (ms) of the unit that holds a queue offset, or of the first one behind it; -1 when there is none.
+func (q *batchQueue) timeFrom(offset int64) int64 {
+	_, u, err := q.seek(offset)
+	if err != nil || u.count == 0 || offset >= q.max.Load() {
+		return -1
+	}
+	return u.storeTime
+}
+
 // byTime is a queue offset by store time, as a stock broker's batch queues answer: the first message of the first unit
 // stored at or after ts (of the last unit when there is none); upper: of the last unit stored at or before ts.
 func (q *batchQueue) byTime(ts int64, upper bool) (int64, error) {

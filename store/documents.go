@@ -44,6 +44,8 @@ type documents struct {
 	locks  [docCount]sync.Mutex
 }
 
+// LoadDoc reads a document or, where it is not there or not whole, the one before it; nil and no error where there is neither, as at the first
+// start. What is whole need not make sense: see ReadDoc. Blocking; any goroutine.
 func (s *Store) LoadDoc(d Doc) ([]byte, error) { return s.docs.load(d) }
 
 // SaveDoc replaces a document and returns when the new one is durable. At every moment a crash leaves a readable old or

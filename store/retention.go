@@ -68,6 +68,7 @@ func (s *Store) clean(ctx context.Context, manual bool) (freed int64, err error)
 		freed += n
 		deleted++
 		s.deletedSegments.Add(1)
+		s.EarliestMessageTime() // here it may wait for the disk; who looks at figures shall not have to
 		level := slog.LevelInfo
 		if why == diskNearlyFull {
 			level = slog.LevelWarn // these messages had not expired

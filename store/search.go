@@ -133,20 +133,34 @@ func headTime(head []byte, u record.QueueUnit) int64 {
 	return record.StoreTimestamp(head)
 }
 
-// StoreTimeAt is the store time (ms) of the entry at a queue offset, -1 when there is none or its record is lost.
+// StoreTimeAt is the store time (ms) of the entry at a queue offset, -1 when there is none or its record is lost. May do I/O; never on a loop.
 func (s *Store) StoreTimeAt(topic []byte, queueID int32, queueOffset int64) int64 {
-	var u [1]record.QueueUnit
 	if q := s.batchFor(topic, queueID, false); q != nil {
-		_, u, err := q.seek(queueOffset)
-		if err != nil || u.count == 0 || queueOffset >= q.max.Load() {
-			return -1
-		}
-		return u.storeTime
+		return q.timeFrom(queueOffset)
 	}
+	var u [1]record.QueueUnit
 	if !s.unitAt(topic, queueID, queueOffset, u[:]) {
 		return -1
 	}
 	return s.unitTime(u[0])
+}
+
+// StoreTimeFrom is the store time (ms) of the first entry at or behind a queue offset whose record can be read, of the first scanUnits that are
+// there; -1 when there is none, which may be otherwise the next time. May do I/O; never on a loop.
+func (s *Store) StoreTimeFrom(topic []byte, queueID int32, from int64) int64 {
+	if q := s.batchFor(topic, queueID, false); q != nil {
+		return q.timeFrom(from)
+	}
+	q := s.queues.Lookup(topic, queueID)
+	if q == nil {
+		return -1
+	}
+	from = max(from, q.Min())
+	_, t, err := s.firstTimed(q, from, min(q.Max(), from+scanUnits))
+	if err != nil {
+		return -1
+	}
+	return t
 }
 
 func (s *Store) unitAt(topic []byte, queueID int32, queueOffset int64, u []record.QueueUnit) bool {
@@ -158,32 +172,29 @@ func (s *Store) unitAt(topic []byte, queueID int32, queueOffset int64, u []recor
 	return err == nil && n == len(u)
 }
 
-// EarliestTime is the store time (ms) of the first message of a queue, -1 when there is none.
+// EarliestTime is the store time (ms) of the first message of a queue, -1 when there is none. May do I/O; never on a loop.
 func (s *Store) EarliestTime(topic []byte, queueID int32) int64 {
-	if q := s.batchFor(topic, queueID, false); q != nil {
-		return s.StoreTimeAt(topic, queueID, q.min.Load())
-	}
-	q := s.queues.Lookup(topic, queueID)
-	if q == nil {
-		return -1
-	}
-	_, t, err := s.firstTimed(q, q.Min(), min(q.Max(), q.Min()+scanUnits))
-	if err != nil {
-		return -1
-	}
-	return t
+	return s.StoreTimeFrom(topic, queueID, 0)
 }
 
-// EarliestMessageTime is the store time (ms) of the first message of the log, -1 when there is none.
+// earliest is when the first message of the log was stored, as long as the log begins there.
+type earliest struct{ logMin, storedMs int64 }
+
+// EarliestMessageTime is the store time (ms) of the first message of the log, -1 when there is none. The disk is read only where the log begins
+// elsewhere than it did the last time; Open and retention see to that before anybody asks. May do I/O; never on a loop.
 func (s *Store) EarliestMessageTime() int64 {
 	low := s.log.Min()
 	if low >= s.log.Visible().Load() {
 		return -1
 	}
+	if e := s.earliest.Load(); e != nil && e.logMin == low {
+		return e.storedMs
+	}
 	t, ok := s.log.StoreTime(low)
 	if !ok {
 		return -1
 	}
+	s.earliest.Store(&earliest{low, t})
 	return t
 }
 

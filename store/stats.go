@@ -69,7 +69,7 @@ type Stats struct {
 	ResidentBytes       int64 // of the log that were in the page cache at the last ScanResident; -1: there was none, or the kernel does not tell
 }
 
-// Stats may be called by any goroutine; it may do a little I/O.
+// Stats may be called by any goroutine; it may do a little I/O: that of EarliestMessageTime.
 func (s *Store) Stats() Stats {
 	queued, ways := s.counters.total(), s.log.Ways()
 	t := Stats{

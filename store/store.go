@@ -53,6 +53,7 @@ type Store struct {
 	indexing   *indexer
 	recovered  recovery
 	left       *ends // by the last run; until recovery is over
+	earliest   atomic.Pointer[earliest]
 
 	limits    atomic.Pointer[Limits]
 	retention atomic.Pointer[Retention]
@@ -127,6 +128,7 @@ func Open(o Options) (_ *Store, err error) {
 	if o.BatchTopic != nil {
 		s.batches.listed = nil
 	}
+	s.EarliestMessageTime() // who looks at figures finds it known, and does not wait for the disk
 	s.start()
 	return s, nil
 }

@@ -14,7 +14,7 @@ type Metrics struct {
 	Admin      string            // host:port for operators; "": none
 	TopK       int               // series of topics and groups that a metric has at most
 	Labels     map[string]string // on every series
-	Hidden     map[string]bool   // groups of metrics that are switched off, named after enable...Metrics
+	Hidden     map[string]bool   // switches of metrics that are off, named after enable...Metrics
 	Push       *Push             // nil: they are shown and not handed on
 }
 
@@ -41,8 +41,8 @@ func (c *Config) exporter() string {
 	return ""
 }
 
-// metricGroups are the groups of metrics that have a switch.
-var metricGroups = map[string]string{
+// metricSwitches are the switches of metrics, by their keys.
+var metricSwitches = map[string]string{
 	"enableStatsMetrics": "Stats", "enableRequestMetrics": "Request", "enableConnectionMetrics": "Connection", "enableLagAndDlqMetrics": "LagAndDlq",
 	"enableRemotingMetrics": "Remoting", "enableMessageStoreMetrics": "MessageStore",
 }
@@ -67,9 +67,9 @@ func (c *Config) Metrics() Metrics {
 	if c.Bool("metricsInDelta") {
 		m.Labels["aggregation"] = "delta"
 	}
-	for key, group := range metricGroups {
+	for key, name := range metricSwitches {
 		if !c.Bool(key) {
-			m.Hidden[group] = true
+			m.Hidden[name] = true
 		}
 	}
 	return m

@@ -11,7 +11,6 @@ import (
 // Role is a broker's part in its group, brokerRole.
 type Role string
 
-// The roles.
 const (
 	AsyncMaster Role = "ASYNC_MASTER" // answers when it has a message itself
 	SyncMaster  Role = "SYNC_MASTER"  // and when enough slaves have it

@@ -22,7 +22,7 @@ type Options struct {
 	Version       string            // of this build
 	Labels        map[string]string // on every series (metricsLabel)
 	TopK          int               // series of topics and groups that a metric has at most, the one of all others apart
-	Hidden        map[string]bool   // groups of the table that are not shown
+	Hidden        map[string]bool   // switches of the table that are off
 	Now           func() time.Time  // nil: time.Now
 }
 
@@ -65,7 +65,7 @@ func New(o Options, s Source) (*Collector, error) {
 		stock[k] = v
 	}
 	for _, m := range Table {
-		if o.Hidden[m.Group] {
+		if o.Hidden[m.Switch] {
 			continue
 		}
 		with := common

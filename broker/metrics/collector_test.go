@@ -275,6 +275,21 @@ func TestLabelsThatCannotBe(t *testing.T) {
 	}
 }
 
+// TestLagsOfTheSystem: stock's metrics go by the topic, and by how the group's name begins, in letters of either case.
+func TestLagsOfTheSystem(t *testing.T) {
+	s := busy()
+	s.lags = []Lag{{Group: "cid_RMQ_sys_x", Topic: "Orders", Messages: 1}, {Group: "g", Topic: "rmq_sys_x", Messages: 2}, {Group: "TOOLS_CONSUMER", Topic: "Orders", Messages: 3}}
+	text := shown(t, Options{TopK: 10}, s)
+	for i, system := range []bool{true, true, false} {
+		l := s.lags[i]
+		line := fmt.Sprintf(`rocketmq_consumer_lag_messages{cluster="DefaultCluster",consumer_group=%q,is_retry="false",is_system="%t",node_id="broker-a",node_type="broker",otel_scope_name="broker-meter",topic=%q} %d`,
+			l.Group, system, l.Topic, l.Messages)
+		if !strings.Contains(text, line+"\n") {
+			t.Error("missing:", line)
+		}
+	}
+}
+
 func TestVersions(t *testing.T) {
 	for ordinal, want := range map[int32]string{479: "v5_3_3", 478: "v5_3_3_snapshot", 399: "v4_9_3", 373: "v4_8_0", 317: "v4_5_2", 413: "v5_0_0", 213: "v4_0_0", 212: "before_v4_0_0", 611: "v5_9_9", 612: "higher_version", -1: "before_v4_0_0"} {
 		if got := version(ordinal); got != want {

@@ -12,10 +12,10 @@ import (
 type Source interface {
 	// Figures are those of the moment. Any goroutine; it may do a little I/O.
 	Figures() Figures
-	// Stats are the counters by topic, group and request.
+	// Stats are the counters by topic, group and request. Any goroutine, which may ask them anything at any time; no I/O.
 	Stats() *stats.Stats
-	// Lags are how far behind groups are: at most so many that have the most messages waiting, and the sum of the others. Any goroutine; it may
-	// read the disk, for a fraction of a second.
+	// Lags are how far behind groups are: at most so many that have the most messages waiting, and the sum of the others. One goroutine at a time;
+	// it may wait for the disk, for a fraction of a second whatever the disk does.
 	Lags(most int) (top []Lag, others Lag)
 	// Unattended is what waits for groups that have no member: at most so many groups and topics that most waits for, and the messages of the
 	// others. Any goroutine.
@@ -122,7 +122,6 @@ type LagAlarm struct {
 type Lag struct {
 	Group, Topic string
 	Retry        bool
-	System       bool
 	Messages     int64 // not acknowledged
 	Inflight     int64 // handed out and not acknowledged
 	Ready        int64 // not handed out

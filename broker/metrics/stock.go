@@ -116,15 +116,16 @@ func (c *Collector) byGroup(t *top, each func(func(stats.Outlet)), show func(top
 	own, rest := t.split()
 	for _, r := range own {
 		topic, group, _ := strings.Cut(r.name, "@")
-		show(topic, group, yes(meta.IsSystemTopic(topic) || isSystemGroup(group)), r.vals[0], r.vals[1])
+		show(topic, group, yes(meta.IsSystemTopic(topic) || stockLabelsSystem(group)), r.vals[0], r.vals[1])
 	}
 	for _, r := range rest {
 		show(Others, Others, "false", r.vals[0], r.vals[1])
 	}
 }
 
-// isSystemGroup is what stock's metrics take for one.
-func isSystemGroup(group string) bool {
+// stockLabelsSystem says whether stock's metrics call a group the system's. They go by this beginning alone, in letters of either case; what a
+// group may do is another list, meta.IsSystemGroup, and has the names in capitals only.
+func stockLabelsSystem(group string) bool {
 	return strings.HasPrefix(strings.ToLower(group), "cid_rmq_sys_")
 }
 
@@ -138,7 +139,7 @@ func (c *Collector) connections() {
 			others += p.count
 			continue
 		}
-		c.gauge("rocketmq_consumer_connections", float64(p.count), p.group, p.language, p.version, p.mode, "remoting", yes(isSystemGroup(p.group)))
+		c.gauge("rocketmq_consumer_connections", float64(p.count), p.group, p.language, p.version, p.mode, "remoting", yes(stockLabelsSystem(p.group)))
 	}
 	if others > 0 {
 		c.gauge("rocketmq_consumer_connections", float64(others), Others, Others, Others, Others, "remoting", "false")
@@ -202,7 +203,7 @@ func (c *Collector) lags() {
 	}
 	all, others := c.s.Lags(c.o.TopK)
 	show := func(l *Lag) {
-		at := []string{l.Group, l.Topic, yes(l.Retry), yes(l.System)}
+		at := []string{l.Group, l.Topic, yes(l.Retry), yes(meta.IsSystemTopic(l.Topic) || stockLabelsSystem(l.Group))}
 		c.gauge("rocketmq_consumer_lag_messages", float64(l.Messages), at...)
 		c.gauge("rocketmq_consumer_inflight_messages", float64(l.Inflight), at...)
 		c.gauge("rocketmq_consumer_ready_messages", float64(l.Ready), at...)

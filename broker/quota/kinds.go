@@ -3,7 +3,6 @@ package quota
 // Kind is something that clients use.
 type Kind uint8
 
-// The kinds.
 const (
 	SendMessages Kind = iota // messages stored
 	SendBytes                // their bytes as stored

@@ -11,14 +11,13 @@ import (
 // Format is a form of an answer.
 type Format int
 
-// The forms.
 const (
 	Table Format = iota
 	JSON
 	CSV
 )
 
-// ParseFormat reads one.
+// ParseFormat finds the form that --output names.
 func ParseFormat(text string) (Format, error) {
 	for f, name := range FormatNames() {
 		if text == name {

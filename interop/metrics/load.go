@@ -13,7 +13,6 @@ import (
 	"ringmq/store/record"
 )
 
-// Names of the load.
 const (
 	loadTopic = "MetricsLoad"
 	loadGroup = "metrics-load"

@@ -13,7 +13,7 @@ import (
 	"ringmq/interop/rig"
 )
 
-// Makers of a broker.
+// What node.maker says.
 const (
 	ours  = "ours"
 	stock = "stock"

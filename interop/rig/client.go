@@ -88,7 +88,8 @@ func CreateTopic(ctx context.Context, c Caller, topic string, queues int) error 
 	return err
 }
 
-// Send stores one message and returns the queue offset and the log offset it was acknowledged with.
+// Send stores one message and returns the offset in its queue that it was acknowledged with, and log, the offset in the commit log of its first byte,
+// which the message id of the answer has inside.
 func Send(ctx context.Context, c Caller, group, topic string, queue int, body []byte) (offset, log int64, err error) {
 	return SendWith(ctx, c, group, topic, queue, "", body)
 }
