@@ -36,9 +36,9 @@ type Collector struct {
 
 	common prometheus.Labels
 
-	mu                      sync.Mutex
-	intakes, outlets, deads *top
-	sendBacks, users        *top
+	mu                            sync.Mutex
+	intakes, outlets, deadLetters *top
+	sendBacks, users              *top
 
 	// of the question at hand
 	ch chan<- prometheus.Metric
@@ -50,7 +50,7 @@ func New(o Options, s Source) (*Collector, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	c := &Collector{o: o, s: s, descs: map[string]*prometheus.Desc{}, intakes: newTop(o.TopK), outlets: newTop(o.TopK), deads: newTop(o.TopK), sendBacks: newTop(o.TopK), users: newTop(min(o.TopK, maxClients))}
+	c := &Collector{o: o, s: s, descs: map[string]*prometheus.Desc{}, intakes: newTop(o.TopK), outlets: newTop(o.TopK), deadLetters: newTop(o.TopK), sendBacks: newTop(o.TopK), users: newTop(min(o.TopK, maxClients))}
 	common := prometheus.Labels{}
 	for k, v := range o.Labels {
 		if !mayLabel(k) || !utf8.ValidString(v) {

@@ -219,7 +219,7 @@ func (c *Collector) lags() {
 		others.Group, others.Topic = Others, Others
 		show(&others)
 	}
-	c.byGroup(c.deads, c.s.Stats().DeadLetters, func(topic, group, system string, messages, _ int64) {
+	c.byGroup(c.deadLetters, c.s.Stats().DeadLetters, func(topic, group, system string, messages, _ int64) {
 		c.counter("rocketmq_send_to_dlq_messages_total", messages, group, topic, system)
 	})
 }
