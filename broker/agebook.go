@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"maps"
 	"sync"
 	"time"
 
@@ -72,7 +73,7 @@ func (a *ageBook) ask(want map[lagQueue]lagAge, patience time.Duration) {
 	defer timer.Stop()
 	select {
 	case got := <-done:
-		a.learn(got)
+		maps.Copy(a.known, got)
 	case <-timer.C:
 		a.late = done
 	}
@@ -100,17 +101,10 @@ func (a *ageBook) arrived() bool {
 	select {
 	case got := <-a.late:
 		a.late = nil
-		a.learn(got)
+		maps.Copy(a.known, got)
 		return true
 	default:
 		return false
-	}
-}
-
-func (a *ageBook) learn(got map[lagQueue]lagAge) {
-	for k, age := range got {
-		a.known[k] = age
-		a.seen[k] = true
 	}
 }
 

@@ -61,7 +61,8 @@ func TestLagAfterAReadThatFailed(t *testing.T) {
 		t.Errorf("%d ms behind, the disk does not say", ms)
 	}
 	f.FailReads(nil)
-	got, oldest := behind(), r.broker.store.StoreTimeAt([]byte("Cold"), 0, 3)
+	got, oldest := int64(0), r.broker.store.StoreTimeAt([]byte("Cold"), 0, 3)
+	until(t, "the age is known", func() bool { got = behind(); return got > 0 })
 	if want := l.now.UnixMilli() - oldest; oldest <= 0 || got != want {
 		t.Errorf("%d ms behind, the oldest message is %d ms old", got, want)
 	}

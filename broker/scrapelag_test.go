@@ -60,7 +60,11 @@ func TestScrapesOfADiskThatHangs(t *testing.T) {
 		t.Errorf("%d reads for what is known", reads.Load()-before)
 	}
 	want(t, c.call(commit("G", "Cold", 0, 50)), 0, "")
-	if _, timed := scrape(50); !timed || reads.Load() == before {
+	until(t, "the ages of what comes next", func() bool {
+		_, timed := scrape(50)
+		return timed
+	})
+	if reads.Load() == before {
 		t.Error("nothing is read of what is not known")
 	}
 }
