@@ -20,6 +20,8 @@ cleanup() {
 }
 trap cleanup EXIT
 trap 'exit 130' INT TERM HUP
+. "$root/interop/held.sh"
+hold_memory "$bin"
 
 start() { # start STORE: sets broker, and ready to the seconds from exec to answering
   local began now
@@ -137,6 +139,7 @@ done
 \`make scale ROUNDS=$rounds\` (\`ROUNDS=$rounds${IDLE:+ IDLE=$idle} interop/scale.sh $seconds $mib\`) made this page at commit $(git -C "$root" describe --always --dirty 2>/dev/null), $(date -u +%F), in $(((SECONDS - began) / 60)) minutes.
 ringmq alone, SYNC_FLUSH, bodies of 1024 bytes; generator and broker share one machine of $(nproc) processors, Linux $(uname -r). Every figure is the
 median of $rounds rounds; in brackets is from where to where they reach. A round measures all that is on this page, one after the other.
+$held
 
 ## Queues
 

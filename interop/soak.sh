@@ -16,6 +16,8 @@ cleanup() {
   --set adminHttpAddress=127.0.0.1:$((port + 2)) >"$work/log" 2>&1 &
 broker=$!
 trap cleanup EXIT
+. "$(dirname "$0")/held.sh"
+hold_memory "$bin"
 trap 'exit 130' INT TERM HUP
 for _ in $(seq 100); do
   (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null && break

@@ -54,6 +54,8 @@ export RMQ_HOME=$work/stock-home RMQ_DATA=$work/stock-data
 mkdir -p "$RMQ_HOME/run" "$folder" && folder=$(cd "$folder" && pwd)
 cp -r "$jars/conf" "$RMQ_HOME/"; ln -s "$jars/lib" "$jars/lib-bench" "$RMQ_HOME/"
 . "$here/lib.sh"
+. "$here/held.sh"
+hold_memory "$bin"
 ns_port=${PORTS:-22100}; broker_port=$((ns_port + 11)) stock_ns=$((ns_port + 20)) stock_port=$((ns_port + 31))
 
 cleanup() {
@@ -263,6 +265,7 @@ machine() { # what the figures were made on, while both brokers run; once
   disk=$(lsblk -dno MODEL,SIZE,ROTA "$source" 2>/dev/null | awk '{$1=$1; print}')
   probe=$("$bin" tune probe-disk --store "$work/ours-bench" 2>/dev/null | awk -F'  +' '/^fdatasync, by/ {printf "%s%s: p50 %s us, p99 %s us", sep, $1, $2, $3; sep="; "}')
   {
+    echo "- ${held,}"
     echo "- kernel: $(uname -sr); both stores on one file system: $fs on ${source:-unknown} ($options)"
     echo "- disk: $(basename "${source:-unknown}") ${disk:-of unknown model} (model where it tells one, size, 1 where it says that it rotates)"
     echo "- a synced write of 16 KiB into zeroed blocks there, beside the idle brokers (\`ringmq tune probe-disk\`): ${probe:-not measured}"
