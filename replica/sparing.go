@@ -57,7 +57,7 @@ const (
 	mostRate  = 1 << 40
 	gaining   = 2
 	// toleratedShare: a commit may take so much longer, and toleratedTime for what cannot be measured.
-	toleratedShare = 1.25
+	toleratedShare = 2
 	toleratedTime  = 50 * time.Microsecond
 	leastWaits     = 8 // of both kinds, for a comparison
 	knownWaits     = 50

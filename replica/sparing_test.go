@@ -78,7 +78,7 @@ func TestSparing(t *testing.T) {
 		{"nobody stores", strained{}, 950, 1050, 0},
 		{"it hurts nobody", strained{every: time.Millisecond, bytes: 10_000}, 850, 1050, 1.01},
 		{"it hurts a little", strained{every: time.Millisecond, bytes: 10_000, harm: 0.2}, 850, 1050, 1.2},
-		{"it hurts", strained{every: time.Millisecond, bytes: 10_000, harm: 2}, 100, 300, 1.6},
+		{"it hurts", strained{every: time.Millisecond, bytes: 10_000, harm: 5}, 100, 300, 2.3},
 		{"it hurts much", strained{every: time.Millisecond, bytes: 10_000, harm: 100}, 50, 80, 9},
 		{"the log grows fast", strained{every: time.Millisecond, bytes: 300_000, harm: 100}, 100, 300, 40},
 		{"hardly anything is stored", strained{every: time.Second, bytes: 1000, harm: 100}, 800, 1050, 200},
