@@ -225,7 +225,7 @@ run_javaconsume() { # run_javaconsume FILE TITLE
   lying=$(((seconds + 9) / 10 * 4000000 + 4000000)) # more than the client has read so far in that time, and both brokers' in memory
   for port in $broker_port $stock_port; do
     # Few in flight: a stock broker that is asked for much refuses, and all of these are to be there.
-    "$bin" bench consume -b 127.0.0.1:$port --topic BenchConsumer --queues 8 --size 512 --connections 1 --window 8 --fill --fill-messages $lying --warm-up 0s --duration 1s >"$work/fill.out" 2>&1 ||
+    "$bin" bench consume -b 127.0.0.1:$port --topic BenchConsumer --queues 8 --size 512 --connections 1 --window 4 --batch 16 --fill --fill-messages $lying --warm-up 0s --duration 1s >"$work/fill.out" 2>&1 ||
       { cat "$work/fill.out" >&2; exit 1; }
   done
   java_rounds "$1" "$2" "interop/stock/rmq bench Consumer -t BenchConsumer -g GROUP -p false -n NAMESRV" \
