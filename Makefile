@@ -8,7 +8,7 @@ TAGGED  = $(sort $(dir $(shell grep -rl --include='*.go' '^//go:build.*uring' .)
 ON_DISK = go list -tags uring -f '{{.ImportPath}} {{join .Deps " "}} {{join .TestImports " "}} {{join .XTestImports " "}}' ./... | \
   grep -E 'ringmq/(store|store/disk|broker)( |$$)' | cut -d' ' -f1
 
-.PHONY: help build run test check package package-test fuzz crash powerloss backup drain replication replication-bars interop lag-check upgrade image-test versus ceiling scale soak metrics-check tune-check clean
+.PHONY: help build run test check package package-test boot-test fuzz crash powerloss backup drain replication replication-bars interop lag-check upgrade image-test versus ceiling scale soak metrics-check tune-check clean
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 18
 
@@ -95,6 +95,9 @@ package: build ## dist/ringmq_VERSION_ARCH.deb: program, units, configuration, m
 
 package-test: build ## installs the package on a thrown-away copy of this system, tries it, goes there from an older one and back (needs root)
 	deploy/test.sh
+
+boot-test: build ## boots a thrown-away copy of this system with systemd, and does to the package's units what operators do (needs root)
+	deploy/boot_test.sh
 
 image-test: build ## builds the image of deploy/Dockerfile with podman and runs it, without a registry (needs root)
 	deploy/image_test.sh

@@ -7,36 +7,22 @@
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/../interop/must.sh"
+. "$here/copy.sh"
 if [ "${1:-}" != --inside ]; then
-  missing=()
-  for need in dpkg-deb unshare adduser systemd-analyze python3 ip; do
-    command -v "$need" >/dev/null || missing+=("$need is not here")
-  done
-  [ "$(id -u)" = 0 ] || missing+=("it needs root")
-  [ ${#missing[@]} -eq 0 ] || { unshown package/all "$(printf '%s, ' "${missing[@]}" | sed 's/, $//')"; summary package; exit; }
+  missing=$(lacking dpkg-deb unshare adduser systemd-analyze python3 ip)
+  [ -z "$missing" ] || { unshown package/all "${missing//$'\n'/, }"; summary package; exit; }
   work=$(mktemp -d)
   trap 'rm -rf "$work"' EXIT
-  package=${1:-$("$here/package.sh" "$work")}
-  cp "$package" "$work/package.deb" 2>/dev/null || [ "$package" -ef "$work/package.deb" ]
-  cp -r "$here/conf" "$work/conf"
-  sed -i '1s/.*/# The broker, as another release describes it./' "$work/conf/broker.conf"
-  older=$(VERSION_DEB=$(dpkg-deb -f "$work/package.deb" Version)~older CONF=$work/conf DPKG_DEB_COMPRESSOR_TYPE=none "$here/package.sh" "$work")
-  mv "$older" "$work/older.deb"
+  packages "${1:-}"
   unshare --mount --net --pid --fork "$0" --inside "$work"
   exit
 fi
 
 work=$2
 suite=package
-mount --make-rprivate /
-mkdir "$work/space" && mount -t tmpfs -o size=4g none "$work/space" && mkdir "$work/space/up" "$work/space/work" "$work/root"
-mount -t overlay overlay -o "lowerdir=/,upperdir=$work/space/up,workdir=$work/space/work" "$work/root"
-root=$work/root
+copied
 mount -t proc proc "$root/proc"
 mount --rbind /sys "$root/sys" && mount --rbind /dev "$root/dev"
-mkdir -p "$root/tmp/here" && cp "$work/package.deb" "$work/older.deb" "$root/tmp/here/"
-ip link set lo up
-in_root() { chroot "$root" "$@"; }
 field() { sed -n "s/^$2=//p" "$root/lib/systemd/system/$1.service"; }
 
 # start UNIT: what the service manager would do, with its user, its limits, and its socket for READY=1.
@@ -84,9 +70,9 @@ installed() { in_root dpkg-query -W -f '${Status} ${Version}\n' ringmq | grep -F
 packed() { dpkg-deb --fsys-tarfile "$work/$1.deb" | tar -xO ./etc/ringmq/broker.conf; }
 beside() { packed "$1" | cmp - "$root/etc/ringmq/broker.conf.dpkg-dist"; }
 # An operator who changed what a release changes too is asked by dpkg, and keeps what is there; nobody can be asked here.
-change() { in_root dpkg -i --force-confold "/tmp/here/$1.deb"; }
+change() { in_root dpkg -i --force-confold "/opt/here/$1.deb"; }
 
-check "an older version installs" in_root dpkg -i /tmp/here/older.deb
+check "an older version installs" in_root dpkg -i /opt/here/older.deb
 check "has a user" in_root getent passwd ringmq
 starts
 check "a message goes through it" in_root ringmq doctor -n "$ns"
@@ -124,7 +110,7 @@ check "it is purged" in_root dpkg -P ringmq
 check "the configuration goes, and what was kept beside it" bash -c "! [ -e '$root/etc/ringmq' ]"
 check "messages stay in any case" bash -c "! [ -e '$root/etc/ringmq/broker.conf' ] && [ -e '$root/var/lib/ringmq/store/commitlog/00000000000000000000' ]"
 
-check "it is installed anew" in_root dpkg -i /tmp/here/package.deb
+check "it is installed anew" in_root dpkg -i /opt/here/package.deb
 starts "installed anew"
 check "the message that was left is read" reads
 stops "installed anew"
