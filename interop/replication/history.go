@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"sync"
@@ -76,6 +77,17 @@ func (l *lane) promise(a ack) {
 	defer l.mu.Unlock()
 	l.fate[a.seq] = promised
 	l.acked = append(l.acked, a)
+}
+
+// least is how many messages the queue with the fewest has for certain.
+func (h *history) least() int64 {
+	least := int64(math.MaxInt64)
+	for _, l := range h.lanes {
+		l.mu.Lock()
+		least = min(least, int64(len(l.acked)))
+		l.mu.Unlock()
+	}
+	return least
 }
 
 // count notes an answer that is no promise.

@@ -26,8 +26,17 @@ func (p *pair) makeGroup(name string) error {
 	})
 }
 
-// commitMoved commits the same offset for all queues, at the master.
+// grownIn is how long every queue may take to get as many messages as progress is to be committed of.
+const grownIn = 30 * time.Second
+
+// commitMoved commits the same offset for all queues, at the master, once all have that many messages: progress beyond the end of a queue is set back
+// to it when a broker of ours starts.
 func (p *pair) commitMoved(offset int64) error {
+	for began := time.Now(); p.history.least() < offset; time.Sleep(20 * time.Millisecond) {
+		if time.Since(began) > grownIn {
+			return fmt.Errorf("a queue has %d messages after %s, %d were to be consumed of each", p.history.least(), grownIn, offset)
+		}
+	}
 	return p.master.commit(movedGroup, slices.Repeat([]int64{offset}, len(p.history.lanes)))
 }
 
