@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/panjf2000/gnet/v2"
 	"golang.org/x/sys/unix"
@@ -18,6 +20,10 @@ type bell struct {
 	ear   int // what the loop reads; it watches a duplicate, which ends with the engine
 	rope  int
 	heard atomic.Bool
+
+	mu     sync.Mutex
+	hung   chan struct{} // closed once the loop has answered whether it listens; nil: it was not asked
+	silent bool          // it is not asked any more
 }
 
 func newBell(l *loop) (*bell, error) {
@@ -50,6 +56,16 @@ func (s *Server) ReleaseBells() {
 
 // hang has the loop listen for its bell. On the loop.
 func (b *bell) hang(el gnet.EventLoop) {
+	answered := make(chan struct{})
+	b.mu.Lock()
+	silent := b.silent
+	if !silent {
+		b.hung = answered
+	}
+	b.mu.Unlock()
+	if silent {
+		return
+	}
 	err := func() error {
 		fd, err := unix.FcntlInt(uintptr(b.ear), unix.F_DUPFD_CLOEXEC, 0)
 		if err != nil {
@@ -64,6 +80,7 @@ func (b *bell) hang(el gnet.EventLoop) {
 		enrolled, err := el.Enroll(gnet.NewContext(context.Background(), b), c) // gnet closes c and keeps a duplicate
 		if err == nil {
 			go func() {
+				defer close(answered)
 				if r := <-enrolled; r.Err != nil {
 					b.unheard(r.Err)
 				}
@@ -72,7 +89,27 @@ func (b *bell) hang(el gnet.EventLoop) {
 		return err
 	}()
 	if err != nil {
+		close(answered)
 		b.unheard(err)
+	}
+}
+
+// settle has the loop not asked any more, and waits for its answer if it was: gnet waits for that too, and for ever if the engine ends before. It gives up
+// when the engine has ended by itself, or after a second.
+func (b *bell) settle() {
+	b.mu.Lock()
+	b.silent = true
+	hung := b.hung
+	b.mu.Unlock()
+	if hung == nil {
+		return
+	}
+	lost := time.NewTimer(time.Second)
+	defer lost.Stop()
+	select {
+	case <-hung:
+	case <-b.loop.s.ended:
+	case <-lost.C:
 	}
 }
 

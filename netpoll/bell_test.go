@@ -2,6 +2,7 @@ package netpoll
 
 import (
 	"context"
+	"net"
 	"runtime"
 	"sync/atomic"
 	"testing"
@@ -115,4 +116,27 @@ func TestBellsOutliveTheEngine(t *testing.T) {
 		t.Fatal(err)
 	}
 	until(t, "rung", func() bool { return rung.Load() > 0 })
+}
+
+// TestStopsWhileABellIsHung: a server that is shut down right behind its first connection leaves nobody waiting for a loop that is gone, which
+// TestMain would find.
+func TestStopsWhileABellIsHung(t *testing.T) {
+	spareProcessor(t)
+	for range 30 {
+		s, addr := serve(t, lingering(func(int) {}), &testHandler{})
+		c, err := net.Dial("tcp", addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		until(t, "the loop has it", func() bool {
+			b := s.loops[0].bell
+			b.mu.Lock()
+			defer b.mu.Unlock()
+			return b.hung != nil
+		})
+		if err := s.Shutdown(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		c.Close()
+	}
 }

@@ -129,6 +129,11 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		}
 		close(s.stop)
 		s.swept.Wait()
+		for _, l := range s.loops {
+			if l.bell != nil {
+				l.bell.settle()
+			}
+		}
 		s.gate.RLock()
 		engine := s.engine
 		s.gate.RUnlock()
