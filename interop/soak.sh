@@ -6,6 +6,8 @@ set -uo pipefail
 duration=${1:-10m} share=${2:-0.8}
 bin=${RINGMQ:-$(dirname "$0")/../bin/ringmq}
 port=${PORT:-23100}
+. "$(dirname "$0")/held.sh"
+hold_memory "$bin"
 work=$(mktemp -d "${TMPDIR:-/tmp}/ringmq-soak-XXXXXX") || exit 1
 
 cleanup() {
@@ -16,8 +18,6 @@ cleanup() {
   --set adminHttpAddress=127.0.0.1:$((port + 2)) >"$work/log" 2>&1 &
 broker=$!
 trap cleanup EXIT
-. "$(dirname "$0")/held.sh"
-hold_memory "$bin"
 trap 'exit 130' INT TERM HUP
 for _ in $(seq 100); do
   (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null && break

@@ -41,13 +41,15 @@ func newBenchHoldMemory() *cobra.Command {
 }
 
 func holdMemory(cmd *cobra.Command, bytes int64, pid int) error {
+	ctx, stop := untilSignal(cmd.Context())
+	defer stop()
 	began := time.Now()
-	h, err := bench.HoldMemory(cmd.Context(), bytes)
+	h, err := bench.HoldMemory(ctx, bytes)
 	if err != nil {
-		return err
+		return stoppedError(ctx, err)
 	}
 	fmt.Fprintf(cmd.OutOrStdout(), "holding %s, touched in %s; Ctrl-C ends it\n", bench.Bytes(float64(h.Bytes())), time.Since(began).Round(time.Millisecond))
-	awaitGone(cmd.Context(), pid)
+	awaitGone(ctx, pid)
 	return h.Release()
 }
 
