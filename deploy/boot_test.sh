@@ -66,40 +66,29 @@ boot() {
   done
   [ -n "$first" ]
 }
-off() { # off: everything is stopped as it is when a machine is shut down; the machine that this runs on is not
-  enter systemctl poweroff || true
-  for _ in $(seq 300); do
-    kill -0 "$outer" 2>/dev/null || return 0
-    sleep 0.1
-  done
-  kill -9 "$outer"
-  return 1
-}
-enter() { nsenter --target "$first" --mount --pid --cgroup --root --wd=/ "$@"; }
-up() {
-  for _ in $(seq 300); do
-    case $(enter systemctl is-system-running 2>/dev/null) in running | degraded) return 0 ;; esac
-    sleep 0.1
-  done
-  cat "$work/booting"
-  enter systemctl list-jobs
-  return 1
-}
-main_pid() { enter systemctl show -P MainPID "$1"; }
-active() { enter systemctl is-active "$@"; }
-told() { enter journalctl -q --no-pager -o cat "${@/#/--unit=}"; } # told UNIT...: what the journal has of them
-soon() { # soon COMMAND...: within half a minute
+within() { # within COMMAND...: in half a minute
   for _ in $(seq 300); do
     "$@" && return 0
     sleep 0.1
   done
-  enter systemctl status --no-pager ringmq ringmq-namesrv
   return 1
 }
+over() { ! kill -0 "$outer" 2>/dev/null; }
+off() { # off: everything is stopped as it is when a machine is shut down; the machine that this runs on is not
+  enter systemctl poweroff || true
+  within over || { kill -9 "$outer"; return 1; }
+}
+enter() { nsenter --target "$first" --mount --pid --cgroup --root --wd=/ "$@"; }
+runs() { case $(enter systemctl is-system-running 2>/dev/null) in running | degraded) ;; *) return 1 ;; esac; }
+up() { within runs || { cat "$work/booting"; enter systemctl list-jobs; return 1; }; }
+main_pid() { enter systemctl show -P MainPID "$1"; }
+active() { enter systemctl is-active "$@"; }
+inactive() { ! active ringmq ringmq-namesrv; }
+gone() { ! enter pgrep -x ringmq; }
+told() { enter journalctl -q --no-pager -o cat "${@/#/--unit=}"; } # told UNIT...: what the journal has of them
+soon() { within "$@" || { enter systemctl status --no-pager ringmq ringmq-namesrv; return 1; }; }
 again() { local now; now=$(main_pid ringmq) && [ "$now" != 0 ] && [ "$now" != "$1" ] && active ringmq; } # again PID: it runs, and is another process
-ns=127.0.0.1:9876 broker=127.0.0.1:10911
-sends() { enter ringmq admin updateTopic -n "$ns" -c DefaultCluster -t Kept -r 1 -w 1 && enter ringmq admin sendMessage -n "$ns" -t Kept -p "sent before"; }
-reads() { enter ringmq admin printMsg -n "$ns" -t Kept | grep 'BODY: sent before$'; }
+inside=enter broker=127.0.0.1:10911
 # A service manager without CAP_SYS_RESOURCE raises nothing beyond what this process has.
 mighty() { (((0x$(sed -n 's/^CapEff:[[:space:]]*//p' /proc/self/status) >> 24) & 1)); }
 least() { # least A B: of two numbers, of which the second may be "unlimited"
@@ -112,7 +101,7 @@ limit() { # limit NAME UNIT-SAYS THIS-PROCESS-HAS
 }
 lowered() { enter cat "/proc/$(main_pid ringmq)/oom_score_adj" | grep -x -- -500; }
 nobody() { [ "$(enter stat -c %U "/proc/$(main_pid "$1")")" = ringmq ]; }
-engine() { told ringmq | grep '^disk engine'; }
+unrefused() { told ringmq | grep '^disk engine' >"$work/engine" && grep -i io_uring "$work/engine" && ! grep -iE 'refus|cannot|not permitted|ENOSYS' "$work/engine"; }
 changed() { enter ringmq admin updateBrokerConfig -b "$broker" -k fileReservedTime -v 71 && enter grep -x 'fileReservedTime *= *71' /etc/ringmq/broker.conf; }
 result() { [ "$(enter systemctl show -P Result "$1")" = success ] && told "$1" | tail -5 | grep "stopped in order"; }
 started() { enter systemctl enable --now ringmq-namesrv ringmq || { told ringmq ringmq-namesrv | tail -5; return 1; }; }
@@ -139,7 +128,7 @@ if ! { boot && up; } >"$work/said" 2>&1; then
 fi
 pass "boot/a service manager comes up"
 check "the package is installed beside it" enter dpkg -i /opt/here/older.deb
-check "which starts nothing" bash -c '! "$@"' - nsenter --target "$first" --mount --pid --cgroup --root --wd=/ systemctl is-active ringmq ringmq-namesrv
+check "which starts nothing" inactive
 check "both are enabled and started as it says" started
 check "both are active" active ringmq-namesrv ringmq
 check "a message goes through them" soon enter ringmq doctor -n "$ns"
@@ -154,7 +143,7 @@ else
   MUST=0 unshown "boot/others go first when memory runs out" "this process may not say so"
 fi
 if [ "$(cat /proc/sys/kernel/io_uring_disabled 2>/dev/null || echo 0)" = 0 ]; then
-  check "its sandbox leaves it io_uring" bash -c 'grep -i io_uring <<<"$1" && ! grep -iE "refus|cannot|not permitted|ENOSYS" <<<"$1"' - "$(engine)"
+  check "its sandbox leaves it io_uring" unrefused
 else
   unshown boot/io_uring "this kernel lets nobody have it"
 fi
@@ -175,6 +164,6 @@ boot && check "the system boots again" up
 check "both are active after that" soon active ringmq-namesrv ringmq
 check "the message is read after that" soon reads
 check "the package is removed" enter dpkg -r ringmq
-check "nothing of it runs" bash -c '! "$@"' - nsenter --target "$first" --mount --pid --cgroup --root --wd=/ pgrep -x ringmq
+check "nothing of it runs" gone
 check "the system is shut down once more" off
 summary boot

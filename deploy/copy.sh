@@ -25,3 +25,8 @@ copied() { # copied: makes $root
   ip link set lo up
 }
 in_root() { chroot "$root" "$@"; }
+
+# A message that is to stay, sent and read by what runs there: $inside is the caller's function that runs a command in the copy.
+ns=127.0.0.1:9876
+sends() { "$inside" ringmq admin updateTopic -n "$ns" -c DefaultCluster -t Kept -r 1 -w 1 && "$inside" ringmq admin sendMessage -n "$ns" -t Kept -p "sent before"; }
+reads() { "$inside" ringmq admin printMsg -n "$ns" -t Kept | grep 'BODY: sent before$'; }

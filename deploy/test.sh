@@ -61,9 +61,7 @@ stops() {
   check "the broker stops in order${1:+, $1}" stop ringmq
   check "the name server stops in order${1:+, $1}" stop ringmq-namesrv
 }
-ns=127.0.0.1:9876
-sends() { in_root ringmq admin updateTopic -n "$ns" -c DefaultCluster -t Kept -r 1 -w 1 && in_root ringmq admin sendMessage -n "$ns" -t Kept -p "sent before"; }
-reads() { in_root ringmq admin printMsg -n "$ns" -t Kept | grep 'BODY: sent before$'; }
+inside=in_root
 version() { dpkg-deb -f "$work/$1.deb" Version; }
 newer() { dpkg --compare-versions "$(version older)" lt "$(version package)"; }
 installed() { in_root dpkg-query -W -f '${Status} ${Version}\n' ringmq | grep -Fx "install ok installed $(version "$1")"; }
