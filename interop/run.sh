@@ -113,7 +113,7 @@ part_cli() {
   moved >>"$1"
   quick >>"$1"
 }
-part_lag() { admin_run LagCases lag "$1" lagAlarmMessages=5 lagAlarmHoldMs=0; } # LAG_SURGE=1: with the case that takes ten minutes
+part_lag() { admin_run LagCases lag "$1" lagAlarmMessages=15 lagAlarmHoldMs=0; } # LAG_SURGE=1: with the case that takes ten minutes
 export here work classpath ns_port broker_port
 
 run_part() { # run_part PART FILE
