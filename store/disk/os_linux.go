@@ -130,7 +130,7 @@ func (f *osFile) Datasync() error {
 	if dropDatasync {
 		return nil
 	}
-	return retry(func() error { return unix.Fdatasync(f.fd) }, "fdatasync", f.Name())
+	return retry(func() error { return fdatasync(f.fd) }, "fdatasync", f.Name())
 }
 
 func (f *osFile) Sync() error {
