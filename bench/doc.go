@@ -6,7 +6,7 @@
 //   - workload.go: what may be asked for, and its limits; sizes.go: how large bodies are;
 //   - open.go: a workload made ready; reach.go, about.go: the broker found and asked about itself; topics.go, made.go: topics made, and deleted again;
 //   - report.go: what every run measures; detail.go: what only some do; kind.go: how the workloads differ as reports;
-//   - meter.go: one run's time and counts: warm-up, a look a second, the sum; process.go, others.go and host.go: what is read from /proc; memory.go: what a host is to leave;
+//   - meter.go: one run's time and counts: warm-up, a look a second, the sum; process.go, others.go and host.go: what is read from /proc; memory.go: what a host is to leave us;
 //   - produce.go: the sending generator, one goroutine for all connections; frame.go and item.go: its requests, of which only
 //     some bytes change; filler.go: their bodies; take.go and answer.go: answers, and as much of one as it needs; pace.go: when an open loop sends;
 //   - puller.go: the reading generator; pullframe.go: its requests; positions.go: what the queues hold; fill.go: what is sent ahead;

@@ -20,8 +20,8 @@ cleanup() {
 }
 trap cleanup EXIT
 trap 'exit 130' INT TERM HUP
-. "$root/interop/held.sh"
-hold_memory "$bin"
+. "$root/interop/filled.sh"
+fill_memory "$bin"
 
 start() { # start STORE: sets broker, and ready to the seconds from exec to answering
   local began now
@@ -41,10 +41,11 @@ start() { # start STORE: sets broker, and ready to the seconds from exec to answ
 stop() { # stop TERM|KILL
   kill "-$1" "$broker"; wait "$broker" 2>/dev/null; broker=
 }
-cold() { [ "$(id -u)" = 0 ] && { sync; echo 3 >/proc/sys/vm/drop_caches; } 2>/dev/null; return 0; }
+cold() { memory_free; [ "$(id -u)" = 0 ] && { sync; echo 3 >/proc/sys/vm/drop_caches; } 2>/dev/null; return 0; }
 mem() { awk '/VmRSS/{printf "%.0f", $2/1024}' "/proc/$broker/status"; }
 figure() { sed -n "s/^  *\"$1\": *\\([0-9.]*\\).*/\\1/p" "$work/json" | head -1; }
 load() { # load FLAGS...
+  memory_full
   "$bin" bench produce -b "127.0.0.1:$port" --pid "$broker" --warm-up 0s --json "$work/json" --fail-on-errors "$@" >"$work/bench" 2>&1 ||
     { tail -20 "$work/bench" >&2; exit 1; }
 }
@@ -139,7 +140,7 @@ done
 \`make scale ROUNDS=$rounds\` (\`ROUNDS=$rounds${IDLE:+ IDLE=$idle} interop/scale.sh $seconds $mib\`) made this page at commit $(git -C "$root" describe --always --dirty 2>/dev/null), $(date -u +%F), in $(((SECONDS - began) / 60)) minutes.
 ringmq alone, SYNC_FLUSH, bodies of 1024 bytes; generator and broker share one machine of $(nproc) processors, Linux $(uname -r). Every figure is the
 median of $rounds rounds; in brackets is from where to where they reach. A round measures all that is on this page, one after the other.
-$held
+$filled
 
 ## Queues
 

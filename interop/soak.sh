@@ -6,8 +6,8 @@ set -uo pipefail
 duration=${1:-10m} share=${2:-0.8}
 bin=${RINGMQ:-$(dirname "$0")/../bin/ringmq}
 port=${PORT:-23100}
-. "$(dirname "$0")/held.sh"
-hold_memory "$bin"
+. "$(dirname "$0")/filled.sh"
+fill_memory "$bin"
 work=$(mktemp -d "${TMPDIR:-/tmp}/ringmq-soak-XXXXXX") || exit 1
 
 cleanup() {

@@ -54,8 +54,8 @@ export RMQ_HOME=$work/stock-home RMQ_DATA=$work/stock-data
 mkdir -p "$RMQ_HOME/run" "$folder" && folder=$(cd "$folder" && pwd)
 cp -r "$jars/conf" "$RMQ_HOME/"; ln -s "$jars/lib" "$jars/lib-bench" "$RMQ_HOME/"
 . "$here/lib.sh"
-. "$here/held.sh"
-hold_memory "$bin"
+. "$here/filled.sh"
+fill_memory "$bin"
 ns_port=${PORTS:-22100}; broker_port=$((ns_port + 11)) stock_ns=$((ns_port + 20)) stock_port=$((ns_port + 31))
 
 cleanup() {
@@ -86,6 +86,7 @@ start_both() { # start_both ASYNC|SYNC: with empty stores; the JVM is warmed. Se
   "$bin" bench produce "${stock[@]}" --duration ${warm}s >/dev/null &&
     "$bin" bench consume "${stock[@]}" --fill --fill-messages 10000 --again --duration ${warm_pulls}s >/dev/null &&
     "$bin" bench endtoend "${stock[@]}" --rate 5000 --duration ${warm_both}s >/dev/null || exit 1
+  memory_full
   fresh=1
 }
 
@@ -121,6 +122,8 @@ run_long() {
       [ $side = ours ] || at=(-b "127.0.0.1:$stock_port" --pid "$(cat "$RMQ_HOME/run/interop-broker.pid")")
       echo "== round $i of $long_rounds, $side"
       sync -f "$work"
+      memory_full
+      [[ " ${flags[*]} " != *" --drop-cache "* ]] || memory_free
       "$bin" bench "$load" "${at[@]}" --name $side "${time[@]}" "${flags[@]}" -o json >>"$work/$side.json" || exit 1
     done
     note_disk
@@ -222,6 +225,7 @@ java_consumer() {
 
 run_javaconsume() { # run_javaconsume FILE TITLE
   local port
+  [ -n "$fresh" ] || { stop_both; start_both "$flush"; } # what lies there would push the messages of one of them out of memory
   lying=$(((seconds + 9) / 10 * 4000000 + 4000000)) # more than the client has read so far in that time, and both brokers' in memory
   for port in $broker_port $stock_port; do
     # Few in flight: a stock broker that is asked for much refuses, and all of these are to be there.
@@ -265,7 +269,7 @@ machine() { # what the figures were made on, while both brokers run; once
   disk=$(lsblk -dno MODEL,SIZE,ROTA "$source" 2>/dev/null | awk '{$1=$1; print}')
   probe=$("$bin" tune probe-disk --store "$work/ours-bench" 2>/dev/null | awk -F'  +' '/^fdatasync, by/ {printf "%s%s: p50 %s us, p99 %s us", sep, $1, $2, $3; sep="; "}')
   {
-    echo "- ${held,}"
+    echo "- ${filled,}"
     echo "- kernel: $(uname -sr); both stores on one file system: $fs on ${source:-unknown} ($options)"
     echo "- disk: $(basename "${source:-unknown}") ${disk:-of unknown model} (model where it tells one, size, 1 where it says that it rotates)"
     echo "- a synced write of 16 KiB into zeroed blocks there, beside the idle brokers (\`ringmq tune probe-disk\`): ${probe:-not measured}"

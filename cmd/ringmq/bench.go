@@ -79,12 +79,12 @@ func newBench() *cobra.Command {
 			"  ringmq standalone                                    in one terminal\n" +
 			"  ringmq bench produce --pid auto --html run.html      in another\n\n" +
 			"produce, consume, endtoend, catchup, soak and verify run one workload against one broker; versus runs it against two in turns and says who did better\n" +
-			"and how far to trust it; compare does that for reports saved with --json; page gathers saved results in one document. hold-memory is for virtual machines.",
+			"and how far to trust it; compare does that for reports saved with --json; page gathers saved results in one document. fill-memory is for virtual machines.",
 	}
 	for i := range workloads {
 		cmd.AddCommand(workloads[i].command())
 	}
-	cmd.AddCommand(newBenchVersus(), newBenchCompare(), newBenchPage(), newBenchHoldMemory())
+	cmd.AddCommand(newBenchVersus(), newBenchCompare(), newBenchPage(), newBenchFillMemory())
 	return cmd
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
 	"syscall"
 	"time"
 
@@ -11,57 +12,50 @@ import (
 	"ringmq/bench"
 )
 
-func newBenchHoldMemory() *cobra.Command {
-	var size string
+func newBenchFillMemory() *cobra.Command {
+	var folder string
 	var pid int
 	cmd := &cobra.Command{
-		Use: "hold-memory", Short: "Have a virtual machine keep its memory while something is measured", Args: cobra.NoArgs,
-		Long: "Touches memory and gives it back, but for one page of each 2 MiB, and then waits for Ctrl-C. The host of a virtual machine may take\n" +
-			"free memory away (free page reporting, a balloon); each page that is used again then costs a fault in the host, and whoever stores\n" +
-			"most pays most: several times what storing costs. While a page of a block is held the host takes nothing of it, so what is measured\n" +
-			"meanwhile is the broker. On a machine that has all its memory it changes nothing. All targets of a comparison have it alike.",
-		Example: examples("hold-memory                     three quarters of what is available, until Ctrl-C\nhold-memory --size 8GiB --pid $$    until this shell ends, in the background of a script"),
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			n := int64(0)
-			if size != "" {
-				var err error
-				if n, err = bench.ParseBytes(size); err != nil {
-					return fmt.Errorf("--size: %w", err)
-				}
-				if n == 0 {
-					return fmt.Errorf("--size is 0, it must be above; without the flag it is three quarters of what is available")
-				}
-			}
-			return holdMemory(cmd, n, pid)
-		},
+		Use: "fill-memory", Short: "Have a virtual machine keep its memory while something is measured", Args: cobra.NoArgs,
+		Long: "Fills memory that is free with pages of an empty file, which the kernel gives to whoever wants memory, and does so again when\n" +
+			"memory becomes free, until Ctrl-C. The host of a virtual machine may take free memory away (free page reporting); each page\n" +
+			"that is used again then costs a fault in the host, and whoever stores most pays most: several times what storing costs. So\n" +
+			"brokers on such a machine are measured in a state that no machine is in which has stored and read for some hours. All\n" +
+			"targets of a comparison have it alike.",
+		Example: examples("fill-memory                             until Ctrl-C\nfill-memory --folder /data --pid $$     until this shell ends, in the background of a script"),
+		RunE:    func(cmd *cobra.Command, _ []string) error { return fillMemory(cmd, folder, pid) },
 	}
-	cmd.Flags().StringVar(&size, "size", "", "`size` of memory, as 8GiB, at most three quarters of what is available, which is the default")
+	cmd.Flags().StringVar(&folder, "folder", os.TempDir(), "`folder` of a file without a name, which takes no room; its file system needs a page cache, as ext4 and xfs have")
 	cmd.Flags().IntVar(&pid, "pid", 0, "end when the process with this `number` is gone")
 	return cmd
 }
 
-func holdMemory(cmd *cobra.Command, bytes int64, pid int) error {
+func fillMemory(cmd *cobra.Command, folder string, pid int) error {
 	ctx, stop := untilSignal(cmd.Context())
 	defer stop()
 	began := time.Now()
-	h, err := bench.HoldMemory(ctx, bytes)
+	m, err := bench.FillMemory(ctx, folder)
 	if err != nil {
 		return stoppedError(ctx, err)
 	}
-	fmt.Fprintf(cmd.OutOrStdout(), "holding %s, touched in %s; Ctrl-C ends it\n", bench.Bytes(float64(h.Bytes())), time.Since(began).Round(time.Millisecond))
-	awaitGone(ctx, pid)
-	return h.Release()
+	defer m.Close()
+	fmt.Fprintf(cmd.OutOrStdout(), "memory is full of pages that hold nothing, after %s; Ctrl-C ends it\n", time.Since(began).Round(time.Millisecond))
+	return keepFull(ctx, m, pid)
 }
 
-// awaitGone waits for ctx, or for a process to be gone; 0: for ctx alone.
-func awaitGone(ctx context.Context, pid int) {
+// keepFull refills until ctx ends, or a process is gone; 0: until ctx ends.
+func keepFull(ctx context.Context, m *bench.FilledMemory, pid int) error {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	for pid <= 0 || syscall.Kill(pid, 0) != syscall.ESRCH {
 		select {
 		case <-ctx.Done():
-			return
+			return nil
 		case <-tick.C:
 		}
+		if _, err := m.Refill(ctx); err != nil && ctx.Err() == nil {
+			return err
+		}
 	}
+	return nil
 }

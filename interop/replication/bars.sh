@@ -32,8 +32,8 @@ mkdir "$work/probe"
 probe=$("$bin" tune probe-disk --store "$work/probe" | awk -F'  +' '/^fdatasync, by/ {printf "%s%s: p50 %s us, p99 %s us", sep, $1, $2, $3; sep="; "}') || probe=
 rm -rf "$work/probe"
 
-. interop/held.sh
-hold_memory "$bin"
+. interop/filled.sh
+fill_memory "$bin"
 before=$(busy) from=$SECONDS missed=0
 own "$work/own.before"
 TMPDIR=$work "$work/replication" -bars "$parts" -bin "$bin" -copier "$work/copier" -rounds "$rounds" -seconds "$seconds" -gib "$size" -rate "$rate" \
@@ -56,7 +56,7 @@ between; names, ports, roles, \`flushDiskType\`, \`inSyncReplicas=2\` and \`clea
 
 - machine: $(nproc) processors, $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -1), $(awk '/^MemTotal/{printf "%.1f GiB", $2/1048576}' /proc/meminfo), $(uname -sr); stores on $fs on ${source:-unknown}
 - a synced write of 16 KiB there before anything ran (\`ringmq tune probe-disk\`): ${probe:-not measured}
-- $held
+- $filled
 - load average of one and of five minutes before it began: $load; others took $others processors meanwhile, the kernel's own threads included
 
 ## Bars
