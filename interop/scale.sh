@@ -112,7 +112,7 @@ starts() { # a round of starts with an empty store, and with a long log on 10,00
   stop TERM; rm -rf "$work/empty"
   if [ ! -d "$work/long" ]; then
     start "$work/long"
-    load "${long[@]}" --duration "$((mib / 200 + 1))s"
+    load "${long[@]}" --duration 5s
     while [ "$(size)" -lt "$mib" ]; do load --existing "${long[@]}" --duration 5s; done
     stop TERM
   fi
