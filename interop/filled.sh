@@ -1,10 +1,10 @@
 # Memory for figures: a virtual machine's host may take away what is free, and what is measured is then the host. Sourced.
 
-# fill_memory PROGRAM [FOLDER]: until this shell ends no memory of this machine is free. FOLDER is on a disk, where the stores lie. Sets filled to a
-# sentence for a page of figures.
+# fill_memory PROGRAM [FOLDER]: from now on, until this shell ends or memory_free, no memory of this machine is free. FOLDER is on a disk, where the
+# stores lie. Sets filled to a sentence for a page of figures.
 fill_memory() {
   local said=
-  fill_args=("$@")
+  [ -z "${filler:-}" ] || { memory_full; return; }
   exec 6< <(exec nice -n 19 "$1" bench fill-memory --folder "${2:-${TMPDIR:-/tmp}}" --pid $$ 2>&1)
   filler=$!
   read -r -u 6 said
@@ -22,13 +22,10 @@ memory_free() {
   esac
 }
 
-# memory_full waits until what has become free is filled again, a minute at most.
+# memory_full waits until what has become free is filled again, a minute at most. Where it is to be free nothing is waited for.
 memory_full() {
   local i
-  case $filler in
-    none) return ;;
-    '') fill_memory "${fill_args[@]}"; return ;;
-  esac
+  case $filler in none | '') return ;; esac
   for i in $(seq 120); do
     awk '/^MemTotal/{all=$2} /^MemFree/{free=$2} END{exit free > all/8}' /proc/meminfo && return
     sleep 0.5

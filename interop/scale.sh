@@ -21,7 +21,6 @@ cleanup() {
 trap cleanup EXIT
 trap 'exit 130' INT TERM HUP
 . "$root/interop/filled.sh"
-fill_memory "$bin"
 
 start() { # start STORE: sets broker, and ready to the seconds from exec to answering
   local began now
@@ -45,7 +44,7 @@ cold() { memory_free; [ "$(id -u)" = 0 ] && { sync; echo 3 >/proc/sys/vm/drop_ca
 mem() { awk '/VmRSS/{printf "%.0f", $2/1024}' "/proc/$broker/status"; }
 figure() { sed -n "s/^  *\"$1\": *\\([0-9.]*\\).*/\\1/p" "$work/json" | head -1; }
 load() { # load FLAGS...
-  memory_full
+  fill_memory "$bin"
   "$bin" bench produce -b "127.0.0.1:$port" --pid "$broker" --warm-up 0s --json "$work/json" --fail-on-errors "$@" >"$work/bench" 2>&1 ||
     { tail -20 "$work/bench" >&2; exit 1; }
 }

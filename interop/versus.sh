@@ -122,8 +122,6 @@ run_long() {
       [ $side = ours ] || at=(-b "127.0.0.1:$stock_port" --pid "$(cat "$RMQ_HOME/run/interop-broker.pid")")
       echo "== round $i of $long_rounds, $side"
       sync -f "$work"
-      memory_full
-      [[ " ${flags[*]} " != *" --drop-cache "* ]] || memory_free
       "$bin" bench "$load" "${at[@]}" --name $side "${time[@]}" "${flags[@]}" -o json >>"$work/$side.json" || exit 1
     done
     note_disk
@@ -246,6 +244,8 @@ measure() { # every row of the table, the names of their files into results
       if [ "$(du -sm "$work" | cut -f1)" -gt $full ]; then stop_both; start_both "$flush"; fi
       file=$folder/$name-$flush.json
       echo "== $name, stock with ${flush}_FLUSH"
+      # What empties the page cache needs none of it filled.
+      if [ "$how" = cold ]; then memory_free; else fill_memory "$bin"; fi
       # shellcheck disable=SC2086
       "run_$how" "$file" "$what; stock ${flush}_FLUSH" $flags </dev/null || continue
       fresh='' results+=("$file")

@@ -58,14 +58,12 @@ func (s *Server) ReleaseBells() {
 func (b *bell) hang(el gnet.EventLoop) {
 	answered := make(chan struct{})
 	b.mu.Lock()
-	silent := b.silent
-	if !silent {
-		b.hung = answered
-	}
-	b.mu.Unlock()
-	if silent {
+	if b.silent {
+		b.mu.Unlock()
 		return
 	}
+	b.hung = answered
+	b.mu.Unlock()
 	err := func() error {
 		fd, err := unix.FcntlInt(uintptr(b.ear), unix.F_DUPFD_CLOEXEC, 0)
 		if err != nil {

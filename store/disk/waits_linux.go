@@ -20,19 +20,19 @@ func exitsyscall()
 
 // fdatasync is unix.Fdatasync whose thread gives its share of the scheduler away before it waits. Any goroutine.
 func fdatasync(fd int) error {
-	if errno := waits(unix.SYS_FDATASYNC, uintptr(fd), 0, 0); errno != 0 {
+	if errno := datasync(uintptr(fd)); errno != 0 {
 		return errno
 	}
 	return nil
 }
 
-// waits is a system call that is sure to wait. Between the two nothing may need more stack or touch Go's heap, as in syscall.Syscall.
+// datasync is the call. Between the two nothing may need more stack or touch Go's heap, as in syscall.Syscall.
 //
 //go:nosplit
 //go:norace
-func waits(trap, a1, a2, a3 uintptr) syscall.Errno {
+func datasync(fd uintptr) syscall.Errno {
 	entersyscallblock()
-	_, _, errno := syscall.RawSyscall(trap, a1, a2, a3)
+	_, _, errno := syscall.RawSyscall(unix.SYS_FDATASYNC, fd, 0, 0)
 	exitsyscall()
 	return errno
 }
